@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: ISC
+#
+# One Makefile, no recursion into folders. The two commands: `make run`, `make check`.
+#
+#   make                      the three programs and the manual pages' check list, in build/
+#   make SAN=address,undefined ...   the same with sanitizers, in build-address-undefined/
+#   make check-unit T=name    one unit test;  C=case for one case of it
+#   make fuzz T=name [TIME=60] one fuzzer, for that many seconds
+#   make V=1                  say every command
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+SBINDIR    := $(PREFIX)/sbin
+LIBEXECDIR := $(PREFIX)/libexec/vmaild
+MANDIR     := $(PREFIX)/share/man
+DATADIR    := $(PREFIX)/share/vmaild
+
+VERSION    := 0.1.0
+CC         ?= cc
+PKG_CONFIG ?= pkg-config
+CFLAGS     ?= -O2 -g
+
+comma   := ,
+VARIANT := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(FUZZ),-fuzz)
+B       := build$(VARIANT)
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+STD      := -std=c11 -D_GNU_SOURCE -DVMAILD_VERSION='"$(VERSION)"' \
+            -DVMAILD_LIBEXECDIR='"$(LIBEXECDIR)"' -DVMAILD_DATADIR='"$(DATADIR)"'
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wwrite-strings -Wpointer-arith -Wformat=2 -Wundef $(if $(WERROR),-Werror)
+HARDEN   := -fPIE -fstack-protector-strong -fno-strict-aliasing \
+            $(if $(SAN)$(FUZZ),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+SANFLAGS := $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined) \
+            $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+COMPILE   = $(CC) $(STD) $(WARN) $(HARDEN) -Iinclude -I$(B)/gen -Isrc -MMD -MP $(SANFLAGS) $(LIBCFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK      = $(CC) $(SANFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+pc          = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
+LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson)
+PURELIBS   := $(call pc,--libs libsodium libcrypt libcrypto libidn2) -lunistring
+STORELIBS  := $(call pc,--libs sqlite3)
+CONFLIBS   := $(call pc,--libs libconfuse)
+SERVERLIBS := $(call pc,--libs libevent_core libevent_pthreads) -lpthread
+CTLLIBS    := $(call pc,--libs smartcols jansson)
+
+# --- rooms -------------------------------------------------------------------------------------
+
+room   = $(patsubst %.c,$(B)/%.o,$(wildcard $(1:%=src/%/*.c)))
+PURE  := $(call room,base wire mail auth session)
+CONF  := $(call room,conf)
+SYS   := $(call room,sys)
+STORE := $(call room,store)
+SERVE := $(call room,server)
+
+PROGRAMS := $(B)/vmaild $(B)/vmailctl $(B)/vmail-checkpassword
+MANUALS  := $(wildcard docs/*.[1-8])
+
+UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
+FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all run demo check check-all check-build check-layers check-pure check-unit check-store \
+        check-corpus check-integration check-interop check-docs check-sanitized fuzz install deps deps-check clean format
+.SECONDARY:
+
+all: $(PROGRAMS)
+
+$(B)/vmaild: $(call room,vmaild) $(SERVE) $(STORE) $(CONF) $(SYS) $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(SERVERLIBS) $(STORELIBS) $(CONFLIBS) $(PURELIBS)
+
+$(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(SYS) $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS)
+
+# The helper is started for every login: it gets what it needs and nothing that links a library more.
+HELPER := $(call room,checkpassword base wire) $(CONF)
+$(B)/vmail-checkpassword: $(HELPER)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(CONFLIBS)
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# --- SQL, compiled in ---------------------------------------------------------------------------
+
+ENGINES    := $(notdir $(wildcard schema/*))
+GENERATED  := $(ENGINES:%=$(B)/gen/schema/%_queries.h) $(ENGINES:%=$(B)/gen/schema/%_migrations.h)
+$(STORE) $(patsubst %.c,$(B)/%.o,$(wildcard tests/store/*.c)): | $(GENERATED)
+
+$(B)/gen/schema/%_queries.h: schema/%/queries.sql src/store/queries.awk
+	@mkdir -p $(@D)
+	$(call say,SQL,$<)
+	$(Q)awk -f src/store/queries.awk $< >$@.tmp && mv $@.tmp $@
+
+.SECONDEXPANSION:
+$(B)/gen/schema/%_migrations.h: $$(wildcard schema/$$*/[0-9]*.sql) src/store/migrations.awk
+	@mkdir -p $(@D)
+	$(call say,SQL,schema/$*)
+	$(Q)awk -f src/store/migrations.awk $(filter %.sql,$^) >$@.tmp && mv $@.tmp $@
+
+# --- tests ------------------------------------------------------------------------------------
+
+# The link line is the fence: a unit test of a pure room gets pure objects and their libraries only.
+TESTLIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
+$(filter-out $(B)/tests/unit/test_conf $(B)/tests/unit/test_sys,$(UNIT)): %: %.o $(filter-out $(B)/tests/lib/replay.o,$(TESTLIB)) $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(PURELIBS)
+$(B)/tests/unit/test_conf: $(B)/tests/unit/test_conf.o $(CONF) $(call room,base)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(CONFLIBS)
+$(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka
+$(STORET): %: %.o $(STORE) $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(STORELIBS) $(PURELIBS)
+$(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.o $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
+
+# Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
+
+check: deps
+	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
+	$(Q)$(MAKE) --no-print-directory WERROR=1 all
+	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
+	$(Q)tests/lib/tally --total build/log
+
+# What is slow, or needs another release, on top of check.
+check-all: check
+	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
+	$(Q)$(MAKE) --no-print-directory TOTAL=build/log SAN=address,undefined check-interop
+	$(Q)tests/lib/tally --total build/log
+
+L := $(or $(TOTAL),$(B)/log)
+suite = $(Q)mkdir -p $(L) && tests/lib/tally $(L) $(1)$(VARIANT) $(2)
+
+check-layers:
+	$(call suite,layers,awk -f tests/lib/layers.awk src/layers $$(find src include -name '*.[ch]'))
+
+check-pure: $(PURE)
+	$(Q)$(CC) -r -nostdlib -o $(B)/pure.o $^
+	$(call suite,pure,tests/lib/pure.sh $(B)/pure.o tests/lib/pure.allow)
+
+check-unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
+	$(Q)mkdir -p $(L); bad=0; for t in $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT)); do \
+		tests/lib/tally $(L) unit-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad
+
+check-store: $(if $(T),$(B)/tests/store/test_$(T),$(STORET))
+	$(Q)mkdir -p $(L); bad=0; for t in $(if $(T),$(B)/tests/store/test_$(T),$(STORET)); do \
+		tests/lib/tally $(L) store-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad
+
+check-corpus: $(FUZZERS)
+	$(Q)mkdir -p $(L); bad=0; for t in $(FUZZERS); do n=$${t##*/fuzz_}; \
+		tests/lib/tally $(L) corpus-$$n$(VARIANT) $$t tests/fuzz/corpus/$$n || bad=1; done; exit $$bad
+
+check-integration: $(PROGRAMS)
+	$(call suite,integration,python3 tests/integration/run.py --build $(B) $(if $(T),$(T)))
+
+check-interop: $(PROGRAMS)
+	$(call suite,interop,python3 tests/interop/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(T)))
+
+check-docs: $(PROGRAMS)
+	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))
+
+# libFuzzer wants a scratch folder first (it writes there) and the seeds second.
+fuzz:
+	$(Q)test -n "$(T)" || { echo "usage: make fuzz T=name [TIME=60]; names: $(sort $(notdir $(FUZZERS:%=%)))"; exit 2; }
+	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 build-fuzz/tests/fuzz/fuzz_$(T)
+	$(Q)mkdir -p build-fuzz/scratch/$(T)
+	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
+		$(if $(wildcard tests/fuzz/$(T).dict),-dict=tests/fuzz/$(T).dict) build-fuzz/scratch/$(T) tests/fuzz/corpus/$(T)
+
+# --- newcomers ----------------------------------------------------------------------------------
+
+BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
+              libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
+TEST_DEPS  := libcmocka-dev python3 mandoc postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
+
+deps:
+	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS)
+
+run:
+	$(Q)contrib/deps $(BUILD_DEPS)
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)contrib/demo $(B) run
+
+# --- installing ---------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
+	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
+	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
+	for m in $(MANUALS); do install -d $(DESTDIR)$(MANDIR)/man$${m##*.} && install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
+	$(if $(DESTDIR),,contrib/users)
+
+clean:
+	rm -rf build build-*
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

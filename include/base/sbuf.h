@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Bytes we own: a buffer that grows up to a hard cap.
+ *
+ * A failed append (cap reached, no memory) leaves the contents as they were and marks the buffer
+ * `failed`; the mark stays until clear. So a run of appends is checked once, at its end.
+ */
+#ifndef BASE_SBUF_H
+#define BASE_SBUF_H
+
+#include "base/slice.h"
+
+struct sbuf {
+	char *p;
+	size_t n;    /* bytes in use */
+	size_t size; /* bytes allocated */
+	size_t max;  /* n never passes this */
+	bool failed; /* an append did not fit since the last clear */
+};
+
+/* Start empty, with nothing allocated, never to hold more than MAX bytes. */
+void sbuf_init(struct sbuf *b, size_t max);
+
+/* Give the memory back; the buffer is empty and usable again. */
+void sbuf_release(struct sbuf *b);
+
+/* Give the memory back after overwriting all of it. For buffers that held a password. */
+void sbuf_release_secret(struct sbuf *b);
+
+/* Empty the buffer and forget a failure; the memory is kept. */
+void sbuf_clear(struct sbuf *b);
+
+/* Append; false when it did not fit (see `failed` above). */
+bool sbuf_add(struct sbuf *b, const void *p, size_t n);
+bool sbuf_add_slice(struct sbuf *b, struct slice s);
+bool sbuf_add_str(struct sbuf *b, const char *s);
+bool sbuf_add_chr(struct sbuf *b, char c);
+bool sbuf_printf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Make room for N more bytes at p + n and return that place, or NULL. */
+char *sbuf_room(struct sbuf *b, size_t n);
+
+/* Drop the first N bytes. */
+void sbuf_drop(struct sbuf *b, size_t n);
+
+/* Cut the contents to their first N bytes. */
+void sbuf_truncate(struct sbuf *b, size_t n);
+
+/* View the contents; the view ends with the next change. */
+struct slice sbuf_slice(const struct sbuf *b);
+
+/* The contents as a C string (a terminator is kept behind them), "" when nothing was ever added. */
+const char *sbuf_cstr(const struct sbuf *b);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A view of bytes somebody else owns: pointer and length, no terminator promised.
+ */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+/* View N bytes at P. */
+struct slice slice_of(const char *p, size_t n);
+
+/* View a C string without its terminator; NULL gives the empty slice. */
+struct slice slice_str(const char *s);
+
+/* View the first N bytes (all of them when there are fewer). */
+struct slice slice_head(struct slice s, size_t n);
+
+/* View what follows the first N bytes (nothing when there are fewer). */
+struct slice slice_tail(struct slice s, size_t n);
+
+/* Compare for the same bytes. */
+bool slice_eq(struct slice a, struct slice b);
+
+/* Compare with a C string. */
+bool slice_is(struct slice s, const char *str);
+
+/* Compare with a C string, ASCII letters of either case alike. */
+bool slice_is_nocase(struct slice s, const char *str);
+
+/* Tell whether S begins (ends) with the C string. */
+bool slice_starts(struct slice s, const char *prefix);
+bool slice_ends(struct slice s, const char *suffix);
+
+/* Find the first (last) C; false when there is none, and *AT is left alone. */
+bool slice_chr(struct slice s, char c, size_t *at);
+bool slice_rchr(struct slice s, char c, size_t *at);
+
+/* Take the part before the first SEP off the front of *REST and return it; the whole of *REST
+ * when SEP is not in it. *REST then begins after SEP, or is empty with p == NULL at the end. */
+struct slice slice_cut(struct slice *rest, char sep);
+
+/* Strip ASCII blanks (space, tab, CR, LF) from both ends. */
+struct slice slice_trim(struct slice s);
+
+/* Read a whole slice as an unsigned decimal number of at most MAX; false for anything else. */
+bool slice_number(struct slice s, unsigned long long max, unsigned long long *out);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Growable bytes with a hard cap. One spare byte is always kept for the terminator of sbuf_cstr.
+ */
+#include "base/sbuf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+sbuf_init(struct sbuf *b, size_t max)
+{
+	*b = (struct sbuf){ .max = max };
+}
+
+void
+sbuf_release(struct sbuf *b)
+{
+	free(b->p);
+	sbuf_init(b, b->max);
+}
+
+void
+sbuf_release_secret(struct sbuf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->size);
+	sbuf_release(b);
+}
+
+void
+sbuf_clear(struct sbuf *b)
+{
+	b->failed = false;
+	sbuf_truncate(b, 0);
+}
+
+static bool
+fail(struct sbuf *b)
+{
+	b->failed = true;
+	return false;
+}
+
+static bool
+grow(struct sbuf *b, size_t need)
+{
+	size_t size = b->size < 64 ? 64 : b->size;
+	char *p;
+
+	while (size < need)
+		size *= 2;
+	if (size > b->max + 1)
+		size = b->max + 1;
+	p = malloc(size);
+	if (p == NULL)
+		return fail(b);
+	if (b->p != NULL) {
+		memcpy(p, b->p, b->n + 1);
+		/* not realloc: that could leave a copy of a password behind */
+		explicit_bzero(b->p, b->size);
+		free(b->p);
+	}
+	b->p = p;
+	b->p[b->n] = '\0';
+	b->size = size;
+	return true;
+}
+
+char *
+sbuf_room(struct sbuf *b, size_t n)
+{
+	if (n > b->max - b->n) {
+		b->failed = true;
+		return NULL;
+	}
+	if (b->n + n + 1 > b->size && !grow(b, b->n + n + 1))
+		return NULL;
+	return b->p + b->n;
+}
+
+bool
+sbuf_add(struct sbuf *b, const void *p, size_t n)
+{
+	char *to = sbuf_room(b, n);
+
+	if (to == NULL)
+		return false;
+	if (n > 0)
+		memcpy(to, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+	return true;
+}
+
+bool
+sbuf_add_slice(struct sbuf *b, struct slice s)
+{
+	return sbuf_add(b, s.p, s.n);
+}
+
+bool
+sbuf_add_str(struct sbuf *b, const char *s)
+{
+	return sbuf_add_slice(b, slice_str(s));
+}
+
+bool
+sbuf_add_chr(struct sbuf *b, char c)
+{
+	return sbuf_add(b, &c, 1);
+}
+
+bool
+sbuf_printf(struct sbuf *b, const char *fmt, ...)
+{
+	va_list ap;
+	char *to;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return fail(b);
+	to = sbuf_room(b, (size_t)n);
+	if (to == NULL)
+		return false;
+	va_start(ap, fmt);
+	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->n += (size_t)n;
+	return true;
+}
+
+void
+sbuf_drop(struct sbuf *b, size_t n)
+{
+	if (n > b->n)
+		n = b->n;
+	if (n > 0)
+		memmove(b->p, b->p + n, b->n - n);
+	sbuf_truncate(b, b->n - n);
+}
+
+void
+sbuf_truncate(struct sbuf *b, size_t n)
+{
+	if (n < b->n)
+		b->n = n;
+	if (b->p != NULL)
+		b->p[b->n] = '\0';
+}
+
+struct slice
+sbuf_slice(const struct sbuf *b)
+{
+	return slice_of(b->p, b->n);
+}
+
+const char *
+sbuf_cstr(const struct sbuf *b)
+{
+	return b->p == NULL ? "" : b->p;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Views of bytes: comparing, cutting, finding. Allocates nothing.
+ */
+#include "base/slice.h"
+
+#include <string.h>
+
+struct slice
+slice_of(const char *p, size_t n)
+{
+	return (struct slice){ p, n };
+}
+
+struct slice
+slice_str(const char *s)
+{
+	return slice_of(s, s == NULL ? 0 : strlen(s));
+}
+
+struct slice
+slice_head(struct slice s, size_t n)
+{
+	return slice_of(s.p, n < s.n ? n : s.n);
+}
+
+struct slice
+slice_tail(struct slice s, size_t n)
+{
+	if (n >= s.n)
+		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
+	return slice_of(s.p + n, s.n - n);
+}
+
+bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool
+slice_is(struct slice s, const char *str)
+{
+	return slice_eq(s, slice_str(str));
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool
+slice_is_nocase(struct slice s, const char *str)
+{
+	if (strlen(str) != s.n)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (lower(s.p[i]) != lower(str[i]))
+			return false;
+	return true;
+}
+
+bool
+slice_starts(struct slice s, const char *prefix)
+{
+	return slice_is(slice_head(s, strlen(prefix)), prefix);
+}
+
+bool
+slice_ends(struct slice s, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return n <= s.n && slice_is(slice_tail(s, s.n - n), suffix);
+}
+
+bool
+slice_chr(struct slice s, char c, size_t *at)
+{
+	const char *hit = s.n == 0 ? NULL : memchr(s.p, c, s.n);
+
+	if (hit == NULL)
+		return false;
+	*at = (size_t)(hit - s.p);
+	return true;
+}
+
+bool
+slice_rchr(struct slice s, char c, size_t *at)
+{
+	for (size_t i = s.n; i > 0; i--) {
+		if (s.p[i - 1] == c) {
+			*at = i - 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct slice
+slice_cut(struct slice *rest, char sep)
+{
+	struct slice head = *rest;
+	size_t at;
+
+	if (!slice_chr(*rest, sep, &at)) {
+		*rest = slice_of(NULL, 0);
+		return head;
+	}
+	*rest = slice_of(rest->p + at + 1, rest->n - at - 1);
+	return slice_head(head, at);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice
+slice_trim(struct slice s)
+{
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = slice_tail(s, 1);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool
+slice_number(struct slice s, unsigned long long max, unsigned long long *out)
+{
+	unsigned long long v = 0;
+
+	if (s.n == 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned digit = (unsigned)((unsigned char)s.p[i] - '0');
+
+		if (digit > 9 || v > (max - digit) / 10 || digit > max)
+			return false;
+		v = v * 10 + digit;
+	}
+	*out = v;
+	return true;
+}
