@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What may be written into a store: each refusal says what to do instead.
+ */
+#ifndef MAIL_RULES_H
+#define MAIL_RULES_H
+
+#include "mail/lookup.h"
+
+enum { RULES_TARGETS_MAX = EXPANSION_MAX };
+
+/* Judge a name as typed and append its canonical form to OUT. FOUND, or BAD with a text. */
+enum outcome rules_domain(struct sbuf *out, struct slice typed, struct error *err);
+enum outcome rules_mailbox(struct sbuf *out, struct slice typed, struct error *err);
+
+/* The left side of an alias: an address, `@domain` (the catch-all), or a bare local part. */
+enum outcome rules_alias(struct sbuf *out, struct slice typed, struct error *err);
+
+/* The right side: N targets as typed, each an address, or one single `@domain`. Appends them to
+ * OUT, each ended by LF, the same one twice only once. Refused: none at all, no address, over-long
+ * ones, `@other` in a list, too many for Postfix. */
+enum outcome rules_targets(struct sbuf *out, const struct slice *typed, size_t n,
+			   struct error *err);
+
+/* What follows an address from step to step as Postfix does, to find what would never end.
+ *
+ *	expand_start(&x, &rules, address);
+ *	while (x.asking)
+ *		ask for x.lookup.question, then expand_tell(&x, &facts)
+ *	... x.outcome: FOUND when it ends well, BAD with x.why
+ *
+ * Refused: a loop longer than an address that leads to itself, an address that grows with every
+ *step, more than EXPANSION_MAX recipients or steps. To be run on a store as it will be after the
+ *change, for every alias that was written; `@domain` is tried with an address that nobody has. */
+struct expand {
+	bool asking;
+	enum outcome outcome;
+	struct error why;
+	struct lookup lookup;
+
+	const struct lookup_rules *rules;
+	struct expand_node *node; /* every address met, in the order it was met */
+	size_t n;
+	size_t at;   /* the one being looked up */
+	size_t ends; /* how many lead no further */
+	struct sbuf text;
+};
+
+void expand_init(struct expand *x);
+void expand_release(struct expand *x);
+void expand_start(struct expand *x, const struct lookup_rules *rules, struct slice address);
+void expand_tell(struct expand *x, const struct facts *facts);
+void expand_fail(struct expand *x, const struct error *err);
+
+#endif

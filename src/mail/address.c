@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Addresses: taking apart, quoting, folding to the one canonical form. What an address leads to is
+ * lookup.c's business.
+ */
+#include "mail/address.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <idn2.h>
+#include <unicase.h>
+#include <unistr.h>
+
+static bool
+is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return false;
+	return true;
+}
+
+static void
+lower_ascii(char *to, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		to[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] - 'A' + 'a') : s.p[i];
+}
+
+/* --- local parts ------------------------------------------------------------------------------ */
+
+static bool
+needs_quotes(char c)
+{
+	return c == ' ' || (unsigned char)c < 32 || c == 127 || strchr("()<>@,;:\\\"[]", c) != NULL;
+}
+
+/* A local part that stands for itself: atoms with single dots between them. */
+bool
+address_is_plain(struct slice local)
+{
+	if (local.n == 0 || local.p[0] == '.' || local.p[local.n - 1] == '.')
+		return false;
+	for (size_t i = 0; i < local.n; i++) {
+		if (needs_quotes(local.p[i]))
+			return false;
+		if (local.p[i] == '.' && i + 1 < local.n && local.p[i + 1] == '.')
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_escaped_in_quotes(char c)
+{
+	return c == '"' || c == '\\' || c == '\r';
+}
+
+static bool
+put_local(struct sbuf *out, struct slice local)
+{
+	if (address_is_plain(local))
+		return sbuf_add_slice(out, local);
+	sbuf_add_chr(out, '"');
+	for (size_t i = 0; i < local.n; i++) {
+		if (is_escaped_in_quotes(local.p[i]))
+			sbuf_add_chr(out, '\\');
+		sbuf_add_chr(out, local.p[i]);
+	}
+	return sbuf_add_chr(out, '"') && !out->failed;
+}
+
+/* Unquote one complete quoted string into TO. False when QUOTED is none, or when it would not be
+ * quoted the same way again: then the text stands for itself. */
+static bool
+unquote(char *to, size_t *n, struct slice quoted)
+{
+	struct slice in;
+
+	if (quoted.n < 2 || quoted.p[0] != '"' || quoted.p[quoted.n - 1] != '"')
+		return false;
+	in = slice_of(quoted.p + 1, quoted.n - 2);
+	*n = 0;
+	for (size_t i = 0; i < in.n; i++) {
+		bool escaped = in.p[i] == '\\';
+
+		if (escaped && ++i == in.n)
+			return false;
+		if (escaped != is_escaped_in_quotes(in.p[i]))
+			return false;
+		to[(*n)++] = in.p[i];
+	}
+	return !address_is_plain(slice_of(to, *n));
+}
+
+bool
+address_split(char *local, size_t size, size_t *n, struct slice *domain, struct slice text)
+{
+	size_t at;
+
+	if (!slice_rchr(text, '@', &at) || at > size)
+		return false;
+	*domain = slice_tail(text, at + 1);
+	text = slice_head(text, at);
+	if (!unquote(local, n, text)) {
+		memcpy(local, text.p, text.n);
+		*n = text.n;
+	}
+	return true;
+}
+
+static bool
+fold_local(struct address *a)
+{
+	struct slice spelled = address_spelled(a);
+	size_t n = sizeof a->local;
+	uint8_t *folded;
+
+	if (is_ascii(spelled)) {
+		lower_ascii(a->local, spelled);
+		a->local_n = spelled.n;
+		return true;
+	}
+	if (u8_check((const uint8_t *)spelled.p, spelled.n) != NULL)
+		return false;
+	folded =
+	    u8_casefold((const uint8_t *)spelled.p, spelled.n, NULL, NULL, (uint8_t *)a->local, &n);
+	if (folded == NULL) {
+		a->no_memory = errno == ENOMEM;
+		return false;
+	}
+	if (folded != (uint8_t *)a->local) {
+		free(folded);
+		return false;
+	}
+	a->local_n = n;
+	return n <= ADDRESS_MAX;
+}
+
+/* --- domains ---------------------------------------------------------------------------------- */
+
+static bool
+is_domain_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+/* [127.0.0.1], [ipv6:2001:db8::1] */
+static bool
+is_literal(struct slice d)
+{
+	if (d.n < 3 || d.p[0] != '[' || d.p[d.n - 1] != ']')
+		return false;
+	for (size_t i = 1; i < d.n - 1; i++)
+		if (!is_domain_byte(d.p[i]) && d.p[i] != ':')
+			return false;
+	return true;
+}
+
+static bool
+is_domain(struct slice d)
+{
+	size_t label = 0;
+
+	if (is_literal(d))
+		return true;
+	for (size_t i = 0; i < d.n; i++) {
+		if (!is_domain_byte(d.p[i]))
+			return false;
+		label = d.p[i] == '.' ? 0 : label + 1;
+		if (label > 63 || (label == 0 && (i == 0 || d.p[i - 1] == '.')))
+			return false;
+	}
+	return d.n > 0 && d.p[d.n - 1] != '.';
+}
+
+/* U-labels to lower-case A-labels, by way of a C string as the library wants it. */
+static bool
+fold_international(struct address *a, struct slice text)
+{
+	char in[ADDRESS_MAX + 1];
+	char *out = NULL;
+	bool ok;
+	int rc;
+
+	if (text.n > ADDRESS_MAX || memchr(text.p, '\0', text.n) != NULL)
+		return false;
+	memcpy(in, text.p, text.n);
+	in[text.n] = '\0';
+	rc = idn2_to_ascii_8z(in, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (rc != IDN2_OK) {
+		a->no_memory = rc == IDN2_MALLOC;
+		return false;
+	}
+	a->domain_n = strlen(out);
+	ok = a->domain_n <= ADDRESS_DOMAIN_MAX;
+	if (ok)
+		lower_ascii(a->domain, slice_of(out, a->domain_n));
+	idn2_free(out);
+	return ok;
+}
+
+static bool
+fold_domain(struct address *a, struct slice text)
+{
+	if (text.n > 1 && text.p[text.n - 1] == '.')
+		text.n--;
+	if (!is_ascii(text)) {
+		if (!fold_international(a, text))
+			return false;
+	} else {
+		if (text.n > ADDRESS_DOMAIN_MAX)
+			return false;
+		lower_ascii(a->domain, text);
+		a->domain_n = text.n;
+	}
+	return is_domain(address_domain(a));
+}
+
+bool
+domain_parse(struct address *a, struct slice text)
+{
+	a->no_memory = false;
+	return fold_domain(a, text);
+}
+
+bool
+domain_fold(struct sbuf *out, struct slice text)
+{
+	struct address a;
+
+	sbuf_clear(out);
+	return domain_parse(&a, text) && sbuf_add_slice(out, address_domain(&a));
+}
+
+/* --- whole addresses -------------------------------------------------------------------------- */
+
+static bool
+has_unstorable(struct slice s)
+{
+	size_t at;
+
+	return slice_chr(s, '\0', &at) || slice_chr(s, '\n', &at);
+}
+
+bool
+address_parse(struct address *a, struct slice text)
+{
+	struct slice domain;
+
+	a->no_memory = false;
+	if (text.n > ADDRESS_MAX + ADDRESS_DOMAIN_MAX + 1 || has_unstorable(text))
+		return false;
+	if (!address_split(a->spelled, ADDRESS_MAX, &a->spelled_n, &domain, text))
+		return false;
+	return fold_local(a) && fold_domain(a, domain);
+}
+
+struct slice
+address_local(const struct address *a)
+{
+	return slice_of(a->local, a->local_n);
+}
+
+struct slice
+address_domain(const struct address *a)
+{
+	return slice_of(a->domain, a->domain_n);
+}
+
+struct slice
+address_spelled(const struct address *a)
+{
+	return slice_of(a->spelled, a->spelled_n);
+}
+
+bool
+address_put(struct sbuf *out, struct slice local, struct slice domain)
+{
+	put_local(out, local);
+	sbuf_add_chr(out, '@');
+	return sbuf_add_slice(out, domain) && !out->failed;
+}
+
+bool
+address_print(struct sbuf *out, const struct address *a)
+{
+	return address_put(out, address_local(a), address_domain(a));
+}
+
+size_t
+address_base(struct slice local, const char *delimiters)
+{
+	static const char *const whole[] = { "postmaster", "mailer-daemon", "double-bounce" };
+	const size_t request = strlen("-request");
+
+	for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+		if (slice_is_nocase(local, whole[i]))
+			return local.n;
+	if (strchr(delimiters, '-') != NULL) {
+		if (slice_is_nocase(slice_head(local, strlen("owner-")), "owner-"))
+			return local.n;
+		if (local.n > request &&
+		    slice_is_nocase(slice_tail(local, local.n - request), "-request"))
+			return local.n;
+	}
+	for (size_t i = 0; i < local.n; i++)
+		if (local.p[i] != '\0' && strchr(delimiters, local.p[i]) != NULL)
+			return i == 0 ? local.n : i;
+	return local.n;
+}
+
+static bool
+has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 32 || s.p[i] == 127)
+			return true;
+	return false;
+}
+
+bool
+address_target(struct sbuf *out, struct slice text)
+{
+	struct address a;
+
+	if (has_control(text) || !address_parse(&a, text))
+		return false;
+	if (a.spelled_n > 0)
+		return address_put(out, address_spelled(&a), address_domain(&a));
+	return text.p[0] == '@' && sbuf_add_chr(out, '@') &&
+	       sbuf_add_slice(out, address_domain(&a));
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What may be written: names in canonical form, targets that Postfix can deliver to. Whether an
+ * alias ends is found in expand.c.
+ */
+#include "mail/rules.h"
+
+#include <string.h>
+
+enum { SHOWN = 80 }; /* bytes of a refused name that a message repeats */
+
+static int
+shown(struct slice s)
+{
+	return (int)(s.n < SHOWN ? s.n : SHOWN);
+}
+
+static bool
+printable(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 32 || s.p[i] == 127)
+			return false;
+	return true;
+}
+
+/* What every name must pass before it may even be repeated in a message. */
+static enum outcome
+check_text(const char *what, struct slice typed, struct error *err)
+{
+	if (typed.n == 0)
+		return error_set(err, BAD, "the %s is empty", what);
+	if (!printable(typed))
+		return error_set(err, BAD, "the %s has control characters in it", what);
+	return FOUND;
+}
+
+enum outcome
+rules_domain(struct sbuf *out, struct slice typed, struct error *err)
+{
+	struct sbuf folded;
+	enum outcome o = check_text("domain", typed, err);
+
+	if (o != FOUND)
+		return o;
+	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
+	if (!domain_fold(&folded, typed) || folded.p[0] == '[')
+		o = error_set(err, BAD, "'%.*s' is no domain name: write it like 'example.com'",
+			      shown(typed), typed.p);
+	else if (!sbuf_add_slice(out, sbuf_slice(&folded)))
+		o = error_set(err, RETRY, "no memory");
+	sbuf_release(&folded);
+	return o;
+}
+
+static enum outcome
+check_address(struct address *a, const char *what, struct slice typed, struct error *err)
+{
+	size_t at;
+	enum outcome o = check_text(what, typed, err);
+
+	if (o != FOUND)
+		return o;
+	if (!slice_chr(typed, '@', &at))
+		return error_set(
+		    err, BAD,
+		    "'%.*s' has no domain: write the whole address, like '%.*s@example.com'",
+		    shown(typed), typed.p, shown(typed), typed.p);
+	if (typed.n > ADDRESS_MAX)
+		return error_set(err, BAD, "the %s is %zu bytes long: Postfix takes at most %d",
+				 what, typed.n, ADDRESS_MAX);
+	if (!address_parse(a, typed))
+		return error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
+				 shown(typed), typed.p);
+	return FOUND;
+}
+
+static enum outcome
+print_stored(struct sbuf *out, const struct address *a, const char *what, struct error *err)
+{
+	if (a->local_n > ADDRESS_LOCAL_MAX)
+		return error_set(
+		    err, BAD,
+		    "the part before the '@' of the %s is %zu bytes long: at most %d are allowed",
+		    what, a->local_n, ADDRESS_LOCAL_MAX);
+	if (!address_print(out, a))
+		return error_set(err, RETRY, "no memory");
+	return FOUND;
+}
+
+static bool
+path_trouble(struct slice local)
+{
+	size_t at;
+
+	return slice_chr(local, '/', &at) || local.p[0] == '.';
+}
+
+enum outcome
+rules_mailbox(struct sbuf *out, struct slice typed, struct error *err)
+{
+	struct address a;
+	enum outcome o = check_address(&a, "mailbox", typed, err);
+
+	if (o != FOUND)
+		return o;
+	if (a.local_n == 0)
+		return error_set(
+		    err, BAD,
+		    "'%.*s' names no user: for a catch-all use `vmailctl alias add %.*s TARGET`",
+		    shown(typed), typed.p, shown(typed), typed.p);
+	if (a.domain[0] == '[')
+		return error_set(err, BAD,
+				 "'%.*s' is at an IP address: a mailbox needs a domain name",
+				 shown(typed), typed.p);
+	if (path_trouble(address_local(&a)))
+		return error_set(
+		    err, BAD,
+		    "'%.*s' could not be a directory name: no '/' in it and no '.' at its start",
+		    shown(typed), typed.p);
+	return print_stored(out, &a, "mailbox", err);
+}
+
+/* A bare local part, for domains of the local kind: folded the way an address is. */
+static enum outcome
+bare_alias(struct sbuf *out, struct slice typed, struct error *err)
+{
+	struct address a;
+	struct sbuf text;
+	enum outcome o = FOUND;
+
+	sbuf_init(&text, 2 * ADDRESS_MAX);
+	sbuf_add_slice(&text, typed);
+	sbuf_add_str(&text, "@x");
+	if (text.failed || !address_parse(&a, sbuf_slice(&text)) || a.local_n > ADDRESS_LOCAL_MAX ||
+	    !address_is_plain(address_local(&a)))
+		o = error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
+			      shown(typed), typed.p);
+	else if (!sbuf_add_slice(out, address_local(&a)))
+		o = error_set(err, RETRY, "no memory");
+	sbuf_release(&text);
+	return o;
+}
+
+enum outcome
+rules_alias(struct sbuf *out, struct slice typed, struct error *err)
+{
+	struct address a;
+	size_t at;
+	enum outcome o = check_text("alias", typed, err);
+
+	if (o != FOUND)
+		return o;
+	if (!slice_chr(typed, '@', &at))
+		return bare_alias(out, typed, err);
+	o = check_address(&a, "alias", typed, err);
+	if (o != FOUND)
+		return o;
+	if (a.local_n > 0)
+		return print_stored(out, &a, "alias", err);
+	sbuf_add_chr(out, '@');
+	if (!sbuf_add_slice(out, address_domain(&a)))
+		return error_set(err, RETRY, "no memory");
+	return FOUND;
+}
+
+/* --- targets ---------------------------------------------------------------------------------- */
+
+/* Spelled differently, the same to Postfix: it drops case-insensitive duplicates. */
+static bool
+same_target(struct slice a, struct slice b)
+{
+	struct address x, y;
+
+	return address_parse(&x, a) && address_parse(&y, b) &&
+	       slice_eq(address_local(&x), address_local(&y)) &&
+	       slice_eq(address_domain(&x), address_domain(&y));
+}
+
+static bool
+has_target(const struct sbuf *list, struct slice target)
+{
+	struct slice rest = sbuf_slice(list);
+
+	while (rest.n > 0)
+		if (same_target(slice_cut(&rest, '\n'), target))
+			return true;
+	return false;
+}
+
+static enum outcome
+put_target(struct sbuf *out, struct slice typed, size_t n, struct error *err)
+{
+	struct address a;
+	struct sbuf target;
+	enum outcome o = check_address(&a, "target", typed, err);
+
+	if (o != FOUND)
+		return o;
+	if (a.local_n == 0 && n > 1)
+		return error_set(err, BAD,
+				 "'%.*s' stands for a whole domain and must be the only target: "
+				 "give it an alias of "
+				 "its own",
+				 shown(typed), typed.p);
+	sbuf_init(&target, ADDRESS_MAX);
+	if (!address_target(&target, typed))
+		o = error_set(err, BAD, "'%.*s' is no address that mail could be sent to",
+			      shown(typed), typed.p);
+	else if (!has_target(out, sbuf_slice(&target))) {
+		sbuf_add_slice(out, sbuf_slice(&target));
+		if (!sbuf_add_chr(out, '\n') || out->failed)
+			o = error_set(err, RETRY, "no memory");
+	}
+	sbuf_release(&target);
+	return o;
+}
+
+enum outcome
+rules_targets(struct sbuf *out, const struct slice *typed, size_t n, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	if (n == 0)
+		return error_set(err, BAD, "an alias needs at least one target");
+	if (n > RULES_TARGETS_MAX)
+		return error_set(err, BAD, "%zu targets: Postfix expands to at most %d", n,
+				 RULES_TARGETS_MAX);
+	for (size_t i = 0; i < n && o == FOUND; i++)
+		o = put_target(out, typed[i], n, err);
+	return o;
+}

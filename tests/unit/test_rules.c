@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What may be written, and what would never end.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../lib/memdir.h"
+#include "mail/rules.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+typedef enum outcome rule_fn(struct sbuf *out, struct slice typed, struct error *err);
+
+struct rule_row {
+	const char *name;
+	rule_fn *rule;
+	const char *typed;
+	const char *out; /* canonical form, or NULL for a refusal */
+	const char *why; /* what the refusal must say */
+};
+
+static const struct rule_row names[] = {
+	{ "domain", rules_domain, "Example.COM.", "example.com", NULL },
+	{ "international domain", rules_domain, "b\303\274cher.test", "xn--bcher-kva.test", NULL },
+	{ "empty domain", rules_domain, "", NULL, "empty" },
+	{ "domain with a blank", rules_domain, "a b", NULL, "'a b' is no domain name" },
+	{ "domain literal", rules_domain, "[127.0.0.1]", NULL, "no domain name" },
+	{ "address for a domain", rules_domain, "u@d.test", NULL, "no domain name" },
+	{ "domain with a line feed", rules_domain, "a\nb", NULL, "control characters" },
+	{ "mailbox", rules_mailbox, "User@D.test", "user@d.test", NULL },
+	{ "mailbox with a plus", rules_mailbox, "a+b@d.test", "a+b@d.test", NULL },
+	{ "mailbox in quotes", rules_mailbox, "\"a b\"@d.test", "\"a b\"@d.test", NULL },
+	{ "mailbox without a domain", rules_mailbox, "bob", NULL, "like 'bob@example.com'" },
+	{ "mailbox without a user", rules_mailbox, "@d.test", NULL, "catch-all" },
+	{ "mailbox at an IP address", rules_mailbox, "u@[127.0.0.1]", NULL, "IP address" },
+	{ "mailbox with a slash", rules_mailbox, "a/b@d.test", NULL, "directory" },
+	{ "mailbox that climbs", rules_mailbox, "..@d.test", NULL, "directory" },
+	{ "local part of 64 bytes", rules_mailbox,
+	  "x234567890123456789012345678901234567890123456789012345678901234@d.test",
+	  "x234567890123456789012345678901234567890123456789012345678901234@d.test", NULL },
+	{ "local part of 65 bytes", rules_mailbox,
+	  "x2345678901234567890123456789012345678901234567890123456789012345@d.test", NULL,
+	  "65 bytes" },
+	{ "empty mailbox", rules_mailbox, "", NULL, "empty" },
+	{ "no UTF-8", rules_mailbox, "\377@d.test", NULL, "no address" },
+	{ "alias", rules_alias, "Sales@D.test", "sales@d.test", NULL },
+	{ "catch-all", rules_alias, "@D.test", "@d.test", NULL },
+	{ "bare alias", rules_alias, "Root", "root", NULL },
+	{ "bare alias that needs quotes", rules_alias, "a b", NULL, "no address" },
+	{ "alias with nothing behind the @", rules_alias, "a@", NULL, "no address" },
+	{ "empty alias", rules_alias, "", NULL, "empty" },
+};
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const struct rule_row *r = &names[i];
+		struct error err = { "" };
+		struct sbuf out;
+		enum outcome o;
+
+		sbuf_init(&out, 4096);
+		o = r->rule(&out, slice_str(r->typed), &err);
+		if (o != (r->out != NULL ? FOUND : BAD) ||
+		    (r->out != NULL && strcmp(sbuf_cstr(&out), r->out) != 0) ||
+		    (r->why != NULL && strstr(err.text, r->why) == NULL))
+			fail_msg("%s: %s '%s': %s", r->name, outcome_name(o), sbuf_cstr(&out),
+				 err.text);
+		sbuf_release(&out);
+	}
+}
+
+static void
+test_targets(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *typed[4];
+		const char *out;
+		const char *why;
+	} rows[] = {
+		{ "one", { "Joe@D.test" }, "Joe@d.test\n", NULL },
+		{ "two, as spelled", { "a@d.test", "B@d.test" }, "a@d.test\nB@d.test\n", NULL },
+		{ "the same twice", { "a@d.test", "A@D.test" }, "a@d.test\n", NULL },
+		{ "a whole domain", { "@Other.test" }, "@other.test\n", NULL },
+		{ "none", { NULL }, NULL, "at least one" },
+		{ "a whole domain in a list", { "a@d.test", "@other.test" }, NULL, "only target" },
+		{ "without a domain", { "joe" }, NULL, "'joe@example.com'" },
+		{ "a command", { "|/bin/sh" }, NULL, "no domain" },
+		{ "a command with an @", { "|\007@d.test" }, NULL, "control" },
+		{ "empty", { "" }, NULL, "empty" },
+		{ "no domain behind the @", { "a@" }, NULL, "no address" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice typed[4];
+		struct error err = { "" };
+		struct sbuf out;
+		enum outcome o;
+		size_t n = 0;
+
+		for (; n < 4 && rows[i].typed[n] != NULL; n++)
+			typed[n] = slice_str(rows[i].typed[n]);
+		sbuf_init(&out, 4096);
+		o = rules_targets(&out, typed, n, &err);
+		if (o != (rows[i].out != NULL ? FOUND : BAD) ||
+		    (rows[i].out != NULL && strcmp(sbuf_cstr(&out), rows[i].out) != 0) ||
+		    (rows[i].why != NULL && strstr(err.text, rows[i].why) == NULL))
+			fail_msg("%s: %s '%s': %s", rows[i].name, outcome_name(o), sbuf_cstr(&out),
+				 err.text);
+		sbuf_release(&out);
+	}
+}
+
+static void
+test_long_targets(void **state)
+{
+	static char text[1100];
+	struct slice typed[RULES_TARGETS_MAX + 1];
+	struct error err;
+	struct sbuf out;
+
+	(void)state;
+	sbuf_init(&out, 1 << 20);
+	memset(text, 'x', sizeof text);
+	memcpy(text + sizeof text - 8, "@d.test", 8);
+	typed[0] = slice_str(text);
+	assert_int_equal(rules_targets(&out, typed, 1, &err), BAD);
+	assert_non_null(strstr(err.text, "1000"));
+	for (size_t i = 0; i < COUNT(typed); i++)
+		typed[i] = slice_str("a@d.test");
+	assert_int_equal(rules_targets(&out, typed, COUNT(typed), &err), BAD);
+	assert_non_null(strstr(err.text, "1000"));
+	assert_int_equal(rules_targets(&out, typed, COUNT(typed) - 1, &err), FOUND);
+	assert_string_equal(sbuf_cstr(&out), "a@d.test\n");
+	sbuf_release(&out);
+}
+
+/* --- expansion -------------------------------------------------------------------------------- */
+
+static enum outcome
+expand(const char *directory, const char *address, bool propagate, struct error *why)
+{
+	struct lookup_rules rules = { "+", propagate };
+	struct memdir d = { directory, 0 };
+	struct facts facts;
+	struct expand x;
+	struct error err;
+	enum outcome o;
+
+	expand_init(&x);
+	facts_init(&facts);
+	expand_start(&x, &rules, slice_str(address));
+	while (x.asking) {
+		if (memdir_ask(&d, &x.lookup.question, &facts, &err) == FOUND)
+			expand_tell(&x, &facts);
+		else
+			expand_fail(&x, &err);
+	}
+	*why = x.why;
+	o = x.outcome;
+	facts_release(&facts);
+	expand_release(&x);
+	return o;
+}
+
+static void
+test_expand(void **state)
+{
+	static const struct {
+		const char *name, *directory, *address;
+		bool propagate;
+		enum outcome outcome;
+		const char *why;
+	} rows[] = {
+		{ "a simple alias", "alias a@d b@d", "a@d", true, FOUND, NULL },
+		{ "an address that leads to itself", "alias a@d a@d", "a@d", true, FOUND, NULL },
+		{ "itself and another", "alias a@d a@d b@o", "a@d", true, FOUND, NULL },
+		{ "another and itself", "alias a@d b@o a@d", "a@d", true, FOUND, NULL },
+		{ "a loop of two", "alias a@d b@d\nalias b@d a@d", "a@d", true, BAD, "circles" },
+		{ "a loop of three behind the start",
+		  "alias s@d a@d\nalias a@d b@d\nalias b@d c@d\nalias c@d a@d", "s@d", true, BAD,
+		  "circles" },
+		{ "back to one that stops Postfix", "alias a@d b@d a@d\nalias b@d a@d", "a@d", true,
+		  FOUND, NULL },
+		{ "a diamond is no loop", "alias a@d b@d c@d\nalias b@d z@o\nalias c@d z@o", "a@d",
+		  true, FOUND, NULL },
+		{ "growth", "alias u@d u+x@d", "u@d", true, BAD, "never arrive" },
+		{ "growth without propagation stops", "alias u@d u+x@d", "u@d", false, FOUND,
+		  NULL },
+		{ "growth by way of another", "alias u@d v+x@d\nalias v@d u@d", "u@d", true, BAD,
+		  "never arrive" },
+		{ "a catch-all to itself", "domain d mailbox\nalias @d c@d", "@d", true, FOUND,
+		  NULL },
+		{ "a catch-all to a mailbox", "domain d mailbox\nmailbox c@d\nalias @d c@d", "@d",
+		  true, FOUND, NULL },
+		{ "two domains that pass everything on to each other", "alias @d @e\nalias @e @d",
+		  "@d", true, BAD, "circles" },
+		{ "case does not hide a loop", "alias a@d B@D\nalias b@d A@d", "a@d", true, BAD,
+		  "circles" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error why = { "" };
+		enum outcome o =
+		    expand(rows[i].directory, rows[i].address, rows[i].propagate, &why);
+
+		if (o != rows[i].outcome ||
+		    (rows[i].why != NULL && strstr(why.text, rows[i].why) == NULL))
+			fail_msg("%s: %s: %s", rows[i].name, outcome_name(o), why.text);
+	}
+}
+
+/* WIDE aliases each with WIDE targets, or a chain of LONG: just within Postfix's limits, and past
+ * them. */
+static void
+test_expand_limits(void **state)
+{
+	struct sbuf text;
+	struct error why;
+
+	(void)state;
+	sbuf_init(&text, 1 << 20);
+	sbuf_add_str(&text, "alias a@d");
+	for (int i = 0; i < 1000; i++)
+		sbuf_printf(&text, " t%d@o", i);
+	assert_int_equal(expand(sbuf_cstr(&text), "a@d", true, &why), FOUND);
+	sbuf_add_str(&text, " one.more@o");
+	assert_int_equal(expand(sbuf_cstr(&text), "a@d", true, &why), BAD);
+	assert_non_null(strstr(why.text, "1000"));
+
+	sbuf_clear(&text);
+	for (int i = 0; i < 999; i++)
+		sbuf_printf(&text, "alias c%d@d c%d@d\n", i, i + 1);
+	assert_int_equal(expand(sbuf_cstr(&text), "c0@d", true, &why), FOUND);
+	sbuf_add_str(&text, "alias c999@d c1000@d\n");
+	assert_int_equal(expand(sbuf_cstr(&text), "c0@d", true, &why), BAD);
+	sbuf_release(&text);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_long_targets),  cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_expand_limits),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
