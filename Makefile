@@ -62,7 +62,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-docs check-sanitized fuzz install deps deps-check clean format
+        check-corpus check-integration check-interop check-docs check-sanitized fuzz install install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
@@ -125,7 +125,7 @@ $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.
 
 # Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
 
-check: deps
+check: test-deps
 	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
@@ -185,17 +185,24 @@ BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libc
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
 
+# A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:
+	$(Q)contrib/deps $(BUILD_DEPS)
+
+test-deps:
 	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS)
 
-run:
-	$(Q)contrib/deps $(BUILD_DEPS)
+run: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)contrib/demo $(B) run
 
 # --- installing ---------------------------------------------------------------------------------
 
-install: all
+install:
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory install-files
+
+install-files:
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
 	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
