@@ -53,6 +53,15 @@ rules_domain(struct sbuf *out, struct slice typed, struct error *err)
 	return o;
 }
 
+static bool
+looks_like_list(struct slice local)
+{
+	size_t at;
+
+	return slice_chr(local, '@', &at) || slice_chr(local, ',', &at) ||
+	       slice_chr(local, ';', &at) || slice_chr(local, ' ', &at);
+}
+
 static enum outcome
 check_address(struct address *a, const char *what, struct slice typed, struct error *err)
 {
@@ -72,6 +81,11 @@ check_address(struct address *a, const char *what, struct slice typed, struct er
 	if (!address_parse(a, typed))
 		return error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
 				 shown(typed), typed.p);
+	if (typed.p[0] != '"' && looks_like_list(address_spelled(a)))
+		return error_set(err, BAD,
+		    "'%.*s' is not one address: give each as an argument of its own, and write odd ones in "
+		    "double quotes, like '\"a b\"@example.com'",
+		    shown(typed), typed.p);
 	return FOUND;
 }
 

@@ -49,6 +49,8 @@ static const struct rule_row names[] = {
 	{ "local part of 65 bytes", rules_mailbox,
 	  "x2345678901234567890123456789012345678901234567890123456789012345@d.test", NULL,
 	  "65 bytes" },
+	{ "odd mailbox without quotes", rules_mailbox, "a b@d.test", NULL, "double quotes" },
+	{ "two mailboxes", rules_mailbox, "a@d.test,b@d.test", NULL, "not one address" },
 	{ "empty mailbox", rules_mailbox, "", NULL, "empty" },
 	{ "no UTF-8", rules_mailbox, "\377@d.test", NULL, "no address" },
 	{ "alias", rules_alias, "Sales@D.test", "sales@d.test", NULL },
@@ -98,6 +100,7 @@ test_targets(void **state)
 		{ "without a domain", { "joe" }, NULL, "'joe@example.com'" },
 		{ "a command", { "|/bin/sh" }, NULL, "no domain" },
 		{ "a command with an @", { "|\007@d.test" }, NULL, "control" },
+		{ "a list in one", { "a@d.test, b@d.test" }, NULL, "argument of its own" },
 		{ "empty", { "" }, NULL, "empty" },
 		{ "no domain behind the @", { "a@" }, NULL, "no address" },
 	};
