@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Log lines, readiness, and users: each against the real thing, with what changes a process for
+ * good done in a child.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sys/log.h"
+#include "sys/notify.h"
+#include "sys/privs.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define TEN(x)   x x x x x x x x x x
+
+/* --- log_safe -------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	const char *in;
+	size_t n;
+	size_t size; /* of the buffer, 0: plenty */
+	const char *want;
+} safe[] = {
+	{ "plain text", "harry+tag@example.com", 21, 0, "harry+tag@example.com" },
+	{ "nothing", "", 0, 0, "" },
+	{ "a blank stays", "a b", 3, 0, "a b" },
+	{ "quotes and a backslash", "'\"\\", 3, 0, "\\x27\\x22\\x5c" },
+	{ "a line end", "a\nwarning: b", 12, 0, "a\\x0awarning: b" },
+	{ "a NUL and a DEL", "\0\x7f", 2, 0, "\\x00\\x7f" },
+	{ "beyond ASCII", "\303\274", 2, 0, "\\xc3\\xbc" },
+	{ "80 bytes", TEN("12345678"), 80, 0, TEN("12345678") },
+	{ "81 bytes", TEN("12345678") "9", 81, 0, TEN("12345678") "..." },
+	{ "80 bytes, escaped", TEN("\1\1\1\1\1\1\1\1"), 80, 0,
+	    TEN("\\x01\\x01\\x01\\x01\\x01\\x01\\x01\\x01") },
+	{ "a buffer it just fits in", "abc", 3, 4, "abc" },
+	{ "a buffer too small for all of it", "abc", 3, 3, "ab" },
+	{ "no half escapes", "a\nb", 3, 4, "a" },
+	{ "a buffer for one byte", "abc", 3, 1, "" },
+};
+
+static void
+safe_text(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(safe); i++) {
+		char buf[512];
+		size_t size = safe[i].size == 0 ? sizeof buf : safe[i].size;
+
+		memset(buf, '!', sizeof buf);
+		assert_ptr_equal(log_safe(slice_of(safe[i].in, safe[i].n), buf, size), buf);
+		if (strcmp(buf, safe[i].want) != 0)
+			fail_msg("%s: got \"%s\", want \"%s\"", safe[i].name, buf, safe[i].want);
+		if (size < sizeof buf)
+			assert_int_equal(buf[size], '!');
+	}
+}
+
+static void
+level_names(void **state)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+	enum log_level level = LOG_LEVEL_DEBUG;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_true(log_level_by_name(names[i], &level));
+		assert_int_equal(level, i);
+		assert_string_equal(log_level_name(level), names[i]);
+	}
+	assert_false(log_level_by_name("loud", &level));
+	assert_false(log_level_by_name("", &level));
+	assert_int_equal(level, LOG_LEVEL_DEBUG);
+}
+
+/* --- lines on stderr ------------------------------------------------------------------------- */
+
+struct capture {
+	int pipe[2];
+	int stderr_was;
+};
+
+/* From here to captured() stderr is a pipe; JOURNAL says whether it passes for the journal's. */
+static void
+capture(struct capture *c, bool journal)
+{
+	struct stat st;
+	char stream[64];
+
+	assert_int_equal(pipe(c->pipe), 0);
+	assert_int_equal(fstat(c->pipe[1], &st), 0);
+	snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + !journal);
+	setenv("JOURNAL_STREAM", stream, 1);
+	c->stderr_was = dup(2);
+	dup2(c->pipe[1], 2);
+	close(c->pipe[1]);
+}
+
+static const char *
+captured(struct capture *c, char *buf, size_t size)
+{
+	ssize_t n;
+
+	dup2(c->stderr_was, 2);
+	close(c->stderr_was);
+	n = read(c->pipe[0], buf, size - 1);
+	close(c->pipe[0]);
+	assert_true(n >= 0);
+	buf[n] = '\0';
+	unsetenv("JOURNAL_STREAM");
+	log_role("");
+	log_open("vmaild", false, LOG_LEVEL_INFO);
+	return buf;
+}
+
+static void
+lines_for_the_journal(void **state)
+{
+	struct capture c;
+	char buf[4096];
+
+	(void)state;
+	capture(&c, true);
+	log_open("vmaild", false, LOG_LEVEL_INFO);
+	log_info("ready");
+	log_role("lookup");
+	log_error("no %s", "luck");
+	log_warning("two\nlines");
+	log_debug("too much");
+	assert_string_equal(captured(&c, buf, sizeof buf), "vmaild: ready\n"
+							   "vmaild[lookup]: error: no luck\n"
+							   "vmaild[lookup]: warning: two?lines\n");
+}
+
+static void
+lines_for_a_terminal_have_the_time_in_front(void **state)
+{
+	struct capture c;
+	char buf[256], stamp[64], rest[64];
+
+	(void)state;
+	capture(&c, false);
+	log_open("vmaild", false, LOG_LEVEL_DEBUG);
+	log_debug("x");
+	captured(&c, buf, sizeof buf);
+	assert_int_equal(sscanf(buf, "%63[-0-9T:.+] %63[^\n]", stamp, rest), 2);
+	assert_int_equal(strlen(stamp), strlen("2024-01-31T23:59:59.000+0000"));
+	assert_string_equal(rest, "vmaild: debug: x");
+}
+
+static void
+a_level_hides_those_below_it(void **state)
+{
+	struct capture c;
+	char buf[256];
+
+	(void)state;
+	capture(&c, true);
+	log_open("vmaild", false, LOG_LEVEL_ERROR);
+	log_warning("w");
+	log_info("i");
+	log_error("e");
+	assert_string_equal(captured(&c, buf, sizeof buf), "vmaild: error: e\n");
+}
+
+static void
+a_long_line_is_cut_and_ended(void **state)
+{
+	struct capture c;
+	char buf[8192], text[4000];
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	text[sizeof text - 1] = '\0';
+	capture(&c, true);
+	log_open("an identity of more than thirty-one bytes", false, LOG_LEVEL_INFO);
+	log_role("and a role of more than thirty-one bytes");
+	log_warning("%s", text);
+	captured(&c, buf, sizeof buf);
+	assert_true(strlen(buf) > 1000 && strlen(buf) < 1200);
+	assert_ptr_equal(strchr(buf, '\n'), buf + strlen(buf) - 1);
+}
+
+/* --- notify ---------------------------------------------------------------------------------- */
+
+/* Bind a datagram socket, tell it READY=1 through its NAME as in $NOTIFY_SOCKET. */
+static void
+tell(const char *name, size_t n)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char got[64];
+
+	memcpy(at.sun_path, name, n);
+	if (name[0] == '@')
+		at.sun_path[0] = '\0';
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	notify("READY=1");
+	assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), 7);
+	assert_memory_equal(got, "READY=1", 7);
+	unsetenv("NOTIFY_SOCKET");
+	notify("READY=1");
+	assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), -1);
+	close(fd);
+}
+
+static void
+notify_by_path(void **state)
+{
+	char directory[] = "/tmp/test_sys.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/notify", directory);
+	tell(path, strlen(path));
+	unlink(path);
+	rmdir(directory);
+}
+
+static void
+notify_by_abstract_name(void **state)
+{
+	char name[64];
+
+	(void)state;
+	snprintf(name, sizeof name, "@vmaild/test_sys/%ld", (long)getpid());
+	tell(name, strlen(name));
+}
+
+static void
+notify_nobody(void **state)
+{
+	static const char *const names[] = { "", "/", "@", "relative", "/nowhere/at/all",
+		TEN("/2345678901") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		setenv("NOTIFY_SOCKET", names[i], 1);
+		notify("READY=1");
+	}
+	unsetenv("NOTIFY_SOCKET");
+}
+
+/* --- users and groups ------------------------------------------------------------------------ */
+
+static void
+users(void **state)
+{
+	struct identity who;
+	struct error err = { "" };
+
+	(void)state;
+	assert_int_equal(identity_of_user(&who, "root", &err), FOUND);
+	assert_int_equal(who.uid, 0);
+	assert_int_equal(who.gid, 0);
+	assert_string_equal(who.name, "root");
+	assert_int_equal(identity_of_user(&who, "0", &err), FOUND);
+	assert_string_equal(who.name, "root");
+	assert_int_equal(identity_of_user(&who, "no-such-user", &err), BAD);
+	assert_non_null(strstr(err.text, "there is no user 'no-such-user'"));
+	assert_non_null(strstr(err.text, "useradd"));
+	assert_int_equal(identity_of_user(&who, "", &err), BAD);
+	assert_int_equal(identity_of_user(&who, "4000000000", &err), BAD);
+	assert_int_equal(identity_of_user(&who, "4294967295", &err), BAD);
+	assert_string_equal(who.name, "root");
+}
+
+static void
+groups(void **state)
+{
+	struct error err = { "" };
+	struct group *mail = getgrnam("mail");
+	gid_t gid = 7;
+
+	(void)state;
+	assert_int_equal(group_id(&gid, "no-such-group", &err), BAD);
+	assert_non_null(strstr(err.text, "there is no group 'no-such-group'"));
+	assert_int_equal(gid, 7);
+	assert_int_equal(group_id(&gid, "root", &err), FOUND);
+	assert_int_equal(gid, 0);
+	assert_int_equal(group_id(&gid, "4711", &err), FOUND);
+	assert_int_equal(gid, 4711);
+	assert_int_equal(group_id(&gid, "4294967295", &err), BAD);
+	assert_int_equal(group_id(&gid, "-1", &err), BAD);
+	if (mail != NULL) {
+		assert_int_equal(group_id(&gid, "mail", &err), FOUND);
+		assert_int_equal(gid, mail->gr_gid);
+	}
+}
+
+/* --- what changes a process for good --------------------------------------------------------- */
+
+/* Run it in a child; its result is what the child exits with. */
+static int
+in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fn());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int
+become_nobody(void)
+{
+	struct identity who;
+	struct error err;
+	gid_t groups_left[64], root = 0;
+	int n;
+
+	if (setgroups(1, &root) != 0)
+		return 6;
+	if (identity_of_user(&who, "nobody", &err) != FOUND || privs_drop(&who, &err) != FOUND)
+		return 1;
+	if (getuid() != who.uid || geteuid() != who.uid || getgid() != who.gid)
+		return 2;
+	n = getgroups(COUNT(groups_left), groups_left);
+	for (int i = 0; i < n; i++)
+		if (groups_left[i] == 0)
+			return 3;
+	if (setuid(0) == 0 || seteuid(0) == 0)
+		return 4;
+	/* once dropped there is nothing more to do */
+	return privs_drop(&who, &err) == FOUND ? 0 : 5;
+}
+
+static void
+root_is_dropped_for_good(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || getpwnam("nobody") == NULL)
+		skip();
+	assert_int_equal(in_child(become_nobody), 0);
+}
+
+static int
+stay_root(void)
+{
+	struct identity root = { .uid = 0, .gid = 0, .name = "root" };
+	uid_t before = geteuid();
+
+	return privs_drop(&root, NULL) == FOUND && geteuid() == before ? 0 : 1;
+}
+
+static void
+root_may_stay_root(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(stay_root), 0);
+}
+
+static int
+harden(void)
+{
+	struct rlimit core;
+
+	privs_harden();
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return 1;
+	return getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0 ? 0 : 2;
+}
+
+static void
+memory_is_kept_from_others(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(harden), 0);
+}
+
+static int
+open_files(void)
+{
+	struct rlimit limit, after;
+	struct error err = { "" };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 16;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (privs_files(17, &err) != FOUND)
+		return 1;
+	getrlimit(RLIMIT_NOFILE, &after);
+	if (after.rlim_cur != limit.rlim_max)
+		return 2;
+	/* beyond what any kernel allows */
+	if (privs_files(1UL << 40, &err) != BAD || strstr(err.text, "1099511627776 open") == NULL)
+		return 3;
+	getrlimit(RLIMIT_NOFILE, &after);
+	return after.rlim_cur == limit.rlim_max ? 0 : 4;
+}
+
+static void
+the_limit_of_open_files_is_raised(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(open_files), 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(safe_text),
+		cmocka_unit_test(level_names),
+		cmocka_unit_test(lines_for_the_journal),
+		cmocka_unit_test(lines_for_a_terminal_have_the_time_in_front),
+		cmocka_unit_test(a_level_hides_those_below_it),
+		cmocka_unit_test(a_long_line_is_cut_and_ended),
+		cmocka_unit_test(notify_by_path),
+		cmocka_unit_test(notify_by_abstract_name),
+		cmocka_unit_test(notify_nobody),
+		cmocka_unit_test(users),
+		cmocka_unit_test(groups),
+		cmocka_unit_test(root_is_dropped_for_good),
+		cmocka_unit_test(root_may_stay_root),
+		cmocka_unit_test(memory_is_kept_from_others),
+		cmocka_unit_test(the_limit_of_open_files_is_raised),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
