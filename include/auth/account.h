@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What is known of a mailbox apart from its password, and the fields a mail server is told of it.
+ */
+#ifndef AUTH_ACCOUNT_H
+#define AUTH_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "base/outcome.h"
+#include "base/sbuf.h"
+
+/* One mailbox as the store has it. Owns its text. */
+struct account {
+	struct sbuf address; /* canonical: also the login name */
+	struct sbuf home;    /* empty: by the template */
+	int64_t quota;       /* bytes, 0: none */
+	int64_t created;     /* unix seconds */
+	bool password;       /* has at least one credential */
+};
+
+void account_init(struct account *a);
+void account_release(struct account *a);
+void account_clear(struct account *a);
+
+/* What the configuration says of where mail lives. */
+struct account_rules {
+	const char *home; /* template: %u address, %n local part, %d domain, %% percent */
+	unsigned uid;
+	unsigned gid;
+};
+
+/* Fields of a userdb answer: home (the account's own, or by the template), uid, gid, and the quota
+ * under its Dovecot 2.3 and 2.4 names. Calls FN once per field; absent values, and ids of 0, are
+ * left out. False, and FN not called, when the template wants a part of the address that is no safe
+ * part of a path (empty, a slash or NUL in it, nothing but dots), or means nothing, or the home is
+ * too long: then there is no answer, RETRY. */
+typedef void account_field_fn(void *arg, const char *key, struct slice value);
+bool account_fields(
+    const struct account *a, const struct account_rules *rules, account_field_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Passwords: which can be set, how they are hashed, whether one is right.
+ *
+ * Stored form: {SCHEME}data, as Dovecot writes it.
+ */
+#ifndef AUTH_PASSWORD_H
+#define AUTH_PASSWORD_H
+
+#include "base/outcome.h"
+#include "base/sbuf.h"
+
+enum {
+	PASSWORD_MAX = 490, /* with the name it must fit checkpassword's 512 bytes */
+	PASSWORD_STORED_MAX = 1024
+};
+
+/* How much a new hash costs, and what a stored one may cost at the most. */
+struct password_cost {
+	unsigned memory_kib;     /* argon2id m */
+	unsigned passes;         /* argon2id t */
+	unsigned max_memory_kib; /* a stored hash that wants more is a temporary failure */
+	unsigned max_passes;
+};
+
+/* The cost used when the configuration says nothing: argon2id, 64 MiB, t=3, as doveadm. */
+extern const struct password_cost password_default_cost;
+
+/* Once per process, before anything else here; RETRY when the library cannot start. */
+enum outcome password_setup(struct error *err);
+
+/* Judge whether PASSWORD could ever log ADDRESS in: FOUND, or BAD with what to do. Refused: empty,
+ * with \001 TAB CR LF or NUL in it, longer than PASSWORD_MAX together with the name. */
+enum outcome password_check(struct slice address, struct slice password, struct error *err);
+
+/* Append the stored form of PASSWORD to OUT, always {ARGON2ID}. RETRY when there is no memory for
+ * it, BAD when it could never log anybody in or COST is none. */
+enum outcome password_hash(
+    struct sbuf *out, struct slice password, const struct password_cost *cost, struct error *err);
+
+/* FOUND: it is this password. NONE: it is not, or nobody could ever have set it. RETRY: no memory,
+ * a malformed or unknown stored form, or one that would cost more than COST allows: never mistaken
+ * for a wrong password. The explanation names the scheme, never what is stored. */
+enum outcome password_verify(struct slice stored, struct slice password,
+    const struct password_cost *cost, struct error *err);
+
+/* Spend what a verification against a fresh hash would, and answer NONE: for unknown users. */
+enum outcome password_verify_dummy(
+    struct slice password, const struct password_cost *cost, struct error *err);
+
+#endif
