@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One Postfix client's conversation on a lookup listener: bytes in, questions out, facts in, bytes
+ * out.
+ */
+#ifndef SESSION_LOOKUP_SESSION_H
+#define SESSION_LOOKUP_SESSION_H
+
+#include "base/protocol.h"
+#include "mail/lookup.h"
+
+enum want {
+	WANT_INPUT, /* nothing more to do with these bytes */
+	WANT_FACTS, /* run the lookup on until !l->asking, then step again */
+	WANT_CLOSE  /* send what is in OUT, then close */
+};
+
+struct lookup_session {
+	enum protocol protocol;
+	const struct map *map; /* of a tcp listener */
+	const struct lookup_rules *rules;
+	bool answering;   /* a lookup was started and not yet answered */
+	size_t skip;      /* bytes of an over-long request still to be dropped */
+	struct sbuf key;  /* tcp: the decoded key */
+	struct sbuf note; /* what the caller should log once, or empty; cleared by the caller */
+	unsigned long answered[BAD + 1]; /* counts by outcome */
+};
+
+void lookup_session_init(struct lookup_session *s, enum protocol protocol, const struct map *map,
+			 const struct lookup_rules *rules);
+void lookup_session_release(struct lookup_session *s);
+
+/* Go on: take requests off the front of *IN (a view that is advanced), append replies to OUT. L is
+ * the caller's, may serve many sessions in turn, and is this one's from WANT_FACTS on until the
+ * step after it: run it with lookup_tell or lookup_fail until !l->asking, then step again with the
+ * same *IN. */
+enum want lookup_session_step(struct lookup_session *s, struct lookup *l, struct slice *in,
+			      struct sbuf *out);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A Postfix client's conversation: one request, one reply, in order, as often as it likes. Both
+ * lookup protocols; the words of each stand in wire/, the answers come from mail/lookup.
+ */
+#include "session/lookup_session.h"
+
+#include "wire/socketmap.h"
+#include "wire/tcptable.h"
+
+enum { MAP_IN_SIGHT = 256 }; /* bytes of an over-long request in which its map's name must end */
+
+void
+lookup_session_init(struct lookup_session *s, enum protocol protocol, const struct map *map,
+		    const struct lookup_rules *rules)
+{
+	*s = (struct lookup_session){ .protocol = protocol, .map = map, .rules = rules };
+	sbuf_init(&s->key, TCPTABLE_LINE_MAX);
+	sbuf_init(&s->note, 512);
+}
+
+void
+lookup_session_release(struct lookup_session *s)
+{
+	sbuf_release(&s->key);
+	sbuf_release(&s->note);
+}
+
+static bool
+put_reply(struct lookup_session *s, enum outcome o, struct slice text, struct sbuf *out)
+{
+	s->answered[o]++;
+	if (s->protocol == PROTOCOL_TCP)
+		return tcptable_put(out, o, text);
+	return socketmap_put(out, o, text);
+}
+
+static void
+reply(struct lookup_session *s, const struct lookup *l, struct sbuf *out)
+{
+	s->answering = false;
+	if (put_reply(s, l->outcome, sbuf_slice(&l->value), out))
+		return;
+	sbuf_clear(&s->note);
+	sbuf_printf(&s->note, "map '%s': a value of %zu bytes cannot be sent by this protocol",
+		    l->map == NULL ? "?" : l->map->name, l->value.n);
+}
+
+/* A request too long for any key: nothing of ours can match it, so that is what it is told. */
+static void
+reply_too_long(struct lookup_session *s, struct slice map, struct sbuf *out)
+{
+	if (map_by_name(map) == NULL)
+		put_reply(s, BAD, slice_str("no such map"), out);
+	else
+		put_reply(s, NONE, slice_str(""), out);
+}
+
+/* Start the lookup of one request; it may be over at once. */
+static void
+start(struct lookup_session *s, struct lookup *l, const struct map *map, struct slice key,
+      struct sbuf *out)
+{
+	s->answering = true;
+	lookup_start(l, s->rules, map, key);
+	if (!l->asking)
+		reply(s, l, out);
+}
+
+static enum want
+step_socketmap(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out)
+{
+	struct slice map, key;
+	size_t used;
+
+	switch (socketmap_take(*in, &map, &key, &used)) {
+	case MORE:
+		return WANT_INPUT;
+	case TAKEN:
+		start(s, l, map_by_name(map), key, out);
+		break;
+	case TOO_LONG:
+		if (map.n == 0 && in->n < MAP_IN_SIGHT)
+			return WANT_INPUT;
+		reply_too_long(s, map, out);
+		s->skip = used;
+		used = 0;
+		break;
+	case MALFORMED:
+		return WANT_CLOSE;
+	}
+	*in = slice_tail(*in, used);
+	return WANT_FACTS;
+}
+
+static enum want
+step_tcp(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out)
+{
+	bool bad_request;
+	size_t used;
+
+	switch (tcptable_take(*in, &s->key, &bad_request, &used)) {
+	case MORE:
+		return WANT_INPUT;
+	case TAKEN:
+		if (bad_request)
+			put_reply(s, BAD, slice_str("no tcp_table request"), out);
+		else
+			start(s, l, s->map, sbuf_slice(&s->key), out);
+		break;
+	case TOO_LONG:
+	case MALFORMED:
+		put_reply(s, BAD, slice_str("the request is too long"), out);
+		return WANT_CLOSE;
+	}
+	*in = slice_tail(*in, used);
+	return WANT_FACTS;
+}
+
+static void
+skip(struct lookup_session *s, struct slice *in)
+{
+	size_t n = s->skip < in->n ? s->skip : in->n;
+
+	*in = slice_tail(*in, n);
+	s->skip -= n;
+}
+
+enum want
+lookup_session_step(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out)
+{
+	enum want want = WANT_FACTS;
+
+	if (s->answering)
+		reply(s, l, out);
+	while (want == WANT_FACTS && !s->answering) {
+		skip(s, in);
+		if (in->n == 0)
+			return WANT_INPUT;
+		want = s->protocol == PROTOCOL_TCP ? step_tcp(s, l, in, out)
+						   : step_socketmap(s, l, in, out);
+	}
+	return want;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Whole conversations on a lookup listener: what Postfix says, what it is told; cut at every byte.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../lib/memdir.h"
+#include "session/lookup_session.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static const char directory[] = "domain d.test mailbox\n"
+				"mailbox user@d.test\n"
+				"alias a@d.test b@o.test c@o.test\n"
+				"alias void@d.test\n";
+
+struct talk {
+	const char *name;
+	enum protocol protocol;
+	const char *in;
+	const char *out;
+	bool closed;
+};
+
+static const struct talk talks[] = {
+	{ "found", PROTOCOL_SOCKETMAP, "16:aliases a@d.test,", "21:OK b@o.test, c@o.test,", false },
+	{ "not found", PROTOCOL_SOCKETMAP, "16:aliases x@d.test,", "9:NOTFOUND ,", false },
+	{ "unknown map", PROTOCOL_SOCKETMAP, "13:aliaz x@d.test,", NULL, true },
+	{ "unknown map, well framed", PROTOCOL_SOCKETMAP, "14:aliaz x@d.test,",
+	  "16:PERM no such map,", false },
+	{ "empty request", PROTOCOL_SOCKETMAP, "0:,", "16:PERM no such map,", false },
+	{ "empty key", PROTOCOL_SOCKETMAP, "8:aliases ,", "9:NOTFOUND ,", false },
+	{ "three in one go", PROTOCOL_SOCKETMAP,
+	  "16:aliases a@d.test,14:domains d.test,21:mailboxes user@d.test,",
+	  "21:OK b@o.test, c@o.test,9:OK d.test,14:OK user@d.test,", false },
+	{ "an empty value is never sent", PROTOCOL_SOCKETMAP, "19:aliases void@d.test,",
+	  "24:TEMP the result is empty,", false },
+	{ "not a netstring", PROTOCOL_SOCKETMAP, "get x\n", "", true },
+	{ "tcp: found", PROTOCOL_TCP, "get a@d.test\n", "200 b@o.test,%20c@o.test\n", false },
+	{ "tcp: coded", PROTOCOL_TCP, "get a%40d.test\n", "200 b@o.test,%20c@o.test\n", false },
+	{ "tcp: not found", PROTOCOL_TCP, "get x@d.test\n", NULL, false },
+	{ "tcp: two", PROTOCOL_TCP, "get user@d.test\nget a@d.test\n", NULL, false },
+	{ "tcp: nonsense", PROTOCOL_TCP, "bla\n", NULL, false },
+};
+
+/* Feed IN in pieces of PIECE bytes and gather the replies; true when the session closed. */
+static bool
+talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
+{
+	struct lookup_rules rules = { "+", true };
+	struct memdir d = { directory, fail_at };
+	struct lookup_session s;
+	struct lookup l;
+	struct sbuf in;
+	enum want want = WANT_INPUT;
+
+	lookup_init(&l);
+	sbuf_init(&in, 1 << 22);
+	lookup_session_init(&s, t->protocol, map_by_name(slice_str("aliases")), &rules);
+	for (size_t at = 0; t->in[at] != '\0' && want != WANT_CLOSE;) {
+		struct slice part = slice_head(slice_str(t->in + at), piece);
+		struct slice view;
+
+		sbuf_add_slice(&in, part);
+		at += part.n;
+		view = sbuf_slice(&in);
+		while ((want = lookup_session_step(&s, &l, &view, out)) == WANT_FACTS)
+			memdir_resolve(&d, &l);
+		sbuf_drop(&in, in.n - view.n);
+	}
+	lookup_session_release(&s);
+	lookup_release(&l);
+	sbuf_release(&in);
+	return want == WANT_CLOSE;
+}
+
+static void
+test_talks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(talks); i++) {
+		struct sbuf out;
+		bool closed;
+
+		sbuf_init(&out, 1 << 20);
+		closed = talk(&talks[i], 1 << 20, &out, 0);
+		if (closed != talks[i].closed ||
+		    (talks[i].out != NULL && strcmp(sbuf_cstr(&out), talks[i].out) != 0))
+			fail_msg("%s: got '%s'%s", talks[i].name, sbuf_cstr(&out),
+				 closed ? ", closed" : "");
+		sbuf_release(&out);
+	}
+}
+
+/* However the bytes are cut, the conversation is the same. */
+static void
+test_every_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(talks); i++) {
+		struct sbuf whole, cut;
+
+		sbuf_init(&whole, 1 << 20);
+		talk(&talks[i], 1 << 20, &whole, 0);
+		for (size_t piece = 1; piece < 40; piece++) {
+			sbuf_init(&cut, 1 << 20);
+			talk(&talks[i], piece, &cut, 0);
+			if (!slice_eq(sbuf_slice(&whole), sbuf_slice(&cut)))
+				fail_msg("%s: in pieces of %zu", talks[i].name, piece);
+			sbuf_release(&cut);
+		}
+		sbuf_release(&whole);
+	}
+}
+
+static void
+test_store_trouble(void **state)
+{
+	struct sbuf out;
+
+	(void)state;
+	sbuf_init(&out, 1 << 20);
+	talk(&talks[0], 1 << 20, &out, 1);
+	assert_non_null(strstr(sbuf_cstr(&out), "TEMP the directory is out of order"));
+	sbuf_clear(&out);
+	talk(&talks[9], 1 << 20, &out, 1);
+	assert_int_equal(strncmp(sbuf_cstr(&out), "400 ", 4), 0);
+	sbuf_release(&out);
+}
+
+/* A megabyte of key: no such row, and the next request is answered as if nothing had been. */
+static void
+test_long_request(void **state)
+{
+	static const struct {
+		const char *name, *map, *reply;
+	} rows[] = {
+		{ "of a map", "aliases", "9:NOTFOUND ,21:OK b@o.test, c@o.test," },
+		{ "of no map", "alien", "16:PERM no such map,21:OK b@o.test, c@o.test," },
+		{ "without a blank", "aliasesaliases", NULL },
+	};
+	enum { LONG = 1000000 };
+	size_t pieces[] = { 1 << 22, 4096, 11 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t j = 0; j < COUNT(pieces); j++) {
+			struct talk t = { rows[i].name, PROTOCOL_SOCKETMAP, NULL, NULL, false };
+			struct sbuf in, out;
+
+			sbuf_init(&in, 1 << 22);
+			sbuf_init(&out, 1 << 20);
+			sbuf_printf(&in, "%zu:%s ", strlen(rows[i].map) + 1 + LONG, rows[i].map);
+			for (int n = 0; n < LONG; n++)
+				sbuf_add_chr(&in, 'x');
+			sbuf_add_str(&in, ",16:aliases a@d.test,");
+			t.in = sbuf_cstr(&in);
+			assert_false(talk(&t, pieces[j], &out, 0));
+			if (rows[i].reply != NULL)
+				assert_string_equal(sbuf_cstr(&out), rows[i].reply);
+			sbuf_release(&in);
+			sbuf_release(&out);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_talks),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_store_trouble),
+		cmocka_unit_test(test_long_request),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
