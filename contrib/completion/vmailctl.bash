@@ -1,0 +1,76 @@
+# bash completion for vmailctl, made by 'vmailctl completion bash'
+_vmailctl()
+{
+	local w take= noun= verb= n=0 list= from= options files= cur prev head
+	local -a before with
+	read -ra before <<<"${COMP_LINE:0:COMP_POINT}x"
+	cur=${before[-1]%x} prev=${before[-2]}
+	before=("${before[@]:1:${#before[@]}-2}")
+	for w in "${before[@]}"; do
+		case $take$w in
+		with*) with+=("$w"); take= ;;
+		value*) take= ;;
+		-c|--config|--store) with+=("$w"); take=with ;;
+		--kind|--target|--quota|--after) take=value ;;
+		-*) ;;
+		*)	if [[ -z $noun ]]; then noun=$w
+			elif [[ -z $verb && ' domain user alias config ' == *" $noun "* ]]; then verb=$w
+			else n=$((n + 1)); fi ;;
+		esac
+	done
+	case "$noun $verb $n" in
+	'  0') list='init migrate domain user alias lookup maps config log completion help version' ;;
+	'domain  0') list='add list show remove' ;;
+	'domain show 0') from='domain list --names' ;;
+	'domain remove 0') from='domain list --names' ;;
+	'user  0') list='add list show passwd remove' ;;
+	'user list 0') from='domain list --names' ;;
+	'user show 0') from='user list --names' ;;
+	'user passwd 0') from='user list --names' ;;
+	'user remove 0') from='user list --names' ;;
+	'alias  0') list='add list show remove' ;;
+	'alias add '*) from='user list --names' ;;
+	'alias list 0') from='domain list --names' ;;
+	'alias show 0') from='alias list --names' ;;
+	'alias remove 0') from='alias list --names' ;;
+	'alias remove '*) from='user list --names' ;;
+	'lookup  0') from='maps --names' ;;
+	'config  0') list='show postfix dovecot' ;;
+	'completion  0') list='bash zsh fish' ;;
+	esac
+	case $prev in
+	-c|--config) list= from= files=1 ;;
+	--store) list= from= ;;
+	--kind) list='mailbox alias relay local' ;;
+	--target) from='domain list --names' ;;
+	--quota) list= from= ;;
+	--after) list= from= ;;
+	esac
+	options='--config --store --json --help --version '
+	case "$noun $verb" in
+	'domain add') options+='--kind --target' ;;
+	'domain list') options+='--names' ;;
+	'domain remove') options+='--all' ;;
+	'user add') options+='--password-stdin --no-password --quota' ;;
+	'user list') options+='--names' ;;
+	'user passwd') options+='--password-stdin' ;;
+	'user remove') options+='--force' ;;
+	'alias list') options+='--names' ;;
+	'lookup ') options+='--live' ;;
+	'maps ') options+='--names' ;;
+	'log ') options+='--after' ;;
+	'help ') options+='--all' ;;
+	esac
+	if [[ $cur == -* ]]; then list=$options from=; fi
+	list=${list// /$'\n'}
+	if [[ -n $from ]]; then list=$(vmailctl "${with[@]}" $from 2>/dev/null); fi
+	if [[ -n $files ]]; then compopt -o default; fi
+	# readline takes what follows an @ for a word of its own
+	head=${cur%"${COMP_WORDS[COMP_CWORD]}"}
+	COMPREPLY=()
+	while read -r w; do
+		[[ -n $w && $w == "$cur"* ]] || continue
+		COMPREPLY+=("$(printf %q "${w#"$head"}")")
+	done <<<"$list"
+}
+complete -F _vmailctl vmailctl

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * domain add, list, show, remove.
+ */
+#include "mail/rules.h"
+#include "vmailctl/output.h"
+
+static const struct column columns[] = {
+	{ "name", CELL_TEXT },
+	{ "kind", CELL_TEXT },
+	{ "target", CELL_TEXT },
+	{ "mailboxes", CELL_COUNT },
+	{ "aliases", CELL_COUNT },
+	{ "created", CELL_TIME },
+	{ 0 },
+};
+
+static bool
+put_domain(void *arg, const struct domain_row *row)
+{
+	const struct value values[] = {
+		{ .text = row->name },
+		{ .text = slice_str(domain_kind_name(row->kind)) },
+		{ .text = row->target },
+		{ .number = row->mailboxes },
+		{ .number = row->aliases },
+		{ .number = row->created },
+	};
+
+	return table_row(arg, values);
+}
+
+enum exit_code
+cmd_domain_list(struct ctl *ctl)
+{
+	struct table table;
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	table_list(&table, ctl, columns);
+	if (o == FOUND)
+		o = store_domains(ctl->store, slice_str(NULL), put_domain, &table, &ctl->err);
+	return table_end(&table, o);
+}
+
+enum exit_code
+cmd_domain_show(struct ctl *ctl)
+{
+	struct table table;
+	struct sbuf name;
+	enum exit_code e;
+	enum outcome o;
+
+	sbuf_init(&name, ADDRESS_MAX);
+	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	table_record(&table, ctl, columns, "domain", sbuf_slice(&name));
+	if (o == FOUND)
+		o = store_domains(ctl->store, sbuf_slice(&name), put_domain, &table, &ctl->err);
+	e = table_end(&table, o);
+	sbuf_release(&name);
+	return e;
+}
+
+/* A target alone says what kind it is. */
+static enum exit_code
+read_kind(struct ctl *ctl, enum domain_kind *kind)
+{
+	const char *typed = ctl_option(ctl, "kind");
+	bool target = ctl_option(ctl, "target") != NULL;
+
+	*kind = target ? DOMAIN_ALIAS : DOMAIN_MAILBOX;
+	if (typed != NULL && !domain_kind_by_name(slice_str(typed), kind))
+		return ctl_usage(ctl, "there is no kind '%s': take one of %s", typed,
+		    argument_words("KIND")->words);
+	if (target && *kind != DOMAIN_ALIAS)
+		return ctl_usage(ctl, "only an 'alias' domain can stand for another: leave out "
+				      "--kind or --target");
+	return EXIT_DONE;
+}
+
+enum exit_code
+cmd_domain_add(struct ctl *ctl)
+{
+	const char *other = ctl_option(ctl, "target");
+	enum domain_kind kind;
+	struct sbuf name, target;
+	enum exit_code e = read_kind(ctl, &kind);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	sbuf_init(&name, ADDRESS_MAX);
+	sbuf_init(&target, ADDRESS_MAX);
+	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	if (o == FOUND && other != NULL)
+		o = rules_domain(&target, slice_str(other), &ctl->err);
+	if (o == FOUND)
+		o = store_domain_add(
+		    ctl->store, sbuf_slice(&name), kind, sbuf_slice(&target), &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&name), "added domain '%s'", sbuf_cstr(&name));
+	else
+		e = ctl_fail(ctl, o, "cannot add domain '%s'", ctl->args[0]);
+	sbuf_release(&target);
+	sbuf_release(&name);
+	return e;
+}
+
+enum exit_code
+cmd_domain_remove(struct ctl *ctl)
+{
+	bool all = ctl_option(ctl, "all") != NULL;
+	struct sbuf name;
+	enum exit_code e;
+	enum outcome o;
+
+	sbuf_init(&name, ADDRESS_MAX);
+	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	if (o == FOUND)
+		o = store_domain_remove(ctl->store, sbuf_slice(&name), all, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&name), "removed domain '%s'", sbuf_cstr(&name));
+	else
+		e = ctl_fail(ctl, o, "there is no domain '%s'", sbuf_cstr(&name));
+	sbuf_release(&name);
+	return e;
+}

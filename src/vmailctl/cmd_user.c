@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * user add, list, show, passwd, remove: mailboxes and their passwords.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/password.h"
+#include "mail/rules.h"
+#include "sys/privs.h"
+#include "vmailctl/output.h"
+#include "vmailctl/secret.h"
+
+enum {
+	/* Dovecot gives its auth processes 256 MiB; what is left of that for a hash */
+	DOVECOT_HASH_KIB = 200 * 1024
+};
+
+/* --- list, show ------------------------------------------------------------------------------- */
+
+static const struct column list_columns[] = {
+	{ "address", CELL_TEXT },
+	{ "quota", CELL_SIZE },
+	{ "password", CELL_YES },
+	{ "created", CELL_TIME },
+	{ 0 },
+};
+
+static const struct column show_columns[] = {
+	{ "address", CELL_TEXT },
+	{ "quota", CELL_SIZE },
+	{ "password", CELL_YES },
+	{ "created", CELL_TIME },
+	{ "home", CELL_TEXT },
+	{ 0 },
+};
+
+static bool
+put_account(void *arg, const struct account *row)
+{
+	const struct value values[] = {
+		{ .text = sbuf_slice(&row->address) },
+		{ .number = row->quota },
+		{ .number = row->password },
+		{ .number = row->created },
+	};
+
+	return table_row(arg, values);
+}
+
+enum exit_code
+cmd_user_list(struct ctl *ctl)
+{
+	struct table table;
+	struct sbuf domain;
+	enum exit_code e;
+	enum outcome o;
+
+	sbuf_init(&domain, ADDRESS_MAX);
+	o = ctl_domain(ctl, ctl->args[0], &domain);
+	if (o == FOUND) {
+		table_list(&table, ctl, list_columns);
+		o = store_accounts(ctl->store, sbuf_slice(&domain), slice_str(NULL), put_account,
+		    &table, &ctl->err);
+		e = table_end(&table, o);
+	} else {
+		e = ctl_fail(ctl, o, "cannot list the mailboxes");
+	}
+	sbuf_release(&domain);
+	return e;
+}
+
+static void
+take_home(void *arg, const char *key, struct slice value)
+{
+	if (strcmp(key, "home") == 0)
+		sbuf_add_slice(arg, value);
+}
+
+/* Where the mail lives: as Dovecot would be told. */
+static void
+put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a)
+{
+	const struct account_rules rules = { .home = ctl->conf->mail_home };
+
+	if (!account_fields(a, &rules, take_home, out))
+		sbuf_clear(out);
+}
+
+static bool
+show_account(struct table *t, struct ctl *ctl, const struct account *a)
+{
+	struct value values[] = {
+		{ .text = sbuf_slice(&a->address) },
+		{ .number = a->quota },
+		{ .number = a->password },
+		{ .number = a->created },
+		{ .text = slice_str(NULL) },
+	};
+	struct sbuf home;
+	bool ok;
+
+	sbuf_init(&home, 4 * ADDRESS_MAX);
+	put_home(&home, ctl, a);
+	values[4].text = sbuf_slice(&home);
+	ok = table_row(t, values);
+	sbuf_release(&home);
+	return ok;
+}
+
+enum exit_code
+cmd_user_show(struct ctl *ctl)
+{
+	struct account account;
+	struct table table;
+	struct sbuf address;
+	enum exit_code e;
+	enum outcome o;
+
+	account_init(&account);
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = store_account(ctl->store, sbuf_slice(&address), &account, &ctl->err);
+	table_record(&table, ctl, show_columns, "mailbox", sbuf_slice(&address));
+	if (o == FOUND)
+		show_account(&table, ctl, &account);
+	e = table_end(&table, o);
+	sbuf_release(&address);
+	account_release(&account);
+	return e;
+}
+
+/* --- passwords -------------------------------------------------------------------------------- */
+
+static enum exit_code
+check_source(struct ctl *ctl)
+{
+	bool from_stdin = ctl_option(ctl, "password-stdin") != NULL;
+	bool none = ctl_option(ctl, "no-password") != NULL;
+
+	if (from_stdin && none)
+		return ctl_usage(ctl, "--password-stdin and --no-password contradict each other");
+	if (!from_stdin && !none && !isatty(STDIN_FILENO))
+		return ctl_usage(ctl,
+		    "there is no terminal to ask for the password on: write it, one "
+		    "line, to standard input, and add --password-stdin");
+	return EXIT_DONE;
+}
+
+/* The memory limit that Dovecot sets its auth processes. */
+static void
+warn_of_cost(const struct conf *conf)
+{
+	if (conf->hash_memory > DOVECOT_HASH_KIB)
+		ctl_warn(
+		    "hash-memory is %ld KiB: a Dovecot that checks such a password itself allows "
+		    "no more than 256 MiB by default, see `vmailctl config dovecot`",
+		    conf->hash_memory);
+}
+
+/* Dovecot's default auth_username_chars. */
+static void
+warn_of_name(struct slice address)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_@";
+
+	for (size_t i = 0; i < address.n; i++) {
+		if (strchr(plain, address.p[i]) != NULL)
+			continue;
+		ctl_warn(
+		    "'%.*s' has more in it than letters, digits and .-_: Dovecot lets nobody log "
+		    "in by such a name unless its auth_username_chars allows it",
+		    (int)address.n, address.p);
+		return;
+	}
+}
+
+static enum outcome
+hash_secret(struct ctl *ctl, const struct secret *secret, struct slice address, struct sbuf *hash)
+{
+	struct password_cost cost = password_default_cost;
+	enum outcome o = password_check(address, secret_slice(secret), &ctl->err);
+
+	cost.memory_kib = (unsigned)ctl->conf->hash_memory;
+	cost.passes = (unsigned)ctl->conf->hash_passes;
+	return o == FOUND ? password_hash(hash, secret_slice(secret), &cost, &ctl->err) : o;
+}
+
+/* Append the hash of the password that the admin gives for ADDRESS; nothing with --no-password. */
+static enum outcome
+get_hash(struct ctl *ctl, const struct sbuf *address, struct sbuf *hash)
+{
+	struct secret secret = { 0 };
+	enum outcome o;
+
+	if (ctl_option(ctl, "no-password") != NULL)
+		return FOUND;
+	privs_harden();
+	o = password_setup(&ctl->err);
+	if (o == FOUND && ctl_option(ctl, "password-stdin") != NULL)
+		o = secret_read(&secret, &ctl->err);
+	else if (o == FOUND)
+		o = secret_ask(&secret, sbuf_cstr(address), &ctl->err);
+	if (o == FOUND)
+		o = hash_secret(ctl, &secret, sbuf_slice(address), hash);
+	secret_free(&secret);
+	if (o == FOUND) {
+		warn_of_cost(ctl->conf);
+		warn_of_name(sbuf_slice(address));
+	}
+	return o;
+}
+
+/* --- add, passwd, remove ---------------------------------------------------------------------- */
+
+/* "2G", "500M", "500MiB", "0": bytes. */
+static bool
+parse_size(const char *text, int64_t *out)
+{
+	static const char units[] = "KkMmGgTt";
+	size_t digits = strspn(text, "0123456789");
+	struct slice unit = slice_str(text + digits);
+	const char *at = unit.n > 0 ? strchr(units, unit.p[0]) : NULL;
+	unsigned shift = at != NULL ? 10 * (unsigned)((at - units) / 2 + 1) : 0;
+	unsigned long long n;
+
+	if (at != NULL)
+		unit = slice_tail(unit, 1);
+	if (unit.n > 0 && !slice_is_nocase(unit, "B") && !slice_is_nocase(unit, "iB"))
+		return false;
+	if (!slice_number(slice_of(text, digits), (unsigned long long)INT64_MAX >> shift, &n))
+		return false;
+	*out = (int64_t)(n << shift);
+	return true;
+}
+
+/* What is refused most often is refused before anybody is asked for a password. */
+static enum outcome
+check_new(struct ctl *ctl, const struct sbuf *address)
+{
+	struct account account;
+	struct sbuf domain;
+	size_t at = 0;
+	enum outcome o;
+
+	account_init(&account);
+	o = store_account(ctl->store, sbuf_slice(address), &account, &ctl->err);
+	account_release(&account);
+	if (o == FOUND)
+		return error_set(&ctl->err, BAD,
+		    "there is a mailbox '%s' already: `vmailctl user passwd` sets its password",
+		    sbuf_cstr(address));
+	if (o != NONE)
+		return o;
+	slice_rchr(sbuf_slice(address), '@', &at);
+	sbuf_init(&domain, ADDRESS_MAX);
+	o = ctl_domain(ctl, sbuf_cstr(address) + at + 1, &domain);
+	sbuf_release(&domain);
+	return o == NONE ? BAD : o;
+}
+
+enum exit_code
+cmd_user_add(struct ctl *ctl)
+{
+	const char *size = ctl_option(ctl, "quota");
+	struct sbuf address, hash;
+	int64_t quota = 0;
+	enum exit_code e = check_source(ctl);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	if (size != NULL && !parse_size(size, &quota))
+		return ctl_usage(
+		    ctl, "'%s' is no size: write it like 500M or 2G, or 0 for no limit", size);
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	sbuf_init(&hash, PASSWORD_STORED_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = check_new(ctl, &address);
+	if (o == FOUND)
+		o = get_hash(ctl, &address, &hash);
+	if (o == FOUND)
+		o = store_mailbox_add(
+		    ctl->store, sbuf_slice(&address), sbuf_slice(&hash), quota, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&address), "added mailbox '%s'", sbuf_cstr(&address));
+	else
+		e = ctl_fail(ctl, o, "cannot add mailbox '%s'", ctl->args[0]);
+	sbuf_release_secret(&hash);
+	sbuf_release(&address);
+	return e;
+}
+
+static enum outcome
+check_old(struct ctl *ctl, const struct sbuf *address)
+{
+	struct account account;
+	enum outcome o;
+
+	account_init(&account);
+	o = store_account(ctl->store, sbuf_slice(address), &account, &ctl->err);
+	account_release(&account);
+	return o;
+}
+
+enum exit_code
+cmd_user_passwd(struct ctl *ctl)
+{
+	struct sbuf address, hash;
+	enum exit_code e = check_source(ctl);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	sbuf_init(&hash, PASSWORD_STORED_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = check_old(ctl, &address);
+	if (o == FOUND)
+		o = get_hash(ctl, &address, &hash);
+	if (o == FOUND)
+		o = store_mailbox_passwd(
+		    ctl->store, sbuf_slice(&address), sbuf_slice(&hash), &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(
+		    ctl, sbuf_slice(&address), "set the password of '%s'", sbuf_cstr(&address));
+	else
+		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	sbuf_release_secret(&hash);
+	sbuf_release(&address);
+	return e;
+}
+
+enum exit_code
+cmd_user_remove(struct ctl *ctl)
+{
+	bool force = ctl_option(ctl, "force") != NULL;
+	struct sbuf address;
+	enum exit_code e;
+	enum outcome o;
+
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = store_mailbox_remove(ctl->store, sbuf_slice(&address), force, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&address),
+		    "removed mailbox '%s'; its mail is left on disk", sbuf_cstr(&address));
+	else
+		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	sbuf_release(&address);
+	return e;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The lines that Postfix and Dovecot need on this host, as text to paste.
+ */
+#ifndef VMAILCTL_CONFIG_H
+#define VMAILCTL_CONFIG_H
+
+#include "base/sbuf.h"
+#include "conf/conf.h"
+
+/* Append main.cf lines for CONF. */
+void config_put_postfix(struct sbuf *out, const struct conf *conf);
+
+/* Append the lines for the Dovecot of this host. CONF_FILE is what -c named, or NULL. */
+void config_put_dovecot(struct sbuf *out, const struct conf *conf, const char *conf_file);
+
+/* Append Postfix's queue directory: as postconf says, else the first of queue-directories, else
+ * Postfix's own default. */
+void config_put_queue(struct sbuf *out, const struct conf *conf);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The state of a run: the configuration and the store opened on demand, who is acting, and
+ * vmailctl's voice.
+ */
+#include "vmailctl/cmd.h"
+
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mail/rules.h"
+#include "sys/log.h"
+#include "vmailctl/output.h"
+
+void
+ctl_init(struct ctl *ctl)
+{
+	*ctl = (struct ctl){ 0 };
+}
+
+void
+ctl_release(struct ctl *ctl)
+{
+	store_close(ctl->store);
+	conf_free(ctl->conf);
+	free(ctl->args);
+	ctl_init(ctl);
+}
+
+/* --- what a command works on ------------------------------------------------------------------ */
+
+enum outcome
+ctl_conf(struct ctl *ctl)
+{
+	enum outcome o;
+
+	if (ctl->conf != NULL)
+		return FOUND;
+	o = conf_load(&ctl->conf, ctl->conf_file, &ctl->err);
+	return o == FOUND ? FOUND : RETRY;
+}
+
+const char *
+ctl_uri(const struct ctl *ctl)
+{
+	return ctl->store_uri != NULL ? ctl->store_uri : ctl->conf->store;
+}
+
+/* The change log names the human: whoever became root by sudo is still himself. */
+static void
+put_who(char *out, size_t size)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const char *sudo = getenv("SUDO_USER");
+	char number[24], safe[128];
+
+	snprintf(number, sizeof number, "uid %lu", (unsigned long)geteuid());
+	log_safe(slice_str(sudo), safe, sizeof safe);
+	if (safe[0] == '\0')
+		snprintf(out, size, "%s", pw != NULL ? pw->pw_name : number);
+	else
+		snprintf(out, size, "%s (%s)", safe, pw != NULL ? pw->pw_name : number);
+}
+
+enum outcome
+ctl_store(struct ctl *ctl, enum store_role role)
+{
+	enum outcome o = ctl_conf(ctl);
+
+	if (o != FOUND || ctl->store != NULL)
+		return o;
+	put_who(ctl->who, sizeof ctl->who);
+	ctl->actor = (struct store_actor){ .who = ctl->who,
+		.rules = { .delimiters = ctl->conf->recipient_delimiter,
+		    .propagate = ctl->conf->propagate_extensions } };
+	o = store_open(&ctl->store, ctl_uri(ctl), role, &ctl->err);
+	if (o != FOUND)
+		return RETRY;
+	store_act_as(ctl->store, &ctl->actor);
+	return FOUND;
+}
+
+enum outcome
+ctl_named(struct ctl *ctl, name_rule *rule, const char *typed, struct sbuf *out)
+{
+	enum outcome o = rule(out, slice_str(typed), &ctl->err);
+
+	return o == FOUND ? ctl_store(ctl, STORE_ADMIN) : o;
+}
+
+static bool
+stop_listing(void *arg, const struct domain_row *row)
+{
+	(void)arg;
+	(void)row;
+	return false;
+}
+
+enum outcome
+ctl_domain(struct ctl *ctl, const char *typed, struct sbuf *out)
+{
+	enum outcome o;
+
+	if (typed == NULL)
+		return ctl_store(ctl, STORE_ADMIN);
+	o = ctl_named(ctl, rules_domain, typed, out);
+	if (o == FOUND)
+		o = store_domains(ctl->store, sbuf_slice(out), stop_listing, NULL, &ctl->err);
+	if (o != NONE)
+		return o;
+	return error_set(&ctl->err, NONE, "there is no domain '%s': `vmailctl domain add` adds one",
+	    sbuf_cstr(out));
+}
+
+/* --- voice ------------------------------------------------------------------------------------ */
+
+static enum exit_code
+exit_of(enum outcome o)
+{
+	static const enum exit_code codes[] = {
+		[FOUND] = EXIT_DONE, [NONE] = EXIT_NOT, [RETRY] = EXIT_AGAIN, [BAD] = EXIT_NOT
+	};
+
+	return codes[o];
+}
+
+enum exit_code
+ctl_fail(struct ctl *ctl, enum outcome o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (ctl->err.text[0] == '\0') {
+		va_start(ap, fmt);
+		vsnprintf(ctl->err.text, sizeof ctl->err.text, fmt, ap);
+		va_end(ap);
+	}
+	fprintf(stderr, "vmailctl: %s\n", ctl->err.text);
+	if (ctl->json && !ctl->printed)
+		output_verdict(ctl, o, slice_str(NULL), ctl->err.text);
+	return exit_of(o);
+}
+
+enum exit_code
+ctl_done(struct ctl *ctl, struct slice subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	ctl->changed = true;
+	if (ctl->json)
+		output_verdict(ctl, FOUND, subject, "");
+	else if (isatty(STDERR_FILENO)) {
+		va_start(ap, fmt);
+		vfprintf(stderr, fmt, ap);
+		va_end(ap);
+		fputc('\n', stderr);
+	}
+	return EXIT_DONE;
+}
+
+enum exit_code
+ctl_usage(struct ctl *ctl, const char *fmt, ...)
+{
+	struct sbuf line;
+	va_list ap;
+
+	fputs("vmailctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	sbuf_init(&line, 1024);
+	if (ctl->command != NULL) {
+		help_usage(&line, ctl->command);
+		sbuf_add_str(&line, "\ntry: vmailctl ");
+		command_name(&line, ctl->command);
+	} else {
+		help_choices(&line, ctl->noun);
+		sbuf_printf(&line, "\ntry: vmailctl%s%s", ctl->noun != NULL ? " " : "",
+		    ctl->noun != NULL ? ctl->noun : "");
+	}
+	fprintf(stderr, "\n%s --help\n", sbuf_cstr(&line));
+	sbuf_release(&line);
+	return EXIT_USAGE;
+}
+
+void
+ctl_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("vmailctl: warning: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}

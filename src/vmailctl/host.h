@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the other programs of this host say of themselves.
+ */
+#ifndef VMAILCTL_HOST_H
+#define VMAILCTL_HOST_H
+
+#include <stdbool.h>
+
+#include "base/sbuf.h"
+
+/* Run a program, without a shell, and append the first line it prints. False when it is not there,
+ * fails or takes too long. ARGV ends with NULL. */
+bool host_ask(struct sbuf *out, const char *const argv[]);
+
+/* Append Postfix's queue directory; false when there is no Postfix to ask. */
+bool host_queue_directory(struct sbuf *out);
+
+/* Append Dovecot's version, "2.3.19.1"; false when there is no Dovecot to ask. */
+bool host_dovecot_version(struct sbuf *out);
+
+#endif

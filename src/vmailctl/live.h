@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A lookup asked of the running daemon, the way Postfix asks.
+ */
+#ifndef VMAILCTL_LIVE_H
+#define VMAILCTL_LIVE_H
+
+#include "base/outcome.h"
+#include "base/sbuf.h"
+#include "conf/conf.h"
+
+/* Ask the first socketmap listener of the configuration, unix ones before others. VALUE is appended
+ * the answer for FOUND; RETRY and BAD leave the reason in ERR. */
+enum outcome live_lookup(const struct conf *conf, struct slice map, struct slice key,
+    struct sbuf *value, struct error *err);
+
+#endif

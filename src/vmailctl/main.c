@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * vmailctl, the admin's tool: reads the command line, runs one command, and makes sure that what it
+ * printed has arrived. stdout is data, stderr is talk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmailctl/args.h"
+
+/* A caller may have closed one of the three: the store's file must not become our stdout. What
+ * stands in for them fails on use, as a closed one does. */
+static void
+fill_standard_files(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+static enum exit_code
+run(struct ctl *ctl)
+{
+	if (ctl->version)
+		return cmd_version(ctl);
+	if (ctl->help) {
+		help_print(ctl->noun, ctl->command);
+		return EXIT_DONE;
+	}
+	return ctl->command->run(ctl);
+}
+
+/* An answer that nobody could read is no answer; a change that was made stays made. */
+static enum exit_code
+finish(const struct ctl *ctl, enum exit_code e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return e;
+	if (errno != EPIPE)
+		fprintf(stderr, "vmailctl: cannot write to standard output: %s\n", strerror(errno));
+	return e == EXIT_DONE && !ctl->changed ? EXIT_AGAIN : e;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct ctl ctl;
+	enum exit_code e;
+
+	fill_standard_files();
+	signal(SIGPIPE, SIG_IGN);
+	setlocale(LC_CTYPE, "");
+	ctl_init(&ctl);
+	e = args_parse(&ctl, argc, argv);
+	if (e == EXIT_DONE)
+		e = finish(&ctl, run(&ctl));
+	ctl_release(&ctl);
+	return (int)e;
+}

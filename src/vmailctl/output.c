@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Tables by libsmartcols, JSON by jansson. Colour is bold headings, on a terminal only and never
+ * with NO_COLOR set.
+ */
+#include "vmailctl/output.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20 };
+
+/* --- cells as text ---------------------------------------------------------------------------- */
+
+static void
+put_size(struct sbuf *out, int64_t bytes)
+{
+	static const char units[] = " KMGTPE";
+	size_t unit = 0;
+
+	while (bytes % 1024 == 0 && units[unit + 1] != '\0') {
+		bytes /= 1024;
+		unit++;
+	}
+	sbuf_printf(out, "%" PRId64, bytes);
+	if (unit > 0)
+		sbuf_add_chr(out, units[unit]);
+}
+
+static void
+put_time(struct sbuf *out, int64_t at, bool utc)
+{
+	char text[64];
+	struct tm tm;
+	time_t when = (time_t)at;
+
+	if ((utc ? gmtime_r(&when, &tm) : localtime_r(&when, &tm)) == NULL)
+		return;
+	strftime(text, sizeof text, utc ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S", &tm);
+	sbuf_add_str(out, text);
+}
+
+static void
+put_lines(struct sbuf *out, struct slice lines)
+{
+	while (lines.n > 0) {
+		sbuf_add_slice(out, slice_cut(&lines, '\n'));
+		if (lines.n > 0)
+			sbuf_add_str(out, ", ");
+	}
+}
+
+/* What a table shows of a value; "-" for nothing, so that every row has as many words. */
+static void
+put_cell(struct sbuf *out, enum cell cell, const struct value *v)
+{
+	switch (cell) {
+	case CELL_TEXT:
+	case CELL_JSON:
+		sbuf_add_slice(out, v->text);
+		break;
+	case CELL_COUNT:
+		sbuf_printf(out, "%" PRId64, v->number);
+		break;
+	case CELL_SIZE:
+		if (v->number > 0)
+			put_size(out, v->number);
+		break;
+	case CELL_TIME:
+		put_time(out, v->number, false);
+		break;
+	case CELL_YES:
+		sbuf_add_str(out, v->number != 0 ? "yes" : "no");
+		break;
+	case CELL_LINES:
+		put_lines(out, v->text);
+		break;
+	}
+	if (out->n == 0)
+		sbuf_add_chr(out, '-');
+}
+
+/* --- cells as JSON ---------------------------------------------------------------------------- */
+
+/* Text that is no UTF-8 (a key somebody typed) is shown with question marks. */
+static json_t *
+json_text(struct slice s)
+{
+	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
+	struct sbuf ascii;
+
+	if (j != NULL)
+		return j;
+	sbuf_init(&ascii, TEXT_MAX);
+	for (size_t i = 0; i < s.n; i++)
+		sbuf_add_chr(&ascii, (unsigned char)s.p[i] < 128 ? s.p[i] : '?');
+	j = json_stringn(sbuf_cstr(&ascii), ascii.n);
+	sbuf_release(&ascii);
+	return j;
+}
+
+static json_t *
+json_lines(struct slice lines)
+{
+	json_t *list = json_array();
+
+	while (lines.n > 0)
+		json_array_append_new(list, json_text(slice_cut(&lines, '\n')));
+	return list;
+}
+
+static json_t *
+json_time(int64_t at)
+{
+	struct sbuf text;
+	json_t *j;
+
+	sbuf_init(&text, 64);
+	put_time(&text, at, true);
+	j = json_text(sbuf_slice(&text));
+	sbuf_release(&text);
+	return j;
+}
+
+static json_t *
+json_cell(enum cell cell, const struct value *v)
+{
+	switch (cell) {
+	case CELL_COUNT:
+		return json_integer(v->number);
+	case CELL_SIZE:
+		return v->number > 0 ? json_integer(v->number) : json_null();
+	case CELL_TIME:
+		return json_time(v->number);
+	case CELL_YES:
+		return json_boolean(v->number != 0);
+	case CELL_LINES:
+		return json_lines(v->text);
+	case CELL_JSON:
+		return v->text.n > 0 ? json_loadb(v->text.p, v->text.n, JSON_DECODE_ANY, NULL)
+				     : json_null();
+	case CELL_TEXT:
+		break;
+	}
+	return v->text.n > 0 ? json_text(v->text) : json_null();
+}
+
+static void
+print_json(struct ctl *ctl, json_t *j)
+{
+	if (j != NULL)
+		json_dumpf(j, stdout, JSON_COMPACT);
+	json_decref(j);
+	ctl->printed = true;
+}
+
+static bool
+json_row(struct table *t, const struct value *values)
+{
+	json_t *row = json_object();
+
+	if (!t->record)
+		fputs(t->rows == 0 ? "[\n" : ",\n", stdout);
+	for (size_t i = 0; i < t->columns; i++)
+		json_object_set_new(
+		    row, t->column[i].name, json_cell(t->column[i].cell, &values[i]));
+	print_json(t->ctl, row);
+	return row != NULL;
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+static bool
+is_right(enum cell cell)
+{
+	return cell == CELL_COUNT || cell == CELL_SIZE;
+}
+
+static void
+add_column(struct libscols_table *scols, const char *name, int flags)
+{
+	struct libscols_column *c = scols_table_new_column(scols, name, 0, flags);
+
+	if (c != NULL)
+		scols_cell_set_color(scols_column_get_header(c), "bold");
+}
+
+static struct libscols_table *
+new_scols(const struct table *t)
+{
+	struct libscols_table *scols = scols_new_table();
+	const char *no_color = getenv("NO_COLOR");
+
+	if (scols == NULL)
+		return NULL;
+	if (isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0'))
+		scols_table_enable_colors(scols, 1);
+	scols_table_enable_noheadings(scols, t->record);
+	if (t->record) {
+		add_column(scols, "", 0);
+		add_column(scols, "", 0);
+		return scols;
+	}
+	for (size_t i = 0; i < t->columns; i++) {
+		enum cell cell = t->column[i].cell;
+
+		add_column(scols, t->column[i].name,
+		    (is_right(cell) ? SCOLS_FL_RIGHT : 0) |
+			(cell == CELL_JSON ? SCOLS_FL_TRUNC : 0));
+	}
+	return scols;
+}
+
+static bool
+set_cell(struct libscols_line *line, size_t at, enum cell cell, const struct value *v)
+{
+	struct sbuf text;
+	bool ok;
+
+	sbuf_init(&text, CELL_MAX);
+	put_cell(&text, cell, v);
+	ok = !text.failed && scols_line_set_data(line, at, sbuf_cstr(&text)) == 0;
+	sbuf_release(&text);
+	return ok;
+}
+
+static bool
+list_row(struct table *t, const struct value *values)
+{
+	struct libscols_line *line = scols_table_new_line(t->scols, NULL);
+	bool ok = line != NULL;
+
+	for (size_t i = 0; ok && i < t->columns; i++)
+		ok = set_cell(line, i, t->column[i].cell, &values[i]);
+	return ok;
+}
+
+static bool
+record_line(struct table *t, const char *name, enum cell cell, const struct value *v)
+{
+	struct libscols_line *line = scols_table_new_line(t->scols, NULL);
+
+	return line != NULL && scols_line_set_data(line, 0, name) == 0 &&
+	       set_cell(line, 1, cell, v);
+}
+
+/* A list inside a record gets a line for each of its texts. */
+static bool
+record_lines(struct table *t, const char *name, struct slice lines)
+{
+	bool ok = true;
+
+	while (ok && lines.n > 0) {
+		struct value v = { .text = slice_cut(&lines, '\n') };
+
+		ok = record_line(t, name, CELL_TEXT, &v);
+		name = "";
+	}
+	return ok;
+}
+
+static bool
+record_row(struct table *t, const struct value *values)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < t->columns; i++) {
+		const struct column *c = &t->column[i];
+
+		ok = c->cell == CELL_LINES ? record_lines(t, c->name, values[i].text)
+					   : record_line(t, c->name, c->cell, &values[i]);
+	}
+	return ok;
+}
+
+static void
+start(struct table *t, struct ctl *ctl, const struct column *columns)
+{
+	t->ctl = ctl;
+	t->column = columns;
+	while (columns[t->columns].name != NULL)
+		t->columns++;
+	if (ctl->json || t->names)
+		return;
+	t->scols = new_scols(t);
+	t->broken = t->scols == NULL;
+}
+
+void
+table_list(struct table *t, struct ctl *ctl, const struct column *columns)
+{
+	*t = (struct table){ .names = ctl_option(ctl, "names") != NULL };
+	start(t, ctl, columns);
+}
+
+void
+table_record(struct table *t, struct ctl *ctl, const struct column *columns, const char *what,
+    struct slice subject)
+{
+	*t = (struct table){ .record = true, .what = what, .subject = subject };
+	start(t, ctl, columns);
+}
+
+static bool
+add_row(struct table *t, const struct value *values)
+{
+	if (t->broken || ferror(stdout))
+		return false;
+	if (t->ctl->json)
+		return json_row(t, values);
+	if (t->names) {
+		t->ctl->printed = true;
+		return printf("%.*s\n", (int)values[0].text.n, values[0].text.p) > 0;
+	}
+	return t->record ? record_row(t, values) : list_row(t, values);
+}
+
+bool
+table_row(struct table *t, const struct value *values)
+{
+	t->broken = !add_row(t, values);
+	t->rows++;
+	return !t->broken;
+}
+
+static void
+print_rest(struct table *t)
+{
+	if (t->ctl->json)
+		fputs(t->record ? "\n" : t->rows == 0 ? "[]\n" : "\n]\n", stdout);
+	else if (t->scols != NULL && t->rows > 0)
+		scols_print_table(t->scols);
+	t->ctl->printed = true;
+}
+
+enum exit_code
+table_end(struct table *t, enum outcome o)
+{
+	enum exit_code e = EXIT_DONE;
+
+	/* when nobody reads stdout any more, the end of main says so */
+	if (o == RETRY || o == BAD)
+		e = ctl_fail(t->ctl, o, "cannot read the store");
+	else if (o == NONE && t->record)
+		e = ctl_fail(t->ctl, NONE, "there is no %s '%.*s'", t->what, (int)t->subject.n,
+		    t->subject.p);
+	else if (t->broken && !ferror(stdout))
+		e = ctl_fail(t->ctl, RETRY, "no memory for the table");
+	else
+		print_rest(t);
+	scols_unref_table(t->scols);
+	return e;
+}
+
+/* --- single things ---------------------------------------------------------------------------- */
+
+enum exit_code
+output_text(struct ctl *ctl, const char *key, struct slice text)
+{
+	if (!ctl->json) {
+		fwrite(text.p, 1, text.n, stdout);
+		ctl->printed = true;
+		return EXIT_DONE;
+	}
+	return output_json(ctl, json_pack("{s:o}", key, json_text(text)));
+}
+
+enum exit_code
+output_json(struct ctl *ctl, struct json_t *j)
+{
+	ctl->printed = true;
+	if (j == NULL)
+		return ctl_fail(ctl, RETRY, "no memory for JSON");
+	print_json(ctl, j);
+	putchar('\n');
+	return EXIT_DONE;
+}
+
+void
+output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text)
+{
+	static const char *const words[] = {
+		[FOUND] = "done", [NONE] = "not found", [RETRY] = "try again", [BAD] = "refused"
+	};
+	json_t *j = json_pack("{s:s}", "outcome", words[o]);
+	struct sbuf name;
+
+	sbuf_init(&name, 64);
+	command_name(&name, ctl->command);
+	json_object_set_new(j, "what", json_text(sbuf_slice(&name)));
+	if (subject.n > 0)
+		json_object_set_new(j, "subject", json_text(subject));
+	if (text[0] != '\0')
+		json_object_set_new(j, "reason", json_text(slice_str(text)));
+	output_json(ctl, j);
+	sbuf_release(&name);
+}
+
+void
+output_lookup(struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text)
+{
+	json_t *j = json_pack("{s:s, s:o, s:o}", "outcome", outcome_name(o), "map",
+	    json_text(slice_str(map)), "key", json_text(slice_str(key)));
+
+	if (o == FOUND)
+		json_object_set_new(j, "value", json_text(text));
+	else if (o != NONE)
+		json_object_set_new(j, "reason", json_text(text));
+	output_json(ctl, j);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What vmailctl prints on stdout: tables, single records and JSON, all from one description of the
+ * columns.
+ *
+ * Tables are laid out when the last row is in; names and JSON leave row by row.
+ */
+#ifndef VMAILCTL_OUTPUT_H
+#define VMAILCTL_OUTPUT_H
+
+#include <stdint.h>
+
+#include "base/outcome.h"
+#include "base/slice.h"
+#include "vmailctl/cmd.h"
+
+enum cell {
+	CELL_TEXT,
+	CELL_COUNT,
+	CELL_SIZE,  /* bytes; 0: none */
+	CELL_TIME,  /* unix seconds */
+	CELL_YES,   /* 0: no */
+	CELL_LINES, /* texts, each ended by LF */
+	CELL_JSON   /* JSON text */
+};
+
+struct column {
+	const char *name; /* heading, and key in JSON */
+	enum cell cell;
+};
+
+/* The value of one cell: a number for count, size, time and yes, else a text. */
+struct value {
+	struct slice text;
+	int64_t number;
+};
+
+struct libscols_table;
+
+struct table {
+	struct ctl *ctl;
+	const struct column *column;
+	size_t columns;
+	bool record;          /* one row, a line for each column; in JSON an object, not an array */
+	bool names;           /* the first column alone */
+	const char *what;     /* of a record: what was looked for, "mailbox" */
+	struct slice subject; /* and its name */
+	size_t rows;
+	bool broken; /* no memory, or nobody reads stdout any more */
+	struct libscols_table *scols;
+};
+
+/* Start a list, or the record of the WHAT called SUBJECT. COLUMNS ends with a row without a name.
+ * With --names given, a list is its first column alone. */
+void table_list(struct table *t, struct ctl *ctl, const struct column *columns);
+void table_record(struct table *t, struct ctl *ctl, const struct column *columns, const char *what,
+    struct slice subject);
+
+/* Add a row, a value per column; false when there is no use in going on. */
+bool table_row(struct table *t, const struct value *values);
+
+/* Print what is left to print after rows were asked for with outcome O, release the table, and give
+ * the exit code. NONE: an empty list, or a record that is not there. RETRY and BAD are explained by
+ * ctl->err. */
+enum exit_code table_end(struct table *t, enum outcome o);
+
+/* Print TEXT as it is, or in JSON as the object { KEY: TEXT }. */
+enum exit_code output_text(struct ctl *ctl, const char *key, struct slice text);
+
+/* Print a JSON value, which is given up. */
+struct json_t;
+enum exit_code output_json(struct ctl *ctl, struct json_t *j);
+
+/* Print the object that tells in JSON how it went. SUBJECT and TEXT may be empty. */
+void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text);
+
+/* Print the object of one lookup in JSON. */
+void output_lookup(
+    struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text);
+
+#endif
