@@ -203,10 +203,17 @@ install:
 	$(Q)$(MAKE) --no-print-directory install-files
 
 install-files:
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
 	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
-	for m in $(MANUALS); do install -d $(DESTDIR)$(MANDIR)/man$${m##*.} && install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
+	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
+	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
+	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
+	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf
+	install -D -m 644 contrib/completion/vmailctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmailctl
+	install -D -m 644 contrib/completion/_vmailctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vmailctl
+	install -D -m 644 contrib/completion/vmailctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/vmailctl.fish
 	$(if $(DESTDIR),,contrib/users)
 
 clean:
