@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The store: domains, mailboxes, aliases, credentials and the log of every change. The only room that
+ * knows SQL. Outcomes: FOUND it is there or done, NONE no such row, BAD refused (the text says what to
+ * do), RETRY could not look or could not write; nothing was changed then.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdint.h>
+
+#include "auth/account.h"
+#include "mail/lookup.h"
+#include "mail/question.h"
+
+struct store;
+
+/* Who opens it decides what it may see and do. */
+enum store_role {
+	STORE_LOOKUP, /* read only; credentials and the change log are denied by the engine */
+	STORE_LOGIN,  /* read only; credentials are visible */
+	STORE_ADMIN   /* reads and writes */
+};
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+/* Open an existing store, "sqlite:PATH" (or a bare PATH). RETRY with a clear text when it is missing,
+ * unreadable, of an older schema (run `vmailctl migrate`), of a newer one, or not ours at all. */
+enum outcome store_open(struct store **out, const char *uri, enum store_role role,
+    struct error *err);
+
+/* Create the store when it is missing (directory 2770, file 0660, both handed to OWNER:GROUP when they
+ * are not -1), migrate it when it is old, and change nothing when it is current. *FROM and *TO tell
+ * which: the version found before (0 for none) and the one it has now. BAD for a newer or foreign file. */
+enum outcome store_create(const char *uri, int owner, int group, int *from, int *to,
+    struct error *err);
+
+/* Bring an existing store to this program's schema, one numbered migration after the other, each in a
+ * transaction. Outcomes as store_create; RETRY when there is none. */
+enum outcome store_migrate(const char *uri, int *from, int *to, struct error *err);
+
+void store_close(struct store *s);
+
+/* The schema version this program was built with. */
+int store_schema_version(void);
+
+/* --- lookups -------------------------------------------------------------------------------- */
+
+/* Hold one read view from here to store_end: every answer in between is of one moment, which is not
+ * before this call. A store file that was replaced (another inode behind the same name) is opened anew
+ * here. RETRY when there is nothing to read from. */
+enum outcome store_begin(struct store *s, struct error *err);
+void store_end(struct store *s);
+
+/* Limit how long any one call may take from now on, in milliseconds; past it the call gives RETRY. */
+void store_deadline(struct store *s, unsigned ms);
+
+/* Find the first candidate that exists. FOUND: *facts is filled, facts->hit told whether any matched.
+ * RETRY: could not look. Never NONE. Works inside and outside of store_begin/store_end. */
+enum outcome store_ask(struct store *s, const struct question *q, struct facts *facts,
+    struct error *err);
+
+/* Run a whole lookup against the store: lookup_start must have been called. */
+void store_resolve(struct store *s, struct lookup *l);
+
+/* --- people --------------------------------------------------------------------------------- */
+
+/* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
+ * RETRY for STORE_LOOKUP. */
+enum outcome store_account(struct store *s, struct slice address, struct account *out,
+    struct error *err);
+
+/* The same with its password hashes, for STORE_LOGIN and STORE_ADMIN. HASHES gets one a line; empty
+ * when the mailbox has none. */
+enum outcome store_login(struct store *s, struct slice address, struct account *out,
+    struct sbuf *hashes, struct error *err);
+
+/* --- listing: CALLBACK per row until it returns false; rows come in address order ------------- */
+
+/* A callback may ask this store on, but not change it. */
+
+struct domain_row {
+	struct slice name;
+	enum domain_kind kind;
+	struct slice target; /* the domain it stands for, or empty */
+	int64_t mailboxes;
+	int64_t aliases;
+	int64_t created; /* unix seconds */
+};
+
+struct alias_row {
+	struct slice address;
+	struct slice targets; /* each ended by LF */
+	int64_t created;
+};
+
+typedef bool store_domain_fn(void *arg, const struct domain_row *row);
+typedef bool store_account_fn(void *arg, const struct account *row);
+typedef bool store_alias_fn(void *arg, const struct alias_row *row);
+
+/* NAME empty: all of them. FOUND when at least one row was given, NONE otherwise. */
+enum outcome store_domains(struct store *s, struct slice name, store_domain_fn *fn, void *arg,
+    struct error *err);
+
+/* DOMAIN empty: of every domain. AFTER empty: from the first on; else only those behind that address in
+ * the listing's order (it need not exist any more), so that a long list can be had in pieces. A mailbox
+ * that came or went during the listing may or may not show. */
+enum outcome store_accounts(struct store *s, struct slice domain, struct slice after,
+    store_account_fn *fn, void *arg, struct error *err);
+
+/* ADDRESS set: that alias alone; else those of DOMAIN; else all. */
+enum outcome store_aliases(struct store *s, struct slice address, struct slice domain,
+    store_alias_fn *fn, void *arg, struct error *err);
+
+struct change_row {
+	int64_t id;
+	int64_t at;           /* unix seconds */
+	struct slice who;     /* who did it */
+	struct slice what;    /* "domain add", "user passwd", ... */
+	struct slice subject; /* the address or domain */
+	struct slice before;  /* JSON, empty for none; password hashes never appear in it */
+	struct slice after;
+};
+
+typedef bool store_change_fn(void *arg, const struct change_row *row);
+
+/* The change log, oldest first, from AFTER_ID (exclusive) on. */
+enum outcome store_changes(struct store *s, int64_t after_id, store_change_fn *fn, void *arg,
+    struct error *err);
+
+/* --- changes: each one transaction, with its line in the change log -------------------------- */
+
+/* Who and what rules the changes are made under. Borrowed while the store is open. */
+struct store_actor {
+	const char *who;           /* for the change log */
+	struct lookup_rules rules; /* how addresses are read: loops are found with these */
+};
+
+void store_act_as(struct store *s, const struct store_actor *actor);
+
+/* Add a domain. TARGET (may be empty) makes it stand for another one; that needs DOMAIN_ALIAS, and the
+ * target must exist and stand for no other itself. */
+enum outcome store_domain_add(struct store *s, struct slice name, enum domain_kind kind,
+    struct slice target, struct error *err);
+
+/* Remove an empty domain; with ALL, its mailboxes and aliases too. BAD says what is still in it. */
+enum outcome store_domain_remove(struct store *s, struct slice name, bool all, struct error *err);
+
+/* Add a mailbox. HASH empty: nobody can log in yet. QUOTA in bytes, 0 for none. */
+enum outcome store_mailbox_add(struct store *s, struct slice address, struct slice hash,
+    int64_t quota, struct error *err);
+
+enum outcome store_mailbox_passwd(struct store *s, struct slice address, struct slice hash,
+    struct error *err);
+
+/* Remove a mailbox and its credentials. Aliases that lead to it are left; BAD names one such alias
+ * unless FORCE is set. */
+enum outcome store_mailbox_remove(struct store *s, struct slice address, bool force,
+    struct error *err);
+
+/* Add TARGETS (N of them, as typed) to the alias ADDRESS (an address, `@domain` for the catch-all, or a
+ * bare local part for local domains), making it when it is not there. Targets it already has are
+ * FOUND and change nothing. Refused: see mail/rules.h. */
+enum outcome store_alias_add(struct store *s, struct slice address, const struct slice *targets,
+    size_t n, struct error *err);
+
+/* Remove TARGETS from the alias, or all of it with N = 0 (or when none is left). NONE when the alias or
+ * one of the targets is not there. */
+enum outcome store_alias_remove(struct store *s, struct slice address, const struct slice *targets,
+    size_t n, struct error *err);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Changing aliases and their targets.
+ */
+#include <assert.h>
+
+#include "mail/rules.h"
+#include "store/change.h"
+
+/* --- targets ---------------------------------------------------------------------------------- */
+
+/* Append the canonical form of a target, by which two spellings are one. NONE when it is none. */
+static enum outcome
+fold_target(struct sbuf *out, struct slice target, struct error *err)
+{
+	struct address a;
+
+	if (address_parse(&a, target)) {
+		if (a.local_n > 0) {
+			address_print(out, &a);
+		} else {
+			sbuf_add_chr(out, '@');
+			sbuf_add_slice(out, address_domain(&a));
+		}
+	} else if (!a.no_memory) {
+		return NONE;
+	}
+	if (out->failed || out->n == 0)
+		return error_set(err, RETRY, "no memory for a target");
+	return FOUND;
+}
+
+static enum outcome
+insert_target(struct change *c, struct slice target, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_target_insert);
+	struct sbuf folded;
+	enum outcome o;
+
+	sbuf_init(&folded, QUESTION_TEXT);
+	o = fold_target(&folded, target, err);
+	assert(o != NONE); /* the rules have passed it */
+	if (o == FOUND) {
+		db_bind_text(st, 1, c->subject);
+		db_bind_text(st, 2, target);
+		db_bind_text(st, 3, sbuf_slice(&folded));
+		db_bind_text(st, 4, domain_of(sbuf_slice(&folded)));
+		o = db_run(st, NULL, err);
+	}
+	sbuf_release(&folded);
+	return o;
+}
+
+static enum outcome
+insert_targets(struct change *c, struct slice targets, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	while (o == FOUND && targets.n > 0)
+		o = insert_target(c, slice_cut(&targets, '\n'), err);
+	return o;
+}
+
+/* Count the targets, and those of them that stand for a whole domain. */
+static enum outcome
+count_targets(struct change *c, int64_t *all, int64_t *whole, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_target_counts);
+
+	db_bind_text(st, 1, c->subject);
+	if (db_step(st, err) != FOUND)
+		return RETRY;
+	*all = db_int(st, 0);
+	*whole = db_int(st, 1);
+	db_reset(st);
+	return FOUND;
+}
+
+/* The rules for a list of targets, where they meet those that were there before. */
+static enum outcome
+check_together(struct change *c, const char *address, struct error *err)
+{
+	int64_t all, whole;
+	enum outcome o = count_targets(c, &all, &whole, err);
+
+	if (o != FOUND)
+		return o;
+	if (all > RULES_TARGETS_MAX)
+		return error_set(err, BAD,
+		    "alias '%s' would have %lld targets: Postfix expands to at most %d", address,
+		    (long long)all, RULES_TARGETS_MAX);
+	if (whole > 0 && all > 1)
+		return error_set(err, BAD,
+		    "alias '%s' has a target that stands for a whole domain, which must be the "
+		    "only "
+		    "one: remove the alias first, or add to another",
+		    address);
+	return FOUND;
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+static enum outcome
+check_domain(struct store *s, const struct sbuf *address, struct error *err)
+{
+	struct slice name = domain_of(sbuf_slice(address));
+	enum domain_kind kind;
+	struct sbuf target;
+	enum outcome o;
+
+	if (name.n == 0)
+		return FOUND;
+	sbuf_init(&target, ADDRESS_DOMAIN_MAX);
+	o = domain_need(s, name, &kind, &target, err);
+	if (o == FOUND && target.n > 0 && address->p[0] == '@')
+		o = error_set(err, BAD,
+		    "domain '%s' stands for '%s': add the catch-all there, as '@%s'", name.p,
+		    sbuf_cstr(&target), sbuf_cstr(&target));
+	sbuf_release(&target);
+	return o;
+}
+
+static enum outcome
+insert_alias(struct change *c, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_alias_insert);
+	struct slice domain = domain_of(c->subject);
+
+	db_bind_text(st, 1, c->subject);
+	if (domain.n > 0)
+		db_bind_text(st, 2, domain);
+	else
+		db_bind_null(st, 2);
+	db_bind_int(st, 3, c->at);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+add_alias(
+    struct store *s, const struct sbuf *address, const struct sbuf *targets, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "alias add", Q_alias_image, sbuf_slice(address), err);
+	if (o == FOUND)
+		o = check_domain(s, address, err);
+	if (o == FOUND && !change_existed(&c))
+		o = insert_alias(&c, err);
+	if (o == FOUND)
+		o = insert_targets(&c, sbuf_slice(targets), err);
+	if (o == FOUND)
+		o = check_together(&c, sbuf_cstr(address), err);
+	if (o == FOUND)
+		o = loops_check_alias(s, sbuf_slice(address), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_alias_add(
+    struct store *s, struct slice address, const struct slice *targets, size_t n, struct error *err)
+{
+	struct sbuf canonical, list;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	sbuf_init(&list, LOOKUP_VALUE_MAX);
+	o = rules_alias(&canonical, address, err);
+	if (o == FOUND)
+		o = rules_targets(&list, targets, n, err);
+	if (o == FOUND)
+		o = add_alias(s, &canonical, &list, err);
+	sbuf_release(&canonical);
+	sbuf_release(&list);
+	return o;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+static enum outcome
+no_target(const char *address, struct slice target, struct error *err)
+{
+	return error_set(err, NONE, "alias '%s' has no target '%.*s'", address,
+	    (int)(target.n < 200 ? target.n : 200), target.p);
+}
+
+static enum outcome
+delete_target(struct change *c, const char *address, struct slice target, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_target_delete);
+	struct sbuf folded;
+	int64_t changes = 0;
+	enum outcome o;
+
+	sbuf_init(&folded, QUESTION_TEXT);
+	o = fold_target(&folded, target, err);
+	if (o == FOUND) {
+		db_bind_text(st, 1, c->subject);
+		db_bind_text(st, 2, sbuf_slice(&folded));
+		db_bind_text(st, 3, domain_of(sbuf_slice(&folded)));
+		o = db_run(st, &changes, err);
+	}
+	if (o == NONE || (o == FOUND && changes == 0))
+		o = no_target(address, target, err);
+	sbuf_release(&folded);
+	return o;
+}
+
+/* An alias without targets is none. */
+static enum outcome
+delete_if_empty(struct change *c, struct error *err)
+{
+	int64_t left, whole;
+	enum outcome o = count_targets(c, &left, &whole, err);
+
+	if (o != FOUND)
+		return o;
+	return left == 0 ? run_for(c->s, Q_alias_delete, c->subject, err) : FOUND;
+}
+
+static enum outcome
+remove_targets(struct store *s, const struct sbuf *address, const struct slice *targets, size_t n,
+    struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "alias remove", Q_alias_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = error_set(err, NONE, "there is no alias '%s'", sbuf_cstr(address));
+	for (size_t i = 0; o == FOUND && i < n; i++)
+		o = delete_target(&c, sbuf_cstr(address), targets[i], err);
+	if (o == FOUND)
+		o = n > 0 ? delete_if_empty(&c, err)
+			  : run_for(s, Q_alias_delete, sbuf_slice(address), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_alias_remove(
+    struct store *s, struct slice address, const struct slice *targets, size_t n, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_alias(&canonical, address, err);
+	if (o == FOUND)
+		o = remove_targets(s, &canonical, targets, n, err);
+	sbuf_release(&canonical);
+	return o;
+}

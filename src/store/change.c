@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The frame of every change, and the change log.
+ */
+#include "store/change.h"
+
+#include <assert.h>
+
+enum { IMAGE_MAX = 16 << 20 };
+
+/* Take the image of the subject; both stay empty when it does not exist. */
+static enum outcome
+take_image(struct change *c, struct sbuf *image, struct sbuf *secret, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, c->image);
+	enum outcome o;
+
+	db_bind_text(st, 1, c->subject);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		sbuf_add_slice(image, db_text(st, 0));
+		sbuf_add_slice(secret, db_text(st, 1));
+		if (image->failed || secret->failed || image->n == 0)
+			o = error_set(err, RETRY, "no memory for the change log");
+	}
+	db_reset(st);
+	return o == NONE ? FOUND : o;
+}
+
+enum outcome
+change_begin(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err)
+{
+	enum outcome o;
+
+	assert(s->actor != NULL);
+	*c = (struct change){ .s = s, .what = what, .image = image, .subject = subject };
+	c->at = time(NULL);
+	sbuf_init(&c->before, IMAGE_MAX);
+	sbuf_init(&c->secret_before, IMAGE_MAX);
+	o = transaction_begin(s, DB_WRITE, err);
+	if (o == FOUND)
+		o = take_image(c, &c->before, &c->secret_before, err);
+	return o;
+}
+
+bool
+change_existed(const struct change *c)
+{
+	return c->before.n > 0;
+}
+
+static void
+bind_image(struct db_stmt *st, int n, const struct sbuf *image)
+{
+	if (image->n > 0)
+		db_bind_text(st, n, sbuf_slice(image));
+	else
+		db_bind_null(st, n);
+}
+
+static enum outcome
+log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_log);
+
+	db_bind_int(st, 1, c->at);
+	db_bind_text(st, 2, slice_str(c->s->actor->who));
+	db_bind_text(st, 3, slice_str(c->what));
+	db_bind_text(st, 4, c->subject);
+	bind_image(st, 5, &c->before);
+	bind_image(st, 6, after);
+	bind_image(st, 7, &c->secret_before);
+	bind_image(st, 8, secret);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+log_difference(struct change *c, struct error *err)
+{
+	struct sbuf after, secret;
+	enum outcome o;
+
+	sbuf_init(&after, IMAGE_MAX);
+	sbuf_init(&secret, IMAGE_MAX);
+	o = take_image(c, &after, &secret, err);
+	if (o == FOUND && !(slice_eq(sbuf_slice(&c->before), sbuf_slice(&after)) &&
+			      slice_eq(sbuf_slice(&c->secret_before), sbuf_slice(&secret))))
+		o = log_change(c, &after, &secret, err);
+	sbuf_release(&after);
+	sbuf_release_secret(&secret);
+	return o;
+}
+
+enum outcome
+change_end(struct change *c, enum outcome o, struct error *err)
+{
+	if (c->s->state == STORE_WRITING) {
+		if (o == FOUND)
+			o = log_difference(c, err);
+		o = write_end(c->s, o, err);
+	}
+	sbuf_release(&c->before);
+	sbuf_release_secret(&c->secret_before);
+	return o;
+}
+
+enum outcome
+change_log_all(
+    struct change *c, enum statement log, const char *what, struct slice name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, log);
+
+	db_bind_int(st, 1, c->at);
+	db_bind_text(st, 2, slice_str(c->s->actor->who));
+	db_bind_text(st, 3, slice_str(what));
+	db_bind_text(st, 4, name);
+	return db_run(st, NULL, err);
+}
+
+struct slice
+domain_of(struct slice address)
+{
+	size_t at;
+
+	return slice_rchr(address, '@', &at) ? slice_tail(address, at + 1) : slice_str("");
+}
+
+enum outcome
+domain_need(struct store *s, struct slice name, enum domain_kind *kind, struct sbuf *target,
+    struct error *err)
+{
+	enum outcome o = domain_find(s, name, kind, target, err);
+
+	if (o == NONE)
+		o = error_set(err, BAD,
+		    "domain '%s' is not in the store: add it first with `vmailctl domain add %s`",
+		    name.p, name.p);
+	return o;
+}
+
+enum outcome
+run_for(struct store *s, enum statement which, struct slice text, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, which);
+
+	db_bind_text(st, 1, text);
+	return db_run(st, NULL, err);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The frame of every change: a write transaction, the image of the object before and after, and the
+ * line in the log between begin and commit.
+ */
+#ifndef STORE_CHANGE_H
+#define STORE_CHANGE_H
+
+#include <time.h>
+
+#include "store/handle.h"
+
+struct change {
+	struct store *s;
+	const char *what;     /* "domain add", ... */
+	struct slice subject; /* canonical; borrowed */
+	enum statement image; /* what makes the object's image */
+	int64_t at;
+	struct sbuf before; /* empty when it does not exist */
+	struct sbuf secret_before;
+};
+
+/* Begin a change of SUBJECT. FOUND, or RETRY; change_end is due in both cases. */
+enum outcome change_begin(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err);
+
+/* Tell whether the subject existed when the change began. */
+bool change_existed(const struct change *c);
+
+/* End it: with FOUND log and commit (unless nothing is different: then nothing is logged either),
+ * with any other O leave no trace. Returns what came of it. */
+enum outcome change_end(struct change *c, enum outcome o, struct error *err);
+
+/* Write a line for every object of domain NAME that STATEMENT (log_..._gone) finds. */
+enum outcome change_log_all(
+    struct change *c, enum statement log, const char *what, struct slice name, struct error *err);
+
+/* View the domain of a canonical address, or nothing for a bare name. */
+struct slice domain_of(struct slice address);
+
+/* Find a domain that must be there, as domain_find; BAD says how to add it. NAME ends like a C
+ * string. */
+enum outcome domain_need(struct store *s, struct slice name, enum domain_kind *kind,
+    struct sbuf *target, struct error *err);
+
+/* Run a statement that is bound to one text and gives no row. */
+enum outcome run_for(struct store *s, enum statement which, struct slice text, struct error *err);
+
+/* Find out whether mail to an alias would still arrive (mail/rules.h, struct expand), as the store
+ * is in this transaction: for one alias, or for all that lead into a domain. FOUND, BAD with the
+ * reason, RETRY. */
+enum outcome loops_check_alias(struct store *s, struct slice address, struct error *err);
+enum outcome loops_check_domain(struct store *s, struct slice name, struct error *err);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One connection to a database, at the height of named statements (schema/ENGINE/queries.sql): what
+ * the rest of the room is written in. An engine is one file that keeps these promises; db_sqlite.c
+ * is the embedded one, and the only one that knows SQLite.
+ *
+ * FOUND it is there, or done. NONE no (more) row. RETRY could not look, or could not write. BAD the
+ * database holds a rule against it.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <stdint.h>
+
+#include "base/outcome.h"
+#include "base/slice.h"
+#include "store/store.h"
+
+/* The names are the same in every engine, only their texts differ. */
+enum statement {
+#define Q(name, text) Q_##name,
+#include "schema/sqlite_queries.h"
+#undef Q
+	STATEMENTS
+};
+
+enum db_transaction { DB_READ, DB_WRITE };
+
+struct db;
+struct db_stmt;
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+/* Make an unconnected one for the store at PLACE (what follows the scheme). NULL without memory. */
+struct db *db_new(const char *place, enum store_role role);
+void db_free(struct db *db);
+
+/* See to it that the connection is there and leads to what the place's name leads to now. FOUND: to
+ * a store of ours, of whatever version. NONE: to a database with nothing in it. BAD: to somebody
+ * else's. RETRY: to nothing at all. */
+enum outcome db_connect(struct db *db, struct error *err);
+
+/* Create the place of an embedded database where there is none, for OWNER and GROUP (-1: leave). */
+enum outcome db_create(struct db *db, int owner, int group, struct error *err);
+
+/* Limit how long a call may take: MS in all, or, with 0, as long as it likes but a few seconds of
+ * waiting for others. A call that waited in vain makes those of the next second wait for nothing.
+ */
+void db_limit(struct db *db, unsigned ms);
+
+/* Start the clock of a call. */
+void db_arm(struct db *db);
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+/* Begin. A write transaction holds the lock from here on. */
+enum outcome db_begin(struct db *db, enum db_transaction kind, struct error *err);
+enum outcome db_commit(struct db *db, struct error *err);
+
+/* Leave a transaction without a trace; also right when there is none any more. */
+void db_rollback(struct db *db);
+
+/* Find the version of the schema. In a read transaction the view is taken by this. */
+enum outcome db_version(struct db *db, int *version, struct error *err);
+
+/* The version this program was built with. */
+int db_version_built(void);
+
+/* Take the schema from VERSION - 1 to VERSION, in a transaction of its own; nothing is done when
+ * somebody else was faster. */
+enum outcome db_migrate(struct db *db, int version, struct error *err);
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+/* Take a statement to bind and step. Never NULL: what goes wrong here or in a bind is told by the
+ * step. One statement cannot be used twice at the same time. */
+struct db_stmt *db_prepare(struct db *db, enum statement which);
+
+/* Bind parameter N (from 1). Texts must live until the statement is reset; an empty one is no NULL.
+ */
+void db_bind_text(struct db_stmt *st, int n, struct slice text);
+void db_bind_int(struct db_stmt *st, int n, int64_t value);
+void db_bind_null(struct db_stmt *st, int n);
+
+/* FOUND: a row, its columns can be read until the next step. NONE: no more; this resets, as RETRY
+ * and BAD do. */
+enum outcome db_step(struct db_stmt *st, struct error *err);
+
+/* Be done with a statement before its last row. */
+void db_reset(struct db_stmt *st);
+
+/* Run a statement that gives no row: FOUND when it is done. *CHANGES (may be NULL): rows it
+ * changed. */
+enum outcome db_run(struct db_stmt *st, int64_t *changes, struct error *err);
+
+/* Read column N (from 0) of the row; an empty slice for NULL. */
+struct slice db_text(struct db_stmt *st, int n);
+int64_t db_int(struct db_stmt *st, int n);
+
+#endif

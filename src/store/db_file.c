@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Files around an embedded database. Never opens an existing database file: closing it again would
+ * drop the locks that SQLite holds on it in this process.
+ */
+#include "store/db_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static bool
+absolute(char **out, const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/') {
+		*out = strdup(path);
+		return *out != NULL;
+	}
+	if (getcwd(cwd, sizeof cwd) == NULL)
+		return false;
+	if (asprintf(out, "%s/%s", cwd, path) < 0)
+		*out = NULL;
+	return *out != NULL;
+}
+
+/* "/a/b" lies in "/a", and "/a" in "/". */
+static void
+cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	slash[slash == path ? 1 : 0] = '\0';
+}
+
+bool
+db_file_init(struct db_file *f, const char *path)
+{
+	*f = (struct db_file){ .path = NULL };
+	if (!absolute(&f->path, path))
+		return false;
+	f->dir = strdup(f->path);
+	if (asprintf(&f->wal, "%s-wal", f->path) < 0)
+		f->wal = NULL;
+	if (asprintf(&f->shm, "%s-shm", f->path) < 0)
+		f->shm = NULL;
+	if (f->dir == NULL || f->wal == NULL || f->shm == NULL) {
+		db_file_release(f);
+		return false;
+	}
+	cut_name(f->dir);
+	return true;
+}
+
+void
+db_file_release(struct db_file *f)
+{
+	free(f->path);
+	free(f->dir);
+	free(f->wal);
+	free(f->shm);
+	*f = (struct db_file){ .path = NULL };
+}
+
+/* --- which file it is ------------------------------------------------------------------------- */
+
+static struct file_id
+id_of(const struct stat *st)
+{
+	return (struct file_id){ .known = true, .dev = st->st_dev, .ino = st->st_ino };
+}
+
+static struct file_id
+id_at(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? id_of(&st) : (struct file_id){ .known = false };
+}
+
+static bool
+is_same(struct file_id a, struct file_id b)
+{
+	return a.known && b.known && a.dev == b.dev && a.ino == b.ino;
+}
+
+bool
+db_file_is_same(const struct db_file *f)
+{
+	struct stat st;
+
+	return stat(f->path, &st) == 0 && st.st_size > 0 && is_same(f->id, id_of(&st));
+}
+
+void
+db_file_note(struct db_file *f)
+{
+	f->wal_id = id_at(f->wal);
+	f->shm_id = id_at(f->shm);
+}
+
+/* --- what others left ------------------------------------------------------------------------- */
+
+/* One at a time may tidy up or create: whoever holds the directory's lock. It is never waited for:
+ * a lookup has no time for that. -1 with a text. */
+static int
+lock_directory(const struct db_file *f, struct error *err)
+{
+	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		error_set(
+		    err, RETRY, "cannot open the directory '%s': %s", f->dir, strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		error_set(err, RETRY, "another program is making a store in '%s' just now", f->dir);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A -wal may hold the only copy of the old file's last changes: it is kept, under a name that
+ * tells whose it was. */
+static enum outcome
+put_aside(const struct db_file *f, struct error *err)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	if (stat(f->wal, &st) == 0) {
+		snprintf(name, sizeof name, "%s.left-%llu", f->wal, (unsigned long long)st.st_ino);
+		if ((st.st_size > 0 ? rename(f->wal, name) : unlink(f->wal)) != 0)
+			return error_set(err, RETRY,
+			    "'%s' belongs to a store that is gone: move it away (%s)", f->wal,
+			    strerror(errno));
+	}
+	if (unlink(f->shm) != 0 && errno != ENOENT)
+		return error_set(err, RETRY, "'%s' belongs to a store that is gone: remove it (%s)",
+		    f->shm, strerror(errno));
+	return FOUND;
+}
+
+/* Another process may have been here before us, so look again under the lock whether what lies
+ * there is still the old file's. */
+static enum outcome
+put_old_aside(const struct db_file *f, struct error *err)
+{
+	enum outcome o = FOUND;
+	int lock = lock_directory(f, err);
+
+	if (lock < 0)
+		return RETRY;
+	if (is_same(f->wal_id, id_at(f->wal)) || is_same(f->shm_id, id_at(f->shm)))
+		o = put_aside(f, err);
+	close(lock);
+	return o;
+}
+
+/* --- using it --------------------------------------------------------------------------------- */
+
+static enum outcome
+explain_missing(const struct db_file *f, int code, struct error *err)
+{
+	if (code == ENOENT || code == ENOTDIR)
+		return error_set(err, RETRY,
+		    "there is no store at '%s': make one with `vmailctl init`", f->path);
+	if (code == EACCES)
+		return error_set(err, RETRY,
+		    "not allowed to enter '%s': be root, or in the group of that directory",
+		    f->dir);
+	return error_set(err, RETRY, "cannot reach '%s': %s", f->path, strerror(code));
+}
+
+static enum outcome
+check_access(const struct db_file *f, bool write, struct error *err)
+{
+	if (faccessat(AT_FDCWD, f->path, write ? R_OK | W_OK : R_OK, AT_EACCESS) == 0)
+		return FOUND;
+	if (errno == EROFS)
+		return error_set(err, RETRY, "'%s' is on a read-only file system", f->path);
+	return error_set(err, RETRY,
+	    "not allowed to %s '%s': be root, or in the group of that file",
+	    write ? "write" : "read", f->path);
+}
+
+enum outcome
+db_file_take(struct db_file *f, bool write, struct error *err)
+{
+	struct stat st;
+	enum outcome o;
+
+	if (stat(f->path, &st) != 0)
+		return explain_missing(f, errno, err);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, RETRY,
+		    "'%s' is a directory: name the file in it, like '%s/vmail.db'", f->path,
+		    f->path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, RETRY, "'%s' is no file", f->path);
+	o = check_access(f, write, err);
+	if (o != FOUND)
+		return o;
+	if (st.st_size == 0)
+		return error_set(err, NONE,
+		    "'%s' is empty: restore it, or make a new store with `vmailctl init`", f->path);
+	if (f->id.known && !is_same(f->id, id_of(&st))) {
+		o = put_old_aside(f, err);
+		if (o != FOUND)
+			return o;
+	}
+	f->id = id_of(&st);
+	return FOUND;
+}
+
+/* --- making it -------------------------------------------------------------------------------- */
+
+static enum outcome
+hand_over(int fd, const char *path, mode_t mode, int owner, int group, struct error *err)
+{
+	if ((owner != -1 || group != -1) && fchown(fd, (uid_t)owner, (gid_t)group) != 0)
+		return error_set(err, RETRY, "cannot hand '%s' to user %d, group %d: %s", path,
+		    owner, group, strerror(errno));
+	if (fchmod(fd, mode) != 0)
+		return error_set(
+		    err, RETRY, "cannot set the mode of '%s': %s", path, strerror(errno));
+	return FOUND;
+}
+
+/* The group's files stay the group's (setgid): root and the daemon cannot lock each other out. */
+static enum outcome
+create_directory(const struct db_file *f, int owner, int group, struct error *err)
+{
+	enum outcome o;
+	int fd;
+
+	if (mkdir(f->dir, 0700) != 0) {
+		if (errno == EEXIST)
+			return FOUND;
+		return error_set(
+		    err, RETRY, "cannot make the directory '%s': %s", f->dir, strerror(errno));
+	}
+	fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(
+		    err, RETRY, "cannot open the directory '%s': %s", f->dir, strerror(errno));
+	o = hand_over(fd, f->dir, 02770, owner, group, err);
+	close(fd);
+	if (o != FOUND)
+		rmdir(f->dir);
+	return o;
+}
+
+static enum outcome
+create_file(const struct db_file *f, int owner, int group, struct error *err)
+{
+	int fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	enum outcome o;
+
+	if (fd < 0 && errno == EEXIST)
+		return FOUND;
+	if (fd < 0)
+		return error_set(err, RETRY, "cannot make '%s': %s", f->path, strerror(errno));
+	o = hand_over(fd, f->path, 0660, owner, group, err);
+	close(fd);
+	if (o != FOUND)
+		unlink(f->path);
+	return o;
+}
+
+enum outcome
+db_file_create(
+    struct db_file *f, int owner, int group, db_file_fn *fn, void *arg, struct error *err)
+{
+	struct stat st;
+	enum outcome o = create_directory(f, owner, group, err);
+	int lock;
+
+	if (o != FOUND)
+		return o;
+	lock = lock_directory(f, err);
+	if (lock < 0)
+		return RETRY;
+	o = create_file(f, owner, group, err);
+	if (o == FOUND && stat(f->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+		/* an empty file has no changes under way: these were another's */
+		o = put_aside(f, err);
+		if (o == FOUND)
+			o = fn(arg, err);
+	}
+	close(lock);
+	return o;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The file an embedded database lives in, with the two that SQLite keeps beside it (-wal, -shm):
+ * whether it can be used, making it, and noticing that another file took its name.
+ */
+#ifndef STORE_DB_FILE_H
+#define STORE_DB_FILE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/outcome.h"
+
+struct file_id {
+	bool known;
+	dev_t dev;
+	ino_t ino;
+};
+
+struct db_file {
+	char *path; /* absolute */
+	char *dir;
+	char *wal;
+	char *shm;
+	struct file_id id; /* what the last connection was made to, and what lay beside it then */
+	struct file_id wal_id;
+	struct file_id shm_id;
+};
+
+/* Set up for PATH; false without memory, or without a working directory for a relative one. */
+bool db_file_init(struct db_file *f, const char *path);
+void db_file_release(struct db_file *f);
+
+/* Tell whether the path still leads to what it led to, and something is in it. */
+bool db_file_is_same(const struct db_file *f);
+
+/* Look whether the file can be used, and remember it as the one that is. FOUND; NONE when it is
+ * empty; RETRY with what to do when it is missing or not for us. If another file has taken the name
+ * since the last time, what the old one left beside it is put out of the way, or SQLite would read
+ * the old one's changes into the new one. */
+enum outcome db_file_take(struct db_file *f, bool write, struct error *err);
+
+/* Remember what lies beside the file, now that it is in use. */
+void db_file_note(struct db_file *f);
+
+/* Make the file, and its directory, where they are missing. Calls FN while nobody else can do the
+ * same, if the file is empty. */
+typedef enum outcome db_file_fn(void *arg, struct error *err);
+enum outcome db_file_create(
+    struct db_file *f, int owner, int group, db_file_fn *fn, void *arg, struct error *err);
+
+#endif

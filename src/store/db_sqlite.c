@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The embedded engine: SQLite in WAL mode. The only file that knows its API, and the only place
+ * where its codes become outcomes: a row and the end of rows are good, a broken rule is BAD, and
+ * everything else is RETRY, whatever it was. Which file it is, is db_file.c's business.
+ */
+#include "store/db.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/db_file.h"
+
+enum {
+	APPLICATION_ID = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
+	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
+	HASTY_MS = 1000,             /* how long nobody waits after somebody waited in vain */
+	OPCODES = 1000               /* between two looks at the clock */
+};
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *st;
+	int rc; /* what went wrong before the step */
+};
+
+struct db {
+	sqlite3 *sq; /* NULL while unconnected */
+	bool ours;   /* it leads to a store */
+	bool broken; /* the connection has seen something that a new one may not see */
+	enum store_role role;
+	struct db_file file;
+	unsigned limit_ms;
+	int64_t armed_at;    /* when the call began, in milliseconds */
+	int64_t hasty_until; /* until then, wait for nothing */
+	struct db_stmt stmt[STATEMENTS];
+};
+
+static const char *const texts[STATEMENTS] = {
+#define Q(name, text) [Q_##name] = text,
+#include "schema/sqlite_queries.h"
+#undef Q
+};
+
+static const struct {
+	int version;
+	const char *text;
+} migrations[] = {
+#define M(version, text) { version, text },
+#include "schema/sqlite_migrations.h"
+#undef M
+};
+
+enum { MIGRATIONS = sizeof migrations / sizeof migrations[0] };
+
+/* --- codes ------------------------------------------------------------------------------------ */
+
+static const struct {
+	int code;
+	bool broken;
+	const char *what;
+} failures[] = {
+	{ SQLITE_BUSY, false, "is locked by another program: try again" },
+	{ SQLITE_LOCKED, false, "is locked by another program: try again" },
+	{ SQLITE_INTERRUPT, false, "took too long to answer: try again" },
+	{ SQLITE_NOMEM, false, "could not be read: no memory" },
+	{ SQLITE_AUTH, false, "does not let this program do that" },
+	{ SQLITE_FULL, false, "could not be written: the disk is full" },
+	{ SQLITE_NOTADB, true, "is no store, or a damaged one: restore it from a backup" },
+	{ SQLITE_CORRUPT, true, "is damaged: restore it from a backup" },
+	{ SQLITE_READONLY, true,
+	    "cannot be written: it needs a directory that this user may write" },
+	{ SQLITE_CANTOPEN, true,
+	    "cannot be opened: it needs a directory that this user may write" },
+	{ SQLITE_IOERR, true, "could not be read or written" },
+};
+
+/* Explain a code of SQLite's in ERR. The message is copied at once: the next call changes it. */
+static enum outcome
+failed(struct db *db, int rc, struct error *err)
+{
+	const char *detail = db->sq == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(db->sq);
+	const char *what = "could not be used";
+	bool broken = true;
+
+	if ((rc & 0xff) == SQLITE_CONSTRAINT)
+		return error_set(
+		    err, BAD, "the store '%s' refuses that: %s", db->file.path, detail);
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		if (failures[i].code == (rc & 0xff)) {
+			what = failures[i].what;
+			broken = failures[i].broken;
+		}
+	}
+	db->broken |= broken;
+	return error_set(err, RETRY, "the store '%s' %s (%s)", db->file.path, what, detail);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+db_limit(struct db *db, unsigned ms)
+{
+	db->limit_ms = ms;
+}
+
+void
+db_arm(struct db *db)
+{
+	db->armed_at = now_ms();
+}
+
+/* Somebody else holds a lock: wait a little, or give up (0). */
+static int
+on_busy(void *arg, int tries)
+{
+	struct db *db = arg;
+	int64_t now = now_ms();
+	int64_t left = db->armed_at + (db->limit_ms > 0 ? db->limit_ms : WAIT_MS) - now;
+	int nap = tries < 8 ? 1 << tries : 200;
+
+	if (now < db->hasty_until)
+		return 0;
+	if (left <= 0) {
+		db->hasty_until = now + HASTY_MS;
+		return 0;
+	}
+	sqlite3_sleep(nap < left ? nap : (int)left);
+	return 1;
+}
+
+/* A statement is at work: stop it (1) when the call's time is over. */
+static int
+on_progress(void *arg)
+{
+	struct db *db = arg;
+
+	return db->limit_ms > 0 && now_ms() - db->armed_at >= db->limit_ms;
+}
+
+/* --- roles ------------------------------------------------------------------------------------ */
+
+static const struct {
+	const char *table;
+	enum store_role least; /* who may read it; what is not named here is for STORE_ADMIN */
+} grants[] = {
+	{ "domain", STORE_LOOKUP },
+	{ "mailbox", STORE_LOOKUP },
+	{ "alias", STORE_LOOKUP },
+	{ "alias_target", STORE_LOOKUP },
+	{ "credential", STORE_LOGIN },
+};
+
+static bool
+may_read(enum store_role role, const char *table)
+{
+	for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++)
+		if (strcmp(grants[i].table, table) == 0)
+			return role >= grants[i].least;
+	return false;
+}
+
+/* Asked by SQLite for everything a statement would do, when it is prepared. What is not allowed
+ * here is denied. */
+static int
+authorize(void *arg, int action, const char *what, const char *detail, const char *schema,
+    const char *trigger)
+{
+	const struct db *db = arg;
+	bool allowed = false;
+
+	(void)schema;
+	(void)trigger;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_TRANSACTION:
+	case SQLITE_FUNCTION:
+		allowed = true;
+		break;
+	case SQLITE_READ:
+		allowed = may_read(db->role, what);
+		break;
+	case SQLITE_PRAGMA:
+		allowed = strcmp(what, "user_version") == 0 && detail == NULL;
+		break;
+	}
+	return allowed ? SQLITE_OK : SQLITE_DENY;
+}
+
+/* --- connecting ------------------------------------------------------------------------------- */
+
+struct db *
+db_new(const char *place, enum store_role role)
+{
+	struct db *db = calloc(1, sizeof *db);
+
+	if (db == NULL || !db_file_init(&db->file, place)) {
+		free(db);
+		return NULL;
+	}
+	db->role = role;
+	for (int i = 0; i < STATEMENTS; i++)
+		db->stmt[i].db = db;
+	return db;
+}
+
+static void
+disconnect(struct db *db)
+{
+	/* the last to leave writes what the -wal holds into the file: never into one that is
+	 * damaged, or is not the one the -wal was written for */
+	if (db->sq != NULL && (db->broken || !db_file_is_same(&db->file)))
+		sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+	for (int i = 0; i < STATEMENTS; i++) {
+		sqlite3_finalize(db->stmt[i].st);
+		db->stmt[i].st = NULL;
+	}
+	sqlite3_close(db->sq);
+	db->sq = NULL;
+	db->ours = db->broken = false;
+}
+
+void
+db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	disconnect(db);
+	db_file_release(&db->file);
+	free(db);
+}
+
+/* Do not believe what stands in the file. */
+static void
+harden(sqlite3 *sq)
+{
+	static const struct {
+		int option;
+		int on;
+	} options[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		sqlite3_db_config(sq, options[i].option, options[i].on, (int *)NULL);
+	sqlite3_limit(sq, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+static enum outcome
+configure(struct db *db, struct error *err)
+{
+	static const char *const settings[] = {
+		"PRAGMA temp_store = MEMORY",
+		"PRAGMA cell_size_check = ON",
+		"PRAGMA cache_size = -2048", /* KiB: enough, as measured */
+		"PRAGMA synchronous = FULL",
+	};
+
+	sqlite3_extended_result_codes(db->sq, 1);
+	harden(db->sq);
+	sqlite3_busy_handler(db->sq, on_busy, db);
+	sqlite3_progress_handler(db->sq, OPCODES, on_progress, db);
+	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+		int rc = sqlite3_exec(db->sq, settings[i], NULL, NULL, NULL);
+
+		if (rc != SQLITE_OK)
+			return failed(db, rc, err);
+	}
+	return FOUND;
+}
+
+/* Read the one number that a statement gives. */
+static enum outcome
+read_number(struct db *db, const char *sql, int64_t *out, struct error *err)
+{
+	sqlite3_stmt *st = NULL;
+	enum outcome o = FOUND;
+	int rc = sqlite3_prepare_v2(db->sq, sql, -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(st, 0);
+	else
+		o = failed(db, rc, err);
+	sqlite3_finalize(st);
+	return o;
+}
+
+static enum outcome
+identify(struct db *db, struct error *err)
+{
+	int64_t application, version, objects;
+
+	if (read_number(db, "PRAGMA application_id", &application, err) != FOUND ||
+	    read_number(db, "PRAGMA user_version", &version, err) != FOUND ||
+	    read_number(db, "SELECT count(*) FROM sqlite_schema", &objects, err) != FOUND)
+		return RETRY;
+	if (application == APPLICATION_ID)
+		return FOUND;
+	if (application == 0 && version == 0 && objects == 0)
+		return error_set(err, NONE,
+		    "'%s' has nothing in it: make a store with `vmailctl init`", db->file.path);
+	return error_set(err, BAD,
+	    "'%s' is the database of another program: give the path of vmaild's store",
+	    db->file.path);
+}
+
+/* A copy made as a backup may have lost the mode. When others are at it now, that can wait. */
+static int
+write_ahead(struct db *db)
+{
+	return sqlite3_exec(db->sq, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+}
+
+static enum outcome
+open_file(struct db *db, struct error *err)
+{
+	int flags = db->role == STORE_ADMIN ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc != SQLITE_OK)
+		return failed(db, rc, err);
+	return configure(db, err);
+}
+
+enum outcome
+db_connect(struct db *db, struct error *err)
+{
+	enum outcome o;
+
+	if (db->ours && !db->broken && db_file_is_same(&db->file))
+		return FOUND;
+	disconnect(db);
+	o = db_file_take(&db->file, db->role == STORE_ADMIN, err);
+	if (o != FOUND)
+		return o;
+	o = open_file(db, err);
+	if (o == FOUND)
+		o = identify(db, err);
+	if (o == RETRY || o == BAD) {
+		disconnect(db);
+		return o;
+	}
+	db_file_note(&db->file);
+	db->ours = o == FOUND;
+	if (o == FOUND && db->role == STORE_ADMIN)
+		write_ahead(db);
+	if (db->role != STORE_ADMIN)
+		sqlite3_set_authorizer(db->sq, authorize, db);
+	return o;
+}
+
+/* A new file: give it a first page, in the mode we want. */
+static enum outcome
+start_file(void *arg, struct error *err)
+{
+	struct db *db = arg;
+	enum outcome o;
+	int rc;
+
+	disconnect(db);
+	o = open_file(db, err);
+	if (o == FOUND) {
+		rc = write_ahead(db);
+		if (rc != SQLITE_OK)
+			o = failed(db, rc, err);
+	}
+	disconnect(db);
+	return o;
+}
+
+enum outcome
+db_create(struct db *db, int owner, int group, struct error *err)
+{
+	return db_file_create(&db->file, owner, group, start_file, db, err);
+}
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+struct db_stmt *
+db_prepare(struct db *db, enum statement which)
+{
+	struct db_stmt *st = &db->stmt[which];
+
+	st->rc = db->sq == NULL ? SQLITE_CANTOPEN : SQLITE_OK;
+	if (st->rc == SQLITE_OK && st->st == NULL)
+		st->rc = sqlite3_prepare_v3(
+		    db->sq, texts[which], -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL);
+	assert(st->st == NULL || !sqlite3_stmt_busy(st->st));
+	return st;
+}
+
+static void
+bound(struct db_stmt *st, int rc)
+{
+	if (st->rc == SQLITE_OK)
+		st->rc = rc;
+}
+
+void
+db_bind_text(struct db_stmt *st, int n, struct slice text)
+{
+	const char *p = text.n == 0 ? "" : text.p;
+
+	if (st->rc != SQLITE_OK)
+		return;
+	if (text.n > INT_MAX)
+		bound(st, SQLITE_TOOBIG);
+	else
+		bound(st, sqlite3_bind_text(st->st, n, p, (int)text.n, SQLITE_STATIC));
+}
+
+void
+db_bind_int(struct db_stmt *st, int n, int64_t value)
+{
+	if (st->rc == SQLITE_OK)
+		bound(st, sqlite3_bind_int64(st->st, n, value));
+}
+
+void
+db_bind_null(struct db_stmt *st, int n)
+{
+	if (st->rc == SQLITE_OK)
+		bound(st, sqlite3_bind_null(st->st, n));
+}
+
+enum outcome
+db_step(struct db_stmt *st, struct error *err)
+{
+	enum outcome o = NONE;
+	int rc = st->rc == SQLITE_OK ? sqlite3_step(st->st) : st->rc;
+
+	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+		st->db->hasty_until = 0;
+	if (rc == SQLITE_ROW)
+		return FOUND;
+	if (rc != SQLITE_DONE)
+		o = failed(st->db, rc, err);
+	db_reset(st);
+	return o;
+}
+
+void
+db_reset(struct db_stmt *st)
+{
+	sqlite3_reset(st->st);
+}
+
+enum outcome
+db_run(struct db_stmt *st, int64_t *changes, struct error *err)
+{
+	struct db *db = st->db;
+	enum outcome o = db_step(st, err);
+
+	assert(o != FOUND);
+	if (o != NONE)
+		return o;
+	if (changes != NULL)
+		*changes = sqlite3_changes64(db->sq);
+	return FOUND;
+}
+
+struct slice
+db_text(struct db_stmt *st, int n)
+{
+	const char *p = (const char *)sqlite3_column_text(st->st, n);
+
+	return slice_of(p, p == NULL ? 0 : (size_t)sqlite3_column_bytes(st->st, n));
+}
+
+int64_t
+db_int(struct db_stmt *st, int n)
+{
+	return sqlite3_column_int64(st->st, n);
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+enum outcome
+db_begin(struct db *db, enum db_transaction kind, struct error *err)
+{
+	enum statement begin = kind == DB_WRITE ? Q_begin_write : Q_begin_read;
+
+	return db_run(db_prepare(db, begin), NULL, err);
+}
+
+enum outcome
+db_commit(struct db *db, struct error *err)
+{
+	return db_run(db_prepare(db, Q_commit), NULL, err);
+}
+
+void
+db_rollback(struct db *db)
+{
+	/* a failure may have ended the transaction already; and should even this fail, the
+	 * connection is not to be trusted any more */
+	if (db->sq != NULL && !sqlite3_get_autocommit(db->sq) &&
+	    db_run(db_prepare(db, Q_rollback), NULL, NULL) != FOUND)
+		db->broken = true;
+}
+
+enum outcome
+db_version(struct db *db, int *version, struct error *err)
+{
+	struct db_stmt *st = db_prepare(db, Q_version);
+	enum outcome o = db_step(st, err);
+
+	if (o == NONE)
+		return error_set(
+		    err, RETRY, "the store '%s' does not tell its version", db->file.path);
+	if (o == FOUND) {
+		*version = (int)db_int(st, 0);
+		db_reset(st);
+	}
+	return o;
+}
+
+/* --- migrations ------------------------------------------------------------------------------- */
+
+int
+db_version_built(void)
+{
+	return migrations[MIGRATIONS - 1].version;
+}
+
+static enum outcome
+apply(struct db *db, int version, struct error *err)
+{
+	int reached = 0;
+	enum outcome o;
+
+	for (size_t i = 0; i < MIGRATIONS; i++) {
+		int rc = SQLITE_OK;
+
+		if (migrations[i].version == version)
+			rc = sqlite3_exec(db->sq, migrations[i].text, NULL, NULL, NULL);
+		if (rc != SQLITE_OK)
+			return failed(db, rc, err);
+	}
+	o = db_version(db, &reached, err);
+	assert(o != FOUND || reached == version);
+	return o == FOUND ? db_commit(db, err) : o;
+}
+
+enum outcome
+db_migrate(struct db *db, int version, struct error *err)
+{
+	int now = 0;
+	enum outcome o = db_begin(db, DB_WRITE, err);
+
+	if (o == FOUND)
+		o = db_version(db, &now, err);
+	if (o == FOUND && now < version)
+		o = apply(db, version, err);
+	db_rollback(db);
+	/* a rule that the data breaks is no mistake of whoever asked */
+	return o == BAD ? RETRY : o;
+}

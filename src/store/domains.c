@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Changing domains.
+ */
+#include <inttypes.h>
+
+#include "mail/rules.h"
+#include "store/change.h"
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+static enum outcome
+check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
+{
+	enum domain_kind kind;
+	struct sbuf further;
+	enum outcome o;
+
+	if (slice_is(sbuf_slice(target), name))
+		return error_set(err, BAD, "domain '%s' cannot stand for itself", name);
+	sbuf_init(&further, ADDRESS_DOMAIN_MAX);
+	o = domain_need(s, sbuf_slice(target), &kind, &further, err);
+	if (o == FOUND && further.n > 0)
+		o = error_set(err, BAD,
+		    "domain '%s' stands for '%s' itself: let '%s' stand for '%s' too",
+		    sbuf_cstr(target), sbuf_cstr(&further), name, sbuf_cstr(&further));
+	sbuf_release(&further);
+	return o;
+}
+
+static enum outcome
+insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_domain_insert);
+
+	db_bind_text(st, 1, c->subject);
+	db_bind_text(st, 2, slice_str(domain_kind_name(kind)));
+	if (target->n > 0)
+		db_bind_text(st, 3, sbuf_slice(target));
+	else
+		db_bind_null(st, 3);
+	db_bind_int(st, 4, c->at);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+add_domain(struct store *s, const struct sbuf *name, enum domain_kind kind,
+    const struct sbuf *target, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "domain add", Q_domain_image, sbuf_slice(name), err);
+	if (o == FOUND && change_existed(&c))
+		o = error_set(err, BAD, "domain '%s' already exists", sbuf_cstr(name));
+	if (o == FOUND && target->n > 0)
+		o = check_target(s, sbuf_cstr(name), target, err);
+	if (o == FOUND)
+		o = insert_domain(&c, kind, target, err);
+	/* aliases that led nowhere may lead on from here now */
+	if (o == FOUND && (target->n > 0 || kind == DOMAIN_LOCAL))
+		o = loops_check_domain(s, sbuf_slice(name), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_domain_add(struct store *s, struct slice name, enum domain_kind kind, struct slice target,
+    struct error *err)
+{
+	struct sbuf folded, other;
+	enum outcome o;
+
+	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
+	sbuf_init(&other, ADDRESS_DOMAIN_MAX);
+	o = rules_domain(&folded, name, err);
+	if (o == FOUND && target.n > 0)
+		o = rules_domain(&other, target, err);
+	if (o == FOUND && target.n > 0 && kind != DOMAIN_ALIAS)
+		o = error_set(err, BAD,
+		    "a domain of kind %s cannot stand for another: give '%s' the kind alias",
+		    domain_kind_name(kind), sbuf_cstr(&folded));
+	if (o == FOUND)
+		o = add_domain(s, &folded, kind, &other, err);
+	sbuf_release(&folded);
+	sbuf_release(&other);
+	return o;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+/* Whoever stands for the domain would stand for nothing. */
+static enum outcome
+check_stand_ins(struct change *c, const char *name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_domain_standing_for);
+	enum outcome o;
+
+	db_bind_text(st, 1, c->subject);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		struct slice other = db_text(st, 0);
+
+		error_set(err, BAD, "domain '%.*s' stands for '%s': remove that one first",
+		    (int)other.n, other.p, name);
+	}
+	db_reset(st);
+	if (o == FOUND)
+		return BAD;
+	return o == NONE ? FOUND : o;
+}
+
+static void
+put_count(struct sbuf *out, int64_t n, const char *one, const char *many)
+{
+	if (n > 0)
+		sbuf_printf(
+		    out, "%s%" PRId64 " %s", out->n > 0 ? " and " : "", n, n == 1 ? one : many);
+}
+
+static enum outcome
+check_empty(struct change *c, const char *name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_domain_counts);
+	struct sbuf counts;
+	enum outcome o;
+
+	sbuf_init(&counts, 128);
+	db_bind_text(st, 1, c->subject);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		put_count(&counts, db_int(st, 0), "mailbox", "mailboxes");
+		put_count(&counts, db_int(st, 1), "alias", "aliases");
+		db_reset(st);
+	}
+	if (o == FOUND && counts.n > 0)
+		o = error_set(err, BAD, "domain '%s' still has %s: remove them first, or say --all",
+		    name, sbuf_cstr(&counts));
+	sbuf_release(&counts);
+	return o;
+}
+
+static enum outcome
+remove_contents(struct change *c, struct error *err)
+{
+	enum outcome o;
+
+	o = change_log_all(c, Q_log_aliases_gone, "alias remove", c->subject, err);
+	if (o == FOUND)
+		o = run_for(c->s, Q_aliases_delete, c->subject, err);
+	if (o == FOUND)
+		o = change_log_all(c, Q_log_mailboxes_gone, "user remove", c->subject, err);
+	if (o == FOUND)
+		o = run_for(c->s, Q_mailboxes_delete, c->subject, err);
+	return o;
+}
+
+static enum outcome
+remove_domain(struct store *s, const struct sbuf *name, bool all, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "domain remove", Q_domain_image, sbuf_slice(name), err);
+	if (o == FOUND && !change_existed(&c))
+		o = error_set(err, NONE, "there is no domain '%s'", sbuf_cstr(name));
+	if (o == FOUND)
+		o = check_stand_ins(&c, sbuf_cstr(name), err);
+	if (o == FOUND)
+		o = all ? remove_contents(&c, err) : check_empty(&c, sbuf_cstr(name), err);
+	if (o == FOUND)
+		o = run_for(s, Q_domain_delete, sbuf_slice(name), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_domain_remove(struct store *s, struct slice name, bool all, struct error *err)
+{
+	struct sbuf folded;
+	enum outcome o;
+
+	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
+	o = rules_domain(&folded, name, err);
+	if (o == FOUND)
+		o = remove_domain(s, &folded, all, err);
+	sbuf_release(&folded);
+	return o;
+}

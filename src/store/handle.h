@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * An open store, and the few steps that every file of this room takes with it.
+ */
+#ifndef STORE_HANDLE_H
+#define STORE_HANDLE_H
+
+#include "store/db.h"
+
+enum store_state { STORE_IDLE, STORE_READING, STORE_WRITING };
+
+struct store {
+	struct db *db;
+	enum store_state state;
+	struct facts facts; /* scratch, kept for its memory */
+	const struct store_actor *actor;
+};
+
+/* Read what follows "sqlite:" (or the whole, without a scheme). BAD for other schemes. */
+enum outcome uri_place(const char **place, const char *uri, struct error *err);
+
+/* FOUND when VERSION is this program's; RETRY with what to do. */
+enum outcome version_check(int version, struct error *err);
+
+/* Connect and begin; the store is of our version then. Ends with write_end, or store_end for a
+ * read. */
+enum outcome transaction_begin(struct store *s, enum db_transaction kind, struct error *err);
+
+/* End a write transaction: commit it if O is FOUND, or leave no trace. Returns what came of it. */
+enum outcome write_end(struct store *s, enum outcome o, struct error *err);
+
+/* Hold a view for one call, inside of one that is held already or not. *MINE is for view_end. */
+enum outcome view_begin(struct store *s, bool *mine, struct error *err);
+void view_end(struct store *s, bool mine);
+
+/* Find a domain; TARGET gets the one it stands for, or nothing. In a transaction. */
+enum outcome domain_find(struct store *s, struct slice name, enum domain_kind *kind,
+    struct sbuf *target, struct error *err);
+
+/* Take a mailbox from the row ST is at: the columns of the statements account, accounts,
+ * accounts_of. */
+enum outcome account_read(struct db_stmt *st, struct account *out, struct error *err);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Changing mailboxes and their passwords.
+ */
+#include <string.h>
+
+#include "auth/password.h"
+#include "mail/rules.h"
+#include "store/change.h"
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+static enum outcome
+refuse_kind(enum domain_kind kind, const char *address, const char *domain,
+    const struct sbuf *target, struct error *err)
+{
+	switch (kind) {
+	case DOMAIN_ALIAS:
+		if (target->n > 0)
+			return error_set(err, BAD,
+			    "domain '%s' stands for '%s': add the mailbox there", domain,
+			    sbuf_cstr(target));
+		return error_set(err, BAD,
+		    "domain '%s' is of kind alias and has no mailboxes: use `vmailctl alias add %s "
+		    "TARGET`",
+		    domain, address);
+	case DOMAIN_RELAY:
+		return error_set(err, BAD,
+		    "domain '%s' is of kind relay: its mailboxes are on another host", domain);
+	case DOMAIN_LOCAL:
+		return error_set(err, BAD,
+		    "domain '%s' is of kind local: its mailboxes are this host's own users",
+		    domain);
+	case DOMAIN_MAILBOX:
+		break;
+	}
+	return FOUND;
+}
+
+static enum outcome
+check_domain(struct store *s, const struct sbuf *address, struct error *err)
+{
+	struct slice name = domain_of(sbuf_slice(address));
+	enum domain_kind kind;
+	struct sbuf target;
+	enum outcome o;
+
+	sbuf_init(&target, ADDRESS_DOMAIN_MAX);
+	o = domain_need(s, name, &kind, &target, err);
+	if (o == FOUND)
+		o = refuse_kind(kind, sbuf_cstr(address), name.p, &target, err);
+	sbuf_release(&target);
+	return o;
+}
+
+static enum outcome
+insert_mailbox(struct change *c, int64_t quota, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_mailbox_insert);
+
+	db_bind_text(st, 1, c->subject);
+	db_bind_text(st, 2, domain_of(c->subject));
+	db_bind_int(st, 3, quota);
+	db_bind_int(st, 4, c->at);
+	return db_run(st, NULL, err);
+}
+
+/* The credential without a label is the mailbox's own password. */
+static enum outcome
+set_password(struct change *c, struct slice hash, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_credential_set);
+
+	db_bind_text(st, 1, c->subject);
+	db_bind_text(st, 2, slice_str(""));
+	db_bind_text(st, 3, hash);
+	db_bind_int(st, 4, c->at);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+add_mailbox(struct store *s, const struct sbuf *address, struct slice hash, int64_t quota,
+    struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user add", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && change_existed(&c))
+		o = error_set(err, BAD, "mailbox '%s' already exists", sbuf_cstr(address));
+	if (o == FOUND)
+		o = check_domain(s, address, err);
+	if (o == FOUND)
+		o = insert_mailbox(&c, quota, err);
+	if (o == FOUND && hash.n > 0)
+		o = set_password(&c, hash, err);
+	return change_end(&c, o, err);
+}
+
+/* The stored form is printable and short; nothing of a refused one is repeated. */
+static enum outcome
+check_hash(struct slice hash, struct error *err)
+{
+	if (hash.n > PASSWORD_STORED_MAX)
+		return error_set(err, BAD, "the password hash is %zu bytes long: at most %d",
+		    hash.n, PASSWORD_STORED_MAX);
+	for (size_t i = 0; i < hash.n; i++)
+		if (hash.p[i] < ' ' || hash.p[i] > '~')
+			return error_set(err, BAD, "the password hash is not printable ASCII");
+	return FOUND;
+}
+
+enum outcome
+store_mailbox_add(
+    struct store *s, struct slice address, struct slice hash, int64_t quota, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND)
+		o = check_hash(hash, err);
+	if (o == FOUND && quota < 0)
+		o = error_set(err, BAD, "a quota cannot be negative: 0 stands for none");
+	if (o == FOUND)
+		o = add_mailbox(s, &canonical, hash, quota, err);
+	sbuf_release(&canonical);
+	return o;
+}
+
+/* --- passwords -------------------------------------------------------------------------------- */
+
+static enum outcome
+no_mailbox(const struct sbuf *address, struct error *err)
+{
+	return error_set(err, NONE, "there is no mailbox '%s'", sbuf_cstr(address));
+}
+
+static enum outcome
+change_password(struct store *s, const struct sbuf *address, struct slice hash, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user passwd", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = no_mailbox(address, err);
+	if (o == FOUND)
+		o = set_password(&c, hash, err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_mailbox_passwd(struct store *s, struct slice address, struct slice hash, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND)
+		o = check_hash(hash, err);
+	if (o == FOUND && hash.n == 0)
+		o = error_set(err, BAD, "the new password hash is empty");
+	if (o == FOUND)
+		o = change_password(s, &canonical, hash, err);
+	sbuf_release(&canonical);
+	return o;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+/* Name the alias that ST finds as the reason not to remove the mailbox. FOUND when there is none.
+ */
+static enum outcome
+refuse_found(struct db_stmt *st, const struct sbuf *mailbox, struct error *err)
+{
+	enum outcome o = db_step(st, err);
+	struct slice alias;
+
+	if (o != FOUND)
+		return o == NONE ? FOUND : o;
+	alias = db_text(st, 0);
+	error_set(err, BAD, "alias '%.*s' leads to '%s': remove that target first, or say --force",
+	    (int)alias.n, alias.p, sbuf_cstr(mailbox));
+	db_reset(st);
+	return BAD;
+}
+
+static enum outcome
+check_direct(struct store *s, const struct sbuf *mailbox, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_leads_to);
+
+	db_bind_text(st, 1, domain_of(sbuf_slice(mailbox)));
+	db_bind_text(st, 2, sbuf_slice(mailbox));
+	return refuse_found(st, mailbox, err);
+}
+
+/* Targets in a domain that stands for the mailbox's. */
+static enum outcome
+check_through(struct store *s, const struct sbuf *mailbox, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_leads_through);
+	struct slice domain = domain_of(sbuf_slice(mailbox));
+
+	db_bind_text(st, 1, domain);
+	db_bind_text(st, 2, slice_head(sbuf_slice(mailbox), mailbox->n - domain.n - 1));
+	return refuse_found(st, mailbox, err);
+}
+
+/* Targets that are the mailbox with an extension: those from `name+` to just before the next
+ * byte after the delimiter. */
+static enum outcome
+check_extended(struct store *s, const struct sbuf *mailbox, char delimiter, struct error *err)
+{
+	struct slice domain = domain_of(sbuf_slice(mailbox));
+	struct slice local = slice_head(sbuf_slice(mailbox), mailbox->n - domain.n - 1);
+	struct db_stmt *st = db_prepare(s->db, Q_leads_to_between);
+	struct sbuf from, to;
+	enum outcome o;
+
+	/* a quoted name keeps its extension within the quotes */
+	if (slice_ends(local, "\""))
+		local.n--;
+	sbuf_init(&from, ADDRESS_MAX);
+	sbuf_init(&to, ADDRESS_MAX);
+	sbuf_add_slice(&from, local);
+	sbuf_add_chr(&from, delimiter);
+	sbuf_add_slice(&to, local);
+	if (sbuf_add_chr(&to, (char)(delimiter + 1)) && !to.failed && !from.failed) {
+		db_bind_text(st, 1, domain);
+		db_bind_text(st, 2, sbuf_slice(&from));
+		db_bind_text(st, 3, sbuf_slice(&to));
+		o = refuse_found(st, mailbox, err);
+	} else {
+		o = error_set(err, RETRY, "no memory");
+	}
+	sbuf_release(&from);
+	sbuf_release(&to);
+	return o;
+}
+
+static enum outcome
+check_unused(struct store *s, const struct sbuf *mailbox, struct error *err)
+{
+	enum outcome o = check_direct(s, mailbox, err);
+
+	if (o == FOUND)
+		o = check_through(s, mailbox, err);
+	for (const char *d = s->actor->rules.delimiters; o == FOUND && *d != '\0'; d++)
+		o = check_extended(s, mailbox, *d, err);
+	return o;
+}
+
+static enum outcome
+remove_mailbox(struct store *s, const struct sbuf *address, bool force, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user remove", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = no_mailbox(address, err);
+	if (o == FOUND && !force)
+		o = check_unused(s, address, err);
+	if (o == FOUND)
+		o = run_for(s, Q_mailbox_delete, sbuf_slice(address), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_mailbox_remove(struct store *s, struct slice address, bool force, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND)
+		o = remove_mailbox(s, &canonical, force, err);
+	sbuf_release(&canonical);
+	return o;
+}

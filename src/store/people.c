@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One mailbox, as a login or a userdb lookup asks for it.
+ */
+#include "store/handle.h"
+
+enum outcome
+account_read(struct db_stmt *st, struct account *out, struct error *err)
+{
+	account_clear(out);
+	sbuf_add_slice(&out->address, db_text(st, 0));
+	sbuf_add_slice(&out->home, db_text(st, 1));
+	out->quota = db_int(st, 2);
+	out->created = db_int(st, 3);
+	out->password = db_int(st, 4) != 0;
+	if (out->address.failed || out->home.failed)
+		return error_set(err, RETRY, "no memory for a mailbox");
+	return FOUND;
+}
+
+static enum outcome
+find_account(struct store *s, struct slice address, struct account *out, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_account);
+	enum outcome o;
+
+	db_bind_text(st, 1, address);
+	o = db_step(st, err);
+	if (o == FOUND)
+		o = account_read(st, out, err);
+	db_reset(st);
+	return o;
+}
+
+static enum outcome
+find_hashes(struct store *s, struct slice address, struct sbuf *hashes, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_hashes);
+	enum outcome o;
+
+	db_bind_text(st, 1, address);
+	while ((o = db_step(st, err)) == FOUND) {
+		sbuf_add_slice(hashes, db_text(st, 0));
+		sbuf_add_chr(hashes, '\n');
+	}
+	if (o == NONE && hashes->failed)
+		return error_set(err, RETRY, "no memory for a password hash");
+	return o == NONE ? FOUND : RETRY;
+}
+
+enum outcome
+store_account(struct store *s, struct slice address, struct account *out, struct error *err)
+{
+	bool mine;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	o = find_account(s, address, out, err);
+	view_end(s, mine);
+	return o;
+}
+
+enum outcome
+store_login(struct store *s, struct slice address, struct account *out, struct sbuf *hashes,
+    struct error *err)
+{
+	bool mine;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	sbuf_clear(hashes);
+	o = find_account(s, address, out, err);
+	if (o == FOUND)
+		o = find_hashes(s, address, hashes, err);
+	view_end(s, mine);
+	return o;
+}

@@ -1,0 +1,28 @@
+# usage: awk -f queries.awk schema/ENGINE/queries.sql   prints a line Q(name, "text") per statement
+#
+# A comment line with nothing but a name opens a statement, the next comment says what it is for, and a ';' at
+# the end of a line closes it. Other comments are dropped, white space is folded.
+function fail(why) { print FILENAME ":" FNR ": " why >"/dev/stderr"; bad = 1; exit 1 }
+
+/^-- [a-z][a-z0-9_]*$/ {
+    if (name != "") fail("'" name "' is not closed")
+    name = $2; text = ""; purpose = 0
+    if (name in seen) fail("'" name "' is there twice")
+    seen[name] = 1
+    next
+}
+/^[ \t]*--/ { if (name != "" && text == "") purpose = 1; next }
+/^[ \t]*$/ { next }
+{
+    if (name == "") fail("a statement without a name")
+    if (!purpose) fail("'" name "' does not say what it is for")
+    gsub(/[\\"]/, "\\\\&")
+    $1 = $1
+    text = text (text == "" ? "" : " ") $0
+    if (text ~ /;$/) {
+        sub(/;$/, "", text)
+        print "Q(" name ", \"" text "\")"
+        name = ""
+    }
+}
+END { if (!bad && name != "") fail("'" name "' is not closed") }

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Opening, closing, and holding a view of a store. Questions are in ask.c, people.c and list.c,
+ * changes in change.c and the files named for what they change.
+ */
+#include "store/store.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/handle.h"
+
+/* How long a scheme (letters, digits, "+-.") at the start of URI is; 0 for none. */
+static size_t
+scheme_length(const char *uri)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)uri[n]) || (n > 0 && strchr("+-.", uri[n]) && uri[n] != '\0'))
+		n++;
+	return uri[n] == ':' ? n : 0;
+}
+
+enum outcome
+uri_place(const char **place, const char *uri, struct error *err)
+{
+	size_t n = scheme_length(uri);
+
+	if (n > 0 && !slice_is(slice_of(uri, n), "sqlite"))
+		return error_set(err, BAD,
+		    "no engine for the store '%s': write it as sqlite:/path/to/vmail.db", uri);
+	*place = n > 0 ? uri + n + 1 : uri;
+	if (**place == '\0')
+		return error_set(err, BAD,
+		    "the store '%s' has no path: write it as sqlite:/path/to/vmail.db", uri);
+	return FOUND;
+}
+
+int
+store_schema_version(void)
+{
+	return db_version_built();
+}
+
+enum outcome
+version_check(int version, struct error *err)
+{
+	int built = db_version_built();
+
+	if (version < built)
+		return error_set(err, RETRY,
+		    "the store's schema is of version %d, this program's of version %d: run "
+		    "`vmailctl migrate`",
+		    version, built);
+	if (version > built)
+		return error_set(err, RETRY,
+		    "the store's schema is of version %d, this program knows up to %d: it was made "
+		    "by a newer vmaild, use that one",
+		    version, built);
+	return FOUND;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+enum outcome
+store_open(struct store **out, const char *uri, enum store_role role, struct error *err)
+{
+	const char *place;
+	struct store *s;
+	enum outcome o = uri_place(&place, uri, err);
+
+	*out = NULL;
+	if (o != FOUND)
+		return o;
+	s = calloc(1, sizeof *s);
+	if (s != NULL)
+		s->db = db_new(place, role);
+	if (s == NULL || s->db == NULL) {
+		free(s);
+		return error_set(err, RETRY, "cannot open the store '%s': no memory", uri);
+	}
+	facts_init(&s->facts);
+	o = store_begin(s, err);
+	if (o != FOUND) {
+		store_close(s);
+		return o;
+	}
+	store_end(s);
+	*out = s;
+	return FOUND;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	db_free(s->db);
+	facts_release(&s->facts);
+	free(s);
+}
+
+void
+store_deadline(struct store *s, unsigned ms)
+{
+	db_limit(s->db, ms);
+}
+
+void
+store_act_as(struct store *s, const struct store_actor *actor)
+{
+	s->actor = actor;
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+enum outcome
+transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
+{
+	int version = 0;
+	enum outcome o;
+
+	assert(s->state == STORE_IDLE);
+	db_arm(s->db);
+	o = db_connect(s->db, err);
+	if (o == FOUND)
+		o = db_begin(s->db, kind, err);
+	/* also what takes the view, so that no answer is older than this call */
+	if (o == FOUND)
+		o = db_version(s->db, &version, err);
+	if (o == FOUND)
+		o = version_check(version, err);
+	if (o != FOUND) {
+		db_rollback(s->db);
+		return RETRY;
+	}
+	s->state = kind == DB_WRITE ? STORE_WRITING : STORE_READING;
+	return FOUND;
+}
+
+enum outcome
+write_end(struct store *s, enum outcome o, struct error *err)
+{
+	assert(s->state == STORE_WRITING);
+	s->state = STORE_IDLE;
+	if (o == FOUND)
+		o = db_commit(s->db, err);
+	db_rollback(s->db);
+	return o;
+}
+
+enum outcome
+store_begin(struct store *s, struct error *err)
+{
+	return transaction_begin(s, DB_READ, err);
+}
+
+void
+store_end(struct store *s)
+{
+	if (s->state != STORE_READING)
+		return;
+	s->state = STORE_IDLE;
+	/* nothing was written: what matters is that the view is let go, and a rollback does that
+	 * too */
+	db_commit(s->db, NULL);
+	db_rollback(s->db);
+}
+
+enum outcome
+view_begin(struct store *s, bool *mine, struct error *err)
+{
+	*mine = s->state == STORE_IDLE;
+	if (*mine)
+		return store_begin(s, err);
+	db_arm(s->db);
+	return FOUND;
+}
+
+void
+view_end(struct store *s, bool mine)
+{
+	if (mine)
+		store_end(s);
+}
