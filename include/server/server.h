@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The daemon: a supervisor, its lookup workers and its auth worker, from a configuration to the
+ * end.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/outcome.h"
+#include "conf/conf.h"
+
+/* Judge whether C could be served on this host: its users, groups, maps and addresses. FOUND, or
+ * BAD with a text. Nothing is bound, opened or changed. */
+enum outcome server_check(const struct conf *c, struct error *err);
+
+/* Serve until told to end, and return the exit status. FILE is what SIGHUP reads again (NULL: as
+ * conf_load). Takes C over. Logs; the caller has opened the log. */
+int server_run(struct conf *c, const char *file);
+
+/* Open the log as C says, for the program NAME. */
+void server_log_open(const struct conf *c, const char *name);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Talks to those who log people in (Postfix, Dovecot, our own helper) and hands their requests on:
+ * logins to login.c, questions about mailboxes to userdb.c.
+ */
+#include "auth_worker.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mail/address.h"
+#include "sys/log.h"
+#include "wire/authline.h"
+#include "worker.h"
+
+enum { OUTSTANDING_MAX = 64 };
+
+struct auth_worker *
+auth_worker_of(const struct auth_conn *c)
+{
+	return (struct auth_worker *)c->conn.loop;
+}
+
+void
+auth_conn_begun(struct auth_conn *c)
+{
+	c->outstanding++;
+	c->conn.held = c->outstanding >= OUTSTANDING_MAX;
+}
+
+void
+auth_conn_ended(struct auth_conn *c)
+{
+	c->outstanding--;
+	c->conn.held = c->outstanding >= OUTSTANDING_MAX;
+}
+
+void
+auth_conn_answer(struct auth_conn *c, const struct auth_request *r, enum outcome o,
+		 const struct account *account)
+{
+	if (!auth_session_answer(&c->session, r, o, account, &auth_worker_of(c)->rules,
+				 &c->conn.out))
+		c->conn.closing = true;
+}
+
+enum outcome
+auth_canonical(struct sbuf *out, struct slice user, struct error *err)
+{
+	struct address a;
+
+	if (!address_parse(&a, user) && !a.no_memory)
+		return NONE;
+	if (a.no_memory || !address_print(out, &a))
+		return error_set(err, RETRY, "out of memory");
+	return FOUND;
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void
+take_request(struct auth_conn *c)
+{
+	struct auth_request r = c->session.request;
+
+	auth_request_init(&c->session.request);
+	switch (r.ask) {
+	case AUTH_ASK_PASSWORD:
+		login_begin(c, &r);
+		break;
+	case AUTH_ASK_USER:
+	case AUTH_ASK_PASS:
+		userdb_answer(c, &r);
+		break;
+	case AUTH_ASK_LIST:
+		listing_begin(c, &r);
+		break;
+	}
+	auth_request_release(&r);
+}
+
+static void
+serve(struct conn *conn)
+{
+	struct auth_conn *c = (struct auth_conn *)conn;
+	struct slice in = sbuf_slice(&conn->in);
+	enum auth_want want = AUTH_WANT_INPUT;
+
+	while (!conn->held && !conn->closing && conn_roomy(conn)) {
+		want = auth_session_step(&c->session, &in, &conn->out);
+		if (want != AUTH_WANT_ANSWER)
+			break;
+		take_request(c);
+	}
+	if (want == AUTH_WANT_CLOSE)
+		conn->closing = true;
+	sbuf_drop(&conn->in, conn->in.n - in.n);
+	source_end(&auth_worker_of(c)->source);
+	listing_go_on(c);
+}
+
+static bool
+busy(const struct conn *conn)
+{
+	const struct auth_conn *c = (const struct auth_conn *)conn;
+
+	return c->outstanding > 0;
+}
+
+static void
+free_conn(struct conn *conn)
+{
+	struct auth_conn *c = (struct auth_conn *)conn;
+
+	event_del(&c->more);
+	logins_forget(c);
+	listings_forget(c);
+	auth_session_release(&c->session);
+	free(c);
+}
+
+static const struct conn_kind auth_kind = {
+	.in_max = 2 * AUTHLINE_MAX,
+	.secret = true,
+	.send_limit = 100,
+	.serve = serve,
+	.busy = busy,
+	.free = free_conn,
+};
+
+/* doveadm reads a list of users as it works its way through them: that takes as long as it takes.
+ */
+static const struct conn_kind userdb_kind = {
+	.in_max = 2 * AUTHLINE_MAX,
+	.secret = true,
+	.send_limit = 0,
+	.serve = serve,
+	.busy = busy,
+	.free = free_conn,
+};
+
+static void
+on_more(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_serve(arg);
+}
+
+static bool
+accepted(struct loop *loop, int fd, const struct listener *from)
+{
+	struct auth_worker *w = (struct auth_worker *)loop;
+	struct auth_conn *c = calloc(1, sizeof *c);
+	unsigned char cookie[16];
+
+	if (c == NULL)
+		return false;
+	randombytes_buf(cookie, sizeof cookie);
+	auth_session_init(&c->session, from->protocol);
+	evtimer_assign(&c->more, loop->base, on_more, c);
+	conn_start(&c->conn, from->protocol == PROTOCOL_AUTH ? &auth_kind : &userdb_kind, loop, fd);
+	auth_session_greet(&c->session, (unsigned long)getpid(), ++w->connections, cookie,
+			   &c->conn.out);
+	conn_serve(&c->conn);
+	return true;
+}
+
+/* --- the worker ------------------------------------------------------------------------------- */
+
+int
+auth_worker(const struct worker_setup *setup)
+{
+	const struct conf *conf = setup->conf;
+	struct auth_worker w = { .conf = conf,
+				 .rules = setup->account_rules,
+				 .mail_user = setup->mail_user };
+	struct error err;
+	int status = 1;
+
+	if (!loop_init(&w.loop, setup, false, accepted, &err)) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	source_init(&w.source, conf->store, STORE_LOGIN, (unsigned)conf->lookup_deadline);
+	if (password_setup(&err) != FOUND || logins_init(&w, &err) != FOUND) {
+		log_error("%s", err.text);
+		goto out;
+	}
+	loop_run(&w.loop);
+	status = 0;
+out:
+	loop_disconnect(&w.loop);
+	logins_release(&w);
+	loop_release(&w.loop);
+	source_release(&w.source);
+	return status;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the parts of the auth worker share: the worker, and a connection to it.
+ */
+#ifndef SERVER_AUTH_WORKER_H
+#define SERVER_AUTH_WORKER_H
+
+#include "auth/account.h"
+#include "hash_pool.h"
+#include "loop.h"
+#include "session/auth_session.h"
+#include "source.h"
+
+struct auth_worker {
+	struct loop loop; /* first: the loop's callbacks find us by it */
+	const struct conf *conf;
+	struct account_rules rules;
+	bool mail_user; /* known: without, nobody knows whose the mail files are */
+	struct source source;
+	struct hash_pool *pool;
+	struct event hashed;
+	unsigned long connections; /* ever; numbers them */
+};
+
+struct login;
+struct listing;
+
+struct auth_conn {
+	struct conn conn; /* first: the connection's callbacks find us by it */
+	struct auth_session session;
+	unsigned outstanding;    /* requests taken and not yet answered */
+	struct login *logins;    /* those that are logins */
+	struct listing *listing; /* those that are lists; the first is being answered */
+	struct event more;       /* the list goes on in the next turn of the loop */
+};
+
+/* The worker a connection belongs to. */
+struct auth_worker *auth_worker_of(const struct auth_conn *c);
+
+/* Append the answer to R. What the protocol has no word for closes the connection. */
+void auth_conn_answer(struct auth_conn *c, const struct auth_request *r, enum outcome o,
+		      const struct account *account);
+
+/* One request more is, or is not any more, under way; at a limit no more are taken in. */
+void auth_conn_begun(struct auth_conn *c);
+void auth_conn_ended(struct auth_conn *c);
+
+/* Bring a login name into the form the store knows. NONE: it can be nobody's. RETRY: no memory. */
+enum outcome auth_canonical(struct sbuf *out, struct slice user, struct error *err);
+
+/* --- login.c -------------------------------------------------------------------------------- */
+
+/* Start the pool, and listen for what it has done. */
+enum outcome logins_init(struct auth_worker *w, struct error *err);
+void logins_release(struct auth_worker *w);
+
+/* Begin a login; what R holds is taken over. */
+void login_begin(struct auth_conn *c, struct auth_request *r);
+
+/* The connection goes away: its logins are nobody's. */
+void logins_forget(struct auth_conn *c);
+
+/* --- userdb.c ------------------------------------------------------------------------------- */
+
+/* Answer AUTH_ASK_USER or AUTH_ASK_PASS. */
+void userdb_answer(struct auth_conn *c, const struct auth_request *r);
+
+/* Begin AUTH_ASK_LIST; what R holds is taken over. */
+void listing_begin(struct auth_conn *c, struct auth_request *r);
+
+/* Append the next piece of the first list, if there is one and room for it. */
+void listing_go_on(struct auth_conn *c);
+
+/* The connection goes away, and its lists. */
+void listings_forget(struct auth_conn *c);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Bytes between a socket and a session. Plain events and our own buffers; a connection that has
+ * nothing to say holds none, the loop lends it a pair while it speaks.
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+enum {
+	READ_CHUNK = 16 * 1024 - 1, /* with the terminator that sbuf keeps, a round size */
+	OUT_FULL = 256 * 1024,      /* no more is read while so much is unsent */
+	OUT_MAX = 8 * 1024 *
+		  1024, /* never reached: a chunk of requests that need no store, and one reply */
+	SPARE_SIZE = 64 * 1024, /* a bigger buffer is not kept */
+	LINGER_S = 2,
+	DRAIN_READS = 64
+};
+
+enum filled { FILLED, FILLED_NOTHING, FILLED_END, FILLED_BROKEN };
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* --- buffers ---------------------------------------------------------------------------------- */
+
+static void
+borrow(struct sbuf *b, struct sbuf *spare)
+{
+	struct sbuf empty = *b;
+
+	if (b->p != NULL)
+		return;
+	*b = *spare;
+	b->max = empty.max;
+	*spare = empty;
+}
+
+static void
+give_back(struct sbuf *b, struct sbuf *spare)
+{
+	struct sbuf used = *b;
+
+	if (b->n > 0 || b->failed || b->p == NULL)
+		return;
+	if (spare->p != NULL || used.size > SPARE_SIZE) {
+		sbuf_release(b);
+		return;
+	}
+	sbuf_init(b, used.max);
+	*spare = used;
+}
+
+static void
+wipe(struct sbuf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p + b->n, b->size - b->n);
+}
+
+static void
+give_back_both(struct conn *c)
+{
+	if (c->kind->secret)
+		wipe(&c->in);
+	give_back(&c->in, &c->loop->spare_in);
+	give_back(&c->out, &c->loop->spare_out);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void
+conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd)
+{
+	*c = (struct conn){ .kind = kind, .loop = loop, .fd = fd };
+	sbuf_init(&c->in, kind->in_max);
+	sbuf_init(&c->out, OUT_MAX);
+	event_assign(&c->readable, loop->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	event_assign(&c->writable, loop->base, fd, EV_WRITE, on_writable, c);
+	loop_add(loop, c);
+}
+
+void
+conn_close(struct conn *c)
+{
+	struct loop *loop = c->loop;
+
+	event_del(&c->readable);
+	event_del(&c->writable);
+	close(c->fd);
+	sbuf_release_secret(&c->in);
+	sbuf_release(&c->out);
+	loop_remove(loop, c);
+	c->kind->free(c);
+}
+
+/* --- in and out ------------------------------------------------------------------------------- */
+
+static enum filled
+fill(struct conn *c)
+{
+	size_t room = c->in.max - c->in.n;
+	ssize_t n;
+	char *p;
+
+	borrow(&c->in, &c->loop->spare_in);
+	p = sbuf_room(&c->in, room < READ_CHUNK ? room : READ_CHUNK);
+	if (p == NULL || room == 0)
+		return FILLED_BROKEN;
+	n = read(c->fd, p, room < READ_CHUNK ? room : READ_CHUNK);
+	if (n == 0)
+		return FILLED_END;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? FILLED_NOTHING : FILLED_BROKEN;
+	c->in.n += (size_t)n;
+	sbuf_truncate(&c->in, c->in.n);
+	return FILLED;
+}
+
+/* False when the client is gone. */
+static bool
+flush(struct conn *c)
+{
+	size_t sent = 0;
+	bool alive = true;
+
+	while (sent < c->out.n) {
+		ssize_t n = send(c->fd, c->out.p + sent, c->out.n - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			alive = errno == EAGAIN;
+			break;
+		}
+		sent += (size_t)n;
+	}
+	if (sent > 0)
+		sbuf_drop(&c->out, sent);
+	return alive;
+}
+
+bool
+conn_roomy(struct conn *c)
+{
+	if (c->out.n >= OUT_FULL)
+		flush(c);
+	if (c->out.n >= OUT_FULL)
+		c->full = true;
+	return !c->full;
+}
+
+/* --- what comes next -------------------------------------------------------------------------- */
+
+/* Closing with input unread would reset the connection and may cost the client our last words. */
+static void
+linger(struct conn *c)
+{
+	struct timeval limit = { .tv_sec = LINGER_S };
+
+	if (c->ended || c->loop->draining || shutdown(c->fd, SHUT_WR) < 0) {
+		conn_close(c);
+		return;
+	}
+	c->lingering = true;
+	sbuf_release_secret(&c->in);
+	event_del(&c->readable);
+	event_add(&c->readable, &limit);
+}
+
+static bool
+is_over(const struct conn *c)
+{
+	if (c->out.n > 0)
+		return false;
+	if (c->closing)
+		return true;
+	return (c->ended || c->loop->draining) && !c->kind->busy(c);
+}
+
+static void
+watch(struct event *e, bool wanted, unsigned limit)
+{
+	struct timeval after = { .tv_sec = limit };
+	bool pending = event_pending(e, EV_READ | EV_WRITE, NULL) != 0;
+
+	if (wanted && !pending)
+		event_add(e, limit > 0 ? &after : NULL);
+	else if (!wanted && pending)
+		event_del(e);
+}
+
+/* Send, and go on with what waited for room; false when the connection is of no use any more. */
+static bool
+advance(struct conn *c)
+{
+	for (;;) {
+		if (!flush(c) || c->out.failed)
+			return false;
+		if (!c->full || c->out.n > 0)
+			break;
+		c->full = false;
+		if (!c->closing)
+			c->kind->serve(c);
+	}
+	if (c->out.n >= OUT_FULL)
+		c->full = true;
+	return c->in.n < c->in.max || c->held || c->full;
+}
+
+void
+conn_settle(struct conn *c)
+{
+	if (c->lingering)
+		return;
+	if (!advance(c)) {
+		conn_close(c);
+		return;
+	}
+	if (is_over(c)) {
+		linger(c);
+		return;
+	}
+	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !c->loop->draining,
+	      0);
+	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
+	give_back_both(c);
+}
+
+void
+conn_serve(struct conn *c)
+{
+	borrow(&c->out, &c->loop->spare_out);
+	if (!c->closing && !c->full)
+		c->kind->serve(c);
+	conn_settle(c);
+}
+
+static void
+on_lingering(struct conn *c, short what)
+{
+	char rest[4096];
+	ssize_t n = 0;
+
+	if (what & EV_READ)
+		n = read(c->fd, rest, sizeof rest);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_close(c);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (c->lingering) {
+		on_lingering(c, what);
+		return;
+	}
+	switch (fill(c)) {
+	case FILLED:
+		conn_serve(c);
+		return;
+	case FILLED_NOTHING:
+		conn_settle(c);
+		return;
+	case FILLED_END:
+		c->ended = true;
+		conn_serve(c);
+		return;
+	case FILLED_BROKEN:
+		conn_close(c);
+		return;
+	}
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (what & EV_TIMEOUT)
+		conn_close(c);
+	else
+		conn_settle(c);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	enum filled filled = FILLED;
+
+	if (c->lingering) {
+		conn_close(c);
+		return;
+	}
+	borrow(&c->out, &c->loop->spare_out);
+	for (int i = 0; i < DRAIN_READS && filled == FILLED; i++) {
+		if (c->ended || c->closing || c->held || c->full || !conn_roomy(c))
+			break;
+		filled = fill(c);
+		if (filled == FILLED)
+			c->kind->serve(c);
+	}
+	if (filled == FILLED_BROKEN)
+		conn_close(c);
+	else
+		conn_settle(c);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One accepted connection: its socket, what came in, what must go out, and its one teardown. What
+ * the bytes mean is its kind's business.
+ */
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/sbuf.h"
+
+struct conn;
+struct loop;
+
+struct conn_kind {
+	size_t in_max;       /* more than the longest request */
+	bool secret;         /* wipe what came in once it is used */
+	unsigned send_limit; /* seconds a client may take none of what is sent to it; 0: for ever */
+
+	/* Take what can be taken off the front of c->in and append to c->out. Called after every
+	 * read, when output that held things up is gone, and at the end of input. Must not close:
+	 * set c->closing. */
+	void (*serve)(struct conn *c);
+
+	/* Tell whether answers are still being worked on: then the connection is kept, though the
+	 * client has ended its side. */
+	bool (*busy)(const struct conn *c);
+
+	/* Free what the connection is part of. */
+	void (*free)(struct conn *c);
+};
+
+struct conn {
+	const struct conn_kind *kind;
+	struct loop *loop;
+	struct conn *next;
+	struct conn **prev;
+	int fd;
+	struct event readable;
+	struct event writable;
+	struct sbuf in;
+	struct sbuf out;
+	bool ended;     /* the client sends no more */
+	bool closing;   /* take nothing more in; close when all is sent */
+	bool held;      /* its kind wants no more input for now */
+	bool full;      /* too much is unsent; cleared when all of it is gone */
+	bool lingering; /* all is sent and our side closed; waiting for the client to see it */
+};
+
+/* Begin with a freshly accepted, non-blocking socket. The connection then belongs to its loop. */
+void conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd);
+
+/* Send what can be sent and see what comes next; to be called by whoever appended to c->out outside
+ * of `serve`, or changed a flag. C may be gone afterwards. */
+void conn_settle(struct conn *c);
+
+/* For `serve`, between two answers: true while more output may be made. Sends what there is when it
+ * is much. */
+bool conn_roomy(struct conn *c);
+
+/* Call `serve` once more, then settle. */
+void conn_serve(struct conn *c);
+
+/* The daemon is going: answer what the client has sent already, then close as soon as nothing is
+ * owed. */
+void conn_drain(struct conn *c);
+
+/* Close at once and free. */
+void conn_close(struct conn *c);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One configuration put to work.
+ */
+#include "generation.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/server.h"
+#include "sys/log.h"
+
+enum outcome
+server_check(const struct conf *c, struct error *err)
+{
+	struct identity user;
+	struct error other;
+
+	if (listeners_check(c, err) != FOUND)
+		return BAD;
+	/* anybody else runs it as himself */
+	if (geteuid() == 0 && identity_of_user(&user, c->user, &other) != FOUND)
+		return error_set(err, BAD, "%s", other.text);
+	return FOUND;
+}
+
+void
+server_log_open(const struct conf *c, const char *name)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+
+	log_level_by_name(c->log_level, &level);
+	log_open(name, slice_is(slice_str(c->log), "syslog"), level);
+}
+
+/* Tell whether any listener needs this kind of worker. */
+static bool
+is_wanted(const struct conf *c, enum worker_kind kind)
+{
+	for (size_t i = 0; i < c->listeners; i++)
+		if (protocol_is_lookup(c->listener[i].protocol) == (kind == WORKER_LOOKUP))
+			return true;
+	return false;
+}
+
+static void
+add_worker(struct generation *g, enum worker_kind kind, unsigned number)
+{
+	g->worker[g->workers++] = (struct worker){ .kind = kind, .number = number, .ready_fd = -1 };
+}
+
+static void
+find_mail_user(struct generation *g)
+{
+	struct identity who;
+	struct error err;
+
+	g->rules.home = g->conf->mail_home;
+	g->mail_user = identity_of_user(&who, g->conf->mail_user, &err) == FOUND;
+	if (g->mail_user) {
+		g->rules.uid = who.uid;
+		g->rules.gid = who.gid;
+		return;
+	}
+	log_warning("mail-user: %s; until then Dovecot is told to try again", err.text);
+}
+
+enum outcome
+generation_new(struct generation **out, struct conf *c, const struct identity *owner,
+	       const struct generation *old, struct error *err)
+{
+	size_t lookups = (size_t)c->lookup_workers;
+	struct generation *g = calloc(1, sizeof *g + (lookups + 1) * sizeof g->worker[0]);
+
+	if (g == NULL)
+		return error_set(err, RETRY, "no memory");
+	if (server_check(c, err) != FOUND ||
+	    listeners_open(&g->listeners, c, owner, old == NULL ? NULL : &old->listeners, err) !=
+		FOUND) {
+		free(g);
+		return BAD;
+	}
+	g->conf = c;
+	for (unsigned i = 1; is_wanted(c, WORKER_LOOKUP) && i <= lookups; i++)
+		add_worker(g, WORKER_LOOKUP, i);
+	if (is_wanted(c, WORKER_AUTH)) {
+		add_worker(g, WORKER_AUTH, 1);
+		find_mail_user(g);
+	}
+	*out = g;
+	return FOUND;
+}
+
+void
+generation_free(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	for (size_t i = 0; i < g->workers; i++)
+		if (g->worker[i].ready_fd >= 0)
+			close(g->worker[i].ready_fd);
+	listeners_close(&g->listeners);
+	conf_free(g->conf);
+	free(g);
+}
+
+struct worker *
+generation_worker(struct generation *g, pid_t pid)
+{
+	for (size_t i = 0; g != NULL && i < g->workers; i++)
+		if (g->worker[i].pid == pid)
+			return &g->worker[i];
+	return NULL;
+}
+
+bool
+generation_ready(const struct generation *g)
+{
+	for (size_t i = 0; i < g->workers; i++)
+		if (!g->worker[i].ready)
+			return false;
+	return true;
+}
+
+bool
+generation_alive(const struct generation *g)
+{
+	for (size_t i = 0; i < g->workers; i++)
+		if (g->worker[i].pid != 0)
+			return true;
+	return false;
+}
+
+void
+generation_signal(const struct generation *g, int number)
+{
+	for (size_t i = 0; i < g->workers; i++)
+		if (g->worker[i].pid != 0)
+			kill(g->worker[i].pid, number);
+}
+
+const char *
+worker_name(const struct worker *w, char *buf, size_t size)
+{
+	if (w->kind == WORKER_AUTH)
+		snprintf(buf, size, "auth worker");
+	else
+		snprintf(buf, size, "lookup worker %u", w->number);
+	return buf;
+}

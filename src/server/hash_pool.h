@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A bounded number of threads that do nothing but hash passwords, with a bounded queue before them:
+ * a storm of logins costs no more memory than a busy minute, and whoever waited too long is told to
+ * try again.
+ */
+#ifndef SERVER_HASH_POOL_H
+#define SERVER_HASH_POOL_H
+
+#include <stdint.h>
+
+#include "auth/password.h"
+
+/* One password to be judged. Filled by the loop thread; a thread of the pool fills `outcome` and
+ * `why`. */
+struct hash_job {
+	struct hash_job *next;
+	uint64_t expires; /* clock_ms: past it nothing is hashed any more */
+	char *password;   /* sodium memory: wiped and freed as soon as it is judged */
+	size_t password_n;
+	struct sbuf hashes; /* one a line; none: a dummy is hashed, and the outcome is NONE */
+	enum outcome outcome;
+	struct error why;
+};
+
+void hash_job_init(struct hash_job *j);
+void hash_job_release(struct hash_job *j);
+
+/* Copy PASSWORD into guarded memory; false when there is none. */
+bool hash_job_password(struct hash_job *j, struct slice password);
+
+struct hash_pool;
+
+/* Start THREADS threads before a queue of QUEUE jobs; NULL with a text when that fails. COST is
+ * copied. */
+struct hash_pool *hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost,
+				struct error *err);
+
+/* The descriptor that becomes readable when jobs are done. */
+int hash_pool_fd(const struct hash_pool *p);
+
+/* Queue a job; false when the queue is full. The pool then owns it until hash_pool_done gives it
+ * back. */
+bool hash_pool_submit(struct hash_pool *p, struct hash_job *j);
+
+/* Take the jobs that are done, oldest first, linked by `next`. */
+struct hash_job *hash_pool_done(struct hash_pool *p);
+
+/* Stop: jobs not begun are given up. Waits for those begun, gives all that are left to GIVE_BACK,
+ * frees. */
+void hash_pool_free(struct hash_pool *p, void (*give_back)(struct hash_job *j));
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Answers Postfix: one event loop, one read-only store that denies credentials, every lookup from
+ * the first byte to the last without waiting for anything but the store.
+ */
+#include "worker.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+#include "loop.h"
+#include "session/lookup_session.h"
+#include "source.h"
+#include "sys/log.h"
+#include "wire/tcptable.h"
+
+struct lookup_worker {
+	struct loop loop; /* first: the loop's callbacks find us by it */
+	struct lookup_rules rules;
+	struct source source;
+	struct lookup lookup;
+	struct facts facts;
+	struct trouble unsendable;
+};
+
+struct lookup_conn {
+	struct conn conn; /* first: the connection's callbacks find us by it */
+	struct lookup_session session;
+};
+
+/* --- one lookup ------------------------------------------------------------------------------- */
+
+/* Ask on until the lookup is over. RETRY when the store failed it. */
+static enum outcome
+ask(struct lookup_worker *w, struct error *err)
+{
+	struct lookup *l = &w->lookup;
+	unsigned limit = source_patience(&w->source);
+	uint64_t begin = clock_ms();
+
+	while (l->asking) {
+		uint64_t spent = clock_ms() - begin;
+
+		if (spent >= limit)
+			return error_set(err, RETRY, "no answer from the store within %u ms",
+					 limit);
+		store_deadline(w->source.store, limit - (unsigned)spent);
+		if (store_ask(w->source.store, &l->question, &w->facts, err) != FOUND)
+			return RETRY;
+		lookup_tell(l, &w->facts);
+	}
+	return FOUND;
+}
+
+static void
+answer(struct lookup_worker *w)
+{
+	struct lookup *l = &w->lookup;
+	struct error err;
+	enum outcome o = source_begin(&w->source, &err);
+
+	if (o == FOUND)
+		o = ask(w, &err);
+	if (source_report(&w->source, o, l->map->name, &err) == RETRY)
+		lookup_fail(l, &err);
+}
+
+/* --- one connection --------------------------------------------------------------------------- */
+
+static void
+say_note(struct lookup_worker *w, struct lookup_session *s)
+{
+	if (s->note.n == 0)
+		return;
+	trouble_log(&w->unsendable, "%s: told to try again", sbuf_cstr(&s->note));
+	sbuf_clear(&s->note);
+}
+
+static enum want
+answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
+{
+	struct slice nothing = slice_str("");
+	enum want want;
+
+	while ((want = lookup_session_step(&c->session, &w->lookup, in, &c->conn.out)) ==
+	       WANT_FACTS) {
+		answer(w);
+		if (conn_roomy(&c->conn))
+			continue;
+		/* the lookup is everybody's: write this reply, and begin no other one */
+		return lookup_session_step(&c->session, &w->lookup, &nothing, &c->conn.out);
+	}
+	return want;
+}
+
+static void
+serve(struct conn *conn)
+{
+	struct lookup_worker *w = (struct lookup_worker *)conn->loop;
+	struct lookup_conn *c = (struct lookup_conn *)conn;
+	struct slice in = sbuf_slice(&conn->in);
+
+	if (answer_all(w, c, &in) == WANT_CLOSE)
+		conn->closing = true;
+	source_end(&w->source);
+	say_note(w, &c->session);
+	sbuf_drop(&conn->in, conn->in.n - in.n);
+}
+
+static bool
+busy(const struct conn *conn)
+{
+	(void)conn;
+	return false;
+}
+
+static void
+free_conn(struct conn *conn)
+{
+	struct lookup_conn *c = (struct lookup_conn *)conn;
+
+	lookup_session_release(&c->session);
+	free(c);
+}
+
+static const struct conn_kind lookup_kind = {
+	.in_max = 2 * TCPTABLE_LINE_MAX,
+	.send_limit = 100, /* what Postfix itself waits */
+	.serve = serve,
+	.busy = busy,
+	.free = free_conn,
+};
+
+static bool
+accepted(struct loop *loop, int fd, const struct listener *from)
+{
+	struct lookup_worker *w = (struct lookup_worker *)loop;
+	struct lookup_conn *c = malloc(sizeof *c);
+
+	if (c == NULL)
+		return false;
+	lookup_session_init(&c->session, from->protocol, from->map, &w->rules);
+	conn_start(&c->conn, &lookup_kind, loop, fd);
+	conn_serve(&c->conn);
+	return true;
+}
+
+/* --- the worker ------------------------------------------------------------------------------- */
+
+int
+lookup_worker(const struct worker_setup *setup)
+{
+	const struct conf *conf = setup->conf;
+	struct lookup_worker w = { 0 };
+	struct error err;
+
+	if (!loop_init(&w.loop, setup, true, accepted, &err)) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	w.rules = (struct lookup_rules){ .delimiters = conf->recipient_delimiter,
+					 .propagate = conf->propagate_extensions };
+	lookup_init(&w.lookup);
+	facts_init(&w.facts);
+	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline);
+	loop_run(&w.loop);
+	loop_release(&w.loop);
+	source_release(&w.source);
+	facts_release(&w.facts);
+	lookup_release(&w.lookup);
+	return 0;
+}

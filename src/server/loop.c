@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The frame of a worker. Accepting never spins: out of descriptors or full, a listener is left
+ * alone for a moment, and the other workers may take from it.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/log.h"
+
+enum {
+	ACCEPT_BATCH = 8, /* per wake-up, so that a burst is shared among the workers */
+	ACCEPT_PAUSE_MS = 100,
+	DRAIN_S = 3,
+	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
+};
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+void
+loop_add(struct loop *l, struct conn *c)
+{
+	c->next = l->conns;
+	c->prev = &l->conns;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	l->conns = c;
+	l->count++;
+}
+
+void
+loop_remove(struct loop *l, struct conn *c)
+{
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	l->count--;
+	if (l->draining && l->count == 0)
+		event_base_loopbreak(l->base);
+}
+
+/* --- accepting -------------------------------------------------------------------------------- */
+
+static void
+pause_gate(struct gate *g, const char *why)
+{
+	struct timeval after = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
+
+	trouble_log(&g->loop->crowded, "'%s': no more connections for a moment: %s", g->from->name,
+		    why);
+	event_del(&g->acceptable);
+	event_add(&g->pause, &after);
+}
+
+static void
+on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct gate *g = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(&g->acceptable, NULL);
+}
+
+/* Answers are small and waited for; a peer that vanished is to be noticed one day. */
+static void
+tune_inet(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+/* Take one connection; false when there is none, or none can be taken now. */
+static bool
+accept_one(struct gate *g)
+{
+	struct loop *l = g->loop;
+	int fd;
+
+	if (l->count >= l->max) {
+		pause_gate(g, "max-connections is reached");
+		return false;
+	}
+	fd = accept4(g->from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EINTR || errno == ECONNABORTED)
+			return true;
+		if (errno != EAGAIN)
+			pause_gate(g, strerror(errno));
+		return false;
+	}
+	if (g->from->path[0] == '\0')
+		tune_inet(fd);
+	if (!l->accept(l, fd, g->from)) {
+		close(fd);
+		pause_gate(g, "out of memory");
+		return false;
+	}
+	return true;
+}
+
+static void
+on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPT_BATCH; i++)
+		if (!accept_one(arg))
+			break;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void
+on_leave(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	log_info("%zu connections were still busy: closed", l->count);
+	event_base_loopbreak(l->base);
+}
+
+static void
+drain(struct loop *l)
+{
+	struct timeval limit = { .tv_sec = DRAIN_S };
+	struct conn *next;
+
+	if (l->draining)
+		return;
+	l->draining = true;
+	for (size_t i = 0; i < l->gates; i++) {
+		event_del(&l->gate[i].acceptable);
+		event_del(&l->gate[i].pause);
+		/* our copy: where nobody else has one, clients are to see at once that it is closed */
+		close(l->gate[i].from->fd);
+	}
+	event_add(l->leave, &limit);
+	for (struct conn *c = l->conns; c != NULL; c = next) {
+		next = c->next;
+		conn_drain(c);
+	}
+	if (l->count == 0)
+		event_base_loopbreak(l->base);
+}
+
+static void
+on_term(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drain(arg);
+}
+
+static void
+on_life(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (!l->draining)
+		log_warning("the supervisor is gone: leaving");
+	event_del(l->life);
+	drain(l);
+}
+
+/* --- the frame -------------------------------------------------------------------------------- */
+
+static void
+init_gates(struct loop *l, const struct listener_set *set, bool lookups)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct gate *g = &l->gate[l->gates];
+
+		if (protocol_is_lookup(set->at[i].protocol) != lookups)
+			continue;
+		*g = (struct gate){ .loop = l, .from = &set->at[i] };
+		event_assign(&g->acceptable, l->base, g->from->fd, EV_READ | EV_PERSIST,
+			     on_acceptable, g);
+		evtimer_assign(&g->pause, l->base, on_pause_over, g);
+		event_add(&g->acceptable, NULL);
+		l->gates++;
+	}
+}
+
+static bool
+init_events(struct loop *l, const struct worker_setup *setup)
+{
+	l->term = evsignal_new(l->base, SIGTERM, on_term, l);
+	l->life = event_new(l->base, setup->life_fd, EV_READ | EV_PERSIST, on_life, l);
+	l->leave = evtimer_new(l->base, on_leave, l);
+	return l->term != NULL && l->life != NULL && l->leave != NULL &&
+	       event_add(l->term, NULL) == 0 && event_add(l->life, NULL) == 0;
+}
+
+bool
+loop_init(struct loop *l, const struct worker_setup *setup, bool lookups, loop_accept_fn *accept,
+	  struct error *err)
+{
+	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd };
+	l->max = (size_t)setup->conf->max_connections;
+	sbuf_init(&l->spare_in, SPARE_MAX);
+	sbuf_init(&l->spare_out, SPARE_MAX);
+	l->base = event_base_new();
+	l->gate = calloc(setup->listeners->n + 1, sizeof *l->gate);
+	if (l->base == NULL || l->gate == NULL || !init_events(l, setup)) {
+		error_set(err, RETRY, "cannot set up the event loop: %s", strerror(errno));
+		loop_release(l);
+		return false;
+	}
+	init_gates(l, setup->listeners, lookups);
+	return true;
+}
+
+void
+loop_run(struct loop *l)
+{
+	if (write(l->ready_fd, "r", 1) != 1)
+		log_warning("cannot tell the supervisor that we are ready: %s", strerror(errno));
+	close(l->ready_fd);
+	event_base_dispatch(l->base);
+}
+
+static void
+free_event(struct event *e)
+{
+	if (e != NULL)
+		event_free(e);
+}
+
+void
+loop_disconnect(struct loop *l)
+{
+	while (l->conns != NULL)
+		conn_close(l->conns);
+}
+
+void
+loop_release(struct loop *l)
+{
+	loop_disconnect(l);
+	for (size_t i = 0; i < l->gates; i++) {
+		event_del(&l->gate[i].acceptable);
+		event_del(&l->gate[i].pause);
+	}
+	free(l->gate);
+	free_event(l->term);
+	free_event(l->life);
+	free_event(l->leave);
+	if (l->base != NULL)
+		event_base_free(l->base);
+	sbuf_release_secret(&l->spare_in);
+	sbuf_release(&l->spare_out);
+	*l = (struct loop){ .draining = false };
+}

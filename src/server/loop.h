@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The frame both kinds of worker share: an event base, the listeners it accepts from, its
+ * connections, and how it comes to its end (SIGTERM, or the supervisor is gone).
+ */
+#ifndef SERVER_LOOP_H
+#define SERVER_LOOP_H
+
+#include "conf/conf.h"
+#include "conn.h"
+#include "listener.h"
+#include "trouble.h"
+#include "worker.h"
+
+struct loop;
+
+/* Make a connection out of an accepted socket and conn_start it; false when there is no memory (the
+ * caller closes FD). */
+typedef bool loop_accept_fn(struct loop *loop, int fd, const struct listener *from);
+
+/* A listener, as one worker accepts from it. */
+struct gate {
+	struct loop *loop;
+	const struct listener *from;
+	struct event acceptable;
+	struct event pause; /* while we are out of descriptors or connections */
+};
+
+struct loop {
+	struct event_base *base;
+	loop_accept_fn *accept;
+	struct gate *gate;
+	size_t gates;
+	struct event *term;
+	struct event *life;
+	struct event *leave;
+	int ready_fd;
+	struct conn *conns;
+	size_t count;
+	size_t max;
+	bool draining;
+	struct trouble crowded;
+	struct sbuf spare_in; /* buffers for whoever has something to say just now */
+	struct sbuf spare_out;
+};
+
+/* Set up for the listeners of one half (LOOKUPS: those of the lookup protocols). False with a text
+ * when that cannot be done. */
+bool loop_init(struct loop *l, const struct worker_setup *setup, bool lookups,
+	       loop_accept_fn *accept, struct error *err);
+
+/* Tell the supervisor that we are ready, and serve until the end. */
+void loop_run(struct loop *l);
+
+/* Close every connection. */
+void loop_disconnect(struct loop *l);
+
+/* The same, and free everything. */
+void loop_release(struct loop *l);
+
+/* For conn.c: one connection more, or less. */
+void loop_add(struct loop *l, struct conn *c);
+void loop_remove(struct loop *l, struct conn *c);
+
+#endif

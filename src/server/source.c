@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The store as a worker uses it. One loop serves many clients, and each wait for a sick store makes
+ * all of them wait, while Postfix gives up after 100 s. So waiting is rationed: after a question
+ * that failed, the next ones get a blink, and one in a deadline its full time, to find out whether a
+ * slow store works again.
+ */
+#include "source.h"
+
+#include "clock.h"
+#include "sys/log.h"
+
+enum {
+	AILING_PATIENCE_MS = 20,
+	WAITED_MS = 50 /* what fails faster has not waited for anything */
+};
+
+unsigned
+source_patience(const struct source *s)
+{
+	if (s->ailing && s->deadline > AILING_PATIENCE_MS && clock_ms() < s->patient_at)
+		return AILING_PATIENCE_MS;
+	return s->deadline;
+}
+
+static void
+recover(struct source *s)
+{
+	if (!s->ailing)
+		return;
+	s->ailing = false;
+	log_info("the store can be read again, after %lu failures", s->failed);
+	s->failed = 0;
+}
+
+enum outcome
+source_report(struct source *s, enum outcome o, const char *what, const struct error *err)
+{
+	if (o == FOUND || o == NONE) {
+		recover(s);
+		return o;
+	}
+	s->ailing = true;
+	s->patient_at = clock_ms() + s->deadline;
+	s->failed++;
+	if (what != NULL)
+		trouble_log(&s->trouble, "'%s': told to try again: %s", what, err->text);
+	return RETRY;
+}
+
+static enum outcome
+begin(struct source *s, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	if (s->store == NULL)
+		o = store_open(&s->store, s->uri, s->role, err);
+	if (o != FOUND) {
+		s->store = NULL;
+		return RETRY;
+	}
+	store_deadline(s->store, s->deadline);
+	return store_begin(s->store, err) == FOUND ? FOUND : RETRY;
+}
+
+/* A store that is locked makes us wait before it fails: for as long as that took nothing is tried
+ * again, so that no more than every other moment is spent in waiting. What fails at once is tried
+ * again at once. */
+static enum source_state
+try_to_begin(struct source *s)
+{
+	uint64_t now = clock_ms(), after;
+
+	if (now < s->begin_at)
+		return SOURCE_FAILED;
+	if (begin(s, &s->why) == FOUND)
+		return SOURCE_READING;
+	after = clock_ms();
+	if (after - now >= WAITED_MS)
+		s->begin_at = after + (after - now);
+	return SOURCE_FAILED;
+}
+
+enum outcome
+source_begin(struct source *s, struct error *err)
+{
+	if (s->state == SOURCE_IDLE)
+		s->state = try_to_begin(s);
+	if (s->state == SOURCE_READING)
+		return FOUND;
+	return error_set(err, RETRY, "%s", s->why.text);
+}
+
+void
+source_end(struct source *s)
+{
+	if (s->state == SOURCE_READING)
+		store_end(s->store);
+	s->state = SOURCE_IDLE;
+}
+
+void
+source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline)
+{
+	struct error err;
+
+	*s = (struct source){ .uri = uri, .role = role, .deadline = deadline };
+	source_report(s, source_begin(s, &err), "store", &err);
+	source_end(s);
+}
+
+void
+source_release(struct source *s)
+{
+	store_close(s->store);
+	s->store = NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The store as a worker uses it: opened when that is possible, tried again while it is not, and
+ * never waited for so long that the clients behind the first one are answered too late.
+ */
+#ifndef SERVER_SOURCE_H
+#define SERVER_SOURCE_H
+
+#include <stdint.h>
+
+#include "store/store.h"
+#include "trouble.h"
+
+enum source_state {
+	SOURCE_IDLE,    /* no burst */
+	SOURCE_READING, /* in a burst, with a read view */
+	SOURCE_FAILED   /* in a burst that can read nothing: `why` */
+};
+
+struct source {
+	struct store *store; /* NULL while it cannot be opened */
+	const char *uri;
+	enum store_role role;
+	unsigned deadline; /* ms: what one question may take in good times */
+	enum source_state state;
+	struct error why;
+	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
+	bool ailing;       /* the last thing tried failed */
+	uint64_t
+	    patient_at; /* ailing: not before then may a question take the full deadline again */
+	unsigned long failed; /* since it began to ail */
+	struct trouble trouble;
+};
+
+/* Set up for URI (borrowed) and try to open it; what goes wrong is only logged. */
+void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline);
+void source_release(struct source *s);
+
+/* Make the store readable until source_end; free to be called again within one burst. FOUND: use
+ * s->store. RETRY: nothing can be read in this burst. */
+enum outcome source_begin(struct source *s, struct error *err);
+void source_end(struct source *s);
+
+/* Tell how many milliseconds the next piece of work may take: the deadline, or little while the
+ * store ails. */
+unsigned source_patience(const struct source *s);
+
+/* Report how a piece of work with the store ended, and return that outcome. WHAT it was about
+ * (NULL: nothing) is logged with ERR's text when it failed, at most once a second. */
+enum outcome source_report(
+    struct source *s, enum outcome o, const char *what, const struct error *err);
+
+#endif

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Binds while it is root, then becomes nobody in particular and keeps the workers going: replaces
+ * the dead, swaps generations on SIGHUP, sees everybody out on SIGTERM. Serves no client itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "generation.h"
+#include "server/server.h"
+#include "store/store.h"
+#include "sys/log.h"
+#include "sys/notify.h"
+
+enum {
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 5000,
+	GROWN_UP_MS = 10000, /* who lived so long died of something new */
+	LEAVE_MS = 5000,
+	WATCHED_MAX = 256,
+	SPARE_FILES = 64 /* the store, pipes, the log */
+};
+
+struct supervisor {
+	const char *file;
+	struct identity owner;
+	struct generation *now;     /* serves; NULL before the first is ready, and at the end */
+	struct generation *next;    /* is being started */
+	struct generation *leaving; /* told to end */
+	int signals;                /* signalfd */
+	int life[2];                /* the workers read it: its end is our end */
+	sigset_t before;            /* the signal mask the workers get back */
+	bool again;                 /* one more SIGHUP came during a reload */
+	int status;
+};
+
+/* --- one worker ------------------------------------------------------------------------------- */
+
+/* What the workers do not need of ours. Everything else they own by being our copy. */
+static void
+become_worker(struct supervisor *s, const struct generation *g, const struct worker *w)
+{
+	char name[32];
+
+	close(s->signals);
+	close(s->life[1]);
+	if (s->now != NULL && s->now != g)
+		listeners_close(&s->now->listeners);
+	if (s->next != NULL && s->next != g)
+		listeners_close(&s->next->listeners);
+	signal(SIGINT,
+	       SIG_IGN); /* from the terminal it reaches all of us: the supervisor decides */
+	signal(SIGHUP, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &s->before, NULL);
+	prctl(PR_SET_NAME, w->kind == WORKER_AUTH ? "vmaild-auth" : "vmaild-lookup");
+	log_role(worker_name(w, name, sizeof name));
+}
+
+static int
+run_worker(struct supervisor *s, const struct generation *g, const struct worker *w, int ready_fd)
+{
+	struct worker_setup setup = { .conf = g->conf,
+				      .listeners = &g->listeners,
+				      .account_rules = g->rules,
+				      .mail_user = g->mail_user,
+				      .life_fd = s->life[0],
+				      .ready_fd = ready_fd };
+
+	server_log_open(g->conf, "vmaild");
+	become_worker(s, g, w);
+	return w->kind == WORKER_AUTH ? auth_worker(&setup) : lookup_worker(&setup);
+}
+
+static unsigned
+longer(unsigned backoff)
+{
+	if (backoff == 0)
+		return BACKOFF_FIRST_MS;
+	return backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+}
+
+/* Decide when a worker that is not there is started again. */
+static void
+put_off(struct worker *w, bool young)
+{
+	unsigned wait = young ? w->backoff : 0;
+
+	w->due = clock_ms() + wait;
+	w->backoff = young ? longer(w->backoff) : 0;
+}
+
+static void
+start_worker(struct supervisor *s, struct generation *g, struct worker *w)
+{
+	char name[32];
+	int ready[2];
+
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		log_error("cannot start the %s: %s", worker_name(w, name, sizeof name),
+			  strerror(errno));
+		put_off(w, true);
+		return;
+	}
+	w->pid = fork();
+	if (w->pid == 0) {
+		close(ready[0]);
+		exit(run_worker(s, g, w, ready[1]));
+	}
+	close(ready[1]);
+	if (w->pid < 0) {
+		log_error("cannot start the %s: %s", worker_name(w, name, sizeof name),
+			  strerror(errno));
+		close(ready[0]);
+		w->pid = 0;
+		put_off(w, true);
+		return;
+	}
+	w->ready_fd = ready[0];
+	w->ready = false;
+	w->started = clock_ms();
+}
+
+static void
+start_workers(struct supervisor *s, struct generation *g)
+{
+	for (size_t i = 0; i < g->workers; i++)
+		start_worker(s, g, &g->worker[i]);
+}
+
+/* --- generations ------------------------------------------------------------------------------ */
+
+static void
+leave(struct supervisor *s, struct generation *g)
+{
+	if (g == NULL)
+		return;
+	generation_signal(g, SIGTERM);
+	g->kill_at = clock_ms() + LEAVE_MS;
+	g->next = s->leaving;
+	s->leaving = g;
+}
+
+/* The new generation serves: the old one may go. */
+static void
+promote(struct supervisor *s)
+{
+	struct generation *old = s->now;
+
+	s->now = s->next;
+	s->next = NULL;
+	server_log_open(s->now->conf, "vmaild");
+	if (old != NULL) {
+		listeners_unlink(&old->listeners, &s->now->listeners);
+		listeners_close(&old->listeners);
+	}
+	leave(s, old);
+	log_info("%s: %zu listeners, %zu workers", old == NULL ? "ready" : "configuration reloaded",
+		 s->now->listeners.n, s->now->workers);
+	notify("READY=1");
+}
+
+static void
+keep_old(const char *why)
+{
+	log_error("the old configuration stays: %s", why);
+	notify("READY=1");
+}
+
+/* A worker of the new generation died before all were ready. */
+static void
+abandon(struct supervisor *s)
+{
+	struct generation *g = s->next;
+
+	s->next = NULL;
+	listeners_unlink(&g->listeners, s->now == NULL ? NULL : &s->now->listeners);
+	listeners_close(&g->listeners);
+	leave(s, g);
+	if (s->now != NULL) {
+		keep_old("its workers did not start");
+		return;
+	}
+	log_error("the workers did not start");
+	s->status = 1;
+}
+
+static void
+reload(struct supervisor *s)
+{
+	char text[80];
+	struct conf *c = NULL;
+	struct error err;
+
+	s->again = s->next != NULL;
+	if (s->again)
+		return;
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ms() * 1000);
+	notify(text);
+	if (conf_load(&c, s->file, &err) != FOUND ||
+	    generation_new(&s->next, c, &s->owner, s->now, &err) != FOUND) {
+		conf_free(c);
+		s->next = NULL;
+		keep_old(err.text);
+		return;
+	}
+	start_workers(s, s->next);
+}
+
+static void
+stop(struct supervisor *s, const char *why)
+{
+	log_info("%s: stopping", why);
+	notify("STOPPING=1");
+	if (s->now != NULL)
+		listeners_unlink(&s->now->listeners, NULL);
+	if (s->next != NULL)
+		listeners_unlink(&s->next->listeners, NULL);
+	leave(s, s->next);
+	leave(s, s->now);
+	s->now = s->next = NULL;
+	s->again = false;
+}
+
+/* --- what happens ----------------------------------------------------------------------------- */
+
+static void
+say_death(const struct worker *w, pid_t pid, int status)
+{
+	char name[32];
+
+	worker_name(w, name, sizeof name);
+	if (WIFSIGNALED(status))
+		log_warning("the %s (process %ld) died of signal %d (%s)", name, (long)pid,
+			    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warning("the %s (process %ld) ended with status %d", name, (long)pid,
+			    WEXITSTATUS(status));
+}
+
+static struct worker *
+bury(struct generation *g, pid_t pid)
+{
+	struct worker *w = generation_worker(g, pid);
+
+	if (w == NULL)
+		return NULL;
+	w->pid = 0;
+	w->ready = false;
+	if (w->ready_fd >= 0)
+		close(w->ready_fd);
+	w->ready_fd = -1;
+	return w;
+}
+
+static void
+on_death(struct supervisor *s, pid_t pid, int status)
+{
+	struct worker *w;
+
+	if ((w = bury(s->now, pid)) != NULL) {
+		say_death(w, pid, status);
+		put_off(w, clock_ms() - w->started < GROWN_UP_MS);
+		return;
+	}
+	if ((w = bury(s->next, pid)) != NULL) {
+		say_death(w, pid, status);
+		abandon(s);
+		return;
+	}
+	for (struct generation *g = s->leaving; g != NULL; g = g->next)
+		if ((w = bury(g, pid)) != NULL && status != 0)
+			say_death(w, pid, status);
+}
+
+static void
+on_child(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_death(s, pid, status);
+}
+
+static void
+on_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof info) == sizeof info) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			on_child(s);
+			break;
+		case SIGHUP:
+			if (s->now != NULL || s->next != NULL)
+				reload(s);
+			break;
+		default:
+			if (s->now != NULL || s->next != NULL)
+				stop(s, strsignal((int)info.ssi_signo));
+			break;
+		}
+	}
+}
+
+/* A byte says that the worker serves; the end without one, that it is about to be buried. */
+static void
+on_ready(struct worker *w)
+{
+	char byte;
+
+	w->ready = read(w->ready_fd, &byte, 1) == 1;
+	close(w->ready_fd);
+	w->ready_fd = -1;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void
+start_due(struct supervisor *s, uint64_t now)
+{
+	for (size_t i = 0; s->now != NULL && i < s->now->workers; i++) {
+		struct worker *w = &s->now->worker[i];
+
+		if (w->pid == 0 && w->due <= now)
+			start_worker(s, s->now, w);
+	}
+}
+
+static void
+see_out(struct supervisor *s, uint64_t now)
+{
+	struct generation **at = &s->leaving;
+
+	while (*at != NULL) {
+		struct generation *g = *at;
+
+		if (!generation_alive(g)) {
+			*at = g->next;
+			generation_free(g);
+			continue;
+		}
+		if (g->kill_at <= now) {
+			log_warning("workers did not leave in time: killed");
+			generation_signal(g, SIGKILL);
+			g->kill_at = now + LEAVE_MS;
+		}
+		at = &g->next;
+	}
+}
+
+static void
+on_time(struct supervisor *s)
+{
+	uint64_t now = clock_ms();
+
+	if (s->next != NULL && generation_ready(s->next))
+		promote(s);
+	start_due(s, now);
+	see_out(s, now);
+	if (s->again && s->next == NULL && s->now != NULL)
+		reload(s);
+}
+
+/* Milliseconds to the next thing to be done without being told, -1 for never. */
+static int
+next_wake(const struct supervisor *s)
+{
+	uint64_t now = clock_ms(), at = UINT64_MAX;
+
+	for (size_t i = 0; s->now != NULL && i < s->now->workers; i++)
+		if (s->now->worker[i].pid == 0 && s->now->worker[i].due < at)
+			at = s->now->worker[i].due;
+	for (const struct generation *g = s->leaving; g != NULL; g = g->next)
+		if (g->kill_at < at)
+			at = g->kill_at;
+	if (at == UINT64_MAX)
+		return -1;
+	return at <= now ? 0 : (int)(at - now);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static size_t
+watch(struct generation *g, struct pollfd *fds, struct worker **whose, size_t n)
+{
+	for (size_t i = 0; g != NULL && i < g->workers && n < WATCHED_MAX; i++) {
+		if (g->worker[i].ready_fd < 0)
+			continue;
+		fds[n] = (struct pollfd){ .fd = g->worker[i].ready_fd, .events = POLLIN };
+		whose[n++] = &g->worker[i];
+	}
+	return n;
+}
+
+static void
+wait_and_handle(struct supervisor *s)
+{
+	struct pollfd fds[WATCHED_MAX] = { { .fd = s->signals, .events = POLLIN } };
+	struct worker *whose[WATCHED_MAX];
+	size_t n = watch(s->next, fds, whose, watch(s->now, fds, whose, 1));
+
+	if (poll(fds, n, next_wake(s)) < 0)
+		return;
+	/* readiness first: a signal may bury a worker, and `whose` with it */
+	for (size_t i = 1; i < n; i++)
+		if (fds[i].revents != 0)
+			on_ready(whose[i]);
+	if (fds[0].revents != 0)
+		on_signal(s);
+}
+
+static void
+supervise(struct supervisor *s)
+{
+	start_workers(s, s->next);
+	while (s->now != NULL || s->next != NULL || s->leaving != NULL) {
+		wait_and_handle(s);
+		on_time(s);
+	}
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+static enum outcome
+find_owner(struct identity *owner, const struct conf *c, struct error *err)
+{
+	struct error other;
+	char number[32];
+
+	if (geteuid() == 0)
+		return identity_of_user(owner, c->user, err);
+	snprintf(number, sizeof number, "%lu", (unsigned long)geteuid());
+	if (identity_of_user(owner, number, &other) != FOUND) {
+		*owner = (struct identity){ .uid = geteuid() };
+		snprintf(owner->name, sizeof owner->name, "%s", number);
+	}
+	owner->gid = getegid();
+	if (strcmp(owner->name, c->user) != 0)
+		log_info("not started by root: running as '%s', not as '%s'", owner->name, c->user);
+	return FOUND;
+}
+
+static bool
+init_signals(struct supervisor *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, &s->before);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals >= 0 && pipe2(s->life, O_CLOEXEC) == 0;
+}
+
+/* With a store that cannot be read we run all the same: mail waits, and comes when it is mended. */
+static void
+check_store(const struct conf *c)
+{
+	struct store *store = NULL;
+	struct error err;
+
+	if (store_open(&store, c->store, STORE_LOOKUP, &err) != FOUND)
+		log_warning("%s; until then every lookup is told to try again", err.text);
+	store_close(store);
+}
+
+/* Everything that needs root, and then no more of it. Takes C over when it is FOUND. */
+static enum outcome
+prepare(struct supervisor *s, struct conf *c, struct error *err)
+{
+	struct error files;
+
+	if (server_check(c, err) != FOUND || find_owner(&s->owner, c, err) != FOUND ||
+	    generation_new(&s->next, c, &s->owner, NULL, err) != FOUND)
+		return BAD;
+	if (privs_files((unsigned long)c->max_connections + CONF_LISTENERS_MAX + SPARE_FILES,
+			&files) != FOUND)
+		log_warning("%s", files.text);
+	if (privs_drop(&s->owner, err) == FOUND) {
+		privs_harden();
+		if (init_signals(s))
+			return FOUND;
+		error_set(err, RETRY, "cannot set up signals: %s", strerror(errno));
+	}
+	listeners_unlink(&s->next->listeners, NULL);
+	generation_free(s->next);
+	return RETRY;
+}
+
+int
+server_run(struct conf *c, const char *file)
+{
+	struct supervisor s = { .file = file, .signals = -1, .life = { -1, -1 } };
+	struct error err;
+
+	switch (prepare(&s, c, &err)) {
+	case FOUND:
+		break;
+	case BAD:
+		conf_free(c);
+		/* fall through */
+	default:
+		log_error("%s", err.text);
+		return 1;
+	}
+	check_store(c);
+	supervise(&s);
+	close(s.signals);
+	close(s.life[0]);
+	close(s.life[1]);
+	return s.status;
+}
