@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: ISC
+#
+# The suite, and the mail host that its cases share: started by the first case that runs, stopped at the end.
+
+import contextlib
+import os
+import traceback
+
+import dovecot
+import postfix
+from harness import Failed, Skip, Suite, need_root, scratch
+from mailhost import MailHost
+
+suite = Suite("interop")
+
+
+class Shared:
+    """The one host; when it could not be started, why not."""
+
+    def __init__(self):
+        self.stack = contextlib.ExitStack()
+        self.host = None
+        self.trouble = None
+
+    def get(self, env):
+        if self.trouble:
+            raise Failed("there is no mail host: " + self.trouble)
+        if self.host is None:
+            try:
+                host = MailHost(env, self.stack.enter_context(scratch()))
+                self.stack.callback(host.stop)
+                host.start()
+            except Exception as e:
+                self.trouble = str(e).split("\n")[0]
+                raise
+            self.host = host
+        return self.host
+
+    def close(self):
+        self.host = None
+        self.stack.close()
+
+
+shared = Shared()
+
+
+def need(*programs):
+    """Skip the case, aloud, where PROGRAMS (our fixtures' modules) cannot run."""
+    need_root()
+    for program in programs:
+        if not program.installed():
+            raise Skip("needs %s" % program.__name__)
+
+
+def comment(text):
+    for line in text.splitlines():
+        print("#   " + line, flush=True)
+
+
+def case(name):
+    """Decorator: register FUNCTION(host) under NAME. A failure shows what the three programs logged."""
+    def register(function):
+        def run(env):
+            need(postfix, dovecot)
+            host = shared.get(env)
+            marks = host.marks()
+            try:
+                function(host)
+            except Exception:
+                comment(host.report(marks))
+                raise
+        suite.add(name, run)
+        return function
+    return register
+
+
+def rows(table):
+    """Decorator: one case for every row of TABLE, (name, arguments...) for FUNCTION(host, arguments...)."""
+    def register(function):
+        for name, *arguments in table:
+            case(name)(lambda host, arguments=arguments: function(host, *arguments))
+        return function
+    return register

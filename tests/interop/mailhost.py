@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: ISC
+#
+# One private mail host: vmaild, Postfix and Dovecot put together with the very lines that vmailctl prints for
+# main.cf and dovecot.conf. The cases run on it one after the other; see cases.py.
+
+import contextlib
+import email.message
+import os
+import pwd
+import shutil
+import uuid
+
+from dovecot import Dovecot
+from harness import Site, check, check_eq, free_port, listener
+from postfix import Postfix
+
+PROGRAMS = ("vmaild", "vmailctl", "vmail-checkpassword")
+MAIL_USER = "mail"  # owns the mail files here: Debian has him always
+HELPER = "vmail-checkpassword"
+
+PASSWORDS = {
+    "harry@example.test": "alohomora",
+    "sally@example.test": "what she is having",
+    "keep@example.test": "keep it",
+    "real@catch.test": "r3al",
+    "rest@catch.test": "the rest is silence",
+}
+
+ALIASES = {
+    "post@example.test": ["harry@example.test"],
+    "team@example.test": ["harry@example.test", "sally@example.test"],
+    "all@example.test": ["team@example.test", "keep@example.test"],
+    "keep@example.test": ["keep@example.test", "sally@example.test"],
+    "sales@lists.test": ["harry@example.test"],
+    "@catch.test": ["rest@catch.test"],
+}
+
+
+def world_readable(programs, where):
+    """Copy PROGRAMS to where Dovecot's own user may run them: a build folder may lie in somebody's home."""
+    os.mkdir(where)
+    os.chmod(where, 0o755)
+    for program in programs:
+        shutil.copy(program, where)
+        os.chmod(os.path.join(where, os.path.basename(program)), 0o755)
+    return where
+
+
+def letter(sender, recipient):
+    """A mail that can be told from every other: (its mark, its text)."""
+    mark = uuid.uuid4().hex
+    message = email.message.EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, recipient, mark
+    message["Message-ID"] = "<%s@host.test>" % mark
+    message.set_content("Hello, this is %s.\n" % mark)
+    return mark, message.as_string()
+
+
+class MailHost:
+    """Below TMP, whose path is short: sockets lie there, and once more below Postfix's queue directory."""
+
+    def __init__(self, env, tmp):
+        self.tmp = tmp
+        self.owner = pwd.getpwnam(MAIL_USER)
+        self.mail = os.path.join(tmp, "mail")
+        os.mkdir(self.mail)
+        os.chown(self.mail, self.owner.pw_uid, self.owner.pw_gid)
+        self.bin = world_readable([env.program(name) for name in PROGRAMS], os.path.join(tmp, "bin"))
+        self.postfix = Postfix(os.path.join(tmp, "p"))
+        self.dovecot = Dovecot(os.path.join(tmp, "d"))
+        self.maps = os.path.join(tmp, "vmaild.sock")
+        self.auth = os.path.join(tmp, "auth.sock")
+        self.userdb = os.path.join(tmp, "userdb.sock")
+        self.tcp = free_port()
+        self.site = Site(
+            self.bin, tmp, mail_user=MAIL_USER, mail_home=self.mail + "/%d/%n",
+            queue_directories=[self.postfix.queue],
+            listeners=[
+                listener("unix:" + self.maps, "socketmap", group="postfix", twin=True),
+                listener("unix:" + self.auth, "auth", group="postfix", twin=True),
+                listener("unix:" + os.path.join(tmp, "dovecot.sock"), "auth", group="dovecot"),
+                listener("unix:" + self.userdb, "userdb", group="dovecot"),
+                listener("inet:127.0.0.1:%d" % self.tcp, "tcp", map="aliases"),
+            ])
+        self.vmaild = None
+
+    def start(self):
+        self.fill_store()
+        self.vmaild = self.site.start()
+        self.configure_postfix()
+        self.configure_dovecot()
+        self.postfix.start()
+        self.dovecot.start()
+
+    def fill_store(self):
+        self.site.init("example.test", "catch.test", users=PASSWORDS)
+        self.site.ctl("domain", "add", "lists.test", "--kind", "alias")
+        self.site.ctl("domain", "add", "old.test", "--target", "example.test")
+        for address, targets in ALIASES.items():
+            self.site.ctl("alias", "add", address, *targets)
+
+    def printed(self, *arguments):
+        """What vmailctl prints on a host whose Postfix is ours."""
+        done = self.postfix.run(self.site.program("vmailctl"), "-c", self.site.conf, *arguments)
+        check_eq((done.returncode, done.stderr), (0, ""), arguments)
+        check("WARNING" not in done.stdout, done.stdout)
+        return done.stdout
+
+    def configure_postfix(self):
+        """main.cf as vmailctl prints it. Beside it: a submission port, where one may log in without TLS and
+        nobody may use an address that is somebody's without logging in; and one that asks by proxymap."""
+        table = "proxy:socketmap:unix:%s:aliases" % self.maps
+        self.submission = self.postfix.smtpd("smtpd_tls_auth_only = no",
+                                             "smtpd_sender_restrictions = reject_sender_login_mismatch",
+                                             "smtpd_relay_restrictions = permit_sasl_authenticated, reject")
+        self.proxied = self.postfix.smtpd("virtual_alias_maps = " + table)
+        self.postfix.configure("")
+        self.postfix_lines = self.printed("config", "postfix")
+        self.postfix.configure(self.postfix_lines + "proxy_read_maps = " + table)
+
+    def configure_dovecot(self):
+        """dovecot.conf likewise; the helper of this build is not where `make install` would put it."""
+        self.dovecot_lines = self.printed("config", "dovecot")
+        paths = {word for word in self.dovecot_lines.split() if word.endswith("/" + HELPER)}
+        check_eq(len(paths), 1, "paths of the helper in:", self.dovecot_lines)
+        self.dovecot.configure(self.dovecot_lines.replace(paths.pop(), os.path.join(self.bin, HELPER)))
+
+    def stop(self):
+        """Stop whatever runs; every part is tried, the first trouble is raised at the end."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.stop_vmaild)
+            stack.callback(self.postfix.stop)
+            stack.callback(self.dovecot.stop)
+
+    def stop_vmaild(self):
+        if self.vmaild:
+            daemon, self.vmaild = self.vmaild, None
+            daemon.stop()
+
+    @contextlib.contextmanager
+    def without_vmaild(self):
+        """vmaild is stopped inside of this, and runs again behind it."""
+        self.stop_vmaild()
+        try:
+            yield
+        finally:
+            self.vmaild = self.site.start()
+
+    # --- what became of it
+
+    def deliver(self, recipient, **more):
+        """Send a mail to RECIPIENT and wait until Postfix is done with it: (its mark, the final recipients by
+        Postfix's log, the mailboxes that have it)."""
+        since = self.postfix.log.mark()
+        mark, text = letter("someone@outside.test", recipient)
+        lines = self.postfix.wait_removed(self.postfix.send(recipient, text, **more), since)
+        check(all("status=sent" in line for line in lines), "\n".join(lines))
+        return mark, {line.split("to=<")[1].split(">")[0].lower() for line in lines}, self.mailboxes_with(mark)
+
+    def mailboxes_with(self, mark):
+        """The addresses of all mailboxes that hold a mail with MARK; it must belong to the mail user."""
+        found = []
+        for folder, _, files in os.walk(self.mail):
+            if os.path.basename(folder) not in ("new", "cur"):
+                continue
+            for name in files:
+                path = os.path.join(folder, name)
+                with open(path, errors="replace") as f:
+                    if "Subject: " + mark not in f.read():
+                        continue
+                check_eq(os.stat(path).st_uid, self.owner.pw_uid, "owner of", path)
+                domain, local = os.path.relpath(folder, self.mail).split("/")[:2]
+                found.append(local + "@" + domain)
+        return sorted(found)
+
+    def works(self):
+        """Fail unless a mail and a login go through, as on any good day."""
+        _, _, mailboxes = self.deliver("harry@example.test")
+        check_eq(mailboxes, ["harry@example.test"])
+        self.dovecot.login("harry@example.test", PASSWORDS["harry@example.test"]).logout()
+
+    # --- when something failed
+
+    def marks(self):
+        return self.postfix.log.mark(), self.dovecot.log.mark(), self.vmaild.mark() if self.vmaild else 0
+
+    def report(self, marks):
+        """What the three have logged since MARKS."""
+        pieces = ["postfix:", self.postfix.log.tail(marks[0]), "dovecot:", self.dovecot.log.tail(marks[1])]
+        if self.vmaild:
+            pieces += ["vmaild:", self.vmaild.log.text[marks[2]:][-4000:]]
+        return "\n".join(pieces)

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+#
+# usage: run.py --build DIR [--seed N] [name-substring]
+#
+# A real Postfix and a real Dovecot, private ones, with the programs in DIR. Needs root, and says so aloud,
+# case by case, when it is not. Speaks TAP.
+
+import argparse
+import os
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import cases
+import delivery  # noqa: F401  the cases register themselves, in this order
+import logins  # noqa: F401
+import outages  # noqa: F401
+import differential
+import processes
+from harness import check
+
+
+def options(parser):
+    parser.add_argument("--seed", type=int, metavar="N", help="the differential test with this seed alone")
+
+
+def nothing_is_left(_):
+    """The shared mail host is stopped; whatever it started must be gone, and be gone by itself."""
+    cases.need()
+    cases.shared.close()
+    left = processes.still_running()
+    check(not left, "still running:", left)
+
+
+def seed_wanted():
+    """--seed decides which cases there are, so it is read before the suite reads its options."""
+    parser = argparse.ArgumentParser(add_help=False)
+    options(parser)
+    return parser.parse_known_args()[0].seed
+
+
+def ended_by_signal(number, _):
+    sys.exit(128 + number)
+
+
+def main():
+    processes.adopt_orphans()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, ended_by_signal)
+    try:
+        differential.add_cases(seed_wanted())
+        cases.suite.add("everything that was started has ended", nothing_is_left)
+        return cases.suite.main(options)
+    finally:
+        try:
+            cases.shared.close()
+        finally:
+            processes.end_all()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

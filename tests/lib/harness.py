@@ -1,0 +1,721 @@
+# SPDX-License-Identifier: ISC
+#
+# What the integration and interop suites share: TAP, scratch folders, configuration files, the real
+# daemon (its readiness is a real sd_notify datagram, nothing sleeps), and small clients of the four
+# protocols. It knows nothing of Postfix or Dovecot. Python's standard library only.
+"""Typical use:
+
+    from harness import *
+
+    suite = Suite("integration")
+
+    @suite.case("a mailbox is found")
+    def _(env):
+        with scratch() as tmp:
+            site = Site(env.build, tmp)                 # tmp/vmaild.conf, tmp/store/vmail.db, tmp/maps.sock ...
+            site.init("example.com", users={"harry@example.com": "alohomora"})
+            with site.start() as daemon:
+                client = Socketmap(site.maps)
+                check_eq(client.ask("mailboxes", "harry@example.com"), ("OK", "..."))
+
+    sys.exit(suite.main())                              # run.py --build DIR [name-substring]
+"""
+import argparse
+import base64
+import contextlib
+import grp
+import os
+import pwd
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+TIMEOUT = 60  # seconds after which a wait has failed; never a measure of speed
+
+
+# --- TAP ------------------------------------------------------------------------------------------
+
+class Skip(Exception):
+    """Raise it in a case that cannot run here; the text says why, aloud."""
+
+
+class Failed(AssertionError):
+    """What check() and its sisters raise."""
+
+
+def check(condition, *detail):
+    """Fail the case unless CONDITION holds; DETAIL (any values) is shown."""
+    if not condition:
+        raise Failed(" ".join(str(d) for d in detail) or "condition does not hold")
+
+
+def check_eq(got, expected, *detail):
+    """Fail the case unless GOT == EXPECTED."""
+    if got != expected:
+        raise Failed("%s got %.2000r, expected %.2000r" % (" ".join(str(d) for d in detail), got, expected))
+
+
+def check_in(part, whole, *detail):
+    """Fail the case unless PART is in WHOLE."""
+    if part not in whole:
+        raise Failed("%s no %r in %.3000r" % (" ".join(str(d) for d in detail), part, whole))
+
+
+def need_root():
+    """Skip the case for an ordinary user."""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+
+
+class Env:
+    """What every case is handed: `build`, the folder with the programs, and the parsed `options`."""
+
+    def __init__(self, options):
+        self.options = options
+        self.build = os.path.abspath(options.build)
+
+    def program(self, name):
+        """The path of a built program; the case is failed when it is not there."""
+        path = os.path.join(self.build, name)
+        check(os.access(path, os.X_OK), "not built:", path)
+        return path
+
+
+class Suite:
+    """Named cases, run in order, one TAP line each."""
+
+    def __init__(self, name):
+        self.name = name
+        self.cases = []
+
+    def case(self, name):
+        """Decorator: register FUNCTION(env) under NAME."""
+        def register(function):
+            self.cases.append((name, function))
+            return function
+        return register
+
+    def add(self, name, function):
+        """Register FUNCTION(env) under NAME; for rows of a table."""
+        self.cases.append((name, function))
+
+    def run(self, env, only=""):
+        """Run the cases whose name contains ONLY; return the exit status."""
+        chosen = [c for c in self.cases if only in c[0]]
+        print("1..%d" % len(chosen), flush=True)
+        bad = 0
+        for number, (name, function) in enumerate(chosen, 1):
+            name = name.replace("#", "no.")
+            try:
+                function(env)
+                print("ok %d - %s" % (number, name), flush=True)
+            except Skip as why:
+                print("ok %d - %s # SKIP %s" % (number, name, why), flush=True)
+            except Exception:
+                bad += 1
+                print("not ok %d - %s" % (number, name), flush=True)
+                for line in traceback.format_exc().splitlines():
+                    print("#   " + line, flush=True)
+        return 1 if bad or not chosen else 0
+
+    def main(self, extra=None, more=None):
+        """Parse --build DIR [name-substring] (EXTRA(parser) may add options, MORE(suite, env) cases that need
+        the folder), run, return the status."""
+        parser = argparse.ArgumentParser(description=self.name + " tests; speaks TAP")
+        parser.add_argument("--build", required=True, metavar="DIR", help="folder with the programs")
+        parser.add_argument("only", nargs="?", default="", help="run the cases whose name contains this")
+        if extra:
+            extra(parser)
+        options = parser.parse_args()
+        env = Env(options)
+        if more:
+            more(self, env)
+        return self.run(env, options.only)
+
+
+# --- places and waiting ---------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def scratch():
+    """A folder of our own with a short path (socket paths are at most 107 bytes), 0755, removed at the end."""
+    path = tempfile.mkdtemp(prefix="vm-", dir="/tmp")
+    os.chmod(path, 0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def wait_until(condition, what, timeout=TIMEOUT):
+    """Wait until CONDITION() is true and return its value. For what gives no event to wait for."""
+    end = time.monotonic() + timeout
+    tick = threading.Event()
+    while True:
+        value = condition()
+        if value:
+            return value
+        check(time.monotonic() < end, "waited in vain for", what)
+        tick.wait(0.01)
+
+
+def wait_gone(pid, timeout=TIMEOUT):
+    """Wait until process PID (any process, not only a child) has ended."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        check(select.select([fd], [], [], timeout)[0], "process", pid, "did not end")
+    finally:
+        os.close(fd)
+
+
+def children(pid):
+    """The process ids of PID's children."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(word) for word in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def process_name(pid):
+    """The name a process has given itself ("vmaild-lookup"), "" when it is gone."""
+    try:
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def free_port():
+    """A TCP port on 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def ordinary_user():
+    """Whom the daemon shall run as: nobody for root, ourselves otherwise."""
+    if os.geteuid() == 0:
+        return "nobody"
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def group_of(user):
+    """The name of USER's own group."""
+    entry = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+    return grp.getgrgid(entry.pw_gid).gr_name
+
+
+# --- configuration --------------------------------------------------------------------------------
+
+def quoted(text):
+    """TEXT as a string of the configuration file."""
+    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def value(v):
+    """A Python value as the configuration file writes it."""
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, int):
+        return str(v)
+    if isinstance(v, (list, tuple)):
+        return "{%s}" % ", ".join(quoted(x) for x in v)
+    return quoted(v)
+
+
+def listener(address, protocol="socketmap", mode=0o660, group=None, twin=False, map=None):
+    """One listen section. MODE, GROUP and TWIN are for unix sockets; MAP is for protocol "tcp"."""
+    lines = ['listen %s {' % quoted(address), "\tprotocol = %s" % protocol]
+    if address.startswith("unix:"):
+        lines += ["\tmode = 0%o" % mode, "\tpostfix-twin = %s" % value(twin)]
+        if group:
+            lines.append("\tgroup = %s" % quoted(group))
+    if map:
+        lines.append("\tmap = %s" % map)
+    return "\n".join(lines + ["}"])
+
+
+def configuration(listeners, **settings):
+    """The text of a configuration file: SETTINGS (recipient_delimiter="+" ...) and listen sections."""
+    lines = ["%s = %s" % (k.replace("_", "-"), value(v)) for k, v in settings.items() if v is not None]
+    return "\n".join(lines + list(listeners)) + "\n"
+
+
+def write_file(path, text, mode=0o644):
+    """Replace PATH as a whole."""
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.chmod(path + ".new", mode)
+    os.rename(path + ".new", path)
+
+
+# --- the daemon -----------------------------------------------------------------------------------
+
+class Notify:
+    """The service manager's end of sd_notify: a datagram socket."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self.socket.bind(path)
+        os.chmod(path, 0o777)  # the daemon has dropped root by the time it is ready
+
+    def wait(self, word, alive=lambda: True, timeout=TIMEOUT):
+        """Wait for a datagram that holds the line WORD ("READY=1") and return it as its lines."""
+        end = time.monotonic() + timeout
+        seen = []
+        while True:
+            self.socket.settimeout(0.1)
+            try:
+                lines = self.socket.recv(4096).decode().split("\n")
+            except TimeoutError:
+                check(alive(), "the daemon ended before it said", word)
+                check(time.monotonic() < end, "no", word, "but", seen)
+                continue
+            seen += lines
+            if word in lines:
+                return lines
+
+    def close(self):
+        self.socket.close()
+
+
+class Reader(threading.Thread):
+    """Keeps all that comes out of a pipe, and lets others wait for a piece of it."""
+
+    def __init__(self, pipe):
+        super().__init__(daemon=True)
+        self.pipe = pipe
+        self.text = ""
+        self.changed = threading.Condition()
+        self.start()
+
+    def run(self):
+        while True:
+            piece = os.read(self.pipe.fileno(), 65536)
+            with self.changed:
+                self.text += piece.decode("utf-8", "backslashreplace")
+                self.changed.notify_all()
+            if not piece:
+                return
+
+    def wait(self, pattern, start=0, timeout=TIMEOUT):
+        """Wait until the regular expression PATTERN matches behind START; return the match."""
+        with self.changed:
+            match = None
+
+            def found():
+                nonlocal match
+                match = re.compile(pattern, re.M).search(self.text, start)
+                return match
+            self.changed.wait_for(found, timeout)
+            check(match, "no line like", repr(pattern), "in the log:", self.text[start:][-3000:])
+            return match
+
+
+SANITIZER = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:).*", re.M)
+
+
+class Daemon:
+    """A running vmaild. A context manager: at its end the daemon is stopped, must exit 0 and must
+    not have drawn a sanitizer's report."""
+
+    def __init__(self, program, conf, notify_path, arguments=(), environment=None, wait=True):
+        self.notify = Notify(notify_path)
+        env = dict(os.environ, NOTIFY_SOCKET=notify_path, **(environment or {}))
+        self.process = subprocess.Popen([program, "-c", conf, *arguments], env=env,
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        start_new_session=True)
+        self.log = Reader(self.process.stderr)
+        if wait:
+            try:
+                self.notify.wait("READY=1", lambda: self.process.poll() is None)
+            except Failed as why:
+                self.kill()
+                raise Failed("%s; log: %s" % (why, self.log.text[-3000:])) from None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def workers(self, kind=""):
+        """The process ids of the workers whose name holds KIND ("lookup", "auth")."""
+        return [p for p in children(self.pid) if kind in process_name(p)]
+
+    def mark(self):
+        """Where the log ends now: a START for wait_log."""
+        return len(self.log.text)
+
+    def wait_log(self, pattern, start=0, timeout=TIMEOUT):
+        """Wait for a log line that PATTERN (a regular expression) matches."""
+        return self.log.wait(pattern, start, timeout)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self):
+        """SIGHUP, and wait until the daemon is ready again (with the new or the old configuration)."""
+        self.signal(signal.SIGHUP)
+        self.notify.wait("RELOADING=1", lambda: self.process.poll() is None)
+        self.notify.wait("READY=1", lambda: self.process.poll() is None)
+
+    def wait(self, timeout=TIMEOUT):
+        """Wait until the daemon has ended; return its exit status."""
+        status = self.process.wait(timeout)
+        self.log.join(timeout)
+        return status
+
+    def kill(self):
+        """End it and its workers at once, whatever state they are in."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.wait()
+        self.notify.close()
+
+    def stop(self):
+        """SIGTERM; check the exit status and the log."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            status = self.wait()
+        except subprocess.TimeoutExpired:
+            text = self.log.text
+            self.kill()
+            raise Failed("vmaild did not end on SIGTERM; log: " + text[-3000:]) from None
+        self.notify.close()
+        check(not SANITIZER.search(self.log.text), "sanitizer:", self.log.text[-6000:])
+        check_eq(status, 0, "exit status of vmaild; log:", self.log.text[-3000:])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+            print("#   log of vmaild:\n" + "".join("#     %s\n" % line for line in
+                                                   self.log.text[-6000:].splitlines()), end="")
+
+
+class Site:
+    """One private installation below TMP: configuration, store, sockets. The sockets (paths):
+    `maps` socketmap, `auth` auth, `userdb` userdb; and `tcp`, a (host, port) for the map `tcp_map`.
+
+    SETTINGS override the test's defaults (cheap hashes, a failure delay of 100 ms); the names are those
+    of the configuration file with _ for -. LISTENERS, when given, replaces the four above: a list of
+    listener() texts."""
+
+    def __init__(self, build, tmp, tcp_map="aliases", listeners=None, **settings):
+        self.build = os.path.abspath(build)
+        self.tmp = tmp
+        self.user = settings.get("user", ordinary_user())
+        self.maps = os.path.join(tmp, "maps.sock")
+        self.auth = os.path.join(tmp, "auth.sock")
+        self.userdb = os.path.join(tmp, "userdb.sock")
+        self.tcp = ("127.0.0.1", free_port()) if listeners is None else None
+        self.conf = os.path.join(tmp, "vmaild.conf")
+        self.store_directory = os.path.join(tmp, "store")
+        self.store = os.path.join(self.store_directory, "vmail.db")
+        self.listeners = listeners if listeners is not None else [
+            listener("unix:" + self.maps, "socketmap", 0o666),
+            listener("unix:" + self.auth, "auth", 0o666),
+            listener("unix:" + self.userdb, "userdb", 0o666),
+            listener("inet:%s:%d" % self.tcp, "tcp", map=tcp_map),
+        ]
+        self.settings = dict(store="sqlite:" + self.store, user=self.user, mail_user=self.user,
+                             hash_memory=8, hash_passes=1, failure_delay=100, queue_directories=[],
+                             log="stderr", log_level="debug")
+        self.settings.update(settings)
+        self.configure()
+
+    def configure(self, **settings):
+        """Write the configuration file; SETTINGS are kept for the next time."""
+        self.settings.update(settings)
+        write_file(self.conf, configuration(self.listeners, **self.settings))
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def ctl_run(self, *arguments, stdin=""):
+        """Run vmailctl on this site; return the CompletedProcess (text)."""
+        return subprocess.run([self.program("vmailctl"), "-c", self.conf, *arguments], input=stdin,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+
+    def ctl(self, *arguments, stdin=""):
+        """The same; fail the case unless it exits 0, and return what it printed."""
+        done = self.ctl_run(*arguments, stdin=stdin)
+        check_eq(done.returncode, 0, "vmailctl", arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    def init(self, *domains, users=None, aliases=None):
+        """Make the store: mailbox DOMAINS, USERS {address: password or None}, ALIASES {address: [targets]}."""
+        self.ctl("init")
+        for domain in domains:
+            self.ctl("domain", "add", domain)
+        for address, password in (users or {}).items():
+            self.user_add(address, password)
+        for address, targets in (aliases or {}).items():
+            self.ctl("alias", "add", address, *targets)
+
+    def user_add(self, address, password):
+        """Add a mailbox; PASSWORD None: nobody can log in."""
+        if password is None:
+            self.ctl("user", "add", "--no-password", address)
+        else:
+            self.ctl("user", "add", "--password-stdin", address, stdin=password + "\n")
+
+    def start(self, wait=True, arguments=(), environment=None):
+        """Start vmaild and wait until it is ready; see Daemon."""
+        return Daemon(self.program("vmaild"), self.conf, os.path.join(self.tmp, "notify"),
+                      arguments, environment, wait)
+
+    def run(self, *arguments):
+        """Run vmaild to its end (for -t, and for starts that must fail); return the CompletedProcess."""
+        return subprocess.run([self.program("vmaild"), "-c", self.conf, *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=TIMEOUT)
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+def octets(text):
+    """Text as UTF-8; bytes as they are."""
+    return text.encode() if isinstance(text, str) else text
+
+
+class Client:
+    """A connection to ADDRESS (the path of a unix socket, or (host, port)), with buffered reading."""
+
+    def __init__(self, address, timeout=TIMEOUT):
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(address)
+        self.pending = b""
+
+    def send(self, data):
+        """Send all of DATA."""
+        self.socket.sendall(octets(data))
+
+    def more(self):
+        """Read once; False at the end of the stream."""
+        piece = self.socket.recv(65536)
+        self.pending += piece
+        return bool(piece)
+
+    def take(self, n):
+        """Read exactly N bytes."""
+        while len(self.pending) < n:
+            if not self.more():
+                raise EOFError("closed after %r" % self.pending[:200])
+        piece, self.pending = self.pending[:n], self.pending[n:]
+        return piece
+
+    def line(self):
+        """Read one line, without its LF."""
+        while b"\n" not in self.pending:
+            if not self.more():
+                raise EOFError("closed after %r" % self.pending[:200])
+        line, self.pending = self.pending.split(b"\n", 1)
+        return line.decode("utf-8", "surrogateescape")
+
+    def closed(self):
+        """Wait until the other side closes; what it still sent is dropped."""
+        try:
+            while self.more():
+                self.pending = b""
+        except ConnectionResetError:
+            pass
+        return True
+
+    def end_of_input(self):
+        """Tell the other side that nothing more comes."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def netstring(data):
+    """DATA framed as one netstring."""
+    return b"%d:%s," % (len(octets(data)), octets(data))
+
+
+class Socketmap(Client):
+    """socketmap_table(5), as Postfix speaks it."""
+
+    def ask(self, map, key):
+        """One lookup: ("OK", value), ("NOTFOUND", ""), ("TEMP", why), ("PERM", why)."""
+        self.request(map, key)
+        return self.reply()
+
+    def request(self, map, key):
+        """Send a request and do not wait."""
+        self.send(netstring(octets(map) + b" " + octets(key)))
+
+    def reply(self):
+        """Read one reply."""
+        digits = b""
+        while not digits.endswith(b":"):
+            digits += self.take(1)
+        check(digits[:-1].isdigit(), "reply begins with", digits)
+        payload = self.take(int(digits[:-1]))
+        check_eq(self.take(1), b",")
+        word, _, text = payload.decode("utf-8", "surrogateescape").partition(" ")
+        return word, text
+
+
+class TcpTable(Client):
+    """tcp_table(5)."""
+
+    def get(self, key):
+        """One lookup: ("200", value), ("500", text), ("400", text)."""
+        self.send(b"get " + self.coded(octets(key)) + b"\n")
+        return self.reply()
+
+    @staticmethod
+    def coded(key):
+        return b"".join(b"%%%02X" % c if c <= 0x20 or c >= 0x7F or c == 0x25 else bytes([c]) for c in key)
+
+    def reply(self):
+        code, _, text = self.line().partition(" ")
+        plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]),
+                       text.encode("utf-8", "surrogateescape"))
+        return code, plain.decode("utf-8", "surrogateescape")
+
+
+ESCAPES = [("\1", "\0011"), ("\0", "\0010"), ("\t", "\001t"), ("\r", "\001r"), ("\n", "\001n")]
+
+
+def escaped(text):
+    """TEXT as one field of an auth line."""
+    for plain, code in ESCAPES:
+        text = text.replace(plain, code)
+    return text
+
+
+def fields(line):
+    """The TAB-separated fields of an auth line, unescaped."""
+    back = {code[1]: plain for plain, code in ESCAPES}
+    return [re.sub("\1(.)", lambda m: back.get(m[1], m[1]), f) for f in line.split("\t")]
+
+
+def b64(text):
+    return base64.b64encode(octets(text)).decode()
+
+
+class AuthReply:
+    """An answer: `word` ("OK", "FAIL", "CONT", "USER", ...), `id`, positional `words`, `named` fields."""
+
+    def __init__(self, line):
+        self.line = line
+        parts = fields(line)
+        self.word = parts[0]
+        self.id = parts[1] if len(parts) > 1 else ""
+        rest = parts[2:]
+        self.words = [p for p in rest if "=" not in p]
+        self.named = dict(p.split("=", 1) for p in rest if "=" in p)
+
+    def __repr__(self):
+        return repr(self.line)
+
+
+class Auth(Client):
+    """auth-client: what Postfix's and Dovecot's login processes speak."""
+
+    def __init__(self, address, timeout=TIMEOUT):
+        super().__init__(address, timeout)
+        self.send("VERSION\t1\t0\nCPID\t%d\n" % os.getpid())
+        self.greeting = []
+        while not self.greeting or self.greeting[-1] != "DONE":
+            self.greeting.append(self.line())
+        self.last_id = 0
+
+    def start(self, mechanism, response=None, service="imap", parameters=()):
+        """Send an AUTH request (RESPONSE is not yet base64) and return its id."""
+        self.last_id += 1
+        words = ["AUTH", str(self.last_id), mechanism, "service=" + service, *parameters]
+        if response is not None:
+            words.append("resp=" + b64(response))
+        self.send("\t".join(words) + "\n")
+        return str(self.last_id)
+
+    def answer(self):
+        """Read one answer, whatever request it belongs to."""
+        return AuthReply(self.line())
+
+    def plain(self, user, password, service="imap", parameters=()):
+        """A whole PLAIN login; the AuthReply."""
+        number = self.start("PLAIN", "\0%s\0%s" % (user, password), service, parameters)
+        reply = self.answer()
+        check_eq(reply.id, number)
+        return reply
+
+    def login(self, user, password, service="imap", parameters=()):
+        """A whole LOGIN login; the AuthReply of its end."""
+        number = self.start("LOGIN", None, service, parameters)
+        for text in (user, password):
+            reply = self.answer()
+            if reply.word != "CONT":
+                return reply
+            self.send("CONT\t%s\t%s\n" % (number, b64(text)))
+        return self.answer()
+
+
+class Userdb(Client):
+    """auth-userdb: what Dovecot's LMTP, doveadm and mail processes speak."""
+
+    def __init__(self, address, timeout=TIMEOUT):
+        super().__init__(address, timeout)
+        self.send("VERSION\t1\t2\n")
+        self.greeting = []
+        while not self.greeting or not self.greeting[-1].startswith("SPID\t"):
+            self.greeting.append(self.line())
+        self.last_id = 0
+
+    def request(self, word, *words):
+        """Send a request and return its id."""
+        self.last_id += 1
+        self.send("\t".join([word, str(self.last_id), *[escaped(w) for w in words]]) + "\n")
+        return str(self.last_id)
+
+    def ask(self, word, user, *parameters):
+        """A whole USER or PASS request; the AuthReply."""
+        number = self.request(word, user, *(parameters or ("service=lmtp",)))
+        reply = AuthReply(self.line())
+        check_eq(reply.id, number)
+        return reply
+
+    def list(self):
+        """A whole LIST request: (the users, the closing AuthReply)."""
+        number = self.request("LIST", "service=doveadm")
+        users = []
+        while True:
+            reply = AuthReply(self.line())
+            check_eq(reply.id, number)
+            if reply.word != "LIST":
+                return users, reply
+            users += reply.words
