@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A store of its own for every case, in a directory that goes away with it; and a second, raw
+ * connection to look behind the store's back and to spoil it.
+ */
+#ifndef TESTS_STORE_FIXTURE_H
+#define TESTS_STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mail/address.h"
+#include "store/store.h"
+
+enum { NOBODY = 65534 };
+
+struct fixture {
+	char dir[64];
+	char path[128]; /* DIR/store/vmail.db: the inner directory is made by the store */
+	struct store *s;
+	struct error err;
+};
+
+static const struct store_actor tester = { "tester", { "+", true } };
+
+#define S(text) slice_str(text)
+
+/* --- one store -------------------------------------------------------------------------------- */
+
+static inline int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+/* An outer directory that everybody may enter, and nothing in it yet. */
+static inline int
+bare_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->dir, "/tmp/vmaild-store-XXXXXX");
+	if (mkdtemp(f->dir) == NULL || chmod(f->dir, 0755) != 0)
+		return -1;
+	snprintf(f->path, sizeof f->path, "%s/store/vmail.db", f->dir);
+	*state = f;
+	return 0;
+}
+
+static inline int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->s);
+	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(f);
+	return 0;
+}
+
+/* Every step of a case that must work says why when it does not. */
+static inline void
+must(enum outcome o, const struct error *err, const char *what)
+{
+	if (o != FOUND)
+		fail_msg("%s: %s: %s", what, outcome_name(o), err->text);
+}
+
+static inline void
+create_at(const char *path)
+{
+	struct error err = { "" };
+	int from, to;
+
+	must(store_create(path, -1, -1, &from, &to, &err), &err, "create");
+}
+
+static inline struct store *
+open_at(const char *path, enum store_role role)
+{
+	struct error err = { "" };
+	struct store *s = NULL;
+
+	must(store_open(&s, path, role, &err), &err, "open");
+	store_act_as(s, &tester);
+	return s;
+}
+
+/* An empty store, open for changes. */
+static inline int
+empty_setup(void **state)
+{
+	struct fixture *f;
+
+	if (bare_setup(state) != 0)
+		return -1;
+	f = *state;
+	create_at(f->path);
+	f->s = open_at(f->path, STORE_ADMIN);
+	return 0;
+}
+
+/* --- changes in short ------------------------------------------------------------------------- */
+
+static inline enum outcome
+domain_add(
+    struct store *s, const char *name, const char *kind, const char *target, struct error *err)
+{
+	enum domain_kind k;
+
+	assert_true(domain_kind_by_name(S(kind), &k));
+	return store_domain_add(s, S(name), k, S(target), err);
+}
+
+/* Split TEXT at blanks. */
+static inline size_t
+words(struct slice *out, size_t max, const char *text)
+{
+	struct slice rest = S(text);
+	size_t n = 0;
+
+	while (rest.n > 0) {
+		assert_true(n < max);
+		out[n++] = slice_cut(&rest, ' ');
+	}
+	return n;
+}
+
+static inline enum outcome
+alias_add(struct store *s, const char *address, const char *targets, struct error *err)
+{
+	struct slice list[64];
+	size_t n = words(list, 64, targets);
+
+	return store_alias_add(s, S(address), list, n, err);
+}
+
+static inline enum outcome
+alias_remove(struct store *s, const char *address, const char *targets, struct error *err)
+{
+	struct slice list[64];
+	size_t n = words(list, 64, targets);
+
+	return store_alias_remove(s, S(address), list, n, err);
+}
+
+static inline enum outcome
+mailbox_add(struct store *s, const char *address, const char *hash, struct error *err)
+{
+	return store_mailbox_add(s, S(address), S(hash), 0, err);
+}
+
+/* One of everything. */
+static inline void
+populate(struct store *s)
+{
+	struct error e = { "" };
+
+	must(domain_add(s, "example.com", "mailbox", "", &e), &e, "domain");
+	must(domain_add(s, "fwd.test", "alias", "", &e), &e, "domain");
+	must(domain_add(s, "other.test", "alias", "example.com", &e), &e, "domain");
+	must(domain_add(s, "relay.test", "relay", "", &e), &e, "domain");
+	must(domain_add(s, "local.test", "local", "", &e), &e, "domain");
+	must(mailbox_add(s, "harry@example.com", "{PLAIN}one", &e), &e, "mailbox");
+	must(mailbox_add(s, "sally@example.com", "", &e), &e, "mailbox");
+	must(
+	    alias_add(s, "info@example.com", "harry@example.com Sally@Else.test", &e), &e, "alias");
+	must(
+	    alias_add(s, "harry@example.com", "harry@example.com copy@else.test", &e), &e, "alias");
+	must(alias_add(s, "@example.com", "sally@example.com", &e), &e, "alias");
+	must(alias_add(s, "x@fwd.test", "sally@example.com", &e), &e, "alias");
+	must(alias_add(s, "root", "sally+root@example.com", &e), &e, "alias");
+}
+
+static inline int
+full_setup(void **state)
+{
+	struct fixture *f;
+
+	if (empty_setup(state) != 0)
+		return -1;
+	f = *state;
+	populate(f->s);
+	return 0;
+}
+
+/* --- asking in short -------------------------------------------------------------------------- */
+
+/* Ask for one row. Returns the outcome, or NONE when it is FOUND that there is no such row. */
+static inline enum outcome
+ask(struct store *s, enum row row, const char *local, const char *domain, struct error *err)
+{
+	struct question q;
+	struct facts facts;
+	enum outcome o;
+
+	question_init(&q);
+	facts_init(&facts);
+	assert_true(question_add(&q, row, S(local), S(domain), false));
+	o = store_ask(s, &q, &facts, err);
+	assert_int_not_equal(o, NONE);
+	if (o == FOUND && !facts.hit)
+		o = NONE;
+	facts_release(&facts);
+	question_release(&q);
+	return o;
+}
+
+static inline enum outcome
+ask_mailbox(struct store *s, const char *local, const char *domain)
+{
+	struct error err;
+
+	return ask(s, ROW_MAILBOX, local, domain, &err);
+}
+
+/* --- behind its back -------------------------------------------------------------------------- */
+
+static inline sqlite3 *
+raw_open(const char *path)
+{
+	sqlite3 *sq;
+
+	assert_int_equal(sqlite3_open_v2(path, &sq, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	return sq;
+}
+
+static inline void
+raw_exec(sqlite3 *sq, const char *sql)
+{
+	char *text = NULL;
+
+	if (sqlite3_exec(sq, sql, NULL, NULL, &text) != SQLITE_OK)
+		fail_msg("%s: %s", sql, text);
+}
+
+static inline void
+raw(const char *path, const char *sql)
+{
+	sqlite3 *sq = raw_open(path);
+
+	raw_exec(sq, sql);
+	sqlite3_close(sq);
+}
+
+static inline int
+add_value(void *arg, int n, char **values, char **names)
+{
+	struct sbuf *out = arg;
+
+	(void)names;
+	for (int i = 0; i < n; i++) {
+		sbuf_add_str(out, i > 0 ? "|" : "");
+		sbuf_add_str(out, values[i] == NULL ? "-" : values[i]);
+	}
+	sbuf_add_chr(out, '\n');
+	return 0;
+}
+
+/* Append the rows of a statement, one a line, columns parted by |. */
+static inline void
+raw_rows(const char *path, struct sbuf *out, const char *sql)
+{
+	sqlite3 *sq = raw_open(path);
+	char *text = NULL;
+
+	if (sqlite3_exec(sq, sql, add_value, out, &text) != SQLITE_OK)
+		fail_msg("%s: %s", sql, text);
+	sqlite3_close(sq);
+}
+
+/* Everything that is in the store, to see that nothing has changed. */
+static inline void
+dump(const char *path, struct sbuf *out)
+{
+	static const char *const tables[] = { "domain", "mailbox", "credential", "alias",
+		"alias_target", "change" };
+
+	sbuf_init(out, 64 << 20);
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+		char sql[64];
+
+		snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2", tables[i]);
+		raw_rows(path, out, sql);
+	}
+}
+
+/* --- other users ------------------------------------------------------------------------------ */
+
+typedef int child_fn(struct fixture *f);
+
+/* Run FN in a child, as nobody when AS_NOBODY; its return value is the child's exit status. */
+static inline int
+in_child(struct fixture *f, child_fn *fn, int as_nobody)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (as_nobody &&
+		    (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
+			_exit(99);
+		_exit(fn(f));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static inline void
+need_root(void)
+{
+	if (geteuid() != 0)
+		skip();
+}
+
+#endif

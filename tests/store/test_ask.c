@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Questions: the first candidate that exists wins; the maps over a real store; views and their
+ * moments.
+ */
+#include "fixture.h"
+
+/* --- ranking ---------------------------------------------------------------------------------- */
+
+#define NO_HIT (-1)
+
+struct asked {
+	enum row row;
+	const char *local;
+	const char *domain;
+};
+
+#define ALIAS(l, d)                                                                                \
+	{                                                                                          \
+		ROW_ALIAS, l, d                                                                    \
+	}
+#define BARE(l, d)                                                                                 \
+	{                                                                                          \
+		ROW_LOCAL_ALIAS, l, d                                                              \
+	}
+#define BOX(l, d)                                                                                  \
+	{                                                                                          \
+		ROW_MAILBOX, l, d                                                                  \
+	}
+#define DOM(d)                                                                                     \
+	{                                                                                          \
+		ROW_DOMAIN, "", d                                                                  \
+	}
+
+static const struct ranking {
+	const char *name;
+	struct asked asked[QUESTION_CANDIDATES];
+	int rank;
+	const char *targets;
+	enum domain_kind kind;
+	const char *target;
+} rankings[] = {
+	/* clang-format off */
+	{ "nothing asked, nothing found", { { 0 } }, NO_HIT, "", 0, "" },
+	{ "an alias, its targets in order and as spelled", { ALIAS("info", "example.com") }, 0,
+	  "harry@example.com\nSally@else.test\n", 0, "" },
+	{ "no such alias", { ALIAS("nobody", "example.com") }, NO_HIT, "", 0, "" },
+	{ "a catch-all", { ALIAS("", "example.com") }, 0, "sally@example.com\n", 0, "" },
+	{ "no catch-all", { ALIAS("", "fwd.test") }, NO_HIT, "", 0, "" },
+	{ "a mailbox", { BOX("harry", "example.com") }, 0, "", 0, "" },
+	{ "no mailbox", { BOX("info", "example.com") }, NO_HIT, "", 0, "" },
+	{ "a mailbox domain", { DOM("example.com") }, 0, "", DOMAIN_MAILBOX, "" },
+	{ "an alias domain", { DOM("fwd.test") }, 0, "", DOMAIN_ALIAS, "" },
+	{ "a relay domain", { DOM("relay.test") }, 0, "", DOMAIN_RELAY, "" },
+	{ "a local domain", { DOM("local.test") }, 0, "", DOMAIN_LOCAL, "" },
+	{ "a domain that stands for another", { DOM("other.test") }, 0, "", DOMAIN_ALIAS, "example.com" },
+	{ "no domain", { DOM("nowhere.test") }, NO_HIT, "", 0, "" },
+	{ "a bare name in a local domain", { BARE("root", "local.test") }, 0, "sally+root@example.com\n", 0, "" },
+	{ "a bare name in a mailbox domain", { BARE("root", "example.com") }, NO_HIT, "", 0, "" },
+	{ "a bare name in a relay domain", { BARE("root", "relay.test") }, NO_HIT, "", 0, "" },
+	{ "a bare name in an unknown domain", { BARE("root", "nowhere.test") }, NO_HIT, "", 0, "" },
+	{ "no such bare name", { BARE("toor", "local.test") }, NO_HIT, "", 0, "" },
+	{ "an address is no bare name", { BARE("info@example.com", "local.test") }, NO_HIT, "", 0, "" },
+	{ "a catch-all is no bare name", { BARE("@example.com", "local.test") }, NO_HIT, "", 0, "" },
+	{ "the first of two", { BOX("harry", "example.com"), ALIAS("harry", "example.com") }, 0, "", 0, "" },
+	{ "the other way round", { ALIAS("harry", "example.com"), BOX("harry", "example.com") }, 0,
+	  "harry@example.com\ncopy@else.test\n", 0, "" },
+	{ "the second, as the first is not there", { ALIAS("sally", "example.com"), BOX("sally", "example.com") }, 1,
+	  "", 0, "" },
+	{ "a mailbox before the catch-all",
+	  { ALIAS("sally", "example.com"), BOX("sally", "example.com"), ALIAS("", "example.com"), DOM("example.com") },
+	  1, "", 0, "" },
+	{ "the catch-all behind all others",
+	  { ALIAS("x+y", "example.com"), ALIAS("x", "example.com"), BOX("x+y", "example.com"), BOX("x", "example.com"),
+	    BARE("x+y", "example.com"), BARE("x", "example.com"), ALIAS("", "example.com"), DOM("example.com") },
+	  6, "sally@example.com\n", 0, "" },
+	{ "the domain, last of all",
+	  { ALIAS("x+y", "other.test"), ALIAS("x", "other.test"), BOX("x+y", "other.test"), BOX("x", "other.test"),
+	    BARE("x+y", "other.test"), BARE("x", "other.test"), ALIAS("", "other.test"), DOM("other.test") },
+	  7, "", DOMAIN_ALIAS, "example.com" },
+	{ "nothing of all",
+	  { ALIAS("x+y", "n.test"), ALIAS("x", "n.test"), BOX("x+y", "n.test"), BOX("x", "n.test"),
+	    BARE("x+y", "n.test"), BARE("x", "n.test"), ALIAS("", "n.test"), DOM("n.test") },
+	  NO_HIT, "", 0, "" },
+	{ "quotes that would end a text", { BOX("'; DROP TABLE mailbox; --", "example.com") }, NO_HIT, "", 0, "" },
+	/* clang-format on */
+};
+
+static void
+check_ranking(struct store *s, const struct ranking *r)
+{
+	struct question q;
+	struct facts facts;
+	struct error err = { "" };
+
+	question_init(&q);
+	facts_init(&facts);
+	sbuf_add_str(&facts.targets, "left over from before\n");
+	for (size_t i = 0; i < QUESTION_CANDIDATES && r->asked[i].domain != NULL; i++)
+		assert_true(question_add(
+		    &q, r->asked[i].row, S(r->asked[i].local), S(r->asked[i].domain), false));
+	must(store_ask(s, &q, &facts, &err), &err, r->name);
+	if (facts.hit != (r->rank != NO_HIT) || (facts.hit && (int)facts.rank != r->rank))
+		fail_msg("'%s': hit %d, rank %zu", r->name, facts.hit, facts.rank);
+	assert_string_equal(sbuf_cstr(&facts.targets), r->targets);
+	assert_int_equal(facts.kind, r->kind);
+	assert_string_equal(sbuf_cstr(&facts.target), r->target);
+	facts_release(&facts);
+	question_release(&q);
+}
+
+static void
+test_rankings(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+
+	for (size_t i = 0; i < sizeof rankings / sizeof rankings[0]; i++)
+		check_ranking(s, &rankings[i]);
+	must(store_begin(s, &f->err), &f->err, "begin");
+	for (size_t i = 0; i < sizeof rankings / sizeof rankings[0]; i++)
+		check_ranking(s, &rankings[i]);
+	store_end(s);
+	store_close(s);
+}
+
+/* --- whole lookups ---------------------------------------------------------------------------- */
+
+static const struct looked_up {
+	const char *map;
+	const char *key;
+	enum outcome outcome;
+	const char *value;
+} lookups[] = {
+	{ "domains", "Example.COM", FOUND, "example.com" },
+	{ "domains", "nowhere.test", NONE, "" },
+	{ "alias-domains", "other.test", FOUND, "other.test" },
+	{ "mailboxes", "harry+tag@example.com", FOUND, "harry@example.com" },
+	{ "mailboxes", "nobody@example.com", NONE, "" },
+	{ "aliases", "info@example.com", FOUND, "harry@example.com, Sally@else.test" },
+	{ "aliases", "info+x@example.com", FOUND, "harry+x@example.com, Sally+x@else.test" },
+	{ "aliases", "sally@example.com", NONE, "" },
+	{ "aliases", "sally+tag@example.com", NONE, "" },
+	{ "aliases", "anybody@example.com", FOUND, "sally@example.com" },
+	{ "aliases", "harry@other.test", FOUND, "harry@example.com" },
+	{ "aliases", "root@local.test", FOUND, "sally+root@example.com" },
+	{ "aliases", "root@relay.test", NONE, "" },
+	{ "senders", "info@example.com", FOUND, "harry@example.com" },
+	{ "nosuchmap", "info@example.com", BAD, "no such map" },
+};
+
+static void
+check_lookup(struct store *s, struct lookup *l, const struct looked_up *row)
+{
+	lookup_start(l, &tester.rules, map_by_name(S(row->map)), S(row->key));
+	store_resolve(s, l);
+	if (l->asking || l->outcome != row->outcome ||
+	    strcmp(sbuf_cstr(&l->value), row->value) != 0)
+		fail_msg("%s:%s is %s '%s'", row->map, row->key, outcome_name(l->outcome),
+		    sbuf_cstr(&l->value));
+}
+
+static void
+test_lookups(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+	struct lookup l;
+
+	lookup_init(&l);
+	for (size_t i = 0; i < sizeof lookups / sizeof lookups[0]; i++)
+		check_lookup(s, &l, &lookups[i]);
+	lookup_release(&l);
+	store_close(s);
+}
+
+/* --- views ------------------------------------------------------------------------------------ */
+
+static void
+test_edit_is_seen_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+
+	assert_int_equal(ask_mailbox(s, "tom", "example.com"), NONE);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
+	assert_int_equal(ask_mailbox(s, "tom", "example.com"), FOUND);
+	must(store_mailbox_remove(f->s, S("tom@example.com"), false, &f->err), &f->err, "no tom");
+	assert_int_equal(ask_mailbox(s, "tom", "example.com"), NONE);
+	store_close(s);
+}
+
+/* A view is of the moment of store_begin: neither of an earlier one nor of the first question in
+ * it. */
+static void
+test_view_is_of_its_beginning(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+
+	must(mailbox_add(f->s, "before@example.com", "", &f->err), &f->err, "before");
+	must(store_begin(s, &f->err), &f->err, "begin");
+	must(mailbox_add(f->s, "after@example.com", "", &f->err), &f->err, "after");
+	assert_int_equal(ask_mailbox(s, "before", "example.com"), FOUND);
+	assert_int_equal(ask_mailbox(s, "after", "example.com"), NONE);
+	store_end(s);
+	assert_int_equal(ask_mailbox(s, "after", "example.com"), FOUND);
+	store_close(s);
+}
+
+static void
+test_end_without_begin(void **state)
+{
+	struct fixture *f = *state;
+
+	store_end(f->s);
+	must(store_begin(f->s, &f->err), &f->err, "begin");
+	store_end(f->s);
+	store_end(f->s);
+	assert_int_equal(ask_mailbox(f->s, "harry", "example.com"), FOUND);
+}
+
+/* While a view is held, others write; the writer does not wait, and the log can be cut short again
+ * afterwards. */
+static void
+test_view_does_not_stop_writers(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+	struct sbuf out;
+
+	must(store_begin(s, &f->err), &f->err, "begin");
+	store_deadline(f->s, 1000);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
+	store_end(s);
+	sbuf_init(&out, 1000);
+	raw_rows(f->path, &out, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_string_equal(sbuf_cstr(&out), "0|0|0\n");
+	sbuf_release(&out);
+	store_close(s);
+}
+
+/* --- what should not be ----------------------------------------------------------------------- */
+
+static void
+test_alias_without_targets(void **state)
+{
+	struct fixture *f = *state;
+
+	raw(f->path, "DELETE FROM alias_target WHERE address IN ('info@example.com', 'root')");
+	assert_int_equal(ask(f->s, ROW_ALIAS, "info", "example.com", &f->err), RETRY);
+	assert_int_equal(ask(f->s, ROW_LOCAL_ALIAS, "root", "local.test", &f->err), RETRY);
+	assert_int_equal(ask(f->s, ROW_ALIAS, "", "example.com", &f->err), FOUND);
+}
+
+static void
+test_domain_of_unknown_kind(void **state)
+{
+	struct fixture *f = *state;
+
+	raw(f->path, "PRAGMA ignore_check_constraints = ON;"
+		     "UPDATE domain SET kind = 'virtual' WHERE name = 'fwd.test'");
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "fwd.test", &f->err), RETRY);
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "relay.test", &f->err), FOUND);
+}
+
+/* More targets than any answer can hold: no answer, not half of one. */
+static void
+test_too_many_targets_to_hold(void **state)
+{
+	struct fixture *f = *state;
+
+	raw(f->path,
+	    "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+	    "INSERT INTO alias_target SELECT 'root', i, printf('%0900d', i) || '@else.test', "
+	    "printf('%0900d', i) || '@else.test', 'else.test' FROM n");
+	assert_int_equal(ask(f->s, ROW_LOCAL_ALIAS, "root", "local.test", &f->err), RETRY);
+}
+
+/* --- people ----------------------------------------------------------------------------------- */
+
+static void
+test_account(void **state)
+{
+	struct fixture *f = *state;
+	struct account a;
+	struct sbuf hashes;
+
+	account_init(&a);
+	sbuf_init(&hashes, 4096);
+	must(store_login(f->s, S("harry@example.com"), &a, &hashes, &f->err), &f->err, "harry");
+	assert_string_equal(sbuf_cstr(&a.address), "harry@example.com");
+	assert_string_equal(sbuf_cstr(&a.home), "");
+	assert_string_equal(sbuf_cstr(&hashes), "{PLAIN}one\n");
+	assert_true(a.password);
+	assert_true(a.created > 0);
+
+	must(store_login(f->s, S("sally@example.com"), &a, &hashes, &f->err), &f->err, "sally");
+	assert_string_equal(sbuf_cstr(&hashes), "");
+	assert_false(a.password);
+
+	assert_int_equal(store_login(f->s, S("no@example.com"), &a, &hashes, &f->err), NONE);
+	assert_int_equal(store_account(f->s, S("no@example.com"), &a, &f->err), NONE);
+	assert_int_equal(store_account(f->s, S("info@example.com"), &a, &f->err), NONE);
+
+	raw(f->path, "UPDATE mailbox SET home = '/h', quota = 7 WHERE address LIKE 'sally%';"
+		     "INSERT INTO credential VALUES (NULL, 'sally@example.com', 'phone', 'b', 1);"
+		     "INSERT INTO credential VALUES (NULL, 'sally@example.com', 'laptop', 'a', 1)");
+	must(store_account(f->s, S("sally@example.com"), &a, &f->err), &f->err, "sally");
+	assert_string_equal(sbuf_cstr(&a.home), "/h");
+	assert_int_equal(a.quota, 7);
+	assert_true(a.password);
+	must(store_login(f->s, S("sally@example.com"), &a, &hashes, &f->err), &f->err, "sally");
+	assert_string_equal(sbuf_cstr(&hashes), "a\nb\n");
+	account_release(&a);
+	sbuf_release(&hashes);
+}
+
+int
+main(int argc, char **argv)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, full_setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_rankings),
+		CASE(test_lookups),
+		CASE(test_edit_is_seen_at_once),
+		CASE(test_view_is_of_its_beginning),
+		CASE(test_end_without_begin),
+		CASE(test_view_does_not_stop_writers),
+		CASE(test_alias_without_targets),
+		CASE(test_domain_of_unknown_kind),
+		CASE(test_too_many_targets_to_hold),
+		CASE(test_account),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
