@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: ISC
 --
--- The first schema. Addresses and domains are stored in the one canonical form of mail/address.h; the CHECKs
--- are the last fence, the rules with the helpful texts are in mail/rules.h. Every table that is asked by its
--- key keeps its rows in that key's order, so that an answer is one descent.
+-- The first schema. Addresses and domains are stored in the one canonical form of mail/address.h;
+-- the CHECKs are the last fence, the rules with the helpful texts are in mail/rules.h. Every table
+-- that is asked by its key keeps its rows in that key's order, so that an answer is one descent.
 
 PRAGMA application_id = 0x766d6c64; -- "vmld"
 PRAGMA user_version = 1;
@@ -32,7 +32,8 @@ CREATE TABLE mailbox (
     CONSTRAINT mailbox_folded CHECK (address = lower(address)),
     CONSTRAINT mailbox_one_line CHECK (instr(address, char(10)) = 0),
     CONSTRAINT mailbox_in_domain CHECK (
-        substr(address, -length(domain) - 1) = '@' || domain AND length(address) > length(domain) + 1),
+        substr(address, -length(domain) - 1) = '@' || domain
+        AND length(address) > length(domain) + 1),
     CONSTRAINT mailbox_home CHECK (home <> ''),
     CONSTRAINT mailbox_quota CHECK (quota >= 0)
 ) STRICT, WITHOUT ROWID;
@@ -67,7 +68,7 @@ CREATE INDEX alias_by_domain ON alias (domain);
 CREATE TABLE alias_target (
     address TEXT NOT NULL REFERENCES alias (address) ON DELETE CASCADE,
     position INTEGER NOT NULL,
-    target TEXT NOT NULL,                 -- as it is handed out: the spelling of its local part is kept
+    target TEXT NOT NULL,                 -- as it is handed out: spelling kept
     folded TEXT NOT NULL,                 -- the same in canonical form
     domain TEXT NOT NULL,                 -- of the target, which may be anywhere
     PRIMARY KEY (address, position),
@@ -80,9 +81,9 @@ CREATE TABLE alias_target (
 -- which aliases lead to an address, or into a domain; and the same target only once in an alias
 CREATE UNIQUE INDEX alias_target_by_target ON alias_target (domain, folded, address);
 
--- What was changed, in the same transaction as the change. `before` and `after` are images of the object in JSON;
--- password hashes stand apart from them, for whoever may undo a change. (No JSON functions in the schema: they
--- are not trusted there by the SQLite of Debian 12.)
+-- What was changed, in the same transaction as the change. `before` and `after` are images of the
+-- object in JSON; password hashes stand apart from them, for whoever may undo a change. (No JSON
+-- functions in the schema: the SQLite of Debian 12 does not trust them there.)
 CREATE TABLE change (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: ISC
 --
--- Every statement the store runs. A comment line with nothing but a name opens one, the comment after it says
--- what it is for. Compiled in by src/store/queries.awk; tests/store/test_queries reads the plan of each: no scans.
+-- Every statement the store runs. A comment line with nothing but a name opens one, the comment
+-- after it says what it is for. Compiled in by src/store/queries.awk; tests/store/test_queries
+-- reads the plan of each: no scans.
 
 -- begin_read
 -- A read transaction; the first statement in it takes the view.
@@ -33,8 +34,8 @@ WHERE a.address = ?1
 ORDER BY t.position;
 
 -- ask_local_alias
--- The same for a bare name (1), if the domain (2) is a local one. (The + keeps it on the primary key, where one
--- row is known to be all.)
+-- The same for a bare name (1), if the domain (2) is a local one. (The + keeps it on the primary
+-- key, where one row is known to be all.)
 SELECT t.target
 FROM alias a LEFT JOIN alias_target t ON t.address = a.address
 WHERE a.address = ?1 AND +a.domain IS NULL
@@ -53,7 +54,8 @@ SELECT kind, target FROM domain WHERE name = ?1;
 
 -- account
 -- A mailbox, and whether it has a password.
-SELECT address, home, quota, created, EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+SELECT address, home, quota, created,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
 FROM mailbox m
 WHERE address = ?1;
 
@@ -81,7 +83,8 @@ WHERE name = ?1;
 
 -- accounts
 -- All mailboxes.
-SELECT address, home, quota, created, EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+SELECT address, home, quota, created,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
 FROM mailbox m
 WHERE address > ?1
 ORDER BY address
@@ -89,7 +92,8 @@ LIMIT ?2;
 
 -- accounts_of
 -- The mailboxes of a domain (3).
-SELECT address, home, quota, created, EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+SELECT address, home, quota, created,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
 FROM mailbox m
 WHERE domain = ?3 AND address > ?1
 ORDER BY address
@@ -136,7 +140,8 @@ DELETE FROM domain WHERE name = ?1;
 
 -- domain_counts
 -- What is still in a domain.
-SELECT (SELECT count(*) FROM mailbox WHERE domain = ?1), (SELECT count(*) FROM alias WHERE domain = ?1);
+SELECT (SELECT count(*) FROM mailbox WHERE domain = ?1),
+    (SELECT count(*) FROM alias WHERE domain = ?1);
 
 -- domain_standing_for
 -- A domain that stands for this one.
@@ -206,7 +211,9 @@ DELETE FROM alias_target WHERE domain = ?3 AND folded = ?2 AND address = ?1;
 
 -- target_counts
 -- How many targets an alias has, and how many of them stand for a whole domain.
-SELECT count(*), count(CASE WHEN substr(target, 1, 1) = '@' THEN 1 END) FROM alias_target WHERE address = ?1;
+SELECT count(*), count(CASE WHEN substr(target, 1, 1) = '@' THEN 1 END)
+FROM alias_target
+WHERE address = ?1;
 
 -- leads_into
 -- The aliases with a target in a domain; one may come more than once.
@@ -235,7 +242,8 @@ WHERE address = ?1;
 -- An alias with its targets.
 SELECT json_object('address', address, 'created', created,
         'targets', (SELECT json_group_array(target)
-            FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position))),
+            FROM (SELECT target FROM alias_target t WHERE t.address = a.address
+                ORDER BY position))),
     NULL
 FROM alias a
 WHERE address = ?1;

@@ -19,6 +19,7 @@ enum {
 	APPLICATION_ID = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
 	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
 	HASTY_MS = 1000,             /* how long nobody waits after somebody waited in vain */
+	TIDY_MS = 100,               /* how long it may take to leave */
 	OPCODES = 1000               /* between two looks at the clock */
 };
 
@@ -217,28 +218,43 @@ db_new(const char *place, enum store_role role)
 	return db;
 }
 
+/* Let go of the connection. Only in an ORDERLY way may what the -wal holds be written into the file
+ * by the last to leave: never into one that is damaged, or not the one the -wal was written for. */
 static void
-disconnect(struct db *db)
+disconnect(struct db *db, bool orderly)
 {
-	/* the last to leave writes what the -wal holds into the file: never into one that is
-	 * damaged, or is not the one the -wal was written for */
-	if (db->sq != NULL && (db->broken || !db_file_is_same(&db->file)))
-		sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	for (int i = 0; i < STATEMENTS; i++) {
 		sqlite3_finalize(db->stmt[i].st);
 		db->stmt[i].st = NULL;
 	}
+	if (db->sq != NULL && !orderly)
+		sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	sqlite3_close(db->sq);
 	db->sq = NULL;
 	db->ours = db->broken = false;
 }
 
+/* Leave nothing beside the file that a copy of it would miss, or that a restored one would be
+ * spoiled by. If others are reading all the time, it is the next one's turn. */
+static void
+tidy_up(struct db *db)
+{
+	db_limit(db, TIDY_MS);
+	db_arm(db);
+	sqlite3_wal_checkpoint_v2(db->sq, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void
 db_free(struct db *db)
 {
+	bool orderly;
+
 	if (db == NULL)
 		return;
-	disconnect(db);
+	orderly = db->ours && !db->broken && db_file_is_same(&db->file);
+	if (orderly && db->role == STORE_ADMIN)
+		tidy_up(db);
+	disconnect(db, orderly);
 	db_file_release(&db->file);
 	free(db);
 }
@@ -349,15 +365,19 @@ db_connect(struct db *db, struct error *err)
 
 	if (db->ours && !db->broken && db_file_is_same(&db->file))
 		return FOUND;
-	disconnect(db);
+	/* an old connection keeps its file's inode from being given to another one: so look first
+	 */
 	o = db_file_take(&db->file, db->role == STORE_ADMIN, err);
-	if (o != FOUND)
+	if (o != FOUND) {
+		db->broken |= o == NONE;
 		return o;
+	}
+	disconnect(db, false);
 	o = open_file(db, err);
 	if (o == FOUND)
 		o = identify(db, err);
 	if (o == RETRY || o == BAD) {
-		disconnect(db);
+		disconnect(db, false);
 		return o;
 	}
 	db_file_note(&db->file);
@@ -377,14 +397,14 @@ start_file(void *arg, struct error *err)
 	enum outcome o;
 	int rc;
 
-	disconnect(db);
+	disconnect(db, false);
 	o = open_file(db, err);
 	if (o == FOUND) {
 		rc = write_ahead(db);
 		if (rc != SQLITE_OK)
 			o = failed(db, rc, err);
 	}
-	disconnect(db);
+	disconnect(db, true);
 	return o;
 }
 

@@ -1,7 +1,7 @@
 # usage: awk -f queries.awk schema/ENGINE/queries.sql   prints a line Q(name, "text") per statement
 #
-# A comment line with nothing but a name opens a statement, the next comment says what it is for, and a ';' at
-# the end of a line closes it. Other comments are dropped, white space is folded.
+# A comment line with nothing but a name opens a statement, the next comment says what it is for,
+# and a ';' at the end of a line closes it. Other comments are dropped, white space is folded.
 function fail(why) { print FILENAME ":" FNR ": " why >"/dev/stderr"; bad = 1; exit 1 }
 
 /^-- [a-z][a-z0-9_]*$/ {

@@ -452,6 +452,21 @@ size_of(const char *path)
 	return st.st_size;
 }
 
+static void
+copy_pages(const char *from, const char *to)
+{
+	off_t size = size_of(from);
+	char page[4096];
+	int fd = open(to, O_CREAT | O_WRONLY, 0660);
+
+	assert_true(fd >= 0);
+	close(fd);
+	for (off_t at = 0; at < size; at += 4096) {
+		read_page(from, at, page);
+		overwrite(to, at, page, sizeof page);
+	}
+}
+
 /* Returns how many of all could be found in the damaged store. */
 static int
 count_in_damage(struct fixture *f, off_t at, int filling)
@@ -536,10 +551,13 @@ test_truncated(void **state)
 {
 	struct fixture *f = *state;
 	struct store *s = open_at(f->path, STORE_LOOKUP);
+	struct store *idle = open_at(f->path, STORE_LOOKUP);
 	struct store *late = NULL;
+	char path[100];
 	off_t size = size_of(f->path);
 
 	must_find(s);
+	must_find(idle);
 	assert_int_equal(truncate(f->path, size / 2 / 4096 * 4096), 0);
 	assert_true(count_found(s) < 2 * PEOPLE);
 	if (store_open(&late, f->path, STORE_LOOKUP, &f->err) == FOUND)
@@ -547,8 +565,14 @@ test_truncated(void **state)
 	store_close(late);
 	assert_int_equal(truncate(f->path, 0), 0);
 	must_retry(s, "is empty");
+	must_retry(idle, "is empty");
 	assert_int_equal(store_open(&late, f->path, STORE_ADMIN, &f->err), RETRY);
 	assert_int_equal(size_of(f->path), 0);
+	make_other(f, "other.db", path);
+	copy_pages(path, f->path);
+	expect_other(s);
+	expect_other(idle);
+	store_close(idle);
 	store_close(s);
 }
 
@@ -568,6 +592,8 @@ test_truncated_beside_its_log(void **state)
 	assert_int_equal(store_open(&s, f->path, STORE_LOOKUP, &f->err), RETRY);
 	assert_int_equal(store_open(&s, f->path, STORE_ADMIN, &f->err), RETRY);
 	must_retry(f->s, "is empty");
+	assert_int_equal(size_of(wal), size);
+	close_all(f);
 	assert_int_equal(size_of(wal), size);
 }
 
@@ -699,6 +725,12 @@ test_replaced_by_a_stranger(void **state)
 	sqlite3_close(sq);
 	assert_int_equal(rename(path, f->path), 0);
 	must_retry(f->s, "another program");
+	assert_int_equal(sqlite3_open(path, &sq), SQLITE_OK);
+	raw_exec(sq, "PRAGMA journal_mode = WAL");
+	sqlite3_close(sq);
+	assert_int_equal(rename(path, f->path), 0);
+	must_retry(f->s, "has nothing in it");
+	must_retry(f->s, "has nothing in it");
 }
 
 static void
@@ -719,6 +751,27 @@ test_deleted_and_put_back(void **state)
 	assert_int_equal(ask_mailbox(reader, "tom", "example.com"), FOUND);
 	assert_int_equal(ask_mailbox(reader, "tim", "example.com"), NONE);
 	must(mailbox_add(f->s, "tim@example.com", "", &f->err), &f->err, "tim");
+	store_close(reader);
+}
+
+/* Removed, and restored by a copy that may well get the inode of the old file: what the old one
+ * left beside it is not taken for the new one's. */
+static void
+test_deleted_and_restored(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP);
+	char path[100];
+
+	must_find(reader);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "in the log only");
+	make_other(f, "other.db", path);
+	assert_int_equal(unlink(f->path), 0);
+	must_retry(reader, "there is no store at");
+	must_retry(f->s, "there is no store at");
+	copy_pages(path, f->path);
+	expect_other(reader);
+	expect_other(f->s);
 	store_close(reader);
 }
 
@@ -824,6 +877,7 @@ main(int argc, char **argv)
 		FULL(test_replaced_by_garbage),
 		FULL(test_replaced_by_a_stranger),
 		FULL(test_deleted_and_put_back),
+		FULL(test_deleted_and_restored),
 		FULL(test_no_memory),
 		FULL(test_killed),
 	};

@@ -310,6 +310,45 @@ test_mode_is_restored(void **state)
 	sbuf_release(&out);
 }
 
+static void
+copy_file(const char *from, const char *to)
+{
+	char buf[65536];
+	ssize_t n;
+	int in = open(from, O_RDONLY);
+	int out = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0660);
+
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof buf)) > 0)
+		assert_int_equal(write(out, buf, (size_t)n), n);
+	close(in);
+	close(out);
+}
+
+/* Whoever copies the file alone, with the daemon at work, has everything. */
+static void
+test_admin_leaves_it_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP);
+	struct store *s;
+	struct stat st;
+	char wal[140], copy[100];
+
+	assert_int_equal(ask_mailbox(reader, "harry", "example.com"), FOUND);
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	snprintf(copy, sizeof copy, "%s/copy.db", f->dir);
+	copy_file(f->path, copy);
+	s = open_at(copy, STORE_LOOKUP);
+	assert_int_equal(ask_mailbox(s, "harry", "example.com"), FOUND);
+	store_close(s);
+	store_close(reader);
+}
+
 /* --- roles ------------------------------------------------------------------------------------ */
 
 static sqlite3 *captured;
@@ -597,6 +636,7 @@ main(int argc, char **argv)
 		BARE(test_refused_is_untouched),
 		BARE(test_directory_as_store),
 		FULL(test_mode_is_restored),
+		FULL(test_admin_leaves_it_whole),
 		FULL(test_deeds),
 		FULL(test_settings),
 		FULL(test_lookup_knows_no_password),
