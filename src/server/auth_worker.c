@@ -38,10 +38,10 @@ auth_conn_ended(struct auth_conn *c)
 
 void
 auth_conn_answer(struct auth_conn *c, const struct auth_request *r, enum outcome o,
-		 const struct account *account)
+    const struct account *account)
 {
-	if (!auth_session_answer(&c->session, r, o, account, &auth_worker_of(c)->rules,
-				 &c->conn.out))
+	if (!auth_session_answer(
+		&c->session, r, o, account, &auth_worker_of(c)->rules, &c->conn.out))
 		c->conn.closing = true;
 }
 
@@ -161,8 +161,8 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 	auth_session_init(&c->session, from->protocol);
 	evtimer_assign(&c->more, loop->base, on_more, c);
 	conn_start(&c->conn, from->protocol == PROTOCOL_AUTH ? &auth_kind : &userdb_kind, loop, fd);
-	auth_session_greet(&c->session, (unsigned long)getpid(), ++w->connections, cookie,
-			   &c->conn.out);
+	auth_session_greet(
+	    &c->session, (unsigned long)getpid(), ++w->connections, cookie, &c->conn.out);
 	conn_serve(&c->conn);
 	return true;
 }
@@ -173,9 +173,9 @@ int
 auth_worker(const struct worker_setup *setup)
 {
 	const struct conf *conf = setup->conf;
-	struct auth_worker w = { .conf = conf,
-				 .rules = setup->account_rules,
-				 .mail_user = setup->mail_user };
+	struct auth_worker w = {
+		.conf = conf, .rules = setup->account_rules, .mail_user = setup->mail_user
+	};
 	struct error err;
 	int status = 1;
 

@@ -39,7 +39,7 @@ struct auth_worker *auth_worker_of(const struct auth_conn *c);
 
 /* Append the answer to R. What the protocol has no word for closes the connection. */
 void auth_conn_answer(struct auth_conn *c, const struct auth_request *r, enum outcome o,
-		      const struct account *account);
+    const struct account *account);
 
 /* One request more is, or is not any more, under way; at a limit no more are taken in. */
 void auth_conn_begun(struct auth_conn *c);

@@ -15,10 +15,10 @@
 enum {
 	READ_CHUNK = 16 * 1024 - 1, /* with the terminator that sbuf keeps, a round size */
 	OUT_FULL = 256 * 1024,      /* no more is read while so much is unsent */
-	OUT_MAX = 8 * 1024 *
-		  1024, /* never reached: a chunk of requests that need no store, and one reply */
-	SPARE_SIZE = 64 * 1024, /* a bigger buffer is not kept */
+	OUT_MAX = 8192 * 1024,      /* never reached: one chunk's refusals, and one reply */
+	SPARE_SIZE = 64 * 1024,     /* a bigger buffer is not kept */
 	LINGER_S = 2,
+	LINGER_READS = 1024, /* who goes on sending is cut off */
 	DRAIN_READS = 64
 };
 
@@ -117,6 +117,7 @@ fill(struct conn *c)
 		return FILLED_END;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? FILLED_NOTHING : FILLED_BROKEN;
+	c->spoke = true;
 	c->in.n += (size_t)n;
 	sbuf_truncate(&c->in, c->in.n);
 	return FILLED;
@@ -167,10 +168,16 @@ linger(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	c->lingering = true;
+	c->lingering = LINGER_READS;
 	sbuf_release_secret(&c->in);
 	event_del(&c->readable);
 	event_add(&c->readable, &limit);
+}
+
+static bool
+is_leaving(const struct conn *c)
+{
+	return c->loop->draining && c->spoke;
 }
 
 static bool
@@ -180,7 +187,7 @@ is_over(const struct conn *c)
 		return false;
 	if (c->closing)
 		return true;
-	return (c->ended || c->loop->draining) && !c->kind->busy(c);
+	return (c->ended || is_leaving(c)) && !c->kind->busy(c);
 }
 
 static void
@@ -210,13 +217,13 @@ advance(struct conn *c)
 	}
 	if (c->out.n >= OUT_FULL)
 		c->full = true;
-	return c->in.n < c->in.max || c->held || c->full;
+	return c->in.n < c->in.max || c->held || c->full || c->closing;
 }
 
 void
 conn_settle(struct conn *c)
 {
-	if (c->lingering)
+	if (c->lingering > 0)
 		return;
 	if (!advance(c)) {
 		conn_close(c);
@@ -226,8 +233,7 @@ conn_settle(struct conn *c)
 		linger(c);
 		return;
 	}
-	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !c->loop->draining,
-	      0);
+	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !is_leaving(c), 0);
 	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
 	give_back_both(c);
 }
@@ -247,7 +253,7 @@ on_lingering(struct conn *c, short what)
 	char rest[4096];
 	ssize_t n = 0;
 
-	if (what & EV_READ)
+	if (what & EV_READ && --c->lingering > 0)
 		n = read(c->fd, rest, sizeof rest);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		conn_close(c);
@@ -259,7 +265,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 
 	(void)fd;
-	if (c->lingering) {
+	if (c->lingering > 0) {
 		on_lingering(c, what);
 		return;
 	}
@@ -297,7 +303,7 @@ conn_drain(struct conn *c)
 {
 	enum filled filled = FILLED;
 
-	if (c->lingering) {
+	if (c->lingering > 0) {
 		conn_close(c);
 		return;
 	}

@@ -42,11 +42,15 @@ struct conn {
 	struct event writable;
 	struct sbuf in;
 	struct sbuf out;
-	bool ended;     /* the client sends no more */
-	bool closing;   /* take nothing more in; close when all is sent */
-	bool held;      /* its kind wants no more input for now */
-	bool full;      /* too much is unsent; cleared when all of it is gone */
-	bool lingering; /* all is sent and our side closed; waiting for the client to see it */
+	bool spoke;   /* the client has sent something */
+	bool ended;   /* the client sends no more */
+	bool closing; /* take nothing more in; close when all is sent */
+	bool held;    /* its kind wants no more input for now */
+	bool full;    /* too much is unsent; cleared when all of it is gone */
+
+	/* how often more may be read and dropped: all is sent and our side closed, and we wait for
+	 * the client to see it; 0 before that */
+	unsigned lingering;
 };
 
 /* Begin with a freshly accepted, non-blocking socket. The connection then belongs to its loop. */
@@ -63,8 +67,9 @@ bool conn_roomy(struct conn *c);
 /* Call `serve` once more, then settle. */
 void conn_serve(struct conn *c);
 
-/* The daemon is going: answer what the client has sent already, then close as soon as nothing is
- * owed. */
+/* The worker is going: answer what the client has sent already, then close as soon as nothing is
+ * owed. One who has not spoken yet is served once: he may have come because another worker has just
+ * hung up on him, and does not ask a third time. */
 void conn_drain(struct conn *c);
 
 /* Close at once and free. */

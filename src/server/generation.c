@@ -4,7 +4,6 @@
  */
 #include "generation.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,29 +11,6 @@
 
 #include "server/server.h"
 #include "sys/log.h"
-
-enum outcome
-server_check(const struct conf *c, struct error *err)
-{
-	struct identity user;
-	struct error other;
-
-	if (listeners_check(c, err) != FOUND)
-		return BAD;
-	/* anybody else runs it as himself */
-	if (geteuid() == 0 && identity_of_user(&user, c->user, &other) != FOUND)
-		return error_set(err, BAD, "%s", other.text);
-	return FOUND;
-}
-
-void
-server_log_open(const struct conf *c, const char *name)
-{
-	enum log_level level = LOG_LEVEL_INFO;
-
-	log_level_by_name(c->log_level, &level);
-	log_open(name, slice_is(slice_str(c->log), "syslog"), level);
-}
 
 /* Tell whether any listener needs this kind of worker. */
 static bool
@@ -70,7 +46,7 @@ find_mail_user(struct generation *g)
 
 enum outcome
 generation_new(struct generation **out, struct conf *c, const struct identity *owner,
-	       const struct generation *old, struct error *err)
+    const struct generation *old, struct error *err)
 {
 	size_t lookups = (size_t)c->lookup_workers;
 	struct generation *g = calloc(1, sizeof *g + (lookups + 1) * sizeof g->worker[0]);

@@ -37,7 +37,7 @@ struct generation {
 /* Build one from C and bind its listeners, which it shares with OLD (may be NULL) where they are
  * the same. The generation owns C from then on; when it fails, C stays the caller's. */
 enum outcome generation_new(struct generation **out, struct conf *c, const struct identity *owner,
-			    const struct generation *old, struct error *err);
+    const struct generation *old, struct error *err);
 
 /* Close its listeners and free it; its processes are the caller's business. */
 void generation_free(struct generation *g);

@@ -33,8 +33,8 @@ struct hash_pool;
 
 /* Start THREADS threads before a queue of QUEUE jobs; NULL with a text when that fails. COST is
  * copied. */
-struct hash_pool *hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost,
-				struct error *err);
+struct hash_pool *hash_pool_new(
+    unsigned threads, size_t queue, const struct password_cost *cost, struct error *err);
 
 /* The descriptor that becomes readable when jobs are done. */
 int hash_pool_fd(const struct hash_pool *p);

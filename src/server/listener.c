@@ -101,8 +101,8 @@ clear_stale(const char *name, const struct sockaddr_un *sun, struct error *err)
 	if (lstat(sun->sun_path, &st) < 0)
 		return errno == ENOENT ? FOUND : failed(name, "cannot look at it", err);
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, BAD,
-				 "cannot listen on '%s': there is a file that is no socket", name);
+		return error_set(
+		    err, BAD, "cannot listen on '%s': there is a file that is no socket", name);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return failed(name, "socket", err);
@@ -124,7 +124,7 @@ clear_stale(const char *name, const struct sockaddr_un *sun, struct error *err)
  */
 static enum outcome
 set_access(const struct listener *l, const struct conf_listener *conf, const struct identity *owner,
-	   gid_t group, struct error *err)
+    gid_t group, struct error *err)
 {
 	struct stat st;
 
@@ -140,8 +140,8 @@ set_access(const struct listener *l, const struct conf_listener *conf, const str
 
 /* A group that is not there is no error for the listeners nobody has asked for. */
 static enum outcome
-group_of(const struct conf_listener *conf, const struct identity *owner, gid_t *gid,
-	 struct error *err)
+group_of(
+    const struct conf_listener *conf, const struct identity *owner, gid_t *gid, struct error *err)
 {
 	*gid = owner->gid;
 	if (conf->group == NULL || group_id(gid, conf->group, err) == FOUND)
@@ -149,14 +149,14 @@ group_of(const struct conf_listener *conf, const struct identity *owner, gid_t *
 	if (!conf->builtin)
 		return BAD;
 	log_info("'%s': there is no group '%s' here: only '%s' may connect", conf->address,
-		 conf->group, owner->name);
+	    conf->group, owner->name);
 	*gid = owner->gid;
 	return FOUND;
 }
 
 static enum outcome
 bind_unix(struct listener *l, const struct conf_listener *conf, const struct identity *owner,
-	  gid_t group, struct error *err)
+    gid_t group, struct error *err)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct stat st;
@@ -195,7 +195,7 @@ out:
 /* Bind PATH for the listener CONF, or share it when OLD has it. */
 static enum outcome
 open_unix(struct listener_set *set, const char *path, const struct conf_listener *conf,
-	  const struct identity *owner, const struct listener_set *old, struct error *err)
+    const struct identity *owner, const struct listener_set *old, struct error *err)
 {
 	struct listener l = { .protocol = conf->protocol };
 	struct listener *before;
@@ -203,8 +203,8 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 
 	if (strlen(path) >= sizeof l.path)
 		return error_set(err, BAD,
-				 "cannot listen on '%s': the path is longer than %zu bytes", path,
-				 sizeof l.path - 1);
+		    "cannot listen on '%s': the path is longer than %zu bytes", path,
+		    sizeof l.path - 1);
 	snprintf(l.path, sizeof l.path, "%s", path);
 	snprintf(l.name, sizeof l.name, "unix:%s", path);
 	if (conf->map != NULL)
@@ -250,8 +250,8 @@ make_parents(char *path, size_t keep)
 
 static enum outcome
 open_twin(struct listener_set *set, const char *queue, const char *path,
-	  const struct conf_listener *conf, const struct identity *owner,
-	  const struct listener_set *old, struct error *err)
+    const struct conf_listener *conf, const struct identity *owner, const struct listener_set *old,
+    struct error *err)
 {
 	char twin[4096];
 	size_t keep = strlen(queue);
@@ -270,8 +270,8 @@ open_twin(struct listener_set *set, const char *queue, const char *path,
 
 static enum outcome
 open_twins(struct listener_set *set, const struct conf *c, const char *path,
-	   const struct conf_listener *conf, const struct identity *owner,
-	   const struct listener_set *old, struct error *err)
+    const struct conf_listener *conf, const struct identity *owner, const struct listener_set *old,
+    struct error *err)
 {
 	for (size_t i = 0; conf->twin && c->queue_directory[i] != NULL; i++) {
 		if (open_twin(set, c->queue_directory[i], path, conf, owner, old, err) == FOUND)
@@ -290,12 +290,12 @@ name_inet(struct listener *l, const struct addrinfo *ai, struct error *err)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	int e = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof host, port, sizeof port,
-			    NI_NUMERICHOST | NI_NUMERICSERV);
+	    NI_NUMERICHOST | NI_NUMERICSERV);
 
 	if (e != 0)
 		return error_set(err, BAD, "cannot print an address: %s", gai_strerror(e));
 	snprintf(l->name, sizeof l->name,
-		 ai->ai_family == AF_INET6 ? "inet:[%.64s]:%.16s" : "inet:%.64s:%.16s", host, port);
+	    ai->ai_family == AF_INET6 ? "inet:[%.64s]:%.16s" : "inet:%.64s:%.16s", host, port);
 	return FOUND;
 }
 
@@ -320,7 +320,7 @@ bind_inet(struct listener *l, const struct addrinfo *ai, struct error *err)
 
 static enum outcome
 open_inet_one(struct listener_set *set, const struct addrinfo *ai, const struct conf_listener *conf,
-	      const struct listener_set *old, struct error *err)
+    const struct listener_set *old, struct error *err)
 {
 	struct listener l = { .protocol = conf->protocol };
 	struct listener *before;
@@ -341,17 +341,17 @@ open_inet_one(struct listener_set *set, const struct addrinfo *ai, const struct 
 
 static enum outcome
 open_inet(struct listener_set *set, const struct conf_endpoint *ep,
-	  const struct conf_listener *conf, const struct listener_set *old, struct error *err)
+    const struct conf_listener *conf, const struct listener_set *old, struct error *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *list = NULL;
 	enum outcome o = FOUND;
 	int e = getaddrinfo(ep->host, ep->port, &hints, &list);
 
 	if (e != 0)
-		return error_set(err, BAD, "cannot listen on '%s': %s", conf->address,
-				 gai_strerror(e));
+		return error_set(
+		    err, BAD, "cannot listen on '%s': %s", conf->address, gai_strerror(e));
 	for (const struct addrinfo *ai = list; o == FOUND && ai != NULL; ai = ai->ai_next)
 		o = open_inet_one(set, ai, conf, old, err);
 	freeaddrinfo(list);
@@ -374,7 +374,7 @@ check_one(const struct conf_listener *conf, struct error *err)
 	if (conf->protocol == PROTOCOL_TCP &&
 	    (conf->map == NULL || map_by_name(slice_str(conf->map)) == NULL))
 		return error_set(err, BAD, "listener '%s': there is no map '%s'", conf->address,
-				 conf->map == NULL ? "" : conf->map);
+		    conf->map == NULL ? "" : conf->map);
 	return FOUND;
 }
 
@@ -389,7 +389,7 @@ listeners_check(const struct conf *c, struct error *err)
 
 static enum outcome
 open_one(struct listener_set *set, const struct conf *c, const struct conf_listener *conf,
-	 const struct identity *owner, const struct listener_set *old, struct error *err)
+    const struct identity *owner, const struct listener_set *old, struct error *err)
 {
 	struct conf_endpoint ep;
 
@@ -415,7 +415,7 @@ give_up(struct listener_set *set)
 
 enum outcome
 listeners_open(struct listener_set *set, const struct conf *c, const struct identity *owner,
-	       const struct listener_set *old, struct error *err)
+    const struct listener_set *old, struct error *err)
 {
 	enum outcome o = listeners_check(c, err);
 

@@ -35,8 +35,7 @@ enum outcome listeners_check(const struct conf *conf, struct error *err);
  * What OLD (may be NULL) has bound already is shared with it. The files belong to OWNER. On
  * anything but FOUND nothing is left behind. */
 enum outcome listeners_open(struct listener_set *set, const struct conf *conf,
-			    const struct identity *owner, const struct listener_set *old,
-			    struct error *err);
+    const struct identity *owner, const struct listener_set *old, struct error *err);
 
 /* Close the sockets and free the set. */
 void listeners_close(struct listener_set *set);

@@ -101,16 +101,16 @@ say(const struct login *l)
 
 	log_safe(sbuf_slice(&r->user), user, sizeof user);
 	log_safe(sbuf_slice(&r->service), service, sizeof service);
-	log_safe(r->remote.n > 0 ? sbuf_slice(&r->remote) : slice_str("unknown"), remote,
-		 sizeof remote);
+	log_safe(
+	    r->remote.n > 0 ? sbuf_slice(&r->remote) : slice_str("unknown"), remote, sizeof remote);
 	if (l->job.outcome == FOUND)
 		log_debug("login: user '%s', service %s, from %s", user, service, remote);
 	else if (l->job.outcome == NONE)
 		log_info("login refused: user '%s', service %s, from %s: %s", user, service, remote,
-			 why != NULL ? why : "wrong password");
+		    why != NULL ? why : "wrong password");
 	else
 		log_warning("login failed: user '%s', service %s, from %s: temporary: %s", user,
-			    service, remote, l->job.why.text);
+		    service, remote, l->job.why.text);
 }
 
 /* Append the answer. To be followed by conn_serve, unless the caller is `serve` itself. */
@@ -187,8 +187,8 @@ find_user(struct login *l, struct error *err)
 		o = source_begin(s, err);
 		if (o == FOUND) {
 			store_deadline(s->store, source_patience(s));
-			o = store_login(s->store, sbuf_slice(&address), &l->account, &l->job.hashes,
-					err);
+			o = store_login(
+			    s->store, sbuf_slice(&address), &l->account, &l->job.hashes, err);
 		}
 		o = source_report(s, o, NULL, err);
 	}
@@ -261,8 +261,8 @@ logins_init(struct auth_worker *w, struct error *err)
 	w->pool = hash_pool_new(threads(w->conf), QUEUE_MAX, &cost, err);
 	if (w->pool == NULL)
 		return RETRY;
-	event_assign(&w->hashed, w->loop.base, hash_pool_fd(w->pool), EV_READ | EV_PERSIST,
-		     on_hashed, w);
+	event_assign(
+	    &w->hashed, w->loop.base, hash_pool_fd(w->pool), EV_READ | EV_PERSIST, on_hashed, w);
 	event_add(&w->hashed, NULL);
 	return FOUND;
 }

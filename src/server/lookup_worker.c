@@ -42,8 +42,8 @@ ask(struct lookup_worker *w, struct error *err)
 		uint64_t spent = clock_ms() - begin;
 
 		if (spent >= limit)
-			return error_set(err, RETRY, "no answer from the store within %u ms",
-					 limit);
+			return error_set(
+			    err, RETRY, "no answer from the store within %u ms", limit);
 		store_deadline(w->source.store, limit - (unsigned)spent);
 		if (store_ask(w->source.store, &l->question, &w->facts, err) != FOUND)
 			return RETRY;
@@ -82,8 +82,8 @@ answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 	struct slice nothing = slice_str("");
 	enum want want;
 
-	while ((want = lookup_session_step(&c->session, &w->lookup, in, &c->conn.out)) ==
-	       WANT_FACTS) {
+	while (
+	    (want = lookup_session_step(&c->session, &w->lookup, in, &c->conn.out)) == WANT_FACTS) {
 		answer(w);
 		if (conn_roomy(&c->conn))
 			continue;
@@ -159,7 +159,7 @@ lookup_worker(const struct worker_setup *setup)
 		return 1;
 	}
 	w.rules = (struct lookup_rules){ .delimiters = conf->recipient_delimiter,
-					 .propagate = conf->propagate_extensions };
+		.propagate = conf->propagate_extensions };
 	lookup_init(&w.lookup);
 	facts_init(&w.facts);
 	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline);

@@ -18,6 +18,7 @@
 enum {
 	ACCEPT_BATCH = 8, /* per wake-up, so that a burst is shared among the workers */
 	ACCEPT_PAUSE_MS = 100,
+	SILENT_MS = 500,
 	DRAIN_S = 3,
 	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
 };
@@ -53,8 +54,8 @@ pause_gate(struct gate *g, const char *why)
 {
 	struct timeval after = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	trouble_log(&g->loop->crowded, "'%s': no more connections for a moment: %s", g->from->name,
-		    why);
+	trouble_log(
+	    &g->loop->crowded, "'%s': no more connections for a moment: %s", g->from->name, why);
 	event_del(&g->acceptable);
 	event_add(&g->pause, &after);
 }
@@ -120,13 +121,33 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+/* Whoever has not spoken by now is not in a hurry. */
+static void
+close_silent(struct loop *l)
+{
+	struct conn *next;
+
+	for (struct conn *c = l->conns; c != NULL; c = next) {
+		next = c->next;
+		if (!c->spoke)
+			conn_close(c);
+	}
+}
+
 static void
 on_leave(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval rest = { .tv_sec = DRAIN_S - 1, .tv_usec = 1000000 - SILENT_MS * 1000 };
 	struct loop *l = arg;
 
 	(void)fd;
 	(void)what;
+	if (!l->late) {
+		l->late = true;
+		close_silent(l);
+		event_add(l->leave, &rest);
+		return;
+	}
 	log_info("%zu connections were still busy: closed", l->count);
 	event_base_loopbreak(l->base);
 }
@@ -134,7 +155,7 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 static void
 drain(struct loop *l)
 {
-	struct timeval limit = { .tv_sec = DRAIN_S };
+	struct timeval limit = { .tv_usec = SILENT_MS * 1000 };
 	struct conn *next;
 
 	if (l->draining)
@@ -143,7 +164,8 @@ drain(struct loop *l)
 	for (size_t i = 0; i < l->gates; i++) {
 		event_del(&l->gate[i].acceptable);
 		event_del(&l->gate[i].pause);
-		/* our copy: where nobody else has one, clients are to see at once that it is closed */
+		/* our copy: where nobody else has one, clients are to see at once that it is closed
+		 */
 		close(l->gate[i].from->fd);
 	}
 	event_add(l->leave, &limit);
@@ -187,8 +209,8 @@ init_gates(struct loop *l, const struct listener_set *set, bool lookups)
 		if (protocol_is_lookup(set->at[i].protocol) != lookups)
 			continue;
 		*g = (struct gate){ .loop = l, .from = &set->at[i] };
-		event_assign(&g->acceptable, l->base, g->from->fd, EV_READ | EV_PERSIST,
-			     on_acceptable, g);
+		event_assign(
+		    &g->acceptable, l->base, g->from->fd, EV_READ | EV_PERSIST, on_acceptable, g);
 		evtimer_assign(&g->pause, l->base, on_pause_over, g);
 		event_add(&g->acceptable, NULL);
 		l->gates++;
@@ -207,7 +229,7 @@ init_events(struct loop *l, const struct worker_setup *setup)
 
 bool
 loop_init(struct loop *l, const struct worker_setup *setup, bool lookups, loop_accept_fn *accept,
-	  struct error *err)
+    struct error *err)
 {
 	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd };
 	l->max = (size_t)setup->conf->max_connections;

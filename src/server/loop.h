@@ -39,6 +39,7 @@ struct loop {
 	size_t count;
 	size_t max;
 	bool draining;
+	bool late; /* draining: only what was begun is waited for any more */
 	struct trouble crowded;
 	struct sbuf spare_in; /* buffers for whoever has something to say just now */
 	struct sbuf spare_out;
@@ -47,7 +48,7 @@ struct loop {
 /* Set up for the listeners of one half (LOOKUPS: those of the lookup protocols). False with a text
  * when that cannot be done. */
 bool loop_init(struct loop *l, const struct worker_setup *setup, bool lookups,
-	       loop_accept_fn *accept, struct error *err);
+    loop_accept_fn *accept, struct error *err);
 
 /* Tell the supervisor that we are ready, and serve until the end. */
 void loop_run(struct loop *l);

@@ -2,8 +2,8 @@
  *
  * The store as a worker uses it. One loop serves many clients, and each wait for a sick store makes
  * all of them wait, while Postfix gives up after 100 s. So waiting is rationed: after a question
- * that failed, the next ones get a blink, and one in a deadline its full time, to find out whether a
- * slow store works again.
+ * that failed, the next ones get a blink, and one in a deadline its full time, to find out whether
+ * a slow store works again.
  */
 #include "source.h"
 
@@ -105,7 +105,7 @@ source_init(struct source *s, const char *uri, enum store_role role, unsigned de
 	struct error err;
 
 	*s = (struct source){ .uri = uri, .role = role, .deadline = deadline };
-	source_report(s, source_begin(s, &err), "store", &err);
+	source_report(s, source_begin(s, &err), NULL, &err); /* the supervisor has said it */
 	source_end(s);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * Binds while it is root, then becomes nobody in particular and keeps the workers going: replaces
- * the dead, swaps generations on SIGHUP, sees everybody out on SIGTERM. Serves no client itself.
+ * Keeps the workers going: starts them, replaces the dead, swaps generations on SIGHUP, sees
+ * everybody out on SIGTERM. Serves no client itself.
  */
+#include "supervisor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,7 +21,6 @@
 #include "clock.h"
 #include "generation.h"
 #include "server/server.h"
-#include "store/store.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 
@@ -28,8 +29,7 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	GROWN_UP_MS = 10000, /* who lived so long died of something new */
 	LEAVE_MS = 5000,
-	WATCHED_MAX = 256,
-	SPARE_FILES = 64 /* the store, pipes, the log */
+	WATCHED_MAX = 256
 };
 
 struct supervisor {
@@ -59,8 +59,8 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 		listeners_close(&s->now->listeners);
 	if (s->next != NULL && s->next != g)
 		listeners_close(&s->next->listeners);
-	signal(SIGINT,
-	       SIG_IGN); /* from the terminal it reaches all of us: the supervisor decides */
+	/* from a terminal they reach all of us: what they mean is the supervisor's to say */
+	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 	prctl(PR_SET_NAME, w->kind == WORKER_AUTH ? "vmaild-auth" : "vmaild-lookup");
@@ -71,11 +71,11 @@ static int
 run_worker(struct supervisor *s, const struct generation *g, const struct worker *w, int ready_fd)
 {
 	struct worker_setup setup = { .conf = g->conf,
-				      .listeners = &g->listeners,
-				      .account_rules = g->rules,
-				      .mail_user = g->mail_user,
-				      .life_fd = s->life[0],
-				      .ready_fd = ready_fd };
+		.listeners = &g->listeners,
+		.account_rules = g->rules,
+		.mail_user = g->mail_user,
+		.life_fd = s->life[0],
+		.ready_fd = ready_fd };
 
 	server_log_open(g->conf, "vmaild");
 	become_worker(s, g, w);
@@ -107,8 +107,8 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 	int ready[2];
 
 	if (pipe2(ready, O_CLOEXEC) < 0) {
-		log_error("cannot start the %s: %s", worker_name(w, name, sizeof name),
-			  strerror(errno));
+		log_error(
+		    "cannot start the %s: %s", worker_name(w, name, sizeof name), strerror(errno));
 		put_off(w, true);
 		return;
 	}
@@ -119,8 +119,8 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 	}
 	close(ready[1]);
 	if (w->pid < 0) {
-		log_error("cannot start the %s: %s", worker_name(w, name, sizeof name),
-			  strerror(errno));
+		log_error(
+		    "cannot start the %s: %s", worker_name(w, name, sizeof name), strerror(errno));
 		close(ready[0]);
 		w->pid = 0;
 		put_off(w, true);
@@ -166,7 +166,7 @@ promote(struct supervisor *s)
 	}
 	leave(s, old);
 	log_info("%s: %zu listeners, %zu workers", old == NULL ? "ready" : "configuration reloaded",
-		 s->now->listeners.n, s->now->workers);
+	    s->now->listeners.n, s->now->workers);
 	notify("READY=1");
 }
 
@@ -242,10 +242,10 @@ say_death(const struct worker *w, pid_t pid, int status)
 	worker_name(w, name, sizeof name);
 	if (WIFSIGNALED(status))
 		log_warning("the %s (process %ld) died of signal %d (%s)", name, (long)pid,
-			    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_warning("the %s (process %ld) ended with status %d", name, (long)pid,
-			    WEXITSTATUS(status));
+		    WEXITSTATUS(status));
 }
 
 static struct worker *
@@ -422,37 +422,7 @@ wait_and_handle(struct supervisor *s)
 		on_signal(s);
 }
 
-static void
-supervise(struct supervisor *s)
-{
-	start_workers(s, s->next);
-	while (s->now != NULL || s->next != NULL || s->leaving != NULL) {
-		wait_and_handle(s);
-		on_time(s);
-	}
-}
-
-/* --- the beginning ---------------------------------------------------------------------------- */
-
-static enum outcome
-find_owner(struct identity *owner, const struct conf *c, struct error *err)
-{
-	struct error other;
-	char number[32];
-
-	if (geteuid() == 0)
-		return identity_of_user(owner, c->user, err);
-	snprintf(number, sizeof number, "%lu", (unsigned long)geteuid());
-	if (identity_of_user(owner, number, &other) != FOUND) {
-		*owner = (struct identity){ .uid = geteuid() };
-		snprintf(owner->name, sizeof owner->name, "%s", number);
-	}
-	owner->gid = getegid();
-	if (strcmp(owner->name, c->user) != 0)
-		log_info("not started by root: running as '%s', not as '%s'", owner->name, c->user);
-	return FOUND;
-}
-
+/* Signals come as bytes to be read, between two other things. */
 static bool
 init_signals(struct supervisor *s)
 {
@@ -469,59 +439,21 @@ init_signals(struct supervisor *s)
 	return s->signals >= 0 && pipe2(s->life, O_CLOEXEC) == 0;
 }
 
-/* With a store that cannot be read we run all the same: mail waits, and comes when it is mended. */
-static void
-check_store(const struct conf *c)
-{
-	struct store *store = NULL;
-	struct error err;
-
-	if (store_open(&store, c->store, STORE_LOOKUP, &err) != FOUND)
-		log_warning("%s; until then every lookup is told to try again", err.text);
-	store_close(store);
-}
-
-/* Everything that needs root, and then no more of it. Takes C over when it is FOUND. */
-static enum outcome
-prepare(struct supervisor *s, struct conf *c, struct error *err)
-{
-	struct error files;
-
-	if (server_check(c, err) != FOUND || find_owner(&s->owner, c, err) != FOUND ||
-	    generation_new(&s->next, c, &s->owner, NULL, err) != FOUND)
-		return BAD;
-	if (privs_files((unsigned long)c->max_connections + CONF_LISTENERS_MAX + SPARE_FILES,
-			&files) != FOUND)
-		log_warning("%s", files.text);
-	if (privs_drop(&s->owner, err) == FOUND) {
-		privs_harden();
-		if (init_signals(s))
-			return FOUND;
-		error_set(err, RETRY, "cannot set up signals: %s", strerror(errno));
-	}
-	listeners_unlink(&s->next->listeners, NULL);
-	generation_free(s->next);
-	return RETRY;
-}
-
 int
-server_run(struct conf *c, const char *file)
+supervise(struct generation *first, const struct identity *owner, const char *file)
 {
-	struct supervisor s = { .file = file, .signals = -1, .life = { -1, -1 } };
-	struct error err;
+	struct supervisor s = {
+		.file = file, .owner = *owner, .next = first, .signals = -1, .life = { -1, -1 }
+	};
 
-	switch (prepare(&s, c, &err)) {
-	case FOUND:
-		break;
-	case BAD:
-		conf_free(c);
-		/* fall through */
-	default:
-		log_error("%s", err.text);
-		return 1;
+	if (init_signals(&s)) {
+		start_workers(&s, s.next);
+	} else {
+		log_error("cannot set up signals: %s", strerror(errno));
+		abandon(&s);
 	}
-	check_store(c);
-	supervise(&s);
+	for (on_time(&s); s.now != NULL || s.next != NULL || s.leaving != NULL; on_time(&s))
+		wait_and_handle(&s);
 	close(s.signals);
 	close(s.life[0]);
 	close(s.life[1]);

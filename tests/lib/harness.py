@@ -336,12 +336,12 @@ class Daemon:
     """A running vmaild. A context manager: at its end the daemon is stopped, must exit 0 and must
     not have drawn a sanitizer's report."""
 
-    def __init__(self, program, conf, notify_path, arguments=(), environment=None, wait=True):
+    def __init__(self, program, conf, notify_path, arguments=(), environment=None, wait=True, before=None):
         self.notify = Notify(notify_path)
         env = dict(os.environ, NOTIFY_SOCKET=notify_path, **(environment or {}))
         self.process = subprocess.Popen([program, "-c", conf, *arguments], env=env,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        start_new_session=True)
+                                        start_new_session=True, preexec_fn=before)
         self.log = Reader(self.process.stderr)
         if wait:
             try:
@@ -481,10 +481,10 @@ class Site:
         else:
             self.ctl("user", "add", "--password-stdin", address, stdin=password + "\n")
 
-    def start(self, wait=True, arguments=(), environment=None):
-        """Start vmaild and wait until it is ready; see Daemon."""
+    def start(self, wait=True, arguments=(), environment=None, before=None):
+        """Start vmaild and wait until it is ready; see Daemon. BEFORE() is called in the new process first."""
         return Daemon(self.program("vmaild"), self.conf, os.path.join(self.tmp, "notify"),
-                      arguments, environment, wait)
+                      arguments, environment, wait, before)
 
     def run(self, *arguments):
         """Run vmaild to its end (for -t, and for starts that must fail); return the CompletedProcess."""

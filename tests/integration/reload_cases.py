@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: ISC
+#
+# SIGHUP: the whole new configuration, or the old one and a word why.
+
+import os
+import signal
+
+from harness import (Auth, Socketmap, TcpTable, check, check_eq, check_in, free_port, listener, wait_gone,
+                     wait_until, write_file)
+from daemon_cases import Load
+from world import running
+
+HARRY = ("OK", "harry@example.com")
+
+
+def new_rules(env):
+    with running(env) as (site, daemon):
+        before = daemon.workers()
+        with Socketmap(site.maps) as client:
+            check_eq(client.ask("mailboxes", "harry-x@example.com"), ("NOTFOUND", ""))
+            site.configure(recipient_delimiter="-", lookup_workers=1)
+            daemon.reload()
+            check(client.closed(), "the old workers let go")
+        with Socketmap(site.maps) as client:
+            check_eq(client.ask("mailboxes", "harry-x@example.com"), HARRY)
+        for pid in before:
+            wait_gone(pid)
+        wait_until(lambda: len(daemon.workers("lookup")) == 1, "one worker instead of two")
+
+
+def new_listeners(env):
+    with running(env) as (site, daemon):
+        more, port = os.path.join(site.tmp, "more.sock"), free_port()
+        kept = os.stat(site.maps).st_ino
+        if os.geteuid() == 0:  # it has no right any more to make files there
+            os.chmod(site.tmp, 0o777)
+        gone, before = site.listeners[3], daemon.workers()
+        site.listeners[3:] = [listener("unix:" + more), listener("inet:127.0.0.1:%d" % port, "tcp", map="senders")]
+        site.configure()
+        daemon.reload()
+        daemon.wait_log("configuration reloaded")
+        check_eq(os.stat(site.maps).st_ino, kept, "an unchanged socket stays")
+        with Socketmap(more) as client:
+            check_eq(client.ask("aliases", "post@example.com"), HARRY)
+        with TcpTable(("127.0.0.1", port)) as client:
+            check_eq(client.get("harry@example.com"), ("200", "harry@example.com"))
+        for pid in before:
+            wait_gone(pid)
+        try:
+            TcpTable(site.tcp)
+            check(False, "the old port still answers")
+        except ConnectionRefusedError:
+            pass
+        site.listeners[3:] = [gone]
+        site.configure()
+        daemon.reload()
+        check(not os.path.exists(more), "the socket of a listener that went")
+        with TcpTable(site.tcp) as client:
+            check_eq(client.get("post@example.com"), ("200", "harry@example.com"))
+
+
+def under_load(env):
+    with running(env) as (site, daemon):
+        loads = [Load(site.maps) for _ in range(8)]
+        for _ in range(5):
+            daemon.reload()
+        for load in loads:
+            load.finish()
+
+
+BAD = [
+    ("no syntax", "listen {{{\n", "vmaild.conf"),
+    ("an unknown key", "colour = red\n", "colour"),
+    ("a socket that cannot be bound", listener("unix:/nonexistent/x.sock"), "/nonexistent/x.sock"),
+    ("no map of that name", listener("inet:127.0.0.1:1", "tcp", map="nonsense"), "nonsense"),
+]
+
+
+def bad_configuration(env):
+    with running(env) as (site, daemon), Socketmap(site.maps) as client, Auth(site.auth) as auth:
+        before = daemon.workers()
+        more = os.path.join(site.tmp, "more.sock")
+        if os.geteuid() == 0:
+            os.chmod(site.tmp, 0o777)
+        for name, text, said in BAD:
+            mark = daemon.mark()
+            with open(site.conf) as f:
+                good = f.read()
+            write_file(site.conf, good + listener("unix:" + more) + "\n" + text)
+            daemon.reload()
+            check_in(said, daemon.wait_log("the old configuration stays: .*", mark).group(), name)
+            check(not os.path.exists(more), "half of a bad configuration stays behind:", name)
+            check_eq(client.ask("aliases", "post@example.com"), HARRY, name)
+            check_eq(auth.plain("harry@example.com", "alohomora").word, "OK", name)
+            write_file(site.conf, good)
+        check_eq(daemon.workers(), before)
+        daemon.reload()
+        daemon.wait_log("configuration reloaded")
+
+
+def again_and_again(env):
+    """Signals that come faster than generations start."""
+    with running(env) as (site, daemon):
+        for _ in range(20):
+            daemon.signal(signal.SIGHUP)
+        daemon.notify.wait("RELOADING=1")
+        daemon.notify.wait("READY=1")
+        with Socketmap(site.maps) as client:
+            client.request("aliases", "post@example.com")
+            try:
+                check_eq(client.reply(), HARRY)
+            except EOFError:  # a generation that was just leaving
+                check_eq(Socketmap(site.maps).ask("aliases", "post@example.com"), HARRY)
+
+
+def socket_came_back(env):
+    """A socket file that somebody removed is bound again."""
+    with running(env) as (site, daemon):
+        if os.geteuid() == 0:
+            os.chmod(site.tmp, 0o777)
+        os.unlink(site.maps)
+        daemon.reload()
+        with Socketmap(site.maps) as client:
+            check_eq(client.ask("aliases", "post@example.com"), HARRY)
+
+
+def register(suite):
+    suite.add("reload: new rules", new_rules)
+    suite.add("reload: listeners come and go", new_listeners)
+    suite.add("reload: under load nobody notices", under_load)
+    suite.add("reload: a bad configuration changes nothing", bad_configuration)
+    suite.add("reload: again and again", again_and_again)
+    suite.add("reload: a socket file that was removed", socket_came_back)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: ISC
+#
+# The real daemon over real sockets, a real store made by the real vmailctl. Speaks TAP.
+#
+#   run.py --build DIR [name-substring]
+#
+# The cases stand in the modules below, one per question.
+
+import importlib
+import os
+import resource
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path[:0] = [HERE, os.path.join(HERE, os.pardir, "lib")]
+
+from harness import Suite
+
+MODULES = ("lookup_cases", "junk_cases", "store_cases", "daemon_cases", "reload_cases", "auth_cases",
+           "userdb_cases")
+PROGRAMS = ("helper_cases", "cli_cases")
+
+
+def program_cases(suite, env):
+    """The cases of the other programs: their modules hand out (name, function without arguments)."""
+    for module in PROGRAMS:
+        for name, function in importlib.import_module(module).cases(env.build):
+            suite.add(name, lambda _, f=function: f())
+
+
+def main():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    suite = Suite("integration")
+    for name in MODULES:
+        importlib.import_module(name).register(suite)
+    return suite.main(more=program_cases)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

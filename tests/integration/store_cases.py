@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: ISC
+#
+# The store under the running daemon: edits are seen at once, bad days are TEMP and end by themselves.
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import time
+
+from harness import (Auth, Site, Socketmap, TcpTable, Userdb, check, check_eq, listener, scratch, wait_until,
+                     write_file)
+from world import fill, running, world
+
+BEFORE = ("OK", "harry@example.com")
+
+
+def edits(env):
+    with running(env, lookup_workers=2) as (site, _), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Socketmap(site.maps)) for _ in range(8)]
+        for i in range(5):
+            address = "new%d@example.com" % i
+            for client in clients:
+                check_eq(client.ask("aliases", address), ("NOTFOUND", ""))
+            site.ctl("alias", "add", address, "harry@example.com")
+            for client in clients:
+                check_eq(client.ask("aliases", address), BEFORE)
+            site.ctl("alias", "add", address, "sally@example.com")
+            for client in clients:
+                check_eq(client.ask("aliases", address), ("OK", "harry@example.com, sally@example.com"))
+            site.ctl("alias", "remove", address)
+            for client in clients:
+                check_eq(client.ask("aliases", address), ("NOTFOUND", ""))
+
+
+def password_edits(env):
+    with running(env) as (site, _), Auth(site.auth) as client:
+        check_eq(client.plain("harry@example.com", "alohomora").word, "OK")
+        site.ctl("user", "passwd", "harry@example.com", "--password-stdin", stdin="open sesame\n")
+        check_eq(client.plain("harry@example.com", "alohomora").word, "FAIL")
+        check_eq(client.plain("harry@example.com", "open sesame").word, "OK")
+        check_eq(client.plain("new@example.com", "brand new").word, "FAIL")
+        site.user_add("new@example.com", "brand new")
+        check_eq(client.plain("new@example.com", "brand new").word, "OK")
+
+
+def everywhere(site, stack):
+    """Connections made in good times, to be used in bad ones."""
+    return (stack.enter_context(Socketmap(site.maps)), stack.enter_context(Auth(site.auth)),
+            stack.enter_context(Userdb(site.userdb)))
+
+
+def check_good(site, maps, auth, userdb):
+    check_eq(maps.ask("aliases", "post@example.com"), BEFORE)
+    check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+    with TcpTable(site.tcp) as client:
+        check_eq(client.get("post@example.com"), ("200", "harry@example.com"))
+    check_eq(auth.plain("harry@example.com", "alohomora").word, "OK")
+    check_eq(userdb.ask("USER", "harry@example.com").word, "USER")
+
+
+def check_bad(site, maps, auth, userdb):
+    """No protocol takes "could not look" for "not there", nor for a wrong password."""
+    for key in ("post@example.com", "nobody@example.com"):
+        check_eq(maps.ask("aliases", key)[0], "TEMP", key)
+        with TcpTable(site.tcp) as client:
+            check_eq(client.get(key)[0], "400", key)
+        reply = userdb.ask("USER", key)
+        check_eq(reply.word, "FAIL", key, reply)
+    for password in ("alohomora", "wrong"):
+        reply = auth.plain("harry@example.com", password)
+        check_eq((reply.word, reply.named.get("code")), ("FAIL", "temp_fail"), password)
+    with Auth(site.auth) as client:  # Postfix knows only one word for this
+        client.start("PLAIN", "\0harry@example.com\0alohomora", service="smtp")
+        check(client.closed())
+    check_eq(maps.ask("nonsense", "x")[0], "PERM", "no store is needed to know that")
+    users, end = userdb.list()
+    check_eq((users, end.word, end.words), ([], "DONE", ["fail"]), "list")
+
+
+def missing(env):
+    with running(env) as (site, daemon), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        check_good(site, *clients)
+        os.rename(site.store_directory, site.store_directory + ".away")
+        check_bad(site, *clients)
+        os.rename(site.store_directory + ".away", site.store_directory)
+        check_good(site, *clients)
+        daemon.wait_log("can be read again")
+
+
+def missing_at_start(env):
+    with world(env) as site:
+        os.rename(site.store_directory, site.store_directory + ".away")
+        with site.start() as daemon, contextlib.ExitStack() as stack:
+            clients = everywhere(site, stack)
+            check_bad(site, *clients)
+            daemon.wait_log("warning: .*vmail.db")
+            os.rename(site.store_directory + ".away", site.store_directory)
+            check_good(site, *clients)
+
+
+def made_after_start(env):
+    """The daemon first, the store second: as a package would do it."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        with site.start(), contextlib.ExitStack() as stack:
+            clients = everywhere(site, stack)
+            check_bad(site, *clients)
+            fill(site)
+            check_good(site, *clients)
+
+
+def replace(site, path):
+    """Put the file PATH in the store's place, as somebody who restores a backup would."""
+    status = os.stat(site.store)
+    shutil.copyfile(path, site.store + ".new")
+    if os.geteuid() == 0:
+        os.chown(site.store + ".new", status.st_uid, status.st_gid)
+    os.chmod(site.store + ".new", status.st_mode)
+    for end in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(site.store + end)
+    os.rename(site.store + ".new", site.store)
+
+
+def backup(site, path):
+    """Copy the store, whole."""
+    with contextlib.closing(sqlite3.connect(site.store)) as db, contextlib.closing(sqlite3.connect(path)) as to:
+        db.backup(to)
+        to.execute("PRAGMA journal_mode = WAL")
+
+
+def corrupt(env):
+    with running(env) as (site, daemon), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        good, bad = os.path.join(site.tmp, "good.db"), os.path.join(site.tmp, "bad.db")
+        backup(site, good)
+        for junk in ("this is no database\n" * 1000, ""):
+            write_file(bad, junk)
+            replace(site, bad)
+            check_bad(site, *clients)
+            replace(site, good)
+            check_good(site, *clients)
+
+
+def torn(env):
+    """The right head and junk behind it: nothing that is read from it may pass for an answer."""
+    with running(env) as (site, _), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        good, bad = os.path.join(site.tmp, "good.db"), os.path.join(site.tmp, "bad.db")
+        backup(site, good)
+        with open(good, "rb") as f:
+            data = f.read()
+        with open(bad, "wb") as f:
+            f.write(data[:4096] + b"\xa5" * (len(data) - 4096))
+        replace(site, bad)
+        for key in ("post@example.com", "nobody@example.com", "@catch.example"):
+            check_eq(clients[0].ask("aliases", key)[0], "TEMP", key)
+        replace(site, good)
+        check_good(site, *clients)
+
+
+def replaced(env):
+    with running(env) as (site, _), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        other = os.path.join(site.tmp, "other.db")
+        backup(site, other)
+        with contextlib.closing(sqlite3.connect(other)) as db, db:
+            db.execute("UPDATE alias_target SET target = 'sally@example.com', folded = 'sally@example.com'"
+                       " WHERE address = 'post@example.com'")
+        check_good(site, *clients)
+        replace(site, other)
+        check_eq(clients[0].ask("aliases", "post@example.com"), ("OK", "sally@example.com"))
+        check_eq(clients[1].plain("harry@example.com", "alohomora").word, "OK")
+
+
+def older_and_newer(env):
+    with running(env) as (site, _), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        other = os.path.join(site.tmp, "other.db")
+        for version in (0, 9999):
+            backup(site, other)
+            with contextlib.closing(sqlite3.connect(other)) as db:
+                known = db.execute("PRAGMA user_version").fetchone()[0]
+                db.execute("PRAGMA user_version = %d" % version)
+            replace(site, other)
+            check_bad(site, *clients)
+            with contextlib.closing(sqlite3.connect(other)) as db:
+                db.execute("PRAGMA user_version = %d" % known)
+            replace(site, other)
+            check_good(site, *clients)
+
+
+@contextlib.contextmanager
+def locked(site):
+    """Be a process in the middle of recovering the write-ahead log: the index has no header, and the locks for
+    writing, checkpoints and recovery are ours (https://sqlite.org/walformat.html, 2.3). Whoever reads must wait;
+    afterwards the next one recovers."""
+    with open(site.store + "-shm", "r+b") as f:
+        def take():
+            try:
+                fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 3, 120)
+            except BlockingIOError:
+                return False
+            return True
+        wait_until(take, "the locks of the store")
+        f.write(bytes(96))
+        f.flush()
+        yield
+
+
+def locked_store(env):
+    with running(env, lookup_deadline=300, failure_delay=0) as (site, _), contextlib.ExitStack() as stack:
+        clients = everywhere(site, stack)
+        check_good(site, *clients)
+        with locked(site):
+            check_bad(site, *clients)
+        wait_until(lambda: clients[0].ask("aliases", "post@example.com") == BEFORE, "recovery")
+        wait_until(lambda: clients[1].plain("harry@example.com", "alohomora").word == "OK", "recovery")
+        wait_until(lambda: TcpTable(site.tcp).get("post@example.com")[0] == "200", "recovery")
+        check_good(site, *clients)
+
+
+def locked_with_many(env):
+    """While the store is locked a hundred clients do not wait a hundred deadlines: Postfix gives up at 100 s."""
+    with running(env, lookup_workers=1, lookup_deadline=3000) as (site, _), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Socketmap(site.maps, timeout=100)) for _ in range(100)]
+        for client in clients:
+            check_eq(client.ask("aliases", "post@example.com"), BEFORE)
+        with locked(site):
+            begin = time.monotonic()
+            for client in clients:
+                client.request("aliases", "post@example.com")
+            for client in clients:
+                check_eq(client.reply()[0], "TEMP")
+            check(time.monotonic() - begin < 90, "Postfix would have given up")
+        wait_until(lambda: all(c.ask("aliases", "post@example.com") == BEFORE for c in clients), "recovery")
+
+
+def importing(env):
+    """A long write transaction is nobody's trouble."""
+    with running(env) as (site, _), Socketmap(site.maps) as client:
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("DELETE FROM alias_target WHERE address = 'post@example.com'")
+            db.execute("DELETE FROM alias WHERE address = 'post@example.com'")
+            for _ in range(100):
+                check_eq(client.ask("aliases", "post@example.com"), BEFORE)
+            db.execute("COMMIT")
+        check_eq(client.ask("aliases", "post@example.com"), ("NOTFOUND", ""))
+
+
+def register(suite):
+    suite.add("store: an edit is seen by the very next lookup", edits)
+    suite.add("store: a new password counts at once", password_edits)
+    suite.add("store: taken away and brought back", missing)
+    suite.add("store: missing at the start", missing_at_start)
+    suite.add("store: made after the start", made_after_start)
+    suite.add("store: replaced by junk, and repaired", corrupt)
+    suite.add("store: torn behind its first page", torn)
+    suite.add("store: replaced by another one", replaced)
+    suite.add("store: of another schema version", older_and_newer)
+    suite.add("store: locked", locked_store)
+    suite.add("store: locked, with a hundred clients", locked_with_many)
+    suite.add("store: during a long transaction", importing)
