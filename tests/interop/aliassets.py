@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 #
-# Random stores for the differential test, everything from one seed: domains, mailboxes, aliases, the addresses
-# to ask for; and what such a store looks like as Postfix tables of its own.
+# Random stores for the differential test, everything from one seed: mailboxes, aliases, and the addresses to
+# write to. It knows how an address is spelled and split, and neither Postfix nor vmaild.
 
 import random
 
@@ -10,6 +10,9 @@ ATOMS = ["u", "v", "w", "x.y", "o'brien", "j=k", "postmaster", "owner-list", "li
          "jörg", "straße"]
 QUOTED = ["a b", 'q"t', "back\\slash", "x..y", ".dot", "dot.", "a,b", "at@sign", "A B"]
 EXTENSIONS = ["e", "f", "e.g", "E", "e+f", "e-f", "", "+"]
+
+# recipient-delimiter and propagate-extensions, in turn
+SETTINGS = [("+", True), ("+-", True), ("+-", False), ("-", True), ("+", False), ("", True)]
 
 MAILBOX_DOMAINS = ["m1.test", "m2.test"]
 ALIAS_DOMAINS = ["a1.test", "a2.test"]
@@ -43,8 +46,7 @@ class AliasSet:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.seed = seed
-        self.delimiters, self.propagate = [("+", True), ("+-", True), ("+-", False), ("-", True), ("+", False),
-                                           ("", True)][seed % 6]
+        self.delimiters, self.propagate = SETTINGS[seed % len(SETTINGS)]
         self.mailboxes = self.make_mailboxes()
         self.aliases = self.make_aliases()
 

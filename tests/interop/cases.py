@@ -3,12 +3,10 @@
 # The suite, and the mail host that its cases share: started by the first case that runs, stopped at the end.
 
 import contextlib
-import os
-import traceback
 
 import dovecot
 import postfix
-from harness import Failed, Skip, Suite, need_root, scratch
+from harness import Failed, Skip, Suite, check, need_root, scratch
 from mailhost import MailHost
 
 suite = Suite("interop")
@@ -42,14 +40,20 @@ class Shared:
 
 
 shared = Shared()
+skipped = 0
 
 
 def need(*programs):
     """Skip the case, aloud, where PROGRAMS (our fixtures' modules) cannot run."""
-    need_root()
-    for program in programs:
-        if not program.installed():
-            raise Skip("needs %s" % program.__name__)
+    global skipped
+    try:
+        need_root()
+        for program in programs:
+            if not program.installed():
+                raise Skip("needs %s" % program.__name__)
+    except Skip:
+        skipped += 1
+        raise
 
 
 def comment(text):
@@ -57,8 +61,9 @@ def comment(text):
         print("#   " + line, flush=True)
 
 
-def case(name):
-    """Decorator: register FUNCTION(host) under NAME. A failure shows what the three programs logged."""
+def case(name, deaths=False):
+    """Decorator: register FUNCTION(host) under NAME. A failure shows what the three programs logged. When a
+    worker of vmaild dies that is a failure as well, unless DEATHS are what the case is about."""
     def register(function):
         def run(env):
             need(postfix, dovecot)
@@ -66,6 +71,7 @@ def case(name):
             marks = host.marks()
             try:
                 function(host)
+                check(deaths or not host.deaths(marks), "workers of vmaild died")
             except Exception:
                 comment(host.report(marks))
                 raise

@@ -9,9 +9,10 @@ import threading
 
 import aliassets
 import postfix
-from aliassets import ALIAS_DOMAINS, LOCAL_DOMAIN, MAILBOX_DOMAINS, STANDS_FOR, AliasSet, address, folded, split
+from aliassets import ALIAS_DOMAINS, LOCAL_DOMAIN, MAILBOX_DOMAINS, STANDS_FOR, address, folded, split
 from cases import comment, need, suite
-from harness import Site, check, check_eq, check_in, listener, scratch, wait_until
+from harness import Site, check, check_eq, listener, scratch, wait_until
+from mailhost import is_death
 from postfix import Postfix, Refused
 from sink import Sink
 
@@ -81,7 +82,8 @@ class Side:
         rewrite, cleanup = "rewrite-" + name, "cleanup-" + name
         host.service(rewrite + " unix - - y - - trivial-rewrite", *options)
         host.service(cleanup + " unix n - y - 0 cleanup", "rewrite_service_name = " + rewrite, *options)
-        self.port = host.smtpd("rewrite_service_name = " + rewrite, "cleanup_service_name = " + cleanup, *options)
+        self.port = host.smtpd("rewrite_service_name = " + rewrite, "cleanup_service_name = " + cleanup,
+                               *options)
         self.results = {}
         self.trouble = None
 
@@ -183,7 +185,7 @@ class Trial:
 
     def configure_postfix(self):
         made, host = self.made, self.host
-        # However an expansion ends, its mails go to the sink: qmgr's own trivial-rewrite knows no domain at all.
+        # However an expansion ends, the mail goes to the sink: qmgr's own trivial-rewrite knows no domain.
         host.override("qmgr", "rewrite_service_name = rewrite-sink")
         host.service("rewrite-sink unix - - y - - trivial-rewrite", "mydestination =",
                      "default_transport = smtp:[127.0.0.1]:%d" % self.sink.port)
@@ -194,7 +196,8 @@ class Trial:
                                                  LOCAL_DOMAIN, LOCAL_DOMAIN))
 
     def run(self):
-        with self.site.start():
+        with self.site.start() as daemon:
+            self.daemon_log = daemon.log
             try:
                 self.host.start()
                 self.ask_both()
@@ -254,12 +257,17 @@ class Trial:
 
     def summary(self):
         made = self.made
-        return ("delimiters '%s', propagation %s, %d aliases (%d refused), %d mailboxes, %d addresses (%d accepted)"
-                % (made.delimiters, "on" if made.propagate else "off", len(self.taken), len(self.refused),
-                   len(made.mailboxes), len(self.questions), self.accepted()))
+        return ("delimiters '%s', propagation %s, %d mailboxes, %d aliases (and %d refused), %d addresses "
+                "(%d of them accepted)" % (made.delimiters, "on" if made.propagate else "off",
+                                           len(made.mailboxes), len(self.taken), len(self.refused),
+                                           len(self.questions), self.accepted()))
+
+    def trouble(self):
+        """What Postfix and vmaild had to complain of, to be shown when something differs."""
+        return "\n".join(self.host.log.lines("warning:|fatal:|panic:")[:10] + [self.daemon_log.text[-3000:]])
 
     def described(self):
-        """The whole set, to be shown when something differs."""
+        """The whole set, likewise."""
         return "\n".join(["mailboxes: " + " ".join(self.made.mailboxes)]
                          + ["%s -> %s" % (key, ", ".join(targets)) for key, targets in sorted(self.taken)])
 
@@ -267,13 +275,15 @@ class Trial:
 def differential(env, seed):
     need(postfix)
     with scratch() as tmp, Sink() as sink:
-        trial = Trial(env, tmp, AliasSet(seed), sink)
+        trial = Trial(env, tmp, aliassets.AliasSet(seed), sink)
         trial.run()
         comment("seed %d: %s" % (seed, trial.summary()))
+        check(not any(map(is_death, trial.daemon_log.text.splitlines())), trial.trouble())
         found = trial.differences()
-        check(not found, "%d differ:\n%s\n%s" % (len(found), "\n".join(found[:20]), trial.described()))
+        check(not found, "\n".join(["%d differ:" % len(found)] + found[:20]
+                                   + [trial.trouble(), trial.described()]))
         check_eq(trial.repeated(), [])
-        check(len(trial.questions) // 4 < trial.accepted() < len(trial.questions), "a poor set:", trial.summary())
+        check(len(trial.questions) // 4 < trial.accepted() < len(trial.questions), "a poor set")
 
 
 def add_cases(seed):

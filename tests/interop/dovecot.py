@@ -45,11 +45,11 @@ protocol lmtp {{
 
 def installed():
     """Dovecot 2.3 with IMAP and LMTP: 2.4 has another configuration and no checkpassword."""
-    if not all(os.path.exists("/usr/lib/dovecot/" + name) for name in ("imap", "lmtp", "checkpassword-reply")):
-        return False
     program = shutil.which("dovecot")
-    return program is not None and subprocess.run(
-        [program, "--version"], stdout=subprocess.PIPE, text=True).stdout.startswith("2.3.")
+    if program is None or not all(os.path.exists("/usr/lib/dovecot/" + name) for name in ("imap", "lmtp")):
+        return False
+    version = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True).stdout
+    return version.startswith("2.3.")
 
 
 class Dovecot:

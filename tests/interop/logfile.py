@@ -28,7 +28,8 @@ class Log:
 
     def wait(self, pattern, since=0):
         """Wait for a line that matches PATTERN; return the match."""
-        return wait_until(lambda: re.search(pattern, self.text(since), re.M), "%r in %s" % (pattern, self.path))
+        return wait_until(lambda: re.search(pattern, self.text(since), re.M),
+                          "%r in %s" % (pattern, self.path))
 
     def lines(self, pattern, since=0):
         """The lines in which PATTERN is found."""

@@ -2,11 +2,13 @@
 #
 # Who may log in: IMAP and doveadm through the checkpassword helper, SASL in Postfix straight against vmaild.
 
+import imaplib
+
 from cases import case, rows
-from harness import Auth, b64, check, check_eq, check_in
+from harness import TIMEOUT, Auth, b64, check, check_eq, check_in
 from mailhost import PASSWORDS
 
-HARRY, SALLY = "harry@example.test", "sally@example.test"
+HARRY, SALLY, ODD = "harry@example.test", "sally@example.test", "odd@example.test"
 SECRET = PASSWORDS[HARRY]
 
 
@@ -26,6 +28,13 @@ def _(host):
 @case("IMAP: capitals in the login name do not matter")
 def _(host):
     host.dovecot.login("Harry@Example.Test", SECRET).logout()
+
+
+@case("IMAP: a password of blanks, quotes, percent signs and UTF-8")
+def _(host):
+    imap = imaplib.IMAP4("127.0.0.1", host.dovecot.port, timeout=TIMEOUT)
+    imap.authenticate("PLAIN", lambda _: ("\0%s\0%s" % (ODD, PASSWORDS[ODD])).encode())
+    imap.logout()
 
 
 @rows([
@@ -49,8 +58,8 @@ def _(host):
     with Auth(host.dovecot.top + "/run/auth-client") as client:
         wanted = {}
         for n in range(20):
-            good = n % 2 == 0
-            wanted[client.start("PLAIN", "\0%s\0%s" % (HARRY, SECRET if good else "no"))] = "OK" if good else "FAIL"
+            password, word = (SECRET, "OK") if n % 2 == 0 else ("wrong", "FAIL")
+            wanted[client.start("PLAIN", "\0%s\0%s" % (HARRY, password))] = word
         replies = [client.answer() for _ in wanted]
         check_eq({reply.id: reply.word for reply in replies}, wanted, replies)
         check(not [reply for reply in replies if "code" in reply.named], replies)
@@ -95,8 +104,9 @@ def _(host):
 @case("doveadm user through the userdb socket: the same place")
 def _(host):
     by_helper = host.dovecot.doveadm("user", HARRY)
-    check_eq(host.dovecot.doveadm("-o", "auth_socket_path=" + host.userdb, "user", HARRY), by_helper)
-    check_eq(host.dovecot.doveadm("-o", "auth_socket_path=" + host.userdb, "user", "nobody@example.test")[0], 67)
+    socket = "auth_socket_path=" + host.userdb
+    check_eq(host.dovecot.doveadm("-o", socket, "user", HARRY), by_helper)
+    check_eq(host.dovecot.doveadm("-o", socket, "user", "nobody@example.test")[0], 67)
 
 
 @case("doveadm user '*' through the userdb socket lists every mailbox")
@@ -144,6 +154,8 @@ def _(host):
     ("SASL PLAIN: the right password", plain, HARRY, SECRET, 235),
     ("SASL PLAIN in two steps: the right password", plain_in_two_steps, HARRY, SECRET, 235),
     ("SASL LOGIN: the right password", login, HARRY, SECRET, 235),
+    ("SASL PLAIN: a password of blanks, quotes, percent signs and UTF-8", plain, ODD, PASSWORDS[ODD], 235),
+    ("SASL LOGIN: a password of blanks, quotes, percent signs and UTF-8", login, ODD, PASSWORDS[ODD], 235),
     ("SASL PLAIN: a wrong password", plain, HARRY, "wrong", 535),
     ("SASL LOGIN: a wrong password", login, HARRY, "wrong", 535),
     ("SASL PLAIN: an unknown user", plain, "nobody@example.test", SECRET, 535),

@@ -7,6 +7,7 @@ import contextlib
 import email.message
 import os
 import pwd
+import re
 import shutil
 import uuid
 
@@ -24,6 +25,7 @@ PASSWORDS = {
     "keep@example.test": "keep it",
     "real@catch.test": "r3al",
     "rest@catch.test": "the rest is silence",
+    "odd@example.test": "two  blanks, \"quotes\", 100%u, {PLAIN}\\ and pässwörd",
 }
 
 ALIASES = {
@@ -34,6 +36,19 @@ ALIASES = {
     "sales@lists.test": ["harry@example.test"],
     "@catch.test": ["rest@catch.test"],
 }
+
+
+# AddressSanitizer maps terabytes, Dovecot allows its children 256 MiB.
+UNLIMITED = """
+service auth {
+  vsz_limit = 0
+}
+"""
+
+
+def is_sanitized(program):
+    with open(program, "rb") as f:
+        return b"__asan_init" in f.read()
 
 
 def world_readable(programs, where):
@@ -54,6 +69,11 @@ def letter(sender, recipient):
     message["Message-ID"] = "<%s@host.test>" % mark
     message.set_content("Hello, this is %s.\n" % mark)
     return mark, message.as_string()
+
+
+def is_death(line):
+    """Tell whether vmaild says in LINE that a worker is gone."""
+    return re.search(r"worker.*(died|ended with)", line) is not None
 
 
 class MailHost:
@@ -83,6 +103,7 @@ class MailHost:
                 listener("inet:127.0.0.1:%d" % self.tcp, "tcp", map="aliases"),
             ])
         self.vmaild = None
+        self.past = ""  # what earlier daemons logged
 
     def start(self):
         self.fill_store()
@@ -123,7 +144,8 @@ class MailHost:
         self.dovecot_lines = self.printed("config", "dovecot")
         paths = {word for word in self.dovecot_lines.split() if word.endswith("/" + HELPER)}
         check_eq(len(paths), 1, "paths of the helper in:", self.dovecot_lines)
-        self.dovecot.configure(self.dovecot_lines.replace(paths.pop(), os.path.join(self.bin, HELPER)))
+        lines = self.dovecot_lines.replace(paths.pop(), os.path.join(self.bin, HELPER))
+        self.dovecot.configure(lines + (UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""))
 
     def stop(self):
         """Stop whatever runs; every part is tried, the first trouble is raised at the end."""
@@ -135,7 +157,10 @@ class MailHost:
     def stop_vmaild(self):
         if self.vmaild:
             daemon, self.vmaild = self.vmaild, None
-            daemon.stop()
+            try:
+                daemon.stop()
+            finally:
+                self.past += daemon.log.text
 
     @contextlib.contextmanager
     def without_vmaild(self):
@@ -148,14 +173,15 @@ class MailHost:
 
     # --- what became of it
 
-    def deliver(self, recipient, **more):
+    def deliver(self, recipient):
         """Send a mail to RECIPIENT and wait until Postfix is done with it: (its mark, the final recipients by
         Postfix's log, the mailboxes that have it)."""
         since = self.postfix.log.mark()
         mark, text = letter("someone@outside.test", recipient)
-        lines = self.postfix.wait_removed(self.postfix.send(recipient, text, **more), since)
+        lines = self.postfix.wait_removed(self.postfix.send(recipient, text), since)
         check(all("status=sent" in line for line in lines), "\n".join(lines))
-        return mark, {line.split("to=<")[1].split(">")[0].lower() for line in lines}, self.mailboxes_with(mark)
+        recipients = sorted({re.search(": to=<(.*?)>,", line)[1].lower() for line in lines})
+        return mark, recipients, self.mailboxes_with(mark)
 
     def mailboxes_with(self, mark):
         """The addresses of all mailboxes that hold a mail with MARK; it must belong to the mail user."""
@@ -181,12 +207,18 @@ class MailHost:
 
     # --- when something failed
 
+    def vmaild_log(self):
+        return self.past + (self.vmaild.log.text if self.vmaild else "")
+
     def marks(self):
-        return self.postfix.log.mark(), self.dovecot.log.mark(), self.vmaild.mark() if self.vmaild else 0
+        return self.postfix.log.mark(), self.dovecot.log.mark(), len(self.vmaild_log())
+
+    def deaths(self, marks):
+        """Workers that have ended since MARKS although nobody told them to."""
+        return [line for line in self.vmaild_log()[marks[2]:].splitlines() if is_death(line)]
 
     def report(self, marks):
         """What the three have logged since MARKS."""
-        pieces = ["postfix:", self.postfix.log.tail(marks[0]), "dovecot:", self.dovecot.log.tail(marks[1])]
-        if self.vmaild:
-            pieces += ["vmaild:", self.vmaild.log.text[marks[2]:][-4000:]]
-        return "\n".join(pieces)
+        return "\n".join(["postfix:", self.postfix.log.tail(marks[0]),
+                          "dovecot:", self.dovecot.log.tail(marks[1]),
+                          "vmaild:", self.vmaild_log()[marks[2]:][-4000:]])

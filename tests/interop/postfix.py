@@ -166,8 +166,9 @@ class Postfix:
 
     def run(self, program, *arguments, stdin=""):
         """Run one of Postfix's commands on this instance: the CompletedProcess (text)."""
-        return subprocess.run([program, *arguments], input=stdin, env=dict(os.environ, MAIL_CONFIG=self.config),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+        return subprocess.run([program, *arguments], input=stdin, text=True, timeout=TIMEOUT,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=dict(os.environ, MAIL_CONFIG=self.config))
 
     def postmap(self, table, key):
         """Ask TABLE for KEY outside of the chroot: (exit status, value, what went wrong)."""
@@ -238,7 +239,3 @@ class Postfix:
         lines = self.log.lines(r"%s: to=" % queue_id, since)
         check(not [line for line in lines if "status=deferred" in line], "\n".join(lines))
         return lines
-
-    def queued(self):
-        """What waits in the queue, as postqueue shows it."""
-        return self.run("postqueue", "-p").stdout

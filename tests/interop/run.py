@@ -53,7 +53,10 @@ def main():
     try:
         differential.add_cases(seed_wanted())
         cases.suite.add("everything that was started has ended", nothing_is_left)
-        return cases.suite.main(options)
+        status = cases.suite.main(options)
+        if cases.skipped:
+            cases.comment("%d cases skipped" % cases.skipped)
+        return status
     finally:
         try:
             cases.shared.close()
