@@ -110,6 +110,15 @@ generation_alive(const struct generation *g)
 	return false;
 }
 
+bool
+generation_quiet(const struct generation *g)
+{
+	for (size_t i = 0; i < g->workers; i++)
+		if (g->worker[i].ready_fd >= 0)
+			return false;
+	return true;
+}
+
 void
 generation_signal(const struct generation *g, int number)
 {

@@ -16,7 +16,7 @@ struct worker {
 	enum worker_kind kind;
 	unsigned number;
 	pid_t pid;    /* 0: none just now */
-	int ready_fd; /* gives one byte when it serves; -1: it has, or there is none */
+	int ready_fd; /* gives a byte when it serves, ends when it takes no more clients; -1 */
 	bool ready;
 	uint64_t started; /* clock_ms */
 	uint64_t due;     /* without a pid: when to start one */
@@ -48,6 +48,9 @@ struct worker *generation_worker(struct generation *g, pid_t pid);
 /* Tell whether every process has reported ready; whether any is left. */
 bool generation_ready(const struct generation *g);
 bool generation_alive(const struct generation *g);
+
+/* Tell whether none of its processes takes clients any more. */
+bool generation_quiet(const struct generation *g);
 
 /* Send a signal to all of its processes. */
 void generation_signal(const struct generation *g, int number);

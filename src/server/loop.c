@@ -168,6 +168,7 @@ drain(struct loop *l)
 		 */
 		close(l->gate[i].from->fd);
 	}
+	close(l->ready_fd);
 	event_add(l->leave, &limit);
 	for (struct conn *c = l->conns; c != NULL; c = next) {
 		next = c->next;
@@ -251,7 +252,6 @@ loop_run(struct loop *l)
 {
 	if (write(l->ready_fd, "r", 1) != 1)
 		log_warning("cannot tell the supervisor that we are ready: %s", strerror(errno));
-	close(l->ready_fd);
 	event_base_dispatch(l->base);
 }
 

@@ -29,7 +29,7 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	GROWN_UP_MS = 10000, /* who lived so long died of something new */
 	LEAVE_MS = 5000,
-	WATCHED_MAX = 256
+	WATCHED_MAX = 512
 };
 
 struct supervisor {
@@ -41,6 +41,8 @@ struct supervisor {
 	int signals;                /* signalfd */
 	int life[2];                /* the workers read it: its end is our end */
 	sigset_t before;            /* the signal mask the workers get back */
+	bool reloaded;              /* serves by another configuration than at the start */
+	bool unsaid;                /* that we are ready: the old generation still takes clients */
 	bool again;                 /* one more SIGHUP came during a reload */
 	int status;
 };
@@ -165,7 +167,19 @@ promote(struct supervisor *s)
 		listeners_close(&old->listeners);
 	}
 	leave(s, old);
-	log_info("%s: %zu listeners, %zu workers", old == NULL ? "ready" : "configuration reloaded",
+	s->reloaded = old != NULL;
+	s->unsaid = true;
+}
+
+/* From now on nobody is answered by an old configuration. */
+static void
+announce(struct supervisor *s)
+{
+	for (const struct generation *g = s->leaving; g != NULL; g = g->next)
+		if (!generation_quiet(g))
+			return;
+	s->unsaid = false;
+	log_info("%s: %zu listeners, %zu workers", s->reloaded ? "configuration reloaded" : "ready",
 	    s->now->listeners.n, s->now->workers);
 	notify("READY=1");
 }
@@ -202,7 +216,7 @@ reload(struct supervisor *s)
 	struct conf *c = NULL;
 	struct error err;
 
-	s->again = s->next != NULL;
+	s->again = s->next != NULL || s->unsaid;
 	if (s->again)
 		return;
 	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ms() * 1000);
@@ -229,7 +243,7 @@ stop(struct supervisor *s, const char *why)
 	leave(s, s->next);
 	leave(s, s->now);
 	s->now = s->next = NULL;
-	s->again = false;
+	s->again = s->unsaid = false;
 }
 
 /* --- what happens ----------------------------------------------------------------------------- */
@@ -315,13 +329,16 @@ on_signal(struct supervisor *s)
 	}
 }
 
-/* A byte says that the worker serves; the end without one, that it is about to be buried. */
+/* A byte says that the worker serves; the end, that it takes no more clients or is dead. */
 static void
 on_ready(struct worker *w)
 {
 	char byte;
 
-	w->ready = read(w->ready_fd, &byte, 1) == 1;
+	if (read(w->ready_fd, &byte, 1) == 1) {
+		w->ready = true;
+		return;
+	}
 	close(w->ready_fd);
 	w->ready_fd = -1;
 }
@@ -368,9 +385,11 @@ on_time(struct supervisor *s)
 
 	if (s->next != NULL && generation_ready(s->next))
 		promote(s);
+	if (s->unsaid && s->now != NULL)
+		announce(s);
 	start_due(s, now);
 	see_out(s, now);
-	if (s->again && s->next == NULL && s->now != NULL)
+	if (s->again && s->next == NULL && !s->unsaid && s->now != NULL)
 		reload(s);
 }
 
@@ -412,6 +431,8 @@ wait_and_handle(struct supervisor *s)
 	struct worker *whose[WATCHED_MAX];
 	size_t n = watch(s->next, fds, whose, watch(s->now, fds, whose, 1));
 
+	for (struct generation *g = s->leaving; g != NULL; g = g->next)
+		n = watch(g, fds, whose, n);
 	if (poll(fds, n, next_wake(s)) < 0)
 		return;
 	/* readiness first: a signal may bury a worker, and `whose` with it */

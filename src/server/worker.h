@@ -17,7 +17,7 @@ struct worker_setup {
 	struct account_rules account_rules;
 	bool mail_user; /* known: whose the mail files are */
 	int life_fd;    /* reads end of file when the supervisor is gone */
-	int ready_fd;   /* takes one byte when the worker serves */
+	int ready_fd;   /* gets a byte when it serves, is closed when it takes no more clients */
 };
 
 /* Serve until told to end; return the exit status. Run in a process of their own. */
