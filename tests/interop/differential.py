@@ -24,14 +24,12 @@ class Deliberate:
     """Where vmaild is meant to differ from a hash: table: the whole list, and what each does to this test.
 
     1. A catch-all never takes a mail for a real mailbox. A hash: table needs an identity alias for every
-       such mailbox; those are added to it here. Such a line takes the extension away when extensions are
-       not propagated, vmaild leaves the address alone; so both are compared without it.
+       such mailbox; those are added to it here. Such a line takes away capitals, and the extension when
+       those are not propagated, while vmaild leaves the address alone; so both are compared without.
     2. A domain that stands for another one accepts only what resolves there. In a hash: table it is
        `@old -> @new`, which accepts everybody. So an address that is refused in the new domain must be
        refused in the old one; and where the expansion ends in the old domain, for nobody, hash: has
-       gone on to the new one, for nobody as well.
-    3. vmaild's answers are folded to lower case; what hash: puts together keeps the capitals of the
-       address that was asked for."""
+       gone on to the new one, for nobody as well."""
 
     def __init__(self, made, aliases):
         self.made = made
@@ -56,20 +54,21 @@ class Deliberate:
 
     def stands_for(self, a):
         """The address that A stands for by its domain alone; None when an alias takes it before that."""
-        local, domain = split(folded(a))
-        if domain not in STANDS_FOR or "@" + domain in self.aliases:
+        domain = split(folded(a))[1]
+        if domain not in STANDS_FOR or {folded(a), self.base(folded(a)), "@" + domain} & set(self.aliases):
             return None
-        if address(local, domain) in self.aliases or self.base(folded(a)) in self.aliases:
-            return None
-        return address(local, STANDS_FOR[domain])
+        return address(split(a)[0], STANDS_FOR[domain])
 
     def same(self, recipients):
         """Final recipients, in a form in which both sides must agree."""
         found = set()
-        for a in map(folded, recipients):
+        for a in recipients:
             a = self.stands_for(a) or a
-            if not self.made.propagate and self.base(a) in self.guarded:
-                a = self.base(a)
+            key = folded(a)
+            if key in self.guarded or self.made.propagate and self.base(key) in self.guarded:
+                a = key
+            elif self.base(key) in self.guarded:
+                a = self.base(key)
             found.add(a)
         return sorted(found)
 
@@ -239,7 +238,7 @@ class Trial:
         found = []
         for number, question in enumerate(self.questions):
             expected = self.outcome(self.by_hash, number, question)
-            other = self.model.stands_for(question)
+            other = self.model.stands_for(folded(question))
             if other and self.by_hash.results[other] is not None:
                 expected = self.by_hash.results[other]
             got = self.outcome(self.by_vmaild, number, question)
