@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/account_state.h"
 #include "base/outcome.h"
 #include "base/sbuf.h"
 
@@ -17,6 +18,8 @@ struct account {
 	int64_t quota;       /* bytes, 0: none */
 	int64_t created;     /* unix seconds */
 	bool password;       /* has at least one credential */
+	enum account_state state;
+	struct sbuf reason; /* what its user is told of the state, or empty */
 };
 
 void account_init(struct account *a);

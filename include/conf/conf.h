@@ -18,30 +18,30 @@ enum { CONF_LISTENERS_MAX = 32, CONF_LIST_MAX = 8 };
 struct conf_listener {
 	char *address; /* "unix:/path" or "inet:host:port", "inet:[v6]:port" */
 	enum protocol protocol;
-	char *map;      /* PROTOCOL_TCP: the one map served there */
-	unsigned mode;  /* unix: permission bits */
-	char *group;    /* unix: its group, or NULL for the daemon's own */
-	bool twin;      /* unix: bind it below Postfix's queue directories as well */
-	bool builtin;   /* from the defaults: a missing group is no error */
+	char *map;     /* PROTOCOL_TCP: the one map served there */
+	unsigned mode; /* unix: permission bits */
+	char *group;   /* unix: its group, or NULL for the daemon's own */
+	bool twin;     /* unix: bind it below Postfix's queue directories as well */
+	bool builtin;  /* from the defaults: a missing group is no error */
 };
 
 struct conf {
-	char *store;               /* store */
-	char *user;                /* user */
-	char *recipient_delimiter; /* recipient-delimiter */
-	bool propagate_extensions; /* propagate-extensions */
-	long lookup_workers;       /* lookup-workers */
-	long lookup_deadline;      /* lookup-deadline, milliseconds */
-	long max_connections;      /* max-connections, per worker */
-	long hash_threads;         /* hash-threads; 0: one per CPU */
-	long hash_memory;          /* hash-memory, KiB */
-	long hash_passes;          /* hash-passes */
-	long login_deadline;       /* login-deadline, milliseconds */
-	long failure_delay;        /* failure-delay, milliseconds */
-	char *mail_user;           /* mail-user: owns the mail files */
-	char *mail_home;           /* mail-home: template with %u %n %d */
-	char *log;                 /* log: "stderr" or "syslog" */
-	char *log_level;           /* log-level: error, warning, info, debug */
+	char *store;                              /* store */
+	char *user;                               /* user */
+	char *recipient_delimiter;                /* recipient-delimiter */
+	bool propagate_extensions;                /* propagate-extensions */
+	long lookup_workers;                      /* lookup-workers */
+	long lookup_deadline;                     /* lookup-deadline, milliseconds */
+	long max_connections;                     /* max-connections, per worker */
+	long hash_threads;                        /* hash-threads; 0: one per CPU */
+	long hash_memory;                         /* hash-memory, KiB */
+	long hash_passes;                         /* hash-passes */
+	long login_deadline;                      /* login-deadline, milliseconds */
+	long failure_delay;                       /* failure-delay, milliseconds */
+	char *mail_user;                          /* mail-user: owns the mail files */
+	char *mail_home;                          /* mail-home: template with %u %n %d */
+	char *log;                                /* log: "stderr" or "syslog" */
+	char *log_level;                          /* log-level: error, warning, info, debug */
 	char *queue_directory[CONF_LIST_MAX + 1]; /* queue-directories, NULL-ended */
 	struct conf_listener listener[CONF_LISTENERS_MAX];
 	size_t listeners;
@@ -50,11 +50,11 @@ struct conf {
 /* One row per key: feeds the parser, `vmailctl config show` and the manual's check. */
 struct conf_key {
 	const char *name;
-	const char *value; /* what it takes: "string", "number", "true|false", "list", a unit */
+	const char *value;  /* what it takes: "string", "number", "true|false", "list", a unit */
 	const char *preset; /* the default, as one would write it */
 	const char *help;
 };
-const struct conf_key *conf_key_at(size_t i);      /* NULL behind the last */
+const struct conf_key *conf_key_at(size_t i);        /* NULL behind the last */
 const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section */
 
 /* Read FILE. FILE NULL: the default file, or plain defaults when that does not exist. BAD with
@@ -67,8 +67,8 @@ struct sbuf;
 bool conf_put_value(struct sbuf *out, const struct conf *c, size_t i);
 bool conf_put_listener(struct sbuf *out, const struct conf_listener *l);
 
-/* Split an address as of `listen`: *PATH for unix; *HOST and *PORT for inet (views into S made by the
- * caller's buffers). BAD with a text when it is neither. */
+/* Split an address as of `listen`: *PATH for unix; *HOST and *PORT for inet (views into S made by
+ * the caller's buffers). BAD with a text when it is neither. */
 struct conf_endpoint {
 	bool is_unix;
 	char path[108];

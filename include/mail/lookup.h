@@ -23,20 +23,29 @@ enum {
 	EXPANSION_MAX = 1000 /* Postfix's virtual_alias_expansion_limit and recursion limit */
 };
 
-/* What the configuration says about addresses. Borrowed for the life of the lookup. */
+/* What the configuration says about addresses, and the time. Borrowed for the life of the lookup.
+ */
 struct lookup_rules {
 	const char *delimiters; /* recipient-delimiter: a set of characters, may be empty */
 	bool propagate;         /* propagate-extensions */
+	int64_t now;            /* unix seconds: aliases that expired by then are off */
 };
 
-/* How far an address is taken: one step, as Postfix asks, or to its mailboxes. */
+/* What is being asked just now. */
 enum lookup_stage {
+	STAGE_MAP,          /* a map that is not in the table: did an admin make it */
 	STAGE_DOMAIN,       /* a domain list */
+	STAGE_RELAY,        /* relay domains and their parents */
 	STAGE_MAILBOX,      /* is it a mailbox */
+	STAGE_BARE_MAILBOX, /* is it one without its extension, which has an alias of its own */
 	STAGE_ALIAS,        /* the ranked question of one alias step */
-	STAGE_ALIAS_DOMAIN, /* does it resolve in the domain that its domain stands for */
-	STAGE_SENDER,       /* senders: the same question, on the way to the mailboxes */
-	STAGE_OWN_MAILBOX   /* senders: an alias matched; is it a mailbox as well */
+	STAGE_PATTERN,      /* which patterns of the domain begin like the address */
+	STAGE_PATTERN_ROW,  /* the alias of the pattern that matched */
+	STAGE_CATCH_ALL,    /* no pattern did */
+	STAGE_GRANTS,       /* senders: logins allowed by hand */
+	STAGE_OWN_MAILBOX,  /* senders: an alias matched; is it a mailbox as well */
+	STAGE_ENTRY,        /* a plain map */
+	STAGE_MEMBER        /* is the sender one of ours */
 };
 
 struct lookup {
@@ -50,8 +59,18 @@ struct lookup {
 	/* the resolver's own */
 	const struct lookup_rules *rules;
 	const struct map *map;
+	struct map custom; /* a map that an admin made, once it is known */
+	char custom_name[MAP_NAME_MAX + 1];
 	enum lookup_stage stage;
+	bool sending; /* the walk of `senders`: what an alias leads to is walked on */
+	bool listing; /* recipient-access: of an alias, only whether it is a closed list */
+	bool abroad; /* looking in the domain that the address's own stands for, which is in todo */
+	struct sbuf key;
 	struct address address;
+	bool is_address;
+	const char *delimiters; /* in force for this address: the domain's own, or the configured */
+	char own_delimiters[8];
+	bool propagate;
 	size_t base_n;         /* length of the folded local part without its extension */
 	size_t spelled_base_n; /* the same of the spelled one */
 	struct sbuf todo;      /* senders: the addresses to walk, LF ended; walked ones stay */
@@ -63,9 +82,10 @@ struct lookup {
 void lookup_init(struct lookup *l);
 void lookup_release(struct lookup *l);
 
-/* Begin. An unknown map (NULL) ends BAD at once, a key that can match nothing ends NONE. */
-void lookup_start(struct lookup *l, const struct lookup_rules *rules, const struct map *map,
-		  struct slice key);
+/* Begin. A key that can match nothing ends NONE at once, a map name that nobody could have given
+ * ends BAD. */
+void lookup_start(
+    struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key);
 
 /* Hand over the facts for l->question. */
 void lookup_tell(struct lookup *l, const struct facts *facts);

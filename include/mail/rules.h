@@ -19,8 +19,27 @@ enum outcome rules_alias(struct sbuf *out, struct slice typed, struct error *err
 /* The right side: N targets as typed, each an address, or one single `@domain`. Appends them to
  * OUT, each ended by LF, the same one twice only once. Refused: none at all, no address, over-long
  * ones, `@other` in a list, too many for Postfix. */
-enum outcome rules_targets(struct sbuf *out, const struct slice *typed, size_t n,
-			   struct error *err);
+enum outcome rules_targets(
+    struct sbuf *out, const struct slice *typed, size_t n, struct error *err);
+
+/* Tell whether a canonical alias is a pattern (`*` in its local part, which needs no quotes), and
+ * how many bytes of it come before the first `*`. */
+bool rules_is_pattern(struct slice alias, size_t *prefix);
+
+/* Judge the value of an entry of MAP's kind and append it as it will be handed out. Refused: empty
+ * ones, more than one line, more than a protocol can carry, no address where one is wanted, more
+ * than one for a bcc, transport names that Postfix could not know. */
+enum outcome rules_value(
+    struct sbuf *out, enum map_value kind, struct slice typed, struct error *err);
+
+/* Judge a note on an alias, the reason of a state (which a user is told), a domain's own
+ * delimiters. */
+enum outcome rules_note(struct slice typed, struct error *err);
+enum outcome rules_reason(struct slice typed, struct error *err);
+enum outcome rules_delimiters(struct slice typed, struct error *err);
+
+/* Judge the name of a map that an admin makes. */
+enum outcome rules_map_name(struct slice typed, struct error *err);
 
 /* What follows an address from step to step as Postfix does, to find what would never end.
  *

@@ -32,6 +32,8 @@ struct auth_request {
 	struct sbuf service;  /* smtp, imap, ... */
 	struct sbuf remote;   /* client's address, or empty */
 	bool no_delay;        /* the client delays failures itself */
+	struct sbuf reason; /* for the caller to fill: what a user who is refused is told. Only for
+			     * one whose password was right */
 };
 
 void auth_request_init(struct auth_request *r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The store: domains, mailboxes, aliases, credentials and the log of every change. The only room that
- * knows SQL. Outcomes: FOUND it is there or done, NONE no such row, BAD refused (the text says what to
- * do), RETRY could not look or could not write; nothing was changed then.
+ * The store: domains, mailboxes, aliases, credentials and the log of every change. The only room
+ * that knows SQL. Outcomes: FOUND it is there or done, NONE no such row, BAD refused (the text says
+ * what to do), RETRY could not look or could not write; nothing was changed then.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -24,19 +24,21 @@ enum store_role {
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* Open an existing store, "sqlite:PATH" (or a bare PATH). RETRY with a clear text when it is missing,
- * unreadable, of an older schema (run `vmailctl migrate`), of a newer one, or not ours at all. */
-enum outcome store_open(struct store **out, const char *uri, enum store_role role,
-    struct error *err);
+/* Open an existing store, "sqlite:PATH" (or a bare PATH). RETRY with a clear text when it is
+ * missing, unreadable, of an older schema (run `vmailctl migrate`), of a newer one, or not ours at
+ * all. */
+enum outcome store_open(
+    struct store **out, const char *uri, enum store_role role, struct error *err);
 
-/* Create the store when it is missing (directory 2770, file 0660, both handed to OWNER:GROUP when they
- * are not -1), migrate it when it is old, and change nothing when it is current. *FROM and *TO tell
- * which: the version found before (0 for none) and the one it has now. BAD for a newer or foreign file. */
-enum outcome store_create(const char *uri, int owner, int group, int *from, int *to,
-    struct error *err);
+/* Create the store when it is missing (directory 2770, file 0660, both handed to OWNER:GROUP when
+ * they are not -1), migrate it when it is old, and change nothing when it is current. *FROM and *TO
+ * tell which: the version found before (0 for none) and the one it has now. BAD for a newer or
+ * foreign file. */
+enum outcome store_create(
+    const char *uri, int owner, int group, int *from, int *to, struct error *err);
 
-/* Bring an existing store to this program's schema, one numbered migration after the other, each in a
- * transaction. Outcomes as store_create; RETRY when there is none. */
+/* Bring an existing store to this program's schema, one numbered migration after the other, each in
+ * a transaction. Outcomes as store_create; RETRY when there is none. */
 enum outcome store_migrate(const char *uri, int *from, int *to, struct error *err);
 
 void store_close(struct store *s);
@@ -47,18 +49,19 @@ int store_schema_version(void);
 /* --- lookups -------------------------------------------------------------------------------- */
 
 /* Hold one read view from here to store_end: every answer in between is of one moment, which is not
- * before this call. A store file that was replaced (another inode behind the same name) is opened anew
- * here. RETRY when there is nothing to read from. */
+ * before this call. A store file that was replaced (another inode behind the same name) is opened
+ * anew here. RETRY when there is nothing to read from. */
 enum outcome store_begin(struct store *s, struct error *err);
 void store_end(struct store *s);
 
-/* Limit how long any one call may take from now on, in milliseconds; past it the call gives RETRY. */
+/* Limit how long any one call may take from now on, in milliseconds; past it the call gives RETRY.
+ */
 void store_deadline(struct store *s, unsigned ms);
 
-/* Find the first candidate that exists. FOUND: *facts is filled, facts->hit told whether any matched.
- * RETRY: could not look. Never NONE. Works inside and outside of store_begin/store_end. */
-enum outcome store_ask(struct store *s, const struct question *q, struct facts *facts,
-    struct error *err);
+/* Find the first candidate that exists. FOUND: *facts is filled, facts->hit told whether any
+ * matched. RETRY: could not look. Never NONE. Works inside and outside of store_begin/store_end. */
+enum outcome store_ask(
+    struct store *s, const struct question *q, struct facts *facts, struct error *err);
 
 /* Run a whole lookup against the store: lookup_start must have been called. */
 void store_resolve(struct store *s, struct lookup *l);
@@ -67,8 +70,8 @@ void store_resolve(struct store *s, struct lookup *l);
 
 /* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
  * RETRY for STORE_LOOKUP. */
-enum outcome store_account(struct store *s, struct slice address, struct account *out,
-    struct error *err);
+enum outcome store_account(
+    struct store *s, struct slice address, struct account *out, struct error *err);
 
 /* The same with its password hashes, for STORE_LOGIN and STORE_ADMIN. HASHES gets one a line; empty
  * when the mailbox has none. */
@@ -86,11 +89,46 @@ struct domain_row {
 	int64_t mailboxes;
 	int64_t aliases;
 	int64_t created; /* unix seconds */
+	bool own_delimiters;
+	struct slice delimiters; /* in place of the configured ones, when own_delimiters */
+	int propagate;           /* 1, 0, or -1: as configured */
+};
+
+/* What an alias is besides its targets. */
+struct alias_settings {
+	bool disabled;      /* it is nobody, and no catch-all takes its mail */
+	int64_t expires;    /* from then on as well; unix seconds, 0 for never */
+	bool internal;      /* only our own senders may write to it */
+	struct slice note;  /* for the admin, or empty */
+	struct slice owner; /* who asked for it, or empty */
+	unsigned
+	    only; /* when they are set: ALIAS_SET_... of those that change; 0 for all of them */
+};
+
+enum {
+	ALIAS_SET_DISABLED = 1,
+	ALIAS_SET_EXPIRES = 2,
+	ALIAS_SET_INTERNAL = 4,
+	ALIAS_SET_NOTE = 8,
+	ALIAS_SET_OWNER = 16
 };
 
 struct alias_row {
 	struct slice address;
 	struct slice targets; /* each ended by LF */
+	int64_t created;
+	struct alias_settings settings;
+};
+
+struct map_row {
+	struct slice name;
+	enum key_search search;
+	int64_t created;
+};
+
+struct entry_row {
+	struct slice key;
+	struct slice value;
 	int64_t created;
 };
 
@@ -99,18 +137,35 @@ typedef bool store_account_fn(void *arg, const struct account *row);
 typedef bool store_alias_fn(void *arg, const struct alias_row *row);
 
 /* NAME empty: all of them. FOUND when at least one row was given, NONE otherwise. */
-enum outcome store_domains(struct store *s, struct slice name, store_domain_fn *fn, void *arg,
-    struct error *err);
+enum outcome store_domains(
+    struct store *s, struct slice name, store_domain_fn *fn, void *arg, struct error *err);
 
-/* DOMAIN empty: of every domain. AFTER empty: from the first on; else only those behind that address in
- * the listing's order (it need not exist any more), so that a long list can be had in pieces. A mailbox
- * that came or went during the listing may or may not show. */
+/* DOMAIN empty: of every domain. AFTER empty: from the first on; else only those behind that
+ * address in the listing's order (it need not exist any more), so that a long list can be had in
+ * pieces. A mailbox that came or went during the listing may or may not show. */
 enum outcome store_accounts(struct store *s, struct slice domain, struct slice after,
     store_account_fn *fn, void *arg, struct error *err);
 
 /* ADDRESS set: that alias alone; else those of DOMAIN; else all. */
 enum outcome store_aliases(struct store *s, struct slice address, struct slice domain,
     store_alias_fn *fn, void *arg, struct error *err);
+
+typedef bool store_map_fn(void *arg, const struct map_row *row);
+typedef bool store_entry_fn(void *arg, const struct entry_row *row);
+
+/* The maps that an admin made, and the entries of a map in key order. */
+enum outcome store_maps(struct store *s, store_map_fn *fn, void *arg, struct error *err);
+enum outcome store_entries(
+    struct store *s, struct slice map, store_entry_fn *fn, void *arg, struct error *err);
+
+/* How a map with entries is searched and what its values are: of the program's table, or an
+ * admin's. NONE when there is none by that name, BAD when it has no entries of its own. */
+enum outcome store_map(struct store *s, struct slice name, enum key_search *search,
+    enum map_value *value, struct error *err);
+
+/* The value under exactly this key (in any spelling of it): NONE when there is none. */
+enum outcome store_entry(
+    struct store *s, struct slice map, struct slice key, struct sbuf *value, struct error *err);
 
 struct change_row {
 	int64_t id;
@@ -125,8 +180,8 @@ struct change_row {
 typedef bool store_change_fn(void *arg, const struct change_row *row);
 
 /* The change log, oldest first, from AFTER_ID (exclusive) on. */
-enum outcome store_changes(struct store *s, int64_t after_id, store_change_fn *fn, void *arg,
-    struct error *err);
+enum outcome store_changes(
+    struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err);
 
 /* --- changes: each one transaction, with its line in the change log -------------------------- */
 
@@ -138,35 +193,77 @@ struct store_actor {
 
 void store_act_as(struct store *s, const struct store_actor *actor);
 
-/* Add a domain. TARGET (may be empty) makes it stand for another one; that needs DOMAIN_ALIAS, and the
- * target must exist and stand for no other itself. */
+/* Add a domain. TARGET (may be empty) makes it stand for another one; that needs DOMAIN_ALIAS, and
+ * the target must exist and stand for no other itself. */
 enum outcome store_domain_add(struct store *s, struct slice name, enum domain_kind kind,
     struct slice target, struct error *err);
+
+/* What a domain does in its own way. */
+struct domain_settings {
+	bool own_delimiters;
+	struct slice delimiters; /* when own_delimiters; may be empty: none */
+	int propagate;           /* 1, 0, or -1: as configured */
+	unsigned only;           /* DOMAIN_SET_... of those that change; 0 for all of them */
+};
+
+enum { DOMAIN_SET_DELIMITERS = 1, DOMAIN_SET_PROPAGATE = 2 };
+
+enum outcome store_domain_set(
+    struct store *s, struct slice name, const struct domain_settings *settings, struct error *err);
 
 /* Remove an empty domain; with ALL, its mailboxes and aliases too. BAD says what is still in it. */
 enum outcome store_domain_remove(struct store *s, struct slice name, bool all, struct error *err);
 
 /* Add a mailbox. HASH empty: nobody can log in yet. QUOTA in bytes, 0 for none. */
-enum outcome store_mailbox_add(struct store *s, struct slice address, struct slice hash,
-    int64_t quota, struct error *err);
+enum outcome store_mailbox_add(
+    struct store *s, struct slice address, struct slice hash, int64_t quota, struct error *err);
 
-enum outcome store_mailbox_passwd(struct store *s, struct slice address, struct slice hash,
-    struct error *err);
+enum outcome store_mailbox_passwd(
+    struct store *s, struct slice address, struct slice hash, struct error *err);
+
+/* Set what a mailbox may do. REASON (may be empty) is what its user is told. */
+enum outcome store_mailbox_state(struct store *s, struct slice address, enum account_state state,
+    struct slice reason, struct error *err);
+
+enum outcome store_mailbox_quota(
+    struct store *s, struct slice address, int64_t quota, struct error *err);
 
 /* Remove a mailbox and its credentials. Aliases that lead to it are left; BAD names one such alias
  * unless FORCE is set. */
-enum outcome store_mailbox_remove(struct store *s, struct slice address, bool force,
-    struct error *err);
+enum outcome store_mailbox_remove(
+    struct store *s, struct slice address, bool force, struct error *err);
 
-/* Add TARGETS (N of them, as typed) to the alias ADDRESS (an address, `@domain` for the catch-all, or a
- * bare local part for local domains), making it when it is not there. Targets it already has are
- * FOUND and change nothing. Refused: see mail/rules.h. */
+/* Add TARGETS (N of them, as typed) to the alias ADDRESS (an address, `@domain` for the catch-all,
+ * or a bare local part for local domains), making it when it is not there. Targets it already has
+ * are FOUND and change nothing. Refused: see mail/rules.h. */
 enum outcome store_alias_add(struct store *s, struct slice address, const struct slice *targets,
     size_t n, struct error *err);
 
-/* Remove TARGETS from the alias, or all of it with N = 0 (or when none is left). NONE when the alias or
- * one of the targets is not there. */
+/* Remove TARGETS from the alias, or all of it with N = 0 (or when none is left). NONE when the
+ * alias or one of the targets is not there. */
 enum outcome store_alias_remove(struct store *s, struct slice address, const struct slice *targets,
     size_t n, struct error *err);
+
+/* Set what an alias is besides its targets. */
+enum outcome store_alias_set(struct store *s, struct slice address,
+    const struct alias_settings *settings, struct error *err);
+
+/* Make a map, or remove one with all its entries. BAD for the names of the program's own. */
+enum outcome store_map_create(
+    struct store *s, struct slice name, enum key_search search, struct error *err);
+enum outcome store_map_remove(struct store *s, struct slice name, struct error *err);
+
+/* Give a key of a map its value, or take the key out (NONE when it is not there). */
+enum outcome store_entry_set(
+    struct store *s, struct slice map, struct slice key, struct slice value, struct error *err);
+enum outcome store_entry_unset(
+    struct store *s, struct slice map, struct slice key, struct error *err);
+
+/* Set many in one transaction: NEXT fills in one key and value after the other (views that live
+ * until the next call) and returns false behind the last. The first that is refused ends it all,
+ * and nothing is changed. */
+typedef bool store_entry_next(void *arg, struct slice *key, struct slice *value);
+enum outcome store_entries_set(
+    struct store *s, struct slice map, store_entry_next *next, void *arg, struct error *err);
 
 #endif

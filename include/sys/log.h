@@ -11,7 +11,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Choose where lines go and from which level on. IDENT is the program, ROLE (may be "") what part of it. */
+/* Choose where lines go and from which level on. IDENT is the program, ROLE (may be "") what part
+ * of it. */
 void log_open(const char *ident, bool syslog, enum log_level level);
 void log_role(const char *role);
 bool log_level_by_name(const char *name, enum log_level *out);
@@ -22,8 +23,8 @@ void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Make input fit for a log line: what is not printable ASCII, a quote or a backslash leaves as \xNN, and at most
- * 80 bytes of it are shown. Returns BUF. */
+/* Make input fit for a log line: what is not printable ASCII, a quote or a backslash leaves as
+ * \xNN, and at most 80 bytes of it are shown. Returns BUF. */
 const char *log_safe(struct slice s, char *buf, size_t size);
 
 #endif

@@ -15,17 +15,19 @@ struct identity {
 	char name[64];
 };
 
-/* Look up a user by name or number. BAD with a text (which says how to make him) when there is none. */
+/* Look up a user by name or number. BAD with a text (which says how to make him) when there is
+ * none. */
 enum outcome identity_of_user(struct identity *out, const char *name, struct error *err);
 
 /* Look up a group by name or number. */
 enum outcome group_id(gid_t *out, const char *name, struct error *err);
 
-/* Become that user for good, with his supplementary groups. Nothing to do, and FOUND, when we are not root
- * or the user is root himself. */
+/* Become that user for good, with his supplementary groups. Nothing to do, and FOUND, when we are
+ * not root or the user is root himself. */
 enum outcome privs_drop(const struct identity *who, struct error *err);
 
-/* No core dumps, no ptrace by others; raise the limit of open files to what is allowed, at least WANT. */
+/* No core dumps, no ptrace by others; raise the limit of open files to what is allowed, at least
+ * WANT. */
 void privs_harden(void);
 enum outcome privs_files(unsigned long want, struct error *err);
 

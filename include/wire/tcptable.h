@@ -10,8 +10,9 @@
 #include "wire/take.h"
 
 enum {
-	TCPTABLE_LINE_MAX = 32768, /* a request line; three coded bytes for each of a 10000-byte key */
-	TCPTABLE_REPLY_MAX = 4095  /* Postfix reads 4096 with the newline */
+	TCPTABLE_LINE_MAX =
+	    32768, /* a request line; three coded bytes for each of a 10000-byte key */
+	TCPTABLE_REPLY_MAX = 4095 /* Postfix reads 4096 with the newline */
 };
 
 /* Take one request line ending in LF. KEY receives the decoded key (cleared first). A line that is

@@ -26,36 +26,49 @@ PRAGMA user_version;
 
 -- ## lookups: one statement per kind of row
 
+-- ask_domain
+-- What the resolver must know of a domain, whatever it looks for there.
+SELECT kind, target, delimiters, propagate,
+    EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL)
+FROM domain d
+WHERE name = ?1;
+
 -- ask_alias
 -- The targets of an alias in their order; a row of NULL for one that has none, which should not be.
-SELECT t.target
+SELECT t.target, a.disabled, a.expires, a.internal
 FROM alias a LEFT JOIN alias_target t ON t.address = a.address
 WHERE a.address = ?1
 ORDER BY t.position;
 
--- ask_local_alias
--- The same for a bare name (1), if the domain (2) is a local one. (The + keeps it on the primary
--- key, where one row is known to be all.)
-SELECT t.target
-FROM alias a LEFT JOIN alias_target t ON t.address = a.address
-WHERE a.address = ?1 AND +a.domain IS NULL
-    AND EXISTS (SELECT 1 FROM domain WHERE name = ?2 AND kind = 'local')
-ORDER BY t.position;
+-- ask_patterns
+-- The patterns of a domain that begin with a text (2).
+SELECT address FROM alias WHERE domain = ?1 AND prefix = ?2 ORDER BY address;
+
+-- ask_member
+-- Whether a closed list leads to an address (1: its domain).
+SELECT 1
+FROM alias_target t JOIN alias a ON a.address = t.address
+WHERE t.domain = ?1 AND t.folded = ?2 AND a.internal = 1
+LIMIT 1;
 
 -- ask_mailbox
--- Whether a mailbox exists.
-SELECT 1 FROM mailbox WHERE address = ?1;
+-- Whether a mailbox exists, and what it may do.
+SELECT state FROM mailbox WHERE address = ?1;
 
--- ask_domain
--- What a domain is, and the one it stands for.
-SELECT kind, target FROM domain WHERE name = ?1;
+-- ask_entry
+-- The value of a key (2) in a plain map.
+SELECT value FROM entry WHERE map = ?1 AND key = ?2;
+
+-- ask_map
+-- How a map that an admin made is searched.
+SELECT search FROM map WHERE name = ?1;
 
 -- ## people
 
 -- account
 -- A mailbox, and whether it has a password.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
 FROM mailbox m
 WHERE address = ?1;
 
@@ -68,7 +81,8 @@ SELECT hash FROM credential WHERE mailbox = ?1 ORDER BY label;
 -- domains
 -- All domains with what is in them.
 SELECT name, kind, target, (SELECT count(*) FROM mailbox m WHERE m.domain = d.name),
-    (SELECT count(*) FROM alias a WHERE a.domain = d.name), created
+    (SELECT count(*) FROM alias a WHERE a.domain = d.name), created,
+    delimiters, propagate
 FROM domain d
 WHERE name > ?1
 ORDER BY name
@@ -77,14 +91,15 @@ LIMIT ?2;
 -- domain
 -- One of them.
 SELECT name, kind, target, (SELECT count(*) FROM mailbox m WHERE m.domain = d.name),
-    (SELECT count(*) FROM alias a WHERE a.domain = d.name), created
+    (SELECT count(*) FROM alias a WHERE a.domain = d.name), created,
+    delimiters, propagate
 FROM domain d
 WHERE name = ?1;
 
 -- accounts
 -- All mailboxes.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
 FROM mailbox m
 WHERE address > ?1
 ORDER BY address
@@ -93,7 +108,7 @@ LIMIT ?2;
 -- accounts_of
 -- The mailboxes of a domain (3).
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address)
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
 FROM mailbox m
 WHERE domain = ?3 AND address > ?1
 ORDER BY address
@@ -102,7 +117,8 @@ LIMIT ?2;
 -- aliases
 -- All aliases with their targets.
 SELECT address, (SELECT group_concat(target, char(10))
-    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created
+    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created,
+    disabled, expires, internal, note, owner
 FROM alias a
 WHERE address > ?1
 ORDER BY address
@@ -111,7 +127,8 @@ LIMIT ?2;
 -- aliases_of
 -- The aliases of a domain (3).
 SELECT address, (SELECT group_concat(target, char(10))
-    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created
+    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created,
+    disabled, expires, internal, note, owner
 FROM alias a
 WHERE domain = ?3 AND address > ?1
 ORDER BY address
@@ -120,7 +137,8 @@ LIMIT ?2;
 -- alias
 -- One of them.
 SELECT address, (SELECT group_concat(target, char(10))
-    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created
+    FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)), created,
+    disabled, expires, internal, note, owner
 FROM alias a
 WHERE address = ?1;
 
@@ -133,6 +151,12 @@ SELECT id, at, who, what, subject, before, after FROM change WHERE id > ?1 ORDER
 -- domain_insert
 -- A new domain.
 INSERT INTO domain (name, kind, target, created) VALUES (?1, ?2, ?3, ?4);
+
+-- domain_set
+-- What a domain does in its own way: delimiters if (4), propagation if (5).
+UPDATE domain
+SET delimiters = CASE WHEN ?4 THEN ?2 ELSE delimiters END, propagate = CASE WHEN ?5 THEN ?3 ELSE propagate END
+WHERE name = ?1;
 
 -- domain_delete
 -- An empty domain goes.
@@ -156,6 +180,14 @@ SELECT name FROM domain WHERE kind = 'local';
 -- mailbox_insert
 -- A new mailbox.
 INSERT INTO mailbox (address, domain, quota, created) VALUES (?1, ?2, ?3, ?4);
+
+-- mailbox_state
+-- What a mailbox may do, and why.
+UPDATE mailbox SET state = ?2, reason = ?3 WHERE address = ?1;
+
+-- mailbox_quota
+-- How much it may hold.
+UPDATE mailbox SET quota = ?2 WHERE address = ?1;
 
 -- mailbox_delete
 -- A mailbox goes, its credentials with it.
@@ -189,7 +221,14 @@ LIMIT 1;
 
 -- alias_insert
 -- A new alias; its targets follow.
-INSERT INTO alias (address, domain, created) VALUES (?1, ?2, ?3);
+INSERT INTO alias (address, domain, created, prefix) VALUES (?1, ?2, ?3, ?4);
+
+-- alias_set
+-- What an alias is besides its targets; a number that is NULL stays, and so do note and owner unless (7) and (8).
+UPDATE alias
+SET disabled = coalesce(?2, disabled), expires = coalesce(?3, expires), internal = coalesce(?4, internal),
+    note = CASE WHEN ?7 THEN ?5 ELSE note END, owner = CASE WHEN ?8 THEN ?6 ELSE owner END
+WHERE address = ?1;
 
 -- alias_delete
 -- An alias goes, its targets with it.
@@ -216,20 +255,55 @@ FROM alias_target
 WHERE address = ?1;
 
 -- leads_into
--- The aliases with a target in a domain; one may come more than once.
-SELECT address FROM alias_target WHERE domain = ?1;
+-- The aliases with a target in a domain, or in one that stands for it; one may come more than once.
+SELECT address FROM alias_target WHERE domain = ?1
+UNION ALL
+SELECT t.address FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = ?1;
+
+-- ## plain maps
+
+-- maps
+-- The maps that an admin made.
+SELECT name, search, created FROM map WHERE name > ?1 ORDER BY name LIMIT ?2;
+
+-- map_insert
+-- A new one.
+INSERT INTO map (name, search, created) VALUES (?1, ?2, ?3);
+
+-- map_delete
+-- One goes; its entries went before.
+DELETE FROM map WHERE name = ?1;
+
+-- entries
+-- The entries of a map (3).
+SELECT key, value, created FROM entry WHERE map = ?3 AND key > ?1 ORDER BY key LIMIT ?2;
+
+-- entry_set
+-- A key (2) gets a value.
+INSERT INTO entry (map, key, value, created) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (map, key) DO UPDATE SET value = excluded.value, created = excluded.created;
+
+-- entry_delete
+-- A key (2) goes.
+DELETE FROM entry WHERE map = ?1 AND key = ?2;
+
+-- entries_delete
+-- All of a map.
+DELETE FROM entry WHERE map = ?1;
 
 -- ## the change log
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
-SELECT json_object('name', name, 'kind', kind, 'target', target, 'created', created), NULL
+SELECT json_object('name', name, 'kind', kind, 'target', target, 'delimiters', delimiters,
+        'propagate', propagate, 'created', created), NULL
 FROM domain
 WHERE name = ?1;
 
 -- mailbox_image
 -- A mailbox, and its hashes apart.
-SELECT json_object('address', address, 'home', home, 'quota', quota, 'created', created,
+SELECT json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
+        'created', created,
         'credentials', (SELECT json_group_array(json_object('label', label, 'created', created))
             FROM (SELECT label, created FROM credential WHERE mailbox = address ORDER BY label))),
     (SELECT json_group_array(json_object('label', label, 'hash', hash, 'created', created))
@@ -240,13 +314,32 @@ WHERE address = ?1;
 
 -- alias_image
 -- An alias with its targets.
-SELECT json_object('address', address, 'created', created,
+SELECT json_object('address', address, 'disabled', disabled, 'expires', expires, 'internal', internal,
+        'note', note, 'owner', owner, 'created', created,
         'targets', (SELECT json_group_array(target)
             FROM (SELECT target FROM alias_target t WHERE t.address = a.address
                 ORDER BY position))),
     NULL
 FROM alias a
 WHERE address = ?1;
+
+-- map_image
+-- A map as the log keeps it.
+SELECT json_object('name', name, 'search', search, 'created', created), NULL FROM map WHERE name = ?1;
+
+-- entry_image
+-- An entry; the subject is the map, a blank, and the key, of which no map's name has one.
+SELECT json_object('map', map, 'key', key, 'value', value, 'created', created), NULL
+FROM entry
+WHERE map = substr(?1, 1, instr(?1, ' ') - 1) AND key = substr(?1, instr(?1, ' ') + 1);
+
+-- log_entries_gone
+-- A change for every entry of a map (4) that is about to go.
+INSERT INTO change (at, who, what, subject, before)
+SELECT ?1, ?2, ?3, map || ' ' || key, json_object('map', map, 'key', key, 'value', value, 'created', created)
+FROM entry
+WHERE map = ?4
+ORDER BY key;
 
 -- log
 -- One change.
@@ -257,7 +350,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 -- A change for every mailbox of a domain (4) that is about to go: its image as above.
 INSERT INTO change (at, who, what, subject, before, secret_before)
 SELECT ?1, ?2, ?3, address,
-    json_object('address', address, 'home', home, 'quota', quota, 'created', created,
+    json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
+        'created', created,
         'credentials', (SELECT json_group_array(json_object('label', label, 'created', created))
             FROM (SELECT label, created FROM credential WHERE mailbox = address ORDER BY label))),
     (SELECT json_group_array(json_object('label', label, 'hash', hash, 'created', created))
@@ -271,7 +365,8 @@ ORDER BY address;
 -- The same for its aliases.
 INSERT INTO change (at, who, what, subject, before)
 SELECT ?1, ?2, ?3, address,
-    json_object('address', address, 'created', created,
+    json_object('address', address, 'disabled', disabled, 'expires', expires, 'internal', internal,
+        'note', note, 'owner', owner, 'created', created,
         'targets', (SELECT json_group_array(target)
             FROM (SELECT target FROM alias_target t WHERE t.address = a.address ORDER BY position)))
 FROM alias a

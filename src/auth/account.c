@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { ADDRESS_SIZE_MAX = 1024, HOME_MAX = 4096 };
+enum { ADDRESS_SIZE_MAX = 1024, HOME_MAX = 4096, REASON_MAX = 1000 };
 
 void
 account_init(struct account *a)
@@ -15,6 +15,7 @@ account_init(struct account *a)
 	*a = (struct account){ .quota = 0 };
 	sbuf_init(&a->address, ADDRESS_SIZE_MAX);
 	sbuf_init(&a->home, HOME_MAX);
+	sbuf_init(&a->reason, REASON_MAX);
 }
 
 void
@@ -22,6 +23,7 @@ account_release(struct account *a)
 {
 	sbuf_release(&a->address);
 	sbuf_release(&a->home);
+	sbuf_release(&a->reason);
 	account_init(a);
 }
 
@@ -30,6 +32,8 @@ account_clear(struct account *a)
 {
 	sbuf_clear(&a->address);
 	sbuf_clear(&a->home);
+	sbuf_clear(&a->reason);
+	a->state = STATE_ACTIVE;
 	a->quota = a->created = 0;
 	a->password = false;
 }

@@ -60,9 +60,9 @@ static void
 refuse_loop(struct expand *x, struct slice at)
 {
 	finish(x, error_set(&x->why, BAD,
-			    "mail to '%.*s' would go round in circles: it leads back there by way "
-			    "of other aliases",
-			    shown(at), at.p));
+		      "mail to '%.*s' would go round in circles: it leads back there by way "
+		      "of other aliases",
+		      shown(at), at.p));
 }
 
 static void
@@ -70,8 +70,7 @@ refuse_growth(struct expand *x)
 {
 	struct slice start = text_of(x, &x->node[0]);
 
-	finish(x, error_set(
-		      &x->why, BAD,
+	finish(x, error_set(&x->why, BAD,
 		      "mail to '%.*s' would never arrive: each step leads to one more, without end",
 		      shown(start), start.p));
 }
@@ -82,8 +81,8 @@ refuse_size(struct expand *x)
 	struct slice start = text_of(x, &x->node[0]);
 
 	finish(x, error_set(&x->why, BAD,
-			    "'%.*s' leads to more than the %d recipients that Postfix takes",
-			    shown(start), start.p, EXPANSION_MAX));
+		      "'%.*s' leads to more than the %d recipients that Postfix takes",
+		      shown(start), start.p, EXPANSION_MAX));
 }
 
 /* Put canonical TEXT at the end of x->text and make it a node. NULL when there is no room for it.
@@ -185,8 +184,7 @@ look_up(struct expand *x)
 	if (here->depth >= EXPANSION_MAX)
 		refuse_growth(x);
 	else
-		lookup_start(&x->lookup, x->rules, map_by_name(slice_str("aliases")),
-			     text_of(x, here));
+		lookup_start(&x->lookup, x->rules, slice_str("aliases"), text_of(x, here));
 }
 
 /* Look up node after node, until one has to ask, or all are through, or one is refused. */
@@ -202,13 +200,24 @@ run(struct expand *x)
 	x->asking = x->outcome == FOUND && x->at < x->n;
 }
 
-/* `@domain` leads where an address leads that has no row of its own. */
+/* `@domain` leads where an address leads that has no row of its own, and a pattern where one does
+ * that it matches. */
 static bool
 start_text(struct sbuf *out, struct slice address)
 {
+	size_t prefix;
+
 	if (address.n > 0 && address.p[0] == '@')
 		sbuf_add_str(out, "no.such.user.in.this.domain");
-	return sbuf_add_slice(out, address);
+	if (!rules_is_pattern(address, &prefix))
+		return sbuf_add_slice(out, address);
+	for (size_t i = 0; i < address.n; i++) {
+		if (address.p[i] == '*')
+			sbuf_add_str(out, "no.such.match");
+		else
+			sbuf_add_chr(out, address.p[i]);
+	}
+	return !out->failed;
 }
 
 void

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "glob.h"
+
 void
 lookup_init(struct lookup *l)
 {
@@ -18,6 +20,7 @@ lookup_init(struct lookup *l)
 	sbuf_init(&l->value, LOOKUP_VALUE_MAX);
 	sbuf_init(&l->results, LOOKUP_VALUE_MAX);
 	sbuf_init(&l->todo, LOOKUP_VALUE_MAX);
+	sbuf_init(&l->key, QUESTION_TEXT);
 }
 
 void
@@ -27,6 +30,7 @@ lookup_release(struct lookup *l)
 	sbuf_release(&l->value);
 	sbuf_release(&l->results);
 	sbuf_release(&l->todo);
+	sbuf_release(&l->key);
 }
 
 /* --- endings ---------------------------------------------------------------------------------- */
@@ -61,7 +65,7 @@ lookup_fail(struct lookup *l, const struct error *err)
 	finish(l, RETRY, err->text);
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- the address ------------------------------------------------------------------------------ */
 
 static struct slice
 folded_base(const struct lookup *l)
@@ -75,13 +79,48 @@ has_extension(const struct lookup *l)
 	return l->base_n < l->address.local_n;
 }
 
-/* Ask for one kind of row by the address and then without its extension. */
 static void
-ask_both(struct lookup *l, enum row row, struct slice domain)
+split_address(struct lookup *l)
 {
-	question_add(&l->question, row, address_local(&l->address), domain, false);
-	if (has_extension(l))
-		question_add(&l->question, row, folded_base(l), domain, true);
+	l->base_n = address_base(address_local(&l->address), l->delimiters);
+	l->spelled_base_n = address_base(address_spelled(&l->address), l->delimiters);
+}
+
+static bool
+take_address(struct lookup *l, struct slice text)
+{
+	if (!address_parse(&l->address, text))
+		return false;
+	l->delimiters = l->rules->delimiters;
+	l->propagate = l->rules->propagate;
+	split_address(l);
+	return true;
+}
+
+/* A domain may have delimiters of its own: true when the address is to be split anew, and asked for
+ * again. */
+static bool
+adopt_domain(struct lookup *l, const struct domain_facts *domain)
+{
+	size_t before = l->base_n;
+
+	if (domain->propagate >= 0)
+		l->propagate = domain->propagate == 1;
+	if (!domain->own_delimiters || strcmp(domain->delimiters, l->delimiters) == 0)
+		return false;
+	memcpy(l->own_delimiters, domain->delimiters, sizeof l->own_delimiters);
+	l->delimiters = l->own_delimiters;
+	split_address(l);
+	return l->base_n != before;
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+/* Where the address is being looked for: in its own domain, or in the one that stands behind it. */
+static struct slice
+place(const struct lookup *l)
+{
+	return l->abroad ? sbuf_slice(&l->todo) : address_domain(&l->address);
 }
 
 static void
@@ -95,26 +134,76 @@ ask(struct lookup *l, enum lookup_stage stage)
 		finish(l, RETRY, "the address leads through too many steps");
 }
 
-/* Everything that may decide one step of an address in DOMAIN, the best first. */
 static void
-ask_alias(struct lookup *l, enum lookup_stage stage, struct slice domain)
+begin(struct lookup *l, struct slice domain)
 {
 	question_clear(&l->question);
-	ask_both(l, ROW_ALIAS, domain);
-	ask_both(l, ROW_MAILBOX, domain);
-	if (address_is_plain(address_local(&l->address)))
-		ask_both(l, ROW_LOCAL_ALIAS, domain);
-	question_add(&l->question, ROW_ALIAS, slice_str(""), domain, false);
-	question_add(&l->question, ROW_DOMAIN, slice_str(""), domain, false);
-	ask(l, stage);
+	question_set_domain(&l->question, domain);
+}
+
+/* Ask for one kind of row by the address and then without its extension. */
+static void
+add_both(struct lookup *l, enum row row, struct slice domain)
+{
+	question_add_address(&l->question, row, address_local(&l->address), domain, false);
+	if (has_extension(l))
+		question_add_address(&l->question, row, folded_base(l), domain, true);
 }
 
 static void
-ask_mailbox(struct lookup *l, enum lookup_stage stage)
+add_local(struct lookup *l)
 {
-	question_clear(&l->question);
-	ask_both(l, ROW_MAILBOX, address_domain(&l->address));
-	ask(l, stage);
+	if (!address_is_plain(address_local(&l->address)))
+		return;
+	question_add_text(&l->question, ROW_LOCAL_ALIAS, address_local(&l->address), false);
+	if (has_extension(l))
+		question_add_text(&l->question, ROW_LOCAL_ALIAS, folded_base(l), true);
+}
+
+/* Everything that may decide one step of an address, the best first. */
+static void
+ask_alias(struct lookup *l)
+{
+	begin(l, place(l));
+	add_both(l, ROW_ALIAS, place(l));
+	add_both(l, ROW_MAILBOX, place(l));
+	add_local(l);
+	question_add_address(&l->question, ROW_ALIAS, slice_str(""), place(l), false);
+	ask(l, STAGE_ALIAS);
+}
+
+/* A mailbox; or one that goes by its address without the extension, unless that has an alias of its
+ * own. */
+static void
+ask_mailbox(struct lookup *l)
+{
+	struct slice domain = address_domain(&l->address);
+
+	begin(l, domain);
+	question_add_address(&l->question, ROW_MAILBOX, address_local(&l->address), domain, false);
+	if (has_extension(l)) {
+		question_add_address(
+		    &l->question, ROW_ALIAS, address_local(&l->address), domain, false);
+		question_add_address(&l->question, ROW_MAILBOX, folded_base(l), domain, true);
+	}
+	ask(l, STAGE_MAILBOX);
+}
+
+static void
+ask_bare_mailbox(struct lookup *l)
+{
+	begin(l, address_domain(&l->address));
+	question_add_address(
+	    &l->question, ROW_MAILBOX, folded_base(l), address_domain(&l->address), true);
+	ask(l, STAGE_BARE_MAILBOX);
+}
+
+static void
+ask_own_mailbox(struct lookup *l)
+{
+	begin(l, address_domain(&l->address));
+	add_both(l, ROW_MAILBOX, address_domain(&l->address));
+	ask(l, STAGE_OWN_MAILBOX);
 }
 
 /* The key is no name of anything: there is no such row, unless we could not even read it. */
@@ -128,25 +217,76 @@ finish_unreadable(struct lookup *l)
 }
 
 static void
-ask_domain(struct lookup *l, struct slice key)
+ask_domain(struct lookup *l)
 {
-	question_clear(&l->question);
-	if (!domain_parse(&l->address, key)) {
+	if (!domain_parse(&l->address, sbuf_slice(&l->key))) {
 		finish_unreadable(l);
 		return;
 	}
-	question_add(&l->question, ROW_DOMAIN, slice_str(""), address_domain(&l->address), false);
+	begin(l, address_domain(&l->address));
 	ask(l, STAGE_DOMAIN);
 }
 
-static bool
-take_address(struct lookup *l, struct slice text)
+/* The domain, and each one above it. */
+static void
+ask_relay(struct lookup *l)
 {
-	if (!address_parse(&l->address, text))
-		return false;
-	l->base_n = address_base(address_local(&l->address), l->rules->delimiters);
-	l->spelled_base_n = address_base(address_spelled(&l->address), l->rules->delimiters);
-	return true;
+	size_t at;
+
+	if (!domain_parse(&l->address, sbuf_slice(&l->key))) {
+		finish_unreadable(l);
+		return;
+	}
+	question_clear(&l->question);
+	question_add_text(&l->question, ROW_DOMAIN, address_domain(&l->address), false);
+	while (!l->question.text.failed &&
+	       slice_chr(l->question.candidate[l->question.n - 1].key, '.', &at))
+		question_add_tail(&l->question, at + 1);
+	ask(l, STAGE_RELAY);
+}
+
+/* What of a plain map may answer the key. */
+static void
+ask_entries(struct lookup *l, enum lookup_stage stage)
+{
+	question_clear(&l->question);
+	question_set_map(&l->question, slice_str(l->map->name));
+	if (!key_candidates(&l->question, l->map->search, sbuf_slice(&l->key),
+		l->is_address ? &l->address : NULL, l->base_n) &&
+	    !l->question.text.failed)
+		finish(l, NONE, NULL);
+	else
+		ask(l, stage);
+}
+
+static void
+ask_member(struct lookup *l)
+{
+	begin(l, address_domain(&l->address));
+	add_both(l, ROW_MEMBER, address_domain(&l->address));
+	ask(l, STAGE_MEMBER);
+}
+
+/* Patterns that begin with the first N bytes of the local part, or with fewer. */
+static void
+ask_patterns(struct lookup *l, size_t n)
+{
+	if (n > ADDRESS_LOCAL_MAX)
+		n = ADDRESS_LOCAL_MAX;
+	begin(l, place(l));
+	question_add_text(
+	    &l->question, ROW_PATTERN, slice_head(address_local(&l->address), n), false);
+	while (n-- > 0)
+		question_add_head(&l->question, n);
+	ask(l, STAGE_PATTERN);
+}
+
+static void
+ask_catch_all(struct lookup *l)
+{
+	begin(l, place(l));
+	question_add_address(&l->question, ROW_ALIAS, slice_str(""), place(l), false);
+	ask(l, STAGE_CATCH_ALL);
 }
 
 /* --- results of an alias ---------------------------------------------------------------------- */
@@ -179,7 +319,7 @@ put_target(const struct lookup *l, struct sbuf *out, struct slice target, bool b
 	part = slice_of(local, n);
 	if (n == 0)
 		part = bare ? spelled_base(l) : address_spelled(&l->address);
-	if (bare && l->rules->propagate) {
+	if (bare && l->propagate) {
 		struct slice extension = spelled_extension(l);
 
 		memmove(local, part.p, part.n);
@@ -264,7 +404,7 @@ walk_on(struct lookup *l)
 		next = slice_cut(&rest, '\n');
 		l->todo_at += next.n + 1;
 		if (take_address(l, next)) {
-			ask_alias(l, STAGE_SENDER, address_domain(&l->address));
+			ask_alias(l);
 			return;
 		}
 		l->todo.failed |= l->address.no_memory;
@@ -275,6 +415,19 @@ walk_on(struct lookup *l)
 		finish(l, NONE, NULL);
 	else
 		finish_results(l);
+}
+
+/* Walk on to the same local part in another domain. */
+static void
+walk_to_domain(struct lookup *l, struct slice domain)
+{
+	struct sbuf there;
+
+	sbuf_init(&there, QUESTION_TEXT);
+	address_put(&there, address_local(&l->address), domain);
+	l->todo.failed |= there.failed;
+	list_add(&l->todo, sbuf_slice(&there));
+	sbuf_release(&there);
 }
 
 static void
@@ -289,45 +442,106 @@ walk_targets(struct lookup *l, const struct facts *facts, bool bare)
 	sbuf_release(&targets);
 }
 
-/* --- what the facts mean, stage by stage ------------------------------------------------------ */
+/* --- what the facts mean: addresses -------------------------------------------------------------
+ */
 
-static void
-tell_domain(struct lookup *l, const struct facts *facts)
+static bool
+is_off(const struct lookup *l, const struct facts *facts)
 {
-	/* a bare domain reaches the address maps where main.cf leaves virtual_*_domains at its
-	 * default */
-	bool wants_alias = l->map->search == MAP_ALIAS_DOMAINS || l->map->search == MAP_ALIASES;
-	enum domain_kind kind = wants_alias ? DOMAIN_ALIAS : DOMAIN_MAILBOX;
+	return facts->disabled || (facts->expires != 0 && facts->expires <= l->rules->now);
+}
 
-	if (!facts->hit || facts->kind != kind) {
+/* It resolves in the domain that its own stands for: that is where it leads. */
+static void
+finish_abroad(struct lookup *l)
+{
+	if (l->listing) {
 		finish(l, NONE, NULL);
 		return;
 	}
-	sbuf_add_slice(&l->value, l->question.candidate[0].key);
-	finish_found(l);
+	address_put(&l->results, address_spelled(&l->address), place(l));
+	sbuf_add_chr(&l->results, '\n');
+	finish_results(l);
 }
 
+/* An alias matched: its targets are the answer, or, for senders, the way on. One that is off leads
+ * nowhere, and no catch-all takes its mail. */
 static void
-tell_mailbox(struct lookup *l, const struct facts *facts)
+take_alias(struct lookup *l, const struct facts *facts, bool bare)
 {
-	if (!facts->hit) {
+	if (l->sending) {
+		if (!is_off(l, facts))
+			walk_targets(l, facts, bare);
+		ask_own_mailbox(l);
+	} else if (is_off(l, facts) || (l->listing && !facts->internal)) {
 		finish(l, NONE, NULL);
-		return;
+	} else if (l->listing) {
+		finish(l, FOUND, MAP_CLOSED_LIST);
+	} else if (l->abroad) {
+		finish_abroad(l);
+	} else {
+		put_targets(l, &l->results, facts, bare);
+		finish_results(l);
 	}
-	sbuf_add_slice(&l->value, l->question.candidate[facts->rank].key);
-	finish_found(l);
 }
 
-/* The domain stands for another one: look whether the address resolves there. */
+/* A mailbox leads no further. */
 static void
-ask_alias_domain(struct lookup *l, const struct facts *facts)
+take_mailbox(struct lookup *l, const struct facts *facts)
 {
+	if (l->sending) {
+		if (account_state_sends(facts->state))
+			list_add(&l->results, l->question.candidate[facts->rank].key);
+		walk_on(l);
+	} else if (l->abroad && account_state_receives(facts->state)) {
+		finish_abroad(l);
+	} else {
+		finish(l, NONE, NULL);
+	}
+}
+
+/* Look for the address in the domain that its own stands for. */
+static void
+go_abroad(struct lookup *l, struct slice there)
+{
+	l->abroad = true;
+	/* there its own delimiters count, as they will when Postfix asks for what is answered here
+	 */
+	l->delimiters = l->rules->delimiters;
+	split_address(l);
 	sbuf_clear(&l->todo);
-	sbuf_add_slice(&l->todo, sbuf_slice(&facts->target));
+	sbuf_add_slice(&l->todo, there);
 	if (l->todo.failed)
 		finish(l, RETRY, "no memory for the domain");
 	else
-		ask_alias(l, STAGE_ALIAS_DOMAIN, sbuf_slice(&l->todo));
+		ask_alias(l);
+}
+
+/* Nothing takes the address as it is. */
+static void
+take_nothing(struct lookup *l, const struct domain_facts *domain)
+{
+	if (l->sending) {
+		if (domain->target.n > 0)
+			walk_to_domain(l, sbuf_slice(&domain->target));
+		walk_on(l);
+	} else if (l->abroad && !domain->known) {
+		finish(l, RETRY, "the domain that this domain stands for is missing");
+	} else if (l->abroad && (domain->kind == DOMAIN_RELAY || domain->kind == DOMAIN_LOCAL)) {
+		finish_abroad(
+		    l); /* who lives there is not for us to know: accept, as Postfix would */
+	} else if (!l->abroad && domain->target.n > 0) {
+		go_abroad(l, sbuf_slice(&domain->target));
+	} else {
+		finish(l, NONE, NULL);
+	}
+}
+
+/* The last candidate of an alias question is the catch-all; patterns come before it. */
+static bool
+is_catch_all(const struct lookup *l, const struct facts *facts)
+{
+	return facts->rank == l->question.n - 1;
 }
 
 static void
@@ -335,155 +549,339 @@ tell_alias(struct lookup *l, const struct facts *facts)
 {
 	const struct candidate *c = &l->question.candidate[facts->rank];
 
-	if (!facts->hit) {
-		finish(l, NONE, NULL);
-		return;
+	if (adopt_domain(l, &facts->domain))
+		ask_alias(l);
+	else if (facts->hit && c->row == ROW_MAILBOX)
+		take_mailbox(l, facts);
+	else if (facts->hit && !is_catch_all(l, facts))
+		take_alias(l, facts, c->bare);
+	else if (facts->domain.patterns)
+		ask_patterns(l, l->address.local_n);
+	else if (facts->hit)
+		take_alias(l, facts, false);
+	else
+		take_nothing(l, &facts->domain);
+}
+
+/* Of the patterns with one beginning, the longest that matches. */
+static struct slice
+best_pattern(const struct lookup *l, struct slice patterns)
+{
+	struct slice best = slice_of(NULL, 0);
+	char local[ADDRESS_MAX];
+	struct slice domain;
+	size_t n;
+
+	while (patterns.n > 0) {
+		struct slice one = slice_cut(&patterns, '\n');
+
+		if (one.n > best.n && address_split(local, sizeof local, &n, &domain, one) &&
+		    glob_match(slice_of(local, n), address_local(&l->address)))
+			best = one;
 	}
-	switch (c->row) {
-	case ROW_ALIAS:
-	case ROW_LOCAL_ALIAS:
-		put_targets(l, &l->results, facts, c->bare);
-		finish_results(l);
-		break;
-	case ROW_DOMAIN:
-		if (facts->target.n > 0) {
-			ask_alias_domain(l, facts);
-			break;
-		}
-		/* fallthrough */
-	case ROW_MAILBOX:
-		finish(l, NONE, NULL);
-		break;
+	return best;
+}
+
+static void
+tell_pattern(struct lookup *l, const struct facts *facts)
+{
+	struct slice best = best_pattern(l, sbuf_slice(&facts->targets));
+	size_t n = facts->hit ? l->question.candidate[facts->rank].key.n : 0;
+
+	if (best.n > 0) {
+		question_clear(&l->question);
+		question_add_text(&l->question, ROW_ALIAS, best, false);
+		ask(l, STAGE_PATTERN_ROW);
+	} else if (n > 0) {
+		ask_patterns(l, n - 1);
+	} else {
+		ask_catch_all(l);
 	}
 }
 
 static void
-tell_alias_domain(struct lookup *l, const struct facts *facts)
+tell_pattern_row(struct lookup *l, const struct facts *facts)
 {
-	const struct candidate *c = &l->question.candidate[facts->rank];
-
-	if (!facts->hit) {
-		finish(l, RETRY, "the domain that this domain stands for is missing");
-		return;
-	}
-	/* who lives in a relay or local domain is not for us to know: accept, as Postfix would */
-	if (c->row == ROW_DOMAIN && facts->kind != DOMAIN_RELAY && facts->kind != DOMAIN_LOCAL) {
-		finish(l, NONE, NULL);
-		return;
-	}
-	address_put(&l->results, address_spelled(&l->address), sbuf_slice(&l->todo));
-	sbuf_add_chr(&l->results, '\n');
-	finish_results(l);
+	if (facts->hit)
+		take_alias(l, facts, false);
+	else
+		finish(l, RETRY, "a pattern is gone while it was being looked up");
 }
 
 static void
-tell_sender(struct lookup *l, const struct facts *facts)
+tell_catch_all(struct lookup *l, const struct facts *facts)
 {
-	const struct candidate *c = &l->question.candidate[facts->rank];
-
-	if (!facts->hit) {
-		walk_on(l);
-		return;
-	}
-	switch (c->row) {
-	case ROW_ALIAS:
-	case ROW_LOCAL_ALIAS:
-		walk_targets(l, facts, c->bare);
-		ask_mailbox(l, STAGE_OWN_MAILBOX);
-		break;
-	case ROW_MAILBOX:
-		list_add(&l->results, c->key);
-		walk_on(l);
-		break;
-	case ROW_DOMAIN:
-		if (facts->target.n > 0) {
-			struct sbuf there;
-
-			sbuf_init(&there, QUESTION_TEXT);
-			address_put(&there, address_local(&l->address), sbuf_slice(&facts->target));
-			l->todo.failed |= there.failed;
-			list_add(&l->todo, sbuf_slice(&there));
-			sbuf_release(&there);
-		}
-		walk_on(l);
-		break;
-	}
+	if (facts->hit)
+		take_alias(l, facts, false);
+	else
+		take_nothing(l, &facts->domain);
 }
 
 static void
 tell_own_mailbox(struct lookup *l, const struct facts *facts)
 {
-	if (facts->hit)
+	if (facts->hit && account_state_sends(facts->state))
 		list_add(&l->results, l->question.candidate[facts->rank].key);
+	walk_on(l);
+}
+
+/* --- what the facts mean: mailboxes and domains -------------------------------------------------
+ */
+
+static void
+finish_key(struct lookup *l, struct slice value)
+{
+	sbuf_add_slice(&l->value, value);
+	finish_found(l);
+}
+
+static void
+tell_bare_mailbox(struct lookup *l, const struct facts *facts)
+{
+	if (facts->hit && account_state_receives(facts->state))
+		finish_key(l, l->question.candidate[facts->rank].key);
+	else
+		finish(l, NONE, NULL);
+}
+
+static void
+tell_mailbox(struct lookup *l, const struct facts *facts)
+{
+	if (adopt_domain(l, &facts->domain))
+		ask_mailbox(l);
+	else if (!facts->hit || l->question.candidate[facts->rank].row == ROW_MAILBOX)
+		tell_bare_mailbox(l, facts);
+	else if (is_off(l, facts))
+		finish(l, NONE, NULL);
+	else
+		ask_bare_mailbox(l);
+}
+
+static enum domain_kind
+wanted_kind(enum map_kind map)
+{
+	switch (map) {
+	case MAP_ALIAS_DOMAINS:
+	case MAP_ALIASES: /* a bare domain, where main.cf leaves virtual_alias_domains at its
+			     default */
+		return DOMAIN_ALIAS;
+	case MAP_LOCAL_DOMAINS:
+		return DOMAIN_LOCAL;
+	default:
+		return DOMAIN_MAILBOX;
+	}
+}
+
+static void
+tell_domain(struct lookup *l, const struct facts *facts)
+{
+	if (facts->domain.known && facts->domain.kind == wanted_kind(l->map->kind))
+		finish_key(l, l->question.domain);
+	else
+		finish(l, NONE, NULL);
+}
+
+static void
+tell_relay(struct lookup *l, const struct facts *facts)
+{
+	if (facts->hit && facts->kind == DOMAIN_RELAY)
+		finish_key(l, l->question.candidate[facts->rank].key);
+	else
+		finish(l, NONE, NULL);
+}
+
+/* --- what the facts mean: plain maps ------------------------------------------------------------
+ */
+
+static void
+take_rewrite(struct lookup *l, const struct facts *facts)
+{
+	put_target(
+	    l, &l->results, sbuf_slice(&facts->value), l->question.candidate[facts->rank].bare);
+	finish_results(l);
+}
+
+/* Is the recipient a closed list, by whatever way an address leads to one? */
+static void
+find_list(struct lookup *l)
+{
+	l->listing = true;
+	ask_alias(l);
+}
+
+static void
+tell_entry(struct lookup *l, const struct facts *facts)
+{
+	/* only where the address decides is its domain in the question */
+	if (l->is_address && adopt_domain(l, &facts->domain))
+		ask_entries(l, l->stage);
+	else if (!facts->hit && l->is_address && l->map->kind == MAP_RECIPIENTS)
+		find_list(l);
+	else if (!facts->hit)
+		finish(l, NONE, NULL);
+	else if (l->map->search == SEARCH_REWRITE && l->is_address)
+		take_rewrite(l, facts);
+	else
+		finish_key(l, sbuf_slice(&facts->value));
+}
+
+/* Whoever is in a domain of ours, or stands in a closed list himself. That he is who he says is for
+ * smtpd_sender_login_maps to see to. */
+static void
+tell_member(struct lookup *l, const struct facts *facts)
+{
+	bool ours = facts->domain.known && facts->domain.kind != DOMAIN_RELAY;
+
+	if (facts->hit || ours)
+		finish_key(l, slice_str("OK"));
+	else
+		finish(l, NONE, NULL);
+}
+
+/* The store knows a map by that name, and how it is searched. */
+static void
+tell_map(struct lookup *l, const struct facts *facts)
+{
+	if (!facts->hit)
+		finish(l, BAD, "no such map");
+	else if (!key_search_by_name(sbuf_slice(&facts->value), &l->custom.search))
+		finish(l, RETRY, "a map with a search that this program does not know");
+	else
+		ask_entries(l, STAGE_ENTRY);
+}
+
+/* Logins that the admin allowed, besides those that the address leads to. */
+static void
+tell_grants(struct lookup *l, const struct facts *facts)
+{
+	struct slice rest = sbuf_slice(&facts->value);
+
+	if (l->is_address && adopt_domain(l, &facts->domain)) {
+		ask_entries(l, l->stage);
+		return;
+	}
+	while (facts->hit && rest.n > 0) {
+		struct slice login = slice_trim(slice_cut(&rest, ','));
+
+		if (login.n > 0)
+			list_add(&l->results, login);
+	}
+	if (l->is_address) {
+		address_print(&l->todo, &l->address);
+		sbuf_add_chr(&l->todo, '\n');
+	}
 	walk_on(l);
 }
 
 void
 lookup_tell(struct lookup *l, const struct facts *facts)
 {
-	switch (l->stage) {
-	case STAGE_DOMAIN:
-		tell_domain(l, facts);
-		break;
-	case STAGE_MAILBOX:
-		tell_mailbox(l, facts);
-		break;
-	case STAGE_ALIAS:
-		tell_alias(l, facts);
-		break;
-	case STAGE_ALIAS_DOMAIN:
-		tell_alias_domain(l, facts);
-		break;
-	case STAGE_SENDER:
-		tell_sender(l, facts);
-		break;
-	case STAGE_OWN_MAILBOX:
-		tell_own_mailbox(l, facts);
-		break;
+	static void (*const tell[])(struct lookup *, const struct facts *) = {
+		[STAGE_MAP] = tell_map,
+		[STAGE_DOMAIN] = tell_domain,
+		[STAGE_RELAY] = tell_relay,
+		[STAGE_MAILBOX] = tell_mailbox,
+		[STAGE_BARE_MAILBOX] = tell_bare_mailbox,
+		[STAGE_ALIAS] = tell_alias,
+		[STAGE_PATTERN] = tell_pattern,
+		[STAGE_PATTERN_ROW] = tell_pattern_row,
+		[STAGE_CATCH_ALL] = tell_catch_all,
+		[STAGE_GRANTS] = tell_grants,
+		[STAGE_OWN_MAILBOX] = tell_own_mailbox,
+		[STAGE_ENTRY] = tell_entry,
+		[STAGE_MEMBER] = tell_member,
+	};
+
+	tell[l->stage](l, facts);
+}
+
+/* --- beginnings ---------------------------------------------------------------------------------
+ */
+
+static void
+start_address(struct lookup *l)
+{
+	if (!l->is_address)
+		finish_unreadable(l);
+	else if (l->map->kind == MAP_MAILBOXES)
+		ask_mailbox(l);
+	else if (l->map->kind == MAP_MEMBERS)
+		ask_member(l);
+	else
+		ask_alias(l);
+}
+
+/* A map that is not in the table: the store may know it. */
+static void
+start_custom(struct lookup *l, struct slice name)
+{
+	if (!map_name_ok(name)) {
+		finish(l, BAD, "no such map");
+		return;
 	}
+	memcpy(l->custom_name, name.p, name.n);
+	l->custom_name[name.n] = '\0';
+	l->custom = (struct map){ .name = l->custom_name, .kind = MAP_PLAIN };
+	l->map = &l->custom;
+	question_clear(&l->question);
+	question_add_text(&l->question, ROW_MAP, name, false);
+	ask(l, STAGE_MAP);
 }
 
 static void
-start_address(struct lookup *l, struct slice key)
-{
-	if (!take_address(l, key)) {
-		finish_unreadable(l);
-		return;
-	}
-	if (l->map->search == MAP_MAILBOXES) {
-		ask_mailbox(l, STAGE_MAILBOX);
-		return;
-	}
-	if (l->map->search == MAP_ALIASES) {
-		ask_alias(l, STAGE_ALIAS, address_domain(&l->address));
-		return;
-	}
-	address_print(&l->todo, &l->address);
-	sbuf_add_chr(&l->todo, '\n');
-	walk_on(l);
-}
-
-void
-lookup_start(struct lookup *l, const struct lookup_rules *rules, const struct map *map,
-	     struct slice key)
+start(struct lookup *l)
 {
 	size_t at;
 
+	switch (l->map->kind) {
+	case MAP_DOMAINS:
+	case MAP_ALIAS_DOMAINS:
+	case MAP_LOCAL_DOMAINS:
+		ask_domain(l);
+		break;
+	case MAP_RELAY_DOMAINS:
+		ask_relay(l);
+		break;
+	case MAP_MAILBOXES:
+	case MAP_ALIASES:
+		/* a bare domain comes where main.cf leaves virtual_*_domains at its default */
+		if (slice_chr(sbuf_slice(&l->key), '@', &at))
+			start_address(l);
+		else
+			ask_domain(l);
+		break;
+	case MAP_SENDERS:
+		l->sending = true;
+		ask_entries(l, STAGE_GRANTS);
+		break;
+	case MAP_MEMBERS:
+		start_address(l);
+		break;
+	case MAP_RECIPIENTS:
+	case MAP_PLAIN:
+		ask_entries(l, STAGE_ENTRY);
+		break;
+	}
+}
+
+void
+lookup_start(struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key)
+{
 	l->rules = rules;
-	l->map = map;
+	l->map = map_by_name(map);
 	l->steps = 0;
 	l->todo_at = 0;
+	l->sending = l->listing = l->abroad = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);
 	sbuf_clear(&l->todo);
-	if (map == NULL)
-		finish(l, BAD, "no such map");
-	else if (map->search == MAP_DOMAINS || map->search == MAP_ALIAS_DOMAINS)
-		ask_domain(l, key);
-	else if (slice_chr(key, '@', &at))
-		start_address(l, key);
-	else if (map->search == MAP_SENDERS)
-		finish(l, NONE, NULL);
+	sbuf_clear(&l->key);
+	sbuf_add_slice(&l->key, key);
+	l->is_address = take_address(l, key);
+	if (l->key.failed)
+		finish(l, RETRY, "no memory for the key");
+	else if (l->map != NULL)
+		start(l);
 	else
-		ask_domain(l, key);
+		start_custom(l, map);
 }

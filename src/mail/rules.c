@@ -46,7 +46,7 @@ rules_domain(struct sbuf *out, struct slice typed, struct error *err)
 	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
 	if (!domain_fold(&folded, typed) || folded.p[0] == '[')
 		o = error_set(err, BAD, "'%.*s' is no domain name: write it like 'example.com'",
-			      shown(typed), typed.p);
+		    shown(typed), typed.p);
 	else if (!sbuf_add_slice(out, sbuf_slice(&folded)))
 		o = error_set(err, RETRY, "no memory");
 	sbuf_release(&folded);
@@ -71,19 +71,19 @@ check_address(struct address *a, const char *what, struct slice typed, struct er
 	if (o != FOUND)
 		return o;
 	if (!slice_chr(typed, '@', &at))
-		return error_set(
-		    err, BAD,
+		return error_set(err, BAD,
 		    "'%.*s' has no domain: write the whole address, like '%.*s@example.com'",
 		    shown(typed), typed.p, shown(typed), typed.p);
 	if (typed.n > ADDRESS_MAX)
 		return error_set(err, BAD, "the %s is %zu bytes long: Postfix takes at most %d",
-				 what, typed.n, ADDRESS_MAX);
+		    what, typed.n, ADDRESS_MAX);
 	if (!address_parse(a, typed))
 		return error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
-				 shown(typed), typed.p);
+		    shown(typed), typed.p);
 	if (typed.p[0] != '"' && looks_like_list(address_spelled(a)))
 		return error_set(err, BAD,
-		    "'%.*s' is not one address: give each as an argument of its own, and write odd ones in "
+		    "'%.*s' is not one address: give each as an argument of its own, and write odd "
+		    "ones in "
 		    "double quotes, like '\"a b\"@example.com'",
 		    shown(typed), typed.p);
 	return FOUND;
@@ -93,8 +93,7 @@ static enum outcome
 print_stored(struct sbuf *out, const struct address *a, const char *what, struct error *err)
 {
 	if (a->local_n > ADDRESS_LOCAL_MAX)
-		return error_set(
-		    err, BAD,
+		return error_set(err, BAD,
 		    "the part before the '@' of the %s is %zu bytes long: at most %d are allowed",
 		    what, a->local_n, ADDRESS_LOCAL_MAX);
 	if (!address_print(out, a))
@@ -119,17 +118,15 @@ rules_mailbox(struct sbuf *out, struct slice typed, struct error *err)
 	if (o != FOUND)
 		return o;
 	if (a.local_n == 0)
-		return error_set(
-		    err, BAD,
+		return error_set(err, BAD,
 		    "'%.*s' names no user: for a catch-all use `vmailctl alias add %.*s TARGET`",
 		    shown(typed), typed.p, shown(typed), typed.p);
 	if (a.domain[0] == '[')
 		return error_set(err, BAD,
-				 "'%.*s' is at an IP address: a mailbox needs a domain name",
-				 shown(typed), typed.p);
+		    "'%.*s' is at an IP address: a mailbox needs a domain name", shown(typed),
+		    typed.p);
 	if (path_trouble(address_local(&a)))
-		return error_set(
-		    err, BAD,
+		return error_set(err, BAD,
 		    "'%.*s' could not be a directory name: no '/' in it and no '.' at its start",
 		    shown(typed), typed.p);
 	return print_stored(out, &a, "mailbox", err);
@@ -149,11 +146,51 @@ bare_alias(struct sbuf *out, struct slice typed, struct error *err)
 	if (text.failed || !address_parse(&a, sbuf_slice(&text)) || a.local_n > ADDRESS_LOCAL_MAX ||
 	    !address_is_plain(address_local(&a)))
 		o = error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
-			      shown(typed), typed.p);
+		    shown(typed), typed.p);
 	else if (!sbuf_add_slice(out, address_local(&a)))
 		o = error_set(err, RETRY, "no memory");
 	sbuf_release(&text);
 	return o;
+}
+
+enum { STARS_MAX = 4 };
+
+static size_t
+count_stars(struct slice local)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < local.n; i++)
+		n += local.p[i] == '*';
+	return n;
+}
+
+static enum outcome
+check_pattern(struct slice local, struct slice domain, struct error *err)
+{
+	size_t stars = count_stars(local);
+
+	if (stars == 0 || !address_is_plain(local))
+		return FOUND;
+	if (stars == local.n)
+		return error_set(err, BAD,
+		    "a pattern of nothing but '*' is the catch-all: write '@%.*s'", shown(domain),
+		    domain.p);
+	if (stars > STARS_MAX)
+		return error_set(err, BAD, "a pattern may have at most %d '*' in it", STARS_MAX);
+	return FOUND;
+}
+
+bool
+rules_is_pattern(struct slice alias, size_t *prefix)
+{
+	size_t at, star;
+
+	if (!slice_rchr(alias, '@', &at) || !slice_chr(slice_head(alias, at), '*', &star) ||
+	    !address_is_plain(slice_head(alias, at)))
+		return false;
+	*prefix = star;
+	return true;
 }
 
 enum outcome
@@ -168,6 +205,8 @@ rules_alias(struct sbuf *out, struct slice typed, struct error *err)
 	if (!slice_chr(typed, '@', &at))
 		return bare_alias(out, typed, err);
 	o = check_address(&a, "alias", typed, err);
+	if (o == FOUND)
+		o = check_pattern(address_local(&a), address_domain(&a), err);
 	if (o != FOUND)
 		return o;
 	if (a.local_n > 0)
@@ -213,14 +252,14 @@ put_target(struct sbuf *out, struct slice typed, size_t n, struct error *err)
 		return o;
 	if (a.local_n == 0 && n > 1)
 		return error_set(err, BAD,
-				 "'%.*s' stands for a whole domain and must be the only target: "
-				 "give it an alias of "
-				 "its own",
-				 shown(typed), typed.p);
+		    "'%.*s' stands for a whole domain and must be the only target: "
+		    "give it an alias of "
+		    "its own",
+		    shown(typed), typed.p);
 	sbuf_init(&target, ADDRESS_MAX);
 	if (!address_target(&target, typed))
 		o = error_set(err, BAD, "'%.*s' is no address that mail could be sent to",
-			      shown(typed), typed.p);
+		    shown(typed), typed.p);
 	else if (!has_target(out, sbuf_slice(&target))) {
 		sbuf_add_slice(out, sbuf_slice(&target));
 		if (!sbuf_add_chr(out, '\n') || out->failed)
@@ -238,9 +277,169 @@ rules_targets(struct sbuf *out, const struct slice *typed, size_t n, struct erro
 	if (n == 0)
 		return error_set(err, BAD, "an alias needs at least one target");
 	if (n > RULES_TARGETS_MAX)
-		return error_set(err, BAD, "%zu targets: Postfix expands to at most %d", n,
-				 RULES_TARGETS_MAX);
+		return error_set(
+		    err, BAD, "%zu targets: Postfix expands to at most %d", n, RULES_TARGETS_MAX);
 	for (size_t i = 0; i < n && o == FOUND; i++)
 		o = put_target(out, typed[i], n, err);
 	return o;
+}
+
+/* --- entries of plain maps ----------------------------------------------------------------------
+ */
+
+enum { VALUE_MAX = 99997 }; /* what socketmap can carry behind "OK " */
+
+static enum outcome
+put_text(struct sbuf *out, struct slice text, struct error *err)
+{
+	return sbuf_add_slice(out, text) ? FOUND : error_set(err, RETRY, "no memory");
+}
+
+static enum outcome
+value_address(struct sbuf *out, struct slice typed, bool whole_domains, struct error *err)
+{
+	struct address a;
+	enum outcome o = check_address(&a, "value", typed, err);
+
+	if (o != FOUND)
+		return o;
+	if ((a.local_n == 0 && !whole_domains) || !address_target(out, typed))
+		return error_set(err, BAD, "'%.*s' is not one address that mail could be sent to",
+		    shown(typed), typed.p);
+	return FOUND;
+}
+
+/* Addresses with commas or blanks between them, in canonical form: logins are compared with it. */
+static enum outcome
+value_logins(struct sbuf *out, struct slice typed, struct error *err)
+{
+	size_t before = out->n;
+	enum outcome o = FOUND;
+
+	while (typed.n > 0 && o == FOUND) {
+		size_t n = 0;
+
+		while (n < typed.n && typed.p[n] != ',' && typed.p[n] != ' ')
+			n++;
+		if (n > 0) {
+			sbuf_add_str(out, out->n > before ? ", " : "");
+			o = rules_mailbox(out, slice_head(typed, n), err);
+		}
+		typed = slice_tail(typed, n + 1);
+	}
+	if (o == FOUND && out->n == before)
+		o = error_set(
+		    err, BAD, "the value names nobody: write logins, with commas between them");
+	return o;
+}
+
+static enum outcome
+value_transport(struct sbuf *out, struct slice typed, struct error *err)
+{
+	struct slice rest = typed;
+	struct slice name = slice_cut(&rest, ':');
+
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+			c == '.'))
+			return error_set(err, BAD,
+			    "'%.*s' is no transport: write it like 'smtp:[mail.example.com]', with "
+			    "a name "
+			    "of master.cf in lower case",
+			    shown(typed), typed.p);
+	}
+	return put_text(out, typed, err);
+}
+
+static enum outcome
+value_number(struct sbuf *out, struct slice typed, struct error *err)
+{
+	unsigned long long number;
+
+	if (!slice_number(typed, 0xfffffffe, &number))
+		return error_set(
+		    err, BAD, "'%.*s' is no uid or gid: write a number", shown(typed), typed.p);
+	return put_text(out, typed, err);
+}
+
+enum outcome
+rules_value(struct sbuf *out, enum map_value kind, struct slice typed, struct error *err)
+{
+	enum outcome o;
+
+	typed = slice_trim(typed);
+	o = check_text("value", typed, err);
+	if (o != FOUND)
+		return o;
+	if (typed.n > VALUE_MAX)
+		return error_set(err, BAD, "the value is %zu bytes long: Postfix takes at most %d",
+		    typed.n, VALUE_MAX);
+	switch (kind) {
+	case VALUE_TEXT:
+		return put_text(out, typed, err);
+	case VALUE_ADDRESS:
+		return value_address(out, typed, true, err);
+	case VALUE_BCC:
+		return value_address(out, typed, false, err);
+	case VALUE_LOGINS:
+		return value_logins(out, typed, err);
+	case VALUE_TRANSPORT:
+		return value_transport(out, typed, err);
+	case VALUE_NUMBER:
+		return value_number(out, typed, err);
+	}
+	return BAD;
+}
+
+enum outcome
+rules_note(struct slice typed, struct error *err)
+{
+	if (typed.n > 1000)
+		return error_set(err, BAD, "a note of %zu bytes: at most 1000 are kept", typed.n);
+	return check_text("note", typed, err);
+}
+
+enum outcome
+rules_reason(struct slice typed, struct error *err)
+{
+	if (typed.n > 200)
+		return error_set(
+		    err, BAD, "a reason of %zu bytes: at most 200 can be told", typed.n);
+	return check_text("reason", typed, err);
+}
+
+enum outcome
+rules_delimiters(struct slice typed, struct error *err)
+{
+	static const char odd[] = "@.\"\\()<>[],;: ";
+
+	if (typed.n > 7)
+		return error_set(err, BAD, "%zu delimiters: at most 7 are allowed", typed.n);
+	for (size_t i = 0; i < typed.n; i++) {
+		char c = typed.p[i];
+		bool letter =
+		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (letter || c < '!' || c > '~' || strchr(odd, c) != NULL)
+			return error_set(err, BAD,
+			    "'%.*s' cannot separate an extension: use characters like '+', '-' or "
+			    "'='",
+			    shown(typed), typed.p);
+	}
+	return FOUND;
+}
+
+enum outcome
+rules_map_name(struct slice typed, struct error *err)
+{
+	if (!map_name_ok(typed))
+		return error_set(err, BAD,
+		    "'%.*s' is no name for a map: letters, digits, '-', '_' and '.', at most %d",
+		    shown(typed), typed.p, MAP_NAME_MAX);
+	if (map_by_name(typed) != NULL)
+		return error_set(err, BAD, "'%.*s' is a map already: see `vmailctl maps`",
+		    shown(typed), typed.p);
+	return FOUND;
 }

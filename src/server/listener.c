@@ -207,8 +207,7 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 		    sizeof l.path - 1);
 	snprintf(l.path, sizeof l.path, "%s", path);
 	snprintf(l.name, sizeof l.name, "unix:%s", path);
-	if (conf->map != NULL)
-		l.map = map_by_name(slice_str(conf->map));
+	l.map = slice_str(conf->map);
 	if (find(set, l.name) != NULL)
 		return error_set(err, BAD, "'%s' is given twice", l.name);
 	if (group_of(conf, owner, &group, err) != FOUND)
@@ -327,8 +326,7 @@ open_inet_one(struct listener_set *set, const struct addrinfo *ai, const struct 
 
 	if (name_inet(&l, ai, err) != FOUND)
 		return BAD;
-	if (conf->map != NULL)
-		l.map = map_by_name(slice_str(conf->map));
+	l.map = slice_str(conf->map);
 	if (find(set, l.name) != NULL)
 		return error_set(err, BAD, "'%s' is given twice", l.name);
 	before = find(old, l.name);
@@ -372,8 +370,8 @@ check_one(const struct conf_listener *conf, struct error *err)
 	    group_id(&gid, conf->group, err) != FOUND)
 		return BAD;
 	if (conf->protocol == PROTOCOL_TCP &&
-	    (conf->map == NULL || map_by_name(slice_str(conf->map)) == NULL))
-		return error_set(err, BAD, "listener '%s': there is no map '%s'", conf->address,
+	    (conf->map == NULL || !map_name_ok(slice_str(conf->map))))
+		return error_set(err, BAD, "listener '%s': '%s' is no name of a map", conf->address,
 		    conf->map == NULL ? "" : conf->map);
 	return FOUND;
 }

@@ -18,8 +18,8 @@ struct listener {
 	dev_t dev;      /* and its file, so that nobody else's is removed */
 	ino_t ino;
 	enum protocol protocol;
-	const struct map *map; /* PROTOCOL_TCP */
-	bool kept;             /* taken over from the set before */
+	struct slice map; /* PROTOCOL_TCP; a view of the configuration */
+	bool kept;        /* taken over from the set before */
 };
 
 struct listener_set {

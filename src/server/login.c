@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * One login, from the request to the answer: who is it, is the password right, how long is a
- * refusal held. An unknown user, one without a password and a wrong password take the same way and
- * the same time.
+ * One login, from the request to the answer: who is it, is the password right, may he use the
+ * service, how long is a refusal held. An unknown user, one without a password and a wrong password
+ * take the same way and the same time; only whoever knows the password is told of the account's
+ * state.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ struct login {
 	struct login **prev;
 	struct auth_request request;
 	struct account account;
-	const char *refusal; /* why, when it is refused without looking at the password */
+	const char *refusal; /* why, when it is not for a wrong password */
 	bool hashing;        /* with the pool just now */
 	struct event held;
 };
@@ -142,6 +143,19 @@ on_held(evutil_socket_t fd, short what, void *arg)
 	finish_later(arg);
 }
 
+/* The password is right: what the account's state does not allow is refused all the same. */
+static void
+judge_state(struct login *l)
+{
+	struct auth_request *r = &l->request;
+
+	if (account_state_serves(l->account.state, sbuf_slice(&r->service)))
+		return;
+	l->job.outcome = NONE;
+	l->refusal = account_state_name(l->account.state);
+	sbuf_add_slice(&r->reason, sbuf_slice(&l->account.reason));
+}
+
 /* Judged: a refusal waits, all else is told at once. */
 static void
 judged(struct login *l)
@@ -150,6 +164,8 @@ judged(struct login *l)
 	struct timeval after = { .tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000 };
 
 	l->hashing = false;
+	if (l->job.outcome == FOUND)
+		judge_state(l);
 	say(l);
 	if (l->conn != NULL && l->job.outcome == NONE && !l->request.no_delay && delay > 0)
 		event_add(&l->held, &after);

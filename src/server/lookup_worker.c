@@ -6,6 +6,7 @@
 #include "worker.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
 #include "loop.h"
@@ -70,9 +71,12 @@ answer(struct lookup_worker *w)
 static void
 say_note(struct lookup_worker *w, struct lookup_session *s)
 {
+	char key[400];
+
 	if (s->note.n == 0)
 		return;
-	trouble_log(&w->unsendable, "%s: told to try again", sbuf_cstr(&s->note));
+	trouble_log(&w->unsendable, "%s: key '%s': told to try again", sbuf_cstr(&s->note),
+	    log_safe(sbuf_slice(&s->note_key), key, sizeof key));
 	sbuf_clear(&s->note);
 }
 
@@ -100,6 +104,7 @@ serve(struct conn *conn)
 	struct lookup_conn *c = (struct lookup_conn *)conn;
 	struct slice in = sbuf_slice(&conn->in);
 
+	w->rules.now = time(NULL);
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
 	source_end(&w->source);

@@ -41,6 +41,13 @@ find_account(struct auth_worker *w, struct slice user, struct account *account, 
 	return o;
 }
 
+/* LMTP asks nobody else: an account that gets no mail is nobody to those who deliver. */
+static bool
+is_delivery(struct slice service)
+{
+	return slice_is(service, "lmtp") || slice_is(service, "lda");
+}
+
 void
 userdb_answer(struct auth_conn *c, const struct auth_request *r)
 {
@@ -51,7 +58,10 @@ userdb_answer(struct auth_conn *c, const struct auth_request *r)
 
 	account_init(&account);
 	o = find_account(w, sbuf_slice(&r->user), &account, &err);
-	if (o == FOUND && !w->mail_user) /* said at start */
+	if (o == FOUND && is_delivery(sbuf_slice(&r->service)) &&
+	    !account_state_receives(account.state))
+		o = NONE;
+	else if (o == FOUND && !w->mail_user) /* said at start */
 		o = RETRY;
 	auth_conn_answer(c, r, o, &account);
 	account_release(&account);

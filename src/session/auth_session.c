@@ -23,6 +23,7 @@ auth_request_init(struct auth_request *r)
 	sbuf_init(&r->password, AUTHLINE_MAX);
 	sbuf_init(&r->service, PARAMETER_MAX);
 	sbuf_init(&r->remote, PARAMETER_MAX);
+	sbuf_init(&r->reason, PARAMETER_MAX);
 }
 
 void
@@ -32,6 +33,7 @@ auth_request_release(struct auth_request *r)
 	sbuf_release_secret(&r->password);
 	sbuf_release(&r->service);
 	sbuf_release(&r->remote);
+	sbuf_release(&r->reason);
 	auth_request_init(r);
 }
 
@@ -535,7 +537,7 @@ put_none(struct sbuf *out, const struct auth_request *r)
 	size_t before = out->n;
 
 	if (r->ask == AUTH_ASK_PASSWORD)
-		return put_fail(out, r, NULL, NULL);
+		return put_fail(out, r, r->reason.n > 0 ? "reason" : NULL, sbuf_cstr(&r->reason));
 	sbuf_printf(out, "NOTFOUND\t%" PRIu32, r->id);
 	return end_line(out, before);
 }

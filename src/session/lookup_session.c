@@ -8,15 +8,19 @@
 #include "wire/socketmap.h"
 #include "wire/tcptable.h"
 
-enum { MAP_IN_SIGHT = 256 }; /* bytes of an over-long request in which its map's name must end */
+enum {
+	MAP_IN_SIGHT = 256, /* bytes of an over-long request in which its map's name must end */
+	NOTE_KEY_MAX = 256  /* bytes of a key that a note repeats */
+};
 
 void
-lookup_session_init(struct lookup_session *s, enum protocol protocol, const struct map *map,
-		    const struct lookup_rules *rules)
+lookup_session_init(struct lookup_session *s, enum protocol protocol, struct slice map,
+    const struct lookup_rules *rules)
 {
 	*s = (struct lookup_session){ .protocol = protocol, .map = map, .rules = rules };
 	sbuf_init(&s->key, TCPTABLE_LINE_MAX);
 	sbuf_init(&s->note, 512);
+	sbuf_init(&s->note_key, NOTE_KEY_MAX);
 }
 
 void
@@ -24,6 +28,7 @@ lookup_session_release(struct lookup_session *s)
 {
 	sbuf_release(&s->key);
 	sbuf_release(&s->note);
+	sbuf_release(&s->note_key);
 }
 
 static bool
@@ -42,24 +47,16 @@ reply(struct lookup_session *s, const struct lookup *l, struct sbuf *out)
 	if (put_reply(s, l->outcome, sbuf_slice(&l->value), out))
 		return;
 	sbuf_clear(&s->note);
+	sbuf_clear(&s->note_key);
 	sbuf_printf(&s->note, "map '%s': a value of %zu bytes cannot be sent by this protocol",
-		    l->map == NULL ? "?" : l->map->name, l->value.n);
-}
-
-/* A request too long for any key: nothing of ours can match it, so that is what it is told. */
-static void
-reply_too_long(struct lookup_session *s, struct slice map, struct sbuf *out)
-{
-	if (map_by_name(map) == NULL)
-		put_reply(s, BAD, slice_str("no such map"), out);
-	else
-		put_reply(s, NONE, slice_str(""), out);
+	    l->map->name, l->value.n);
+	sbuf_add_slice(&s->note_key, slice_head(sbuf_slice(&l->key), NOTE_KEY_MAX));
 }
 
 /* Start the lookup of one request; it may be over at once. */
 static void
-start(struct lookup_session *s, struct lookup *l, const struct map *map, struct slice key,
-      struct sbuf *out)
+start(struct lookup_session *s, struct lookup *l, struct slice map, struct slice key,
+    struct sbuf *out)
 {
 	s->answering = true;
 	lookup_start(l, s->rules, map, key);
@@ -77,12 +74,14 @@ step_socketmap(struct lookup_session *s, struct lookup *l, struct slice *in, str
 	case MORE:
 		return WANT_INPUT;
 	case TAKEN:
-		start(s, l, map_by_name(map), key, out);
+		start(s, l, map, key, out);
 		break;
 	case TOO_LONG:
 		if (map.n == 0 && in->n < MAP_IN_SIGHT)
 			return WANT_INPUT;
-		reply_too_long(s, map, out);
+		/* nothing has a key so long, nor an empty one; an unknown map is still told from
+		 * that */
+		start(s, l, map, slice_str(""), out);
 		s->skip = used;
 		used = 0;
 		break;

@@ -104,20 +104,22 @@ static enum outcome
 check_domain(struct store *s, const struct sbuf *address, struct error *err)
 {
 	struct slice name = domain_of(sbuf_slice(address));
-	enum domain_kind kind;
-	struct sbuf target;
+	struct domain_facts *domain = &s->facts.domain;
+	size_t prefix;
 	enum outcome o;
 
 	if (name.n == 0)
 		return FOUND;
-	sbuf_init(&target, ADDRESS_DOMAIN_MAX);
-	o = domain_need(s, name, &kind, &target, err);
-	if (o == FOUND && target.n > 0 && address->p[0] == '@')
-		o = error_set(err, BAD,
-		    "domain '%s' stands for '%s': add the catch-all there, as '@%s'", name.p,
-		    sbuf_cstr(&target), sbuf_cstr(&target));
-	sbuf_release(&target);
-	return o;
+	facts_clear(&s->facts);
+	o = domain_need(s, name, domain, err);
+	if (o != FOUND || domain->target.n == 0)
+		return o;
+	if (address->p[0] == '@' || rules_is_pattern(sbuf_slice(address), &prefix))
+		return error_set(err, BAD,
+		    "domain '%s' stands for '%s': add the catch-all or pattern there, as '%.*s%s'",
+		    name.p, sbuf_cstr(&domain->target), (int)(address->n - name.n), address->p,
+		    sbuf_cstr(&domain->target));
+	return FOUND;
 }
 
 static enum outcome
@@ -125,6 +127,7 @@ insert_alias(struct change *c, struct error *err)
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_alias_insert);
 	struct slice domain = domain_of(c->subject);
+	size_t prefix;
 
 	db_bind_text(st, 1, c->subject);
 	if (domain.n > 0)
@@ -132,6 +135,10 @@ insert_alias(struct change *c, struct error *err)
 	else
 		db_bind_null(st, 2);
 	db_bind_int(st, 3, c->at);
+	if (rules_is_pattern(c->subject, &prefix))
+		db_bind_text(st, 4, slice_head(c->subject, prefix));
+	else
+		db_bind_null(st, 4);
 	return db_run(st, NULL, err);
 }
 
@@ -247,6 +254,81 @@ store_alias_remove(
 	o = rules_alias(&canonical, address, err);
 	if (o == FOUND)
 		o = remove_targets(s, &canonical, targets, n, err);
+	sbuf_release(&canonical);
+	return o;
+}
+
+/* --- settings -----------------------------------------------------------------------------------
+ */
+
+static void
+bind_optional(struct db_stmt *st, int n, struct slice text)
+{
+	if (text.n > 0)
+		db_bind_text(st, n, text);
+	else
+		db_bind_null(st, n);
+}
+
+/* NULL leaves the number as it is. */
+static void
+bind_if(struct db_stmt *st, int n, bool wanted, int64_t number)
+{
+	if (wanted)
+		db_bind_int(st, n, number);
+	else
+		db_bind_null(st, n);
+}
+
+static enum outcome
+update_alias(struct change *c, const struct alias_settings *settings, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_alias_set);
+	unsigned only = settings->only == 0 ? ~0u : settings->only;
+
+	db_bind_text(st, 1, c->subject);
+	bind_if(st, 2, only & ALIAS_SET_DISABLED, settings->disabled);
+	bind_if(st, 3, only & ALIAS_SET_EXPIRES, settings->expires);
+	bind_if(st, 4, only & ALIAS_SET_INTERNAL, settings->internal);
+	bind_optional(st, 5, settings->note);
+	bind_optional(st, 6, settings->owner);
+	db_bind_int(st, 7, (only & ALIAS_SET_NOTE) != 0);
+	db_bind_int(st, 8, (only & ALIAS_SET_OWNER) != 0);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+set_alias(struct store *s, const struct sbuf *address, const struct alias_settings *settings,
+    struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "alias set", Q_alias_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = error_set(err, NONE, "there is no alias '%s'", sbuf_cstr(address));
+	if (o == FOUND)
+		o = update_alias(&c, settings, err);
+	if (o == FOUND)
+		o = loops_check_alias(s, sbuf_slice(address), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_alias_set(
+    struct store *s, struct slice address, const struct alias_settings *settings, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_alias(&canonical, address, err);
+	if (o == FOUND && settings->note.n > 0)
+		o = rules_note(settings->note, err);
+	if (o == FOUND && settings->owner.n > 0)
+		o = rules_note(settings->owner, err);
+	if (o == FOUND)
+		o = set_alias(s, &canonical, settings, err);
 	sbuf_release(&canonical);
 	return o;
 }

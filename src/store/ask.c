@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: ISC
  *
- * The questions of the resolver: ranked candidates, of which the first that exists counts. Each
- * kind of row has one statement.
+ * The questions of the resolver: what is known of a domain, and ranked candidates, of which the
+ * first that exists counts. Each kind of row has one statement.
  */
+#include <string.h>
+
+#include "mail/address.h"
 #include "store/handle.h"
 
-/* The targets of an alias, one row each. */
+/* --- rows ---------------------------------------------------------------------------------------
+ */
+
+/* An alias: its targets, one row each. */
 static enum outcome
-find_targets(struct db_stmt *st, struct facts *facts, struct error *err)
+find_alias(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
 {
+	struct db_stmt *st = db_prepare(s->db, Q_ask_alias);
 	enum outcome o;
 
+	(void)q;
+	db_bind_text(st, 1, key);
 	while ((o = db_step(st, err)) == FOUND) {
 		struct slice target = db_text(st, 0);
 
-		facts->hit = true;
 		/* no target is no answer: somebody else wrote this, and mail must wait for him */
 		if (target.n == 0) {
 			db_reset(st);
@@ -22,58 +31,136 @@ find_targets(struct db_stmt *st, struct facts *facts, struct error *err)
 		}
 		sbuf_add_slice(&facts->targets, target);
 		sbuf_add_chr(&facts->targets, '\n');
+		facts->disabled = db_int(st, 1) != 0;
+		facts->expires = db_int(st, 2);
+		facts->internal = db_int(st, 3) != 0;
 	}
 	if (o != NONE)
 		return RETRY;
 	if (facts->targets.failed)
 		return error_set(err, RETRY, "an alias has more targets than fit");
-	return facts->hit ? FOUND : NONE;
+	return facts->targets.n > 0 ? FOUND : NONE;
 }
 
 static enum outcome
-find_alias(struct store *s, const struct candidate *c, struct facts *facts, struct error *err)
-{
-	struct db_stmt *st = db_prepare(s->db, Q_ask_alias);
-
-	db_bind_text(st, 1, c->key);
-	return find_targets(st, facts, err);
-}
-
-static enum outcome
-find_local_alias(struct store *s, const struct candidate *c, struct facts *facts, struct error *err)
-{
-	struct db_stmt *st = db_prepare(s->db, Q_ask_local_alias);
-
-	db_bind_text(st, 1, c->key);
-	db_bind_text(st, 2, c->domain);
-	return find_targets(st, facts, err);
-}
-
-static enum outcome
-find_mailbox(struct store *s, const struct candidate *c, struct error *err)
+find_mailbox(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_ask_mailbox);
 	enum outcome o;
 
-	db_bind_text(st, 1, c->key);
+	(void)q;
+	db_bind_text(st, 1, key);
 	o = db_step(st, err);
+	if (o == FOUND && !account_state_by_name(db_text(st, 0), &facts->state))
+		o = error_set(err, RETRY,
+		    "the store has a mailbox in a state that this program does not know");
 	db_reset(st);
 	return o;
 }
 
 static enum outcome
-read_domain(struct db_stmt *st, enum domain_kind *kind, struct sbuf *target, struct error *err)
+find_patterns(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
 {
-	if (!domain_kind_by_name(db_text(st, 0), kind))
-		return error_set(err, RETRY, "the store has a domain of unknown kind");
-	if (!sbuf_add_slice(target, db_text(st, 1)))
-		return error_set(err, RETRY, "no memory for a domain");
+	struct db_stmt *st = db_prepare(s->db, Q_ask_patterns);
+	enum outcome o;
+
+	db_bind_text(st, 1, q->domain);
+	db_bind_text(st, 2, key);
+	while ((o = db_step(st, err)) == FOUND) {
+		sbuf_add_slice(&facts->targets, db_text(st, 0));
+		sbuf_add_chr(&facts->targets, '\n');
+	}
+	if (o != NONE)
+		return RETRY;
+	if (facts->targets.failed)
+		return error_set(err, RETRY, "a domain has more patterns than fit");
+	return facts->targets.n > 0 ? FOUND : NONE;
+}
+
+static enum outcome
+find_member(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_member);
+	enum outcome o;
+
+	(void)facts;
+	db_bind_text(st, 1, q->domain);
+	db_bind_text(st, 2, key);
+	o = db_step(st, err);
+	db_reset(st);
+	return o;
+}
+
+/* The one text that ST gives. */
+static enum outcome
+find_value(struct db_stmt *st, struct facts *facts, struct error *err)
+{
+	enum outcome o = db_step(st, err);
+
+	if (o == FOUND && !sbuf_add_slice(&facts->value, db_text(st, 0)))
+		o = error_set(err, RETRY, "no memory for a value");
+	db_reset(st);
+	return o;
+}
+
+static enum outcome
+find_entry(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_entry);
+
+	db_bind_text(st, 1, q->map);
+	db_bind_text(st, 2, key);
+	return find_value(st, facts, err);
+}
+
+static enum outcome
+find_map(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_map);
+
+	(void)q;
+	db_bind_text(st, 1, key);
+	return find_value(st, facts, err);
+}
+
+/* --- domains ------------------------------------------------------------------------------------
+ */
+
+static enum outcome
+read_delimiters(struct slice text, struct domain_facts *out, struct error *err)
+{
+	if (text.n >= sizeof out->delimiters)
+		return error_set(err, RETRY, "the store has a domain with too many delimiters");
+	out->own_delimiters = text.p != NULL;
+	if (text.n > 0)
+		memcpy(out->delimiters, text.p, text.n);
+	out->delimiters[text.n] = '\0';
 	return FOUND;
 }
 
+static enum outcome
+read_domain(struct db_stmt *st, struct domain_facts *out, struct error *err)
+{
+	struct slice propagate = db_text(st, 3);
+
+	out->known = true;
+	if (!domain_kind_by_name(db_text(st, 0), &out->kind))
+		return error_set(err, RETRY, "the store has a domain of unknown kind");
+	if (!sbuf_add_slice(&out->target, db_text(st, 1)))
+		return error_set(err, RETRY, "no memory for a domain");
+	if (propagate.p != NULL)
+		out->propagate = slice_is(propagate, "1");
+	out->patterns = db_int(st, 4) != 0;
+	return read_delimiters(db_text(st, 2), out, err);
+}
+
 enum outcome
-domain_find(struct store *s, struct slice name, enum domain_kind *kind, struct sbuf *target,
-    struct error *err)
+domain_find(struct store *s, struct slice name, struct domain_facts *out, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_ask_domain);
 	enum outcome o;
@@ -81,36 +168,67 @@ domain_find(struct store *s, struct slice name, enum domain_kind *kind, struct s
 	db_bind_text(st, 1, name);
 	o = db_step(st, err);
 	if (o == FOUND)
-		o = read_domain(st, kind, target, err);
+		o = read_domain(st, out, err);
 	db_reset(st);
 	return o;
 }
 
+/* Another domain than the question's, of which the facts tell as well. */
 static enum outcome
-find(struct store *s, const struct candidate *c, struct facts *facts, struct error *err)
+find_domain(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
 {
-	switch (c->row) {
-	case ROW_ALIAS:
-		return find_alias(s, c, facts, err);
-	case ROW_LOCAL_ALIAS:
-		return find_local_alias(s, c, facts, err);
-	case ROW_MAILBOX:
-		return find_mailbox(s, c, err);
-	case ROW_DOMAIN:
-		return domain_find(s, c->key, &facts->kind, &facts->target, err);
-	}
-	return error_set(err, RETRY, "no such kind of row");
+	struct domain_facts found = { .known = false };
+	enum outcome o;
+
+	(void)q;
+	sbuf_init(&found.target, ADDRESS_DOMAIN_MAX);
+	o = domain_find(s, key, &found, err);
+	facts->kind = found.kind;
+	sbuf_release(&found.target);
+	return o;
 }
+
+/* --- questions ----------------------------------------------------------------------------------
+ */
+
+typedef enum outcome find_fn(struct store *s, const struct question *q, struct slice key,
+    struct facts *facts, struct error *err);
+
+static const struct {
+	find_fn *find;
+	bool local; /* counts in domains of the local kind only */
+} rows[] = {
+	[ROW_ALIAS] = { find_alias, false },
+	[ROW_LOCAL_ALIAS] = { find_alias, true },
+	[ROW_MAILBOX] = { find_mailbox, false },
+	[ROW_DOMAIN] = { find_domain, false },
+	[ROW_PATTERN] = { find_patterns, false },
+	[ROW_ENTRY] = { find_entry, false },
+	[ROW_LOCAL_ENTRY] = { find_entry, true },
+	[ROW_MAP] = { find_map, false },
+	[ROW_MEMBER] = { find_member, false },
+};
 
 static enum outcome
 find_first(struct store *s, const struct question *q, struct facts *facts, struct error *err)
 {
 	enum outcome o = NONE;
+	bool local;
 
 	facts_clear(facts);
+	if (q->domain.n > 0)
+		o = domain_find(s, q->domain, &facts->domain, err);
+	if (o != FOUND && o != NONE)
+		return RETRY;
+	local = facts->domain.known && facts->domain.kind == DOMAIN_LOCAL;
+	o = NONE;
 	for (size_t i = 0; i < q->n && o == NONE; i++) {
+		const struct candidate *c = &q->candidate[i];
+
 		facts->rank = i;
-		o = find(s, &q->candidate[i], facts, err);
+		if (local || !rows[c->row].local)
+			o = rows[c->row].find(s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;
 	return o == FOUND || o == NONE ? FOUND : RETRY;

@@ -28,19 +28,26 @@ take_image(struct change *c, struct sbuf *image, struct sbuf *secret, struct err
 }
 
 enum outcome
-change_begin(struct change *c, struct store *s, const char *what, enum statement image,
+change_join(struct change *c, struct store *s, const char *what, enum statement image,
     struct slice subject, struct error *err)
 {
-	enum outcome o;
-
 	assert(s->actor != NULL);
 	*c = (struct change){ .s = s, .what = what, .image = image, .subject = subject };
 	c->at = time(NULL);
 	sbuf_init(&c->before, IMAGE_MAX);
 	sbuf_init(&c->secret_before, IMAGE_MAX);
-	o = transaction_begin(s, DB_WRITE, err);
+	return take_image(c, &c->before, &c->secret_before, err);
+}
+
+enum outcome
+change_begin(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err)
+{
+	enum outcome o = transaction_begin(s, DB_WRITE, err);
+
 	if (o == FOUND)
-		o = take_image(c, &c->before, &c->secret_before, err);
+		return change_join(c, s, what, image, subject, err);
+	*c = (struct change){ .s = s };
 	return o;
 }
 
@@ -93,16 +100,22 @@ log_difference(struct change *c, struct error *err)
 }
 
 enum outcome
-change_end(struct change *c, enum outcome o, struct error *err)
+change_leave(struct change *c, enum outcome o, struct error *err)
 {
-	if (c->s->state == STORE_WRITING) {
-		if (o == FOUND)
-			o = log_difference(c, err);
-		o = write_end(c->s, o, err);
-	}
+	if (o == FOUND)
+		o = log_difference(c, err);
 	sbuf_release(&c->before);
 	sbuf_release_secret(&c->secret_before);
 	return o;
+}
+
+enum outcome
+change_end(struct change *c, enum outcome o, struct error *err)
+{
+	if (c->s->state != STORE_WRITING)
+		return o;
+	o = change_leave(c, o, err);
+	return write_end(c->s, o, err);
 }
 
 enum outcome
@@ -127,10 +140,9 @@ domain_of(struct slice address)
 }
 
 enum outcome
-domain_need(struct store *s, struct slice name, enum domain_kind *kind, struct sbuf *target,
-    struct error *err)
+domain_need(struct store *s, struct slice name, struct domain_facts *out, struct error *err)
 {
-	enum outcome o = domain_find(s, name, kind, target, err);
+	enum outcome o = domain_find(s, name, out, err);
 
 	if (o == NONE)
 		o = error_set(err, BAD,

@@ -31,6 +31,11 @@ bool change_existed(const struct change *c);
  * with any other O leave no trace. Returns what came of it. */
 enum outcome change_end(struct change *c, enum outcome o, struct error *err);
 
+/* The same as a part of a write transaction that somebody else begins and ends. */
+enum outcome change_join(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err);
+enum outcome change_leave(struct change *c, enum outcome o, struct error *err);
+
 /* Write a line for every object of domain NAME that STATEMENT (log_..._gone) finds. */
 enum outcome change_log_all(
     struct change *c, enum statement log, const char *what, struct slice name, struct error *err);
@@ -40,8 +45,8 @@ struct slice domain_of(struct slice address);
 
 /* Find a domain that must be there, as domain_find; BAD says how to add it. NAME ends like a C
  * string. */
-enum outcome domain_need(struct store *s, struct slice name, enum domain_kind *kind,
-    struct sbuf *target, struct error *err);
+enum outcome domain_need(
+    struct store *s, struct slice name, struct domain_facts *out, struct error *err);
 
 /* Run a statement that is bound to one text and gives no row. */
 enum outcome run_for(struct store *s, enum statement which, struct slice text, struct error *err);

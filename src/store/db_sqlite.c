@@ -162,6 +162,8 @@ static const struct {
 	{ "mailbox", STORE_LOOKUP },
 	{ "alias", STORE_LOOKUP },
 	{ "alias_target", STORE_LOOKUP },
+	{ "map", STORE_LOOKUP },
+	{ "entry", STORE_LOOKUP },
 	{ "credential", STORE_LOGIN },
 };
 

@@ -12,19 +12,17 @@
 static enum outcome
 check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
 {
-	enum domain_kind kind;
-	struct sbuf further;
+	const struct sbuf *further = &s->facts.domain.target;
 	enum outcome o;
 
 	if (slice_is(sbuf_slice(target), name))
 		return error_set(err, BAD, "domain '%s' cannot stand for itself", name);
-	sbuf_init(&further, ADDRESS_DOMAIN_MAX);
-	o = domain_need(s, sbuf_slice(target), &kind, &further, err);
-	if (o == FOUND && further.n > 0)
+	facts_clear(&s->facts);
+	o = domain_need(s, sbuf_slice(target), &s->facts.domain, err);
+	if (o == FOUND && further->n > 0)
 		o = error_set(err, BAD,
 		    "domain '%s' stands for '%s' itself: let '%s' stand for '%s' too",
-		    sbuf_cstr(target), sbuf_cstr(&further), name, sbuf_cstr(&further));
-	sbuf_release(&further);
+		    sbuf_cstr(target), sbuf_cstr(further), name, sbuf_cstr(further));
 	return o;
 }
 
@@ -86,7 +84,66 @@ store_domain_add(struct store *s, struct slice name, enum domain_kind kind, stru
 	return o;
 }
 
-/* --- removing --------------------------------------------------------------------------------- */
+/* --- settings -----------------------------------------------------------------------------------
+ */
+
+static enum outcome
+update_domain(struct change *c, const struct domain_settings *settings, struct error *err)
+{
+	struct db_stmt *st = db_prepare(c->s->db, Q_domain_set);
+	unsigned only = settings->only == 0 ? ~0u : settings->only;
+
+	db_bind_text(st, 1, c->subject);
+	if (settings->own_delimiters)
+		db_bind_text(st, 2, settings->delimiters);
+	else
+		db_bind_null(st, 2);
+	if (settings->propagate >= 0)
+		db_bind_int(st, 3, settings->propagate);
+	else
+		db_bind_null(st, 3);
+	db_bind_int(st, 4, (only & DOMAIN_SET_DELIMITERS) != 0);
+	db_bind_int(st, 5, (only & DOMAIN_SET_PROPAGATE) != 0);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+set_domain(struct store *s, const struct sbuf *name, const struct domain_settings *settings,
+    struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "domain set", Q_domain_image, sbuf_slice(name), err);
+	if (o == FOUND && !change_existed(&c))
+		o = error_set(err, NONE, "there is no domain '%s'", sbuf_cstr(name));
+	if (o == FOUND)
+		o = update_domain(&c, settings, err);
+	/* what was an address of its own may be one with an extension now */
+	if (o == FOUND)
+		o = loops_check_domain(s, sbuf_slice(name), err);
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_domain_set(
+    struct store *s, struct slice name, const struct domain_settings *settings, struct error *err)
+{
+	struct sbuf folded;
+	enum outcome o;
+
+	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
+	o = rules_domain(&folded, name, err);
+	if (o == FOUND && settings->own_delimiters)
+		o = rules_delimiters(settings->delimiters, err);
+	if (o == FOUND)
+		o = set_domain(s, &folded, settings, err);
+	sbuf_release(&folded);
+	return o;
+}
+
+/* --- removing -----------------------------------------------------------------------------------
+ */
 
 /* Whoever stands for the domain would stand for nothing. */
 static enum outcome

@@ -33,9 +33,9 @@ enum outcome write_end(struct store *s, enum outcome o, struct error *err);
 enum outcome view_begin(struct store *s, bool *mine, struct error *err);
 void view_end(struct store *s, bool mine);
 
-/* Find a domain; TARGET gets the one it stands for, or nothing. In a transaction. */
-enum outcome domain_find(struct store *s, struct slice name, enum domain_kind *kind,
-    struct sbuf *target, struct error *err);
+/* Find a domain, and put what is known of it into OUT, which was empty. In a transaction. */
+enum outcome domain_find(
+    struct store *s, struct slice name, struct domain_facts *out, struct error *err);
 
 /* Take a mailbox from the row ST is at: the columns of the statements account, accounts,
  * accounts_of. */

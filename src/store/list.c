@@ -10,7 +10,7 @@ enum { PAGE_ROWS = 500 };
 struct listing {
 	struct store *s;
 	enum statement which;
-	struct slice domain; /* bound where it is not empty */
+	struct slice domain; /* or map: bound where it is not empty */
 	struct sbuf key;     /* the page begins behind this one ... */
 	int64_t id;          /* ... or this one, in the change log */
 	struct sbuf last;    /* the last key that was seen */
@@ -23,6 +23,8 @@ struct listing {
 	store_account_fn *account_fn;
 	store_alias_fn *alias_fn;
 	store_change_fn *change_fn;
+	store_map_fn *map_fn;
+	store_entry_fn *entry_fn;
 	void *arg;
 	struct account account;
 	struct sbuf text;
@@ -157,7 +159,14 @@ give_domain(struct listing *l, struct db_stmt *st, struct error *err)
 		.mailboxes = db_int(st, 3),
 		.aliases = db_int(st, 4),
 		.created = db_int(st, 5),
+		.delimiters = db_text(st, 6),
+		.propagate = -1,
 	};
+	struct slice propagate = db_text(st, 7);
+
+	row.own_delimiters = row.delimiters.p != NULL;
+	if (propagate.p != NULL)
+		row.propagate = slice_is(propagate, "1");
 
 	if (!domain_kind_by_name(db_text(st, 1), &row.kind))
 		return error_set(err, RETRY, "the store has a domain of unknown kind");
@@ -178,7 +187,17 @@ give_account(struct listing *l, struct db_stmt *st, struct error *err)
 static enum outcome
 give_alias(struct listing *l, struct db_stmt *st, struct error *err)
 {
-	struct alias_row row = { .address = db_text(st, 0), .created = db_int(st, 2) };
+	struct alias_row row = {
+		.address = db_text(st, 0),
+		.created = db_int(st, 2),
+		.settings = {
+			.disabled = db_int(st, 3) != 0,
+			.expires = db_int(st, 4),
+			.internal = db_int(st, 5) != 0,
+			.note = db_text(st, 6),
+			.owner = db_text(st, 7),
+		},
+	};
 
 	sbuf_clear(&l->text);
 	sbuf_add_slice(&l->text, db_text(st, 1));
@@ -208,7 +227,34 @@ give_change(struct listing *l, struct db_stmt *st, struct error *err)
 	return FOUND;
 }
 
-/* --- what can be listed ----------------------------------------------------------------------- */
+static enum outcome
+give_map(struct listing *l, struct db_stmt *st, struct error *err)
+{
+	struct map_row row = { .name = db_text(st, 0), .created = db_int(st, 2) };
+
+	if (!key_search_by_name(db_text(st, 1), &row.search))
+		return error_set(err, RETRY,
+		    "the store has a map with a search that this program does not know");
+	l->enough = !l->map_fn(l->arg, &row);
+	return FOUND;
+}
+
+static enum outcome
+give_entry(struct listing *l, struct db_stmt *st, struct error *err)
+{
+	struct entry_row row = {
+		.key = db_text(st, 0),
+		.value = db_text(st, 1),
+		.created = db_int(st, 2),
+	};
+
+	(void)err;
+	l->enough = !l->entry_fn(l->arg, &row);
+	return FOUND;
+}
+
+/* --- what can be listed -------------------------------------------------------------------------
+ */
 
 enum outcome
 store_domains(struct store *s, struct slice name, store_domain_fn *fn, void *arg, struct error *err)
@@ -274,6 +320,35 @@ store_changes(struct store *s, int64_t after_id, store_change_fn *fn, void *arg,
 	l.give = give_change;
 	l.change_fn = fn;
 	l.id = after_id;
+	o = list_pages(&l, err);
+	listing_release(&l);
+	return o;
+}
+
+enum outcome
+store_maps(struct store *s, store_map_fn *fn, void *arg, struct error *err)
+{
+	struct listing l;
+	enum outcome o;
+
+	listing_init(&l, s, Q_maps, arg);
+	l.give = give_map;
+	l.map_fn = fn;
+	o = list_pages(&l, err);
+	listing_release(&l);
+	return o;
+}
+
+enum outcome
+store_entries(struct store *s, struct slice map, store_entry_fn *fn, void *arg, struct error *err)
+{
+	struct listing l;
+	enum outcome o;
+
+	listing_init(&l, s, Q_entries, arg);
+	l.give = give_entry;
+	l.entry_fn = fn;
+	l.domain = map;
 	o = list_pages(&l, err);
 	listing_release(&l);
 	return o;

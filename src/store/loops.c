@@ -9,9 +9,11 @@
 static enum outcome
 follow(struct store *s, struct expand *x, struct slice address, struct error *err)
 {
+	struct lookup_rules rules = s->actor->rules;
 	struct error why;
 
-	expand_start(x, &s->actor->rules, address);
+	rules.now = 0; /* what expires later must not go round until then */
+	expand_start(x, &rules, address);
 	while (x->asking) {
 		if (store_ask(s, &x->lookup.question, &s->facts, &why) == FOUND)
 			expand_tell(x, &s->facts);

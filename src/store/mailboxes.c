@@ -11,10 +11,12 @@
 /* --- adding ----------------------------------------------------------------------------------- */
 
 static enum outcome
-refuse_kind(enum domain_kind kind, const char *address, const char *domain,
-    const struct sbuf *target, struct error *err)
+refuse_kind(
+    const struct domain_facts *facts, const char *address, const char *domain, struct error *err)
 {
-	switch (kind) {
+	const struct sbuf *target = &facts->target;
+
+	switch (facts->kind) {
 	case DOMAIN_ALIAS:
 		if (target->n > 0)
 			return error_set(err, BAD,
@@ -41,16 +43,11 @@ static enum outcome
 check_domain(struct store *s, const struct sbuf *address, struct error *err)
 {
 	struct slice name = domain_of(sbuf_slice(address));
-	enum domain_kind kind;
-	struct sbuf target;
 	enum outcome o;
 
-	sbuf_init(&target, ADDRESS_DOMAIN_MAX);
-	o = domain_need(s, name, &kind, &target, err);
-	if (o == FOUND)
-		o = refuse_kind(kind, sbuf_cstr(address), name.p, &target, err);
-	sbuf_release(&target);
-	return o;
+	facts_clear(&s->facts);
+	o = domain_need(s, name, &s->facts.domain, err);
+	return o == FOUND ? refuse_kind(&s->facts.domain, sbuf_cstr(address), name.p, err) : o;
 }
 
 static enum outcome
@@ -169,7 +166,87 @@ store_mailbox_passwd(struct store *s, struct slice address, struct slice hash, s
 	return o;
 }
 
-/* --- removing --------------------------------------------------------------------------------- */
+/* --- states and quotas --------------------------------------------------------------------------
+ */
+
+static enum outcome
+change_state(struct store *s, const struct sbuf *address, enum account_state state,
+    struct slice reason, struct error *err)
+{
+	struct change c;
+	struct db_stmt *st;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user state", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = no_mailbox(address, err);
+	if (o == FOUND) {
+		st = db_prepare(s->db, Q_mailbox_state);
+		db_bind_text(st, 1, sbuf_slice(address));
+		db_bind_text(st, 2, slice_str(account_state_name(state)));
+		if (reason.n > 0)
+			db_bind_text(st, 3, reason);
+		else
+			db_bind_null(st, 3);
+		o = db_run(st, NULL, err);
+	}
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_mailbox_state(struct store *s, struct slice address, enum account_state state,
+    struct slice reason, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND && reason.n > 0)
+		o = rules_reason(reason, err);
+	if (o == FOUND)
+		o = change_state(s, &canonical, state, reason, err);
+	sbuf_release(&canonical);
+	return o;
+}
+
+static enum outcome
+change_quota(struct store *s, const struct sbuf *address, int64_t quota, struct error *err)
+{
+	struct change c;
+	struct db_stmt *st;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user quota", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = no_mailbox(address, err);
+	if (o == FOUND) {
+		st = db_prepare(s->db, Q_mailbox_quota);
+		db_bind_text(st, 1, sbuf_slice(address));
+		db_bind_int(st, 2, quota);
+		o = db_run(st, NULL, err);
+	}
+	return change_end(&c, o, err);
+}
+
+enum outcome
+store_mailbox_quota(struct store *s, struct slice address, int64_t quota, struct error *err)
+{
+	struct sbuf canonical;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND && quota < 0)
+		o = error_set(err, BAD, "a quota cannot be negative: 0 stands for none");
+	if (o == FOUND)
+		o = change_quota(s, &canonical, quota, err);
+	sbuf_release(&canonical);
+	return o;
+}
+
+/* --- removing -----------------------------------------------------------------------------------
+ */
 
 /* Name the alias that ST finds as the reason not to remove the mailbox. FOUND when there is none.
  */

@@ -13,7 +13,11 @@ account_read(struct db_stmt *st, struct account *out, struct error *err)
 	out->quota = db_int(st, 2);
 	out->created = db_int(st, 3);
 	out->password = db_int(st, 4) != 0;
-	if (out->address.failed || out->home.failed)
+	if (!account_state_by_name(db_text(st, 5), &out->state))
+		return error_set(err, RETRY,
+		    "the store has a mailbox in a state that this program does not know");
+	sbuf_add_slice(&out->reason, db_text(st, 6));
+	if (out->address.failed || out->home.failed || out->reason.failed)
 		return error_set(err, RETRY, "no memory for a mailbox");
 	return FOUND;
 }

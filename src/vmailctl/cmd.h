@@ -43,7 +43,7 @@ struct command {
 /* The options that every command takes, by their rows in the table. */
 enum global_option { GLOBAL_CONFIG, GLOBAL_STORE, GLOBAL_JSON, GLOBAL_HELP, GLOBAL_VERSION };
 
-enum { OPTIONS_MAX = 4, WHO_MAX = 192 };
+enum { OPTIONS_MAX = 8, WHO_MAX = 192 };
 
 struct ctl {
 	/* as typed */
@@ -76,8 +76,8 @@ struct ctl {
 const struct command *command_at(size_t i);
 const struct option *global_option_at(size_t i);
 
-/* Tell the words an argument called NAME can be, for help and completion: fixed WORDS, or a COMMAND
- * that lists them. NULL when anything goes. */
+/* Tell the words an argument called NAME can be, for help and completion: fixed WORDS, a COMMAND
+ * that lists them, or with neither of them the files there are. NULL when anything goes. */
 struct argument_words {
 	const char *name;
 	const char *words;
@@ -156,16 +156,27 @@ enum exit_code cmd_migrate(struct ctl *ctl);
 enum exit_code cmd_domain_add(struct ctl *ctl);
 enum exit_code cmd_domain_list(struct ctl *ctl);
 enum exit_code cmd_domain_show(struct ctl *ctl);
+enum exit_code cmd_domain_set(struct ctl *ctl);
 enum exit_code cmd_domain_remove(struct ctl *ctl);
 enum exit_code cmd_user_add(struct ctl *ctl);
 enum exit_code cmd_user_list(struct ctl *ctl);
 enum exit_code cmd_user_show(struct ctl *ctl);
 enum exit_code cmd_user_passwd(struct ctl *ctl);
+enum exit_code cmd_user_state(struct ctl *ctl);
+enum exit_code cmd_user_quota(struct ctl *ctl);
 enum exit_code cmd_user_remove(struct ctl *ctl);
 enum exit_code cmd_alias_add(struct ctl *ctl);
 enum exit_code cmd_alias_list(struct ctl *ctl);
 enum exit_code cmd_alias_show(struct ctl *ctl);
+enum exit_code cmd_alias_set(struct ctl *ctl);
 enum exit_code cmd_alias_remove(struct ctl *ctl);
+enum exit_code cmd_map_create(struct ctl *ctl);
+enum exit_code cmd_map_remove(struct ctl *ctl);
+enum exit_code cmd_map_set(struct ctl *ctl);
+enum exit_code cmd_map_get(struct ctl *ctl);
+enum exit_code cmd_map_unset(struct ctl *ctl);
+enum exit_code cmd_map_list(struct ctl *ctl);
+enum exit_code cmd_map_import(struct ctl *ctl);
 enum exit_code cmd_lookup(struct ctl *ctl);
 enum exit_code cmd_maps(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);

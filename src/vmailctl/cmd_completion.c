@@ -141,6 +141,12 @@ words_of(struct slice argument, bool *repeats)
 	return argument_words(name);
 }
 
+static bool
+is_file(const struct argument_words *w)
+{
+	return w != NULL && w->words == NULL && w->command == NULL;
+}
+
 /* --- bash and zsh ----------------------------------------------------------------------------- */
 
 static void
@@ -154,8 +160,10 @@ print_source(const char *pattern, const struct argument_words *w)
 {
 	if (w->words != NULL)
 		printf("\t%s) list='%s' ;;\n", pattern, w->words);
-	else
+	else if (!is_file(w))
 		printf("\t%s) from='%s' ;;\n", pattern, w->command);
+	else
+		printf("\t%s) files=1 ;;\n", pattern);
 }
 
 static void
@@ -321,8 +329,10 @@ print_fish_words(const struct argument_words *w)
 {
 	if (w->words != NULL)
 		printf(" -a '%s'", w->words);
-	else
+	else if (!is_file(w))
 		printf(" -a '(vmailctl %s 2>/dev/null)'", w->command);
+	else
+		fputs(" -F", stdout);
 }
 
 static void
@@ -334,7 +344,7 @@ print_fish_option(const struct option *o)
 	if (o->letter != '\0')
 		printf(" -s %c", o->letter);
 	if (o->argument != NULL)
-		fputs(strcmp(o->argument, "FILE") == 0 ? " -r -F" : " -x", stdout);
+		fputs(is_file(w) ? " -r" : " -x", stdout);
 	if (w != NULL)
 		print_fish_words(w);
 	fputs(" -d ", stdout);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * domain add, list, show, remove.
+ * domain add, list, show, set, remove.
  */
+#include <string.h>
+
 #include "mail/rules.h"
 #include "vmailctl/output.h"
 
-static const struct column columns[] = {
+static const struct column list_columns[] = {
 	{ "name", CELL_TEXT },
 	{ "kind", CELL_TEXT },
 	{ "target", CELL_TEXT },
@@ -14,6 +16,33 @@ static const struct column columns[] = {
 	{ "created", CELL_TIME },
 	{ 0 },
 };
+
+static const struct column show_columns[] = {
+	{ "name", CELL_TEXT },
+	{ "kind", CELL_TEXT },
+	{ "target", CELL_TEXT },
+	{ "mailboxes", CELL_COUNT },
+	{ "aliases", CELL_COUNT },
+	{ "created", CELL_TIME },
+	{ "delimiters", CELL_TEXT },
+	{ "propagate", CELL_TEXT },
+	{ 0 },
+};
+
+/* How a set of delimiters is written: no set can be one of these words, for it has no letters. */
+static struct slice
+delimiters_text(const struct domain_row *row)
+{
+	if (!row->own_delimiters)
+		return slice_str("default");
+	return row->delimiters.n > 0 ? row->delimiters : slice_str("none");
+}
+
+static struct slice
+propagate_text(const struct domain_row *row)
+{
+	return slice_str(row->propagate < 0 ? "default" : row->propagate > 0 ? "yes" : "no");
+}
 
 static bool
 put_domain(void *arg, const struct domain_row *row)
@@ -25,6 +54,8 @@ put_domain(void *arg, const struct domain_row *row)
 		{ .number = row->mailboxes },
 		{ .number = row->aliases },
 		{ .number = row->created },
+		{ .text = delimiters_text(row) },
+		{ .text = propagate_text(row) },
 	};
 
 	return table_row(arg, values);
@@ -36,7 +67,7 @@ cmd_domain_list(struct ctl *ctl)
 	struct table table;
 	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
-	table_list(&table, ctl, columns);
+	table_list(&table, ctl, list_columns);
 	if (o == FOUND)
 		o = store_domains(ctl->store, slice_str(NULL), put_domain, &table, &ctl->err);
 	return table_end(&table, o);
@@ -52,7 +83,7 @@ cmd_domain_show(struct ctl *ctl)
 
 	sbuf_init(&name, ADDRESS_MAX);
 	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
-	table_record(&table, ctl, columns, "domain", sbuf_slice(&name));
+	table_record(&table, ctl, show_columns, "domain", sbuf_slice(&name));
 	if (o == FOUND)
 		o = store_domains(ctl->store, sbuf_slice(&name), put_domain, &table, &ctl->err);
 	e = table_end(&table, o);
@@ -119,6 +150,66 @@ cmd_domain_remove(struct ctl *ctl)
 		o = store_domain_remove(ctl->store, sbuf_slice(&name), all, &ctl->err);
 	if (o == FOUND)
 		e = ctl_done(ctl, sbuf_slice(&name), "removed domain '%s'", sbuf_cstr(&name));
+	else
+		e = ctl_fail(ctl, o, "there is no domain '%s'", sbuf_cstr(&name));
+	sbuf_release(&name);
+	return e;
+}
+
+/* --- set -------------------------------------------------------------------------------------- */
+
+static enum exit_code
+check_settings(struct ctl *ctl, int *propagate)
+{
+	static const char *const words[] = { "no", "yes", "default" };
+	static const int values[] = { 0, 1, -1 };
+	const char *typed = ctl_option(ctl, "propagate");
+
+	if (typed == NULL && ctl_option(ctl, "delimiters") == NULL)
+		return ctl_usage(ctl, "what is to be set? name --delimiters or --propagate");
+	if (typed == NULL)
+		return EXIT_DONE;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (strcmp(words[i], typed) == 0) {
+			*propagate = values[i];
+			return EXIT_DONE;
+		}
+	}
+	return ctl_usage(ctl, "'--propagate %s': say yes, no or default", typed);
+}
+
+static void
+take_delimiters(struct ctl *ctl, struct domain_settings *settings)
+{
+	const char *typed = ctl_option(ctl, "delimiters");
+
+	if (typed == NULL)
+		return;
+	settings->only |= DOMAIN_SET_DELIMITERS;
+	settings->own_delimiters = strcmp(typed, "default") != 0;
+	if (settings->own_delimiters && strcmp(typed, "none") != 0)
+		settings->delimiters = slice_str(typed);
+}
+
+enum exit_code
+cmd_domain_set(struct ctl *ctl)
+{
+	struct domain_settings settings = { .propagate = -1 };
+	struct sbuf name;
+	enum exit_code e = check_settings(ctl, &settings.propagate);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	take_delimiters(ctl, &settings);
+	if (ctl_option(ctl, "propagate") != NULL)
+		settings.only |= DOMAIN_SET_PROPAGATE;
+	sbuf_init(&name, ADDRESS_MAX);
+	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	if (o == FOUND)
+		o = store_domain_set(ctl->store, sbuf_slice(&name), &settings, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&name), "set domain '%s'", sbuf_cstr(&name));
 	else
 		e = ctl_fail(ctl, o, "there is no domain '%s'", sbuf_cstr(&name));
 	sbuf_release(&name);

@@ -17,13 +17,11 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-enum exit_code
-cmd_maps(struct ctl *ctl)
+static void
+put_table(struct table *t)
 {
 	const struct map *m;
-	struct table table;
 
-	table_list(&table, ctl, columns);
 	for (size_t i = 0; (m = map_at(i)) != NULL; i++) {
 		const struct value values[] = {
 			{ .text = slice_str(m->name) },
@@ -31,10 +29,38 @@ cmd_maps(struct ctl *ctl)
 			{ .text = slice_str(m->summary) },
 		};
 
-		if (!table_row(&table, values))
-			break;
+		if (!table_row(t, values))
+			return;
 	}
-	return table_end(&table, FOUND);
+}
+
+static bool
+put_own_map(void *arg, const struct map_row *row)
+{
+	const struct value values[] = {
+		{ .text = row->name },
+		{ .text = slice_str(NULL) },
+		{ .text = slice_str("made by an admin, see `vmailctl map list`") },
+	};
+
+	return table_row(arg, values);
+}
+
+enum exit_code
+cmd_maps(struct ctl *ctl)
+{
+	struct table table;
+	enum outcome o = FOUND;
+
+	if (ctl_option(ctl, "all") != NULL)
+		o = ctl_store(ctl, STORE_ADMIN);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot list the maps");
+	table_list(&table, ctl, columns);
+	put_table(&table);
+	if (ctl->store != NULL)
+		o = store_maps(ctl->store, put_own_map, &table, &ctl->err);
+	return table_end(&table, o);
 }
 
 static enum exit_code
@@ -53,7 +79,7 @@ unknown_map(struct ctl *ctl, const char *typed)
 
 /* The daemon's own way: the same resolver on the same store. */
 static enum outcome
-lookup_here(struct ctl *ctl, const struct map *map, struct slice key, struct sbuf *value)
+lookup_here(struct ctl *ctl, struct slice map, struct slice key, struct sbuf *value)
 {
 	struct lookup l;
 	enum outcome o = ctl_store(ctl, STORE_LOOKUP);
@@ -92,19 +118,19 @@ enum exit_code
 cmd_lookup(struct ctl *ctl)
 {
 	struct slice map = slice_str(ctl->args[0]), key = slice_str(ctl->args[1]);
-	const struct map *m = map_by_name(map);
 	struct sbuf value;
 	enum exit_code e;
 	enum outcome o;
 
-	if (m == NULL)
-		return unknown_map(ctl, ctl->args[0]);
 	sbuf_init(&value, LOOKUP_VALUE_MAX);
 	if (ctl_option(ctl, "live") == NULL)
-		o = lookup_here(ctl, m, key, &value);
+		o = lookup_here(ctl, map, key, &value);
 	else if ((o = ctl_conf(ctl)) == FOUND)
 		o = live_lookup(ctl->conf, map, key, &value, &ctl->err);
-	e = answer(ctl, o, &value);
+	if (o == BAD && map_by_name(map) == NULL)
+		e = unknown_map(ctl, ctl->args[0]);
+	else
+		e = answer(ctl, o, &value);
 	sbuf_release(&value);
 	return e;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * user add, list, show, passwd, remove: mailboxes and their passwords.
+ * user add, list, show, passwd, state, quota, remove: mailboxes, their passwords, and what they
+ * may do.
  */
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ static const struct column list_columns[] = {
 	{ "address", CELL_TEXT },
 	{ "quota", CELL_SIZE },
 	{ "password", CELL_YES },
+	{ "state", CELL_TEXT },
+	{ "reason", CELL_TEXT },
 	{ "created", CELL_TIME },
 	{ 0 },
 };
@@ -30,6 +33,8 @@ static const struct column show_columns[] = {
 	{ "address", CELL_TEXT },
 	{ "quota", CELL_SIZE },
 	{ "password", CELL_YES },
+	{ "state", CELL_TEXT },
+	{ "reason", CELL_TEXT },
 	{ "created", CELL_TIME },
 	{ "home", CELL_TEXT },
 	{ 0 },
@@ -42,6 +47,8 @@ put_account(void *arg, const struct account *row)
 		{ .text = sbuf_slice(&row->address) },
 		{ .number = row->quota },
 		{ .number = row->password },
+		{ .text = slice_str(account_state_name(row->state)) },
+		{ .text = sbuf_slice(&row->reason) },
 		{ .number = row->created },
 	};
 
@@ -94,6 +101,8 @@ show_account(struct table *t, struct ctl *ctl, const struct account *a)
 		{ .text = sbuf_slice(&a->address) },
 		{ .number = a->quota },
 		{ .number = a->password },
+		{ .text = slice_str(account_state_name(a->state)) },
+		{ .text = sbuf_slice(&a->reason) },
 		{ .number = a->created },
 		{ .text = slice_str(NULL) },
 	};
@@ -102,7 +111,7 @@ show_account(struct table *t, struct ctl *ctl, const struct account *a)
 
 	sbuf_init(&home, 4 * ADDRESS_MAX);
 	put_home(&home, ctl, a);
-	values[4].text = sbuf_slice(&home);
+	values[6].text = sbuf_slice(&home);
 	ok = table_row(t, values);
 	sbuf_release(&home);
 	return ok;
@@ -235,6 +244,15 @@ parse_size(const char *text, int64_t *out)
 	return true;
 }
 
+static enum exit_code
+take_size(struct ctl *ctl, const char *typed, int64_t *quota)
+{
+	if (parse_size(typed, quota))
+		return EXIT_DONE;
+	return ctl_usage(
+	    ctl, "'%s' is no size: write it like 500M or 2G, or 0 for no limit", typed);
+}
+
 /* What is refused most often is refused before anybody is asked for a password. */
 static enum outcome
 check_new(struct ctl *ctl, const struct sbuf *address)
@@ -269,11 +287,10 @@ cmd_user_add(struct ctl *ctl)
 	enum exit_code e = check_source(ctl);
 	enum outcome o;
 
+	if (e == EXIT_DONE && size != NULL)
+		e = take_size(ctl, size, &quota);
 	if (e != EXIT_DONE)
 		return e;
-	if (size != NULL && !parse_size(size, &quota))
-		return ctl_usage(
-		    ctl, "'%s' is no size: write it like 500M or 2G, or 0 for no limit", size);
 	sbuf_init(&address, 2 * ADDRESS_MAX);
 	sbuf_init(&hash, PASSWORD_STORED_MAX);
 	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
@@ -349,6 +366,66 @@ cmd_user_remove(struct ctl *ctl)
 	if (o == FOUND)
 		e = ctl_done(ctl, sbuf_slice(&address),
 		    "removed mailbox '%s'; its mail is left on disk", sbuf_cstr(&address));
+	else
+		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	sbuf_release(&address);
+	return e;
+}
+
+/* --- state, quota ----------------------------------------------------------------------------- */
+
+static enum exit_code
+take_state(struct ctl *ctl, enum account_state *state)
+{
+	if (!account_state_by_name(slice_str(ctl->args[1]), state))
+		return ctl_usage(ctl, "there is no state '%s': take one of %s", ctl->args[1],
+		    argument_words("STATE")->words);
+	if (*state == STATE_ACTIVE && ctl_option(ctl, "reason") != NULL)
+		return ctl_usage(ctl, "an active account has nothing to give a reason for");
+	return EXIT_DONE;
+}
+
+enum exit_code
+cmd_user_state(struct ctl *ctl)
+{
+	struct slice reason = slice_str(ctl_option(ctl, "reason"));
+	enum account_state state;
+	struct sbuf address;
+	enum exit_code e = take_state(ctl, &state);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = store_mailbox_state(ctl->store, sbuf_slice(&address), state, reason, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&address), "mailbox '%s' is %s", sbuf_cstr(&address),
+		    account_state_name(state));
+	else
+		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	sbuf_release(&address);
+	return e;
+}
+
+enum exit_code
+cmd_user_quota(struct ctl *ctl)
+{
+	int64_t quota = 0;
+	struct sbuf address;
+	enum exit_code e = take_size(ctl, ctl->args[1], &quota);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = store_mailbox_quota(ctl->store, sbuf_slice(&address), quota, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(
+		    ctl, sbuf_slice(&address), "set the quota of '%s'", sbuf_cstr(&address));
 	else
 		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
 	sbuf_release(&address);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "vmailctl/when.h"
+
 /* clang-format off */
 
 static const struct option global_options[] = {
@@ -29,6 +31,12 @@ static const struct option domain_add_options[] = {
 	{ 0 }
 };
 
+static const struct option domain_set_options[] = {
+	{ "delimiters", 0, "SET", "what separates an extension there: +-, none, or default" },
+	{ "propagate", 0, "WHETHER", "whether aliases pass extensions on: yes, no or default" },
+	{ 0 }
+};
+
 static const struct option domain_remove_options[] = {
 	{ "all", 0, NULL, "its mailboxes and aliases too" },
 	{ 0 }
@@ -46,8 +54,35 @@ static const struct option user_passwd_options[] = {
 	{ 0 }
 };
 
+static const struct option user_state_options[] = {
+	{ "reason", 0, "TEXT", "what the user is told when a login is refused for it" },
+	{ 0 }
+};
+
 static const struct option user_remove_options[] = {
 	{ "force", 0, NULL, "even when aliases lead to it" },
+	{ 0 }
+};
+
+static const struct option alias_set_options[] = {
+	{ "disable", 0, NULL, "it is nobody, and no catch-all takes its mail" },
+	{ "enable", 0, NULL, "it is somebody again" },
+	{ "expires", 0, "TIME", "it is nobody from then on: " WHEN_FORMS },
+	{ "internal", 0, NULL, "only our own senders and its members may write to it" },
+	{ "open", 0, NULL, "everybody may" },
+	{ "note", 0, "TEXT", "what it is for; '' for nothing" },
+	{ "owner", 0, "WHO", "who asked for it; '' for nobody" },
+	{ 0 }
+};
+
+static const struct option map_create_options[] = {
+	{ "search", 0, "SEARCH", "how keys are looked for; exact is the default" },
+	{ 0 }
+};
+
+static const struct option maps_options[] = {
+	{ "all", 0, NULL, "those that an admin made, too" },
+	{ "names", 0, NULL, "print the names alone, one a line" },
 	{ 0 }
 };
 
@@ -107,6 +142,15 @@ static const struct command commands[] = {
 		.run = cmd_domain_show
 	},
 	{
+		.noun = "domain", .verb = "set", .arguments = "DOMAIN",
+		.options = domain_set_options,
+		.also = "change modify edit",
+		.summary = "treat the addresses of a domain in its own way",
+		.detail = "What is not named stays as it is. 'default' is what the configuration says.",
+		.example = "vmailctl domain set example.com --delimiters +- --propagate no",
+		.run = cmd_domain_set
+	},
+	{
 		.noun = "domain", .verb = "remove", .arguments = "DOMAIN",
 		.options = domain_remove_options,
 		.also = "delete del rm drop",
@@ -152,6 +196,23 @@ static const struct command commands[] = {
 		.run = cmd_user_passwd
 	},
 	{
+		.noun = "user", .verb = "state", .arguments = "MAILBOX STATE",
+		.options = user_state_options,
+		.also = "suspend disable enable lock unlock block",
+		.summary = "say what a mailbox may do, in every map and at every login",
+		.detail = "States: active; receive-only, gets mail and may read it but not send;\n"
+			  "send-only, may send and gets no mail; suspended, neither.",
+		.example = "vmailctl user state harry@example.com suspended --reason 'unpaid bill'",
+		.run = cmd_user_state
+	},
+	{
+		.noun = "user", .verb = "quota", .arguments = "MAILBOX SIZE",
+		.also = "size limit",
+		.summary = "set how much mail a mailbox may hold: 500M, 2G; 0 for no limit",
+		.example = "vmailctl user quota harry@example.com 2G",
+		.run = cmd_user_quota
+	},
+	{
 		.noun = "user", .verb = "remove", .arguments = "MAILBOX",
 		.options = user_remove_options,
 		.also = "delete del rm drop",
@@ -164,8 +225,8 @@ static const struct command commands[] = {
 		.noun = "alias", .verb = "add", .arguments = "ADDRESS TARGET...",
 		.also = "create new insert",
 		.summary = "send the mail of an address on to others",
-		.detail = "@DOMAIN as the address is the catch-all of that domain.\n"
-			  "Targets that it has already stay.",
+		.detail = "@DOMAIN as the address is the catch-all of that domain, a local part\n"
+			  "with * in it a pattern. Targets that it has already stay.",
 		.example = "vmailctl alias add info@example.com harry@example.com",
 		.run = cmd_alias_add
 	},
@@ -185,11 +246,78 @@ static const struct command commands[] = {
 		.run = cmd_alias_show
 	},
 	{
+		.noun = "alias", .verb = "set", .arguments = "ALIAS",
+		.options = alias_set_options,
+		.also = "change modify edit disable enable expire",
+		.summary = "switch an alias off or on, let it expire, close it, describe it",
+		.detail = "What is not named stays as it is. Dates are those of this host's clock.",
+		.example = "vmailctl alias set sale@example.com --expires +30d --note 'spring sale'",
+		.run = cmd_alias_set
+	},
+	{
 		.noun = "alias", .verb = "remove", .arguments = "ALIAS [TARGET...]",
 		.also = "delete del rm drop",
 		.summary = "remove targets from an alias, or all of it",
 		.example = "vmailctl alias remove info@example.com harry@example.com",
 		.run = cmd_alias_remove
+	},
+	{
+		.noun = "map", .verb = "create", .arguments = "NAME",
+		.options = map_create_options,
+		.also = "add new",
+		.summary = "make a map of keys and values for any parameter of Postfix",
+		.detail = "Searches: exact, the key alone; address, user+ext@d user@d @d; rewrite, the\n"
+			  "same with a value that takes the extension along; domain, d and its parents;\n"
+			  "transport, user+ext@d user@d d .parents; access, user+ext@d user@d d parents\n"
+			  "user@; host, names and parents or IP addresses by octets; network, a.b.c.d/n.",
+		.example = "vmailctl map create blocked --search network",
+		.run = cmd_map_create
+	},
+	{
+		.noun = "map", .verb = "remove", .arguments = "MAP",
+		.also = "delete del rm drop",
+		.summary = "remove a map that was created, with its entries",
+		.example = "vmailctl map remove blocked",
+		.run = cmd_map_remove
+	},
+	{
+		.noun = "map", .verb = "set", .arguments = "MAP KEY VALUE",
+		.also = "put change add",
+		.summary = "give a key of a map its value",
+		.example = "vmailctl map set transports example.org 'smtp:[mail.example.org]'",
+		.run = cmd_map_set
+	},
+	{
+		.noun = "map", .verb = "get", .arguments = "MAP KEY",
+		.also = "show view",
+		.summary = "print the value that is written for a key",
+		.detail = "The key alone, in any spelling; what would be found is for 'lookup' to say.",
+		.example = "vmailctl map get transports example.org",
+		.run = cmd_map_get
+	},
+	{
+		.noun = "map", .verb = "unset", .arguments = "MAP KEY",
+		.also = "clear erase",
+		.summary = "take a key out of a map",
+		.example = "vmailctl map unset transports example.org",
+		.run = cmd_map_unset
+	},
+	{
+		.noun = "map", .verb = "list", .arguments = "[MAP]",
+		.options = names_option,
+		.also = "ls dump export",
+		.summary = "list the entries of a map, or the maps that have some",
+		.example = "vmailctl map list transports",
+		.run = cmd_map_list
+	},
+	{
+		.noun = "map", .verb = "import", .arguments = "MAP FILE",
+		.also = "load read postmap",
+		.summary = "set all entries of a file as postmap reads it; - is standard input",
+		.detail = "All or none: the first line that is refused is named, and nothing is changed.\n"
+			  "Entries that are there already and not in the file stay.",
+		.example = "vmailctl map import transports /etc/postfix/transport",
+		.run = cmd_map_import
 	},
 	{
 		.noun = "lookup", .arguments = "MAP KEY",
@@ -203,7 +331,7 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "maps",
-		.options = names_option,
+		.options = maps_options,
 		.summary = "list the maps a mail server can ask",
 		.example = "vmailctl maps",
 		.run = cmd_maps
@@ -261,9 +389,13 @@ static const struct argument_words words[] = {
 	{ "MAILBOX", NULL, "user list --names" },
 	{ "ALIAS", NULL, "alias list --names" },
 	{ "TARGET", NULL, "user list --names" },
-	{ "MAP", NULL, "maps --names" },
+	{ "MAP", NULL, "maps --all --names" },
 	{ "KIND", "mailbox alias relay local", NULL },
-	{ "SHELL", "bash zsh fish", NULL }
+	{ "STATE", "active receive-only send-only suspended", NULL },
+	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
+	{ "WHETHER", "yes no default", NULL },
+	{ "SHELL", "bash zsh fish", NULL },
+	{ "FILE", NULL, NULL }
 };
 
 /* clang-format on */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The lines for main.cf: one per map of the table of maps, then delivery and logins. Every line
- * says why it is there, for it will be read again in five years.
+ * The lines for main.cf: those that every mail host needs, and below them, commented out, one for
+ * every other map of the table of maps. Every line says why it is there, for it will be read again
+ * in five years.
  */
 #include <string.h>
 
@@ -56,6 +57,57 @@ static const char logins[] =
 	"# nobody sends in the name of somebody else: this is what asks smtpd_sender_login_maps\n"
 	"smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch\n";
 
+static const char more[] =
+	"\n"
+	"# ----------------------------------------------------------------------------------------------\n"
+	"# From here on only what is needed: take away the '#' in front of a line. Entries are made by\n"
+	"# 'vmailctl map set' and are live at once; no postmap. 'proxy:' in front of a table is not needed:\n"
+	"# chrooted daemons reach the socket as well.\n";
+
+/* Maps by what they are for, in the order in which they are printed. The first group is what every mail host
+ * needs; what stands in none is printed behind the last, so that none is forgotten. */
+static const struct group {
+	const char *heading;
+	const char *maps;
+} groups[] = {
+	{ NULL, "domains alias-domains mailboxes aliases senders" },
+	{ "domains that are not for mailboxes, and who is in them",
+	  "relay-domains relay-recipients local-domains local-recipients" },
+	{ "by which way mail goes", "transports relayhosts" },
+	{ "addresses rewritten, copied, or moved away",
+	  "canonical sender-canonical recipient-canonical generic sender-bcc recipient-bcc relocated" },
+	{ "who may do what: a value is an action of access(5), such as OK or 'REJECT text'; a line replaces one of\n"
+	  "# the same name above, so keep what that one says",
+	  "client-access helo-access sender-access sasl-access recipient-access" },
+	{ "lists for our own senders and members only: the class is what recipient-access answers for a list\n"
+	  "# that 'vmailctl alias set LIST --internal' has closed; all three lines are needed. Where the\n"
+	  "# sender must have logged in, write 'reject_sender_login_mismatch, ' before check_sender_access",
+	  "members" },
+	{ "TLS with other hosts", "tls-policy" },
+	{ "for delivery agents that ask: Postfix's own virtual(8) refuses socketmap and tcp, and wants\n"
+	  "# 'static:' and a number", "uids gids" },
+	{ "and also", "" },
+};
+
+/* Where a parameter is not simply the table: what is to be written instead. */
+static const struct usage {
+	const char *map;
+	const char *before, *behind; /* the table */
+} usages[] = {
+	{ "local-domains", "mydestination = $myhostname, localhost.$mydomain, localhost, ", "" },
+	{ "local-recipients", "local_recipient_maps = proxy:unix:passwd.byname, $alias_maps, ", "" },
+	{ "client-access", "smtpd_client_restrictions = check_client_access ", "" },
+	{ "helo-access", "smtpd_helo_restrictions = check_helo_access ", "" },
+	{ "sender-access",
+	  "smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch, check_sender_access ", "" },
+	{ "sasl-access", "smtpd_data_restrictions = check_sasl_access ", "" },
+	{ "recipient-access", "smtpd_recipient_restrictions = check_recipient_access ", "" },
+	{ "members", "smtpd_restriction_classes = " MAP_CLOSED_LIST "\n#" MAP_CLOSED_LIST
+	  " = check_sender_access ", ", reject" },
+};
+
+enum { GROUPS = sizeof groups / sizeof groups[0], USAGES = sizeof usages / sizeof usages[0] };
+
 /* clang-format on */
 
 void
@@ -82,29 +134,80 @@ put_table(struct sbuf *out, const struct conf *conf, const struct map *map)
 	return l != NULL && sbuf_printf(out, "tcp:%s", listener_where(l));
 }
 
+/* "relay_domains = TABLE", or what it is used in. */
 static void
-put_map(struct sbuf *out, const struct conf *conf, const struct map *map)
+put_usage(struct sbuf *out, const struct map *map, const char *table)
+{
+	for (size_t i = 0; i < USAGES; i++) {
+		if (strcmp(usages[i].map, map->name) != 0)
+			continue;
+		sbuf_printf(out, "%s%s%s\n", usages[i].before, table, usages[i].behind);
+		return;
+	}
+	sbuf_printf(out, "%s = %s\n", map->parameter, table);
+}
+
+/* OFF is what keeps the line from being in force: "#", or nothing. */
+static void
+put_map(struct sbuf *out, const struct conf *conf, const struct map *map, const char *off)
 {
 	struct sbuf table;
 
 	sbuf_init(&table, 512);
-	if (put_table(&table, conf, map))
-		sbuf_printf(
-		    out, "# %s\n%s = %s\n", map->summary, map->parameter, sbuf_cstr(&table));
-	else
+	if (put_table(&table, conf, map)) {
+		sbuf_printf(out, "# %s\n%s", map->summary, off);
+		put_usage(out, map, sbuf_cstr(&table));
+	} else {
 		sbuf_printf(out, "# %s: no listener of the configuration serves '%s'\n# %s =\n",
 		    map->summary, map->name, map->parameter);
+	}
 	sbuf_release(&table);
+}
+
+/* The last group is that of the maps that have none. */
+static size_t
+group_of(const struct map *map)
+{
+	for (size_t i = 0; i < GROUPS; i++) {
+		struct slice rest = slice_str(groups[i].maps);
+
+		while (rest.n > 0)
+			if (slice_is(slice_cut(&rest, ' '), map->name))
+				return i;
+	}
+	return GROUPS - 1;
+}
+
+/* The maps of group I in the order of the table. */
+static void
+put_group(struct sbuf *out, const struct conf *conf, size_t i)
+{
+	const char *heading = groups[i].heading;
+	const struct map *map;
+
+	for (size_t k = 0; (map = map_at(k)) != NULL; k++) {
+		if (group_of(map) != i)
+			continue;
+		if (heading != NULL)
+			sbuf_printf(out, "\n# --- %s\n", heading);
+		heading = NULL;
+		put_map(out, conf, map, groups[i].heading != NULL ? "#" : "");
+	}
 }
 
 static void
 put_maps(struct sbuf *out, const struct conf *conf)
 {
-	const struct map *map;
-
-	for (size_t i = 0; (map = map_at(i)) != NULL; i++)
-		put_map(out, conf, map);
+	put_group(out, conf, 0);
 	sbuf_printf(out, delimiter, conf->recipient_delimiter);
+}
+
+static void
+put_more(struct sbuf *out, const struct conf *conf)
+{
+	sbuf_add_str(out, more);
+	for (size_t i = 1; i < GROUPS; i++)
+		put_group(out, conf, i);
 }
 
 /* --- sockets and chroots ---------------------------------------------------------------------- */
@@ -150,4 +253,5 @@ config_put_postfix(struct sbuf *out, const struct conf *conf)
 	else
 		sbuf_printf(
 		    out, logins, listener_is_unix(auth) ? listener_where(auth) : auth->address);
+	put_more(out, conf);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mail/rules.h"
@@ -76,7 +77,8 @@ ctl_store(struct ctl *ctl, enum store_role role)
 	put_who(ctl->who, sizeof ctl->who);
 	ctl->actor = (struct store_actor){ .who = ctl->who,
 		.rules = { .delimiters = ctl->conf->recipient_delimiter,
-		    .propagate = ctl->conf->propagate_extensions } };
+		    .propagate = ctl->conf->propagate_extensions,
+		    .now = time(NULL) } };
 	o = store_open(&ctl->store, ctl_uri(ctl), role, &ctl->err);
 	if (o != FOUND)
 		return RETRY;

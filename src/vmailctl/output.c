@@ -73,7 +73,8 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 			put_size(out, v->number);
 		break;
 	case CELL_TIME:
-		put_time(out, v->number, false);
+		if (v->number != 0)
+			put_time(out, v->number, false);
 		break;
 	case CELL_YES:
 		sbuf_add_str(out, v->number != 0 ? "yes" : "no");
@@ -137,7 +138,7 @@ json_cell(enum cell cell, const struct value *v)
 	case CELL_SIZE:
 		return v->number > 0 ? json_integer(v->number) : json_null();
 	case CELL_TIME:
-		return json_time(v->number);
+		return v->number != 0 ? json_time(v->number) : json_null();
 	case CELL_YES:
 		return json_boolean(v->number != 0);
 	case CELL_LINES:
@@ -382,8 +383,8 @@ output_json(struct ctl *ctl, struct json_t *j)
 	return EXIT_DONE;
 }
 
-void
-output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text)
+static json_t *
+verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text)
 {
 	static const char *const words[] = {
 		[FOUND] = "done", [NONE] = "not found", [RETRY] = "try again", [BAD] = "refused"
@@ -398,8 +399,30 @@ output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char
 		json_object_set_new(j, "subject", json_text(subject));
 	if (text[0] != '\0')
 		json_object_set_new(j, "reason", json_text(slice_str(text)));
-	output_json(ctl, j);
 	sbuf_release(&name);
+	return j;
+}
+
+void
+output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text)
+{
+	output_json(ctl, verdict(ctl, o, subject, text));
+}
+
+void
+output_set(struct ctl *ctl, struct slice map, size_t n)
+{
+	json_t *j;
+
+	ctl->changed = true;
+	if (!ctl->json) {
+		printf("set %zu %s in map '%.*s'\n", n, n == 1 ? "entry" : "entries", (int)map.n,
+		    map.p);
+		return;
+	}
+	j = verdict(ctl, FOUND, map, "");
+	json_object_set_new(j, "entries", json_integer((json_int_t)n));
+	output_json(ctl, j);
 }
 
 void

@@ -18,7 +18,7 @@ enum cell {
 	CELL_TEXT,
 	CELL_COUNT,
 	CELL_SIZE,  /* bytes; 0: none */
-	CELL_TIME,  /* unix seconds */
+	CELL_TIME,  /* unix seconds; 0: never */
 	CELL_YES,   /* 0: no */
 	CELL_LINES, /* texts, each ended by LF */
 	CELL_JSON   /* JSON text */
@@ -73,6 +73,9 @@ enum exit_code output_json(struct ctl *ctl, struct json_t *j);
 
 /* Print the object that tells in JSON how it went. SUBJECT and TEXT may be empty. */
 void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text);
+
+/* Say that N entries of MAP were set: this is what was asked for, so it is said on stdout. */
+void output_set(struct ctl *ctl, struct slice map, size_t n);
 
 /* Print the object of one lookup in JSON. */
 void output_lookup(

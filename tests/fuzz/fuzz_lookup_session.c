@@ -30,7 +30,7 @@ static const char directory[] = "domain d.test mailbox\n"
 static void
 talk(enum protocol protocol, struct slice data, size_t piece, unsigned fail_at, struct sbuf *out)
 {
-	struct lookup_rules rules = { "+-", true };
+	struct lookup_rules rules = { "+-", true, 1000 };
 	struct memdir d = { directory, fail_at };
 	struct lookup_session s;
 	struct lookup l;
@@ -39,7 +39,7 @@ talk(enum protocol protocol, struct slice data, size_t piece, unsigned fail_at, 
 
 	lookup_init(&l);
 	sbuf_init(&in, 1 << 20);
-	lookup_session_init(&s, protocol, map_by_name(slice_str("aliases")), &rules);
+	lookup_session_init(&s, protocol, slice_str("aliases"), &rules);
 	while (data.n > 0 && want != WANT_CLOSE) {
 		struct slice view;
 
@@ -66,10 +66,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	protocol = data[0] & 1 ? PROTOCOL_TCP : PROTOCOL_SOCKETMAP;
 	sbuf_init(&whole, 1 << 22);
 	sbuf_init(&pieces, 1 << 22);
-	talk(protocol, slice_of((const char *)data + 1, size - 1), size, (data[0] >> 1) & 7,
-	     &whole);
+	talk(
+	    protocol, slice_of((const char *)data + 1, size - 1), size, (data[0] >> 1) & 7, &whole);
 	talk(protocol, slice_of((const char *)data + 1, size - 1), (data[0] >> 4) + 1,
-	     (data[0] >> 1) & 7, &pieces);
+	    (data[0] >> 1) & 7, &pieces);
 	if (!slice_eq(sbuf_slice(&whole), sbuf_slice(&pieces)))
 		abort();
 	if (strstr(sbuf_cstr(&whole), "3:OK ,") != NULL ||

@@ -40,7 +40,8 @@ fill(const char *path)
 	    "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 399) "
 	    "INSERT INTO mailbox (address, domain, created) "
 	    "SELECT printf('user%04d@example.com', i), 'example.com', 1 FROM n;"
-	    "INSERT INTO alias SELECT replace(address, '@example.com', '@fwd.test'), 'fwd.test', 1 "
+	    "INSERT INTO alias (address, domain, created) "
+	    "SELECT replace(address, '@example.com', '@fwd.test'), 'fwd.test', 1 "
 	    "FROM mailbox WHERE address LIKE 'user%';"
 	    "INSERT INTO alias_target SELECT replace(address, '@example.com', '@fwd.test'), 1, "
 	    "address, address, 'example.com' FROM mailbox WHERE address LIKE 'user%';"
@@ -102,7 +103,7 @@ must_retry(struct store *s, const char *says)
 		fail_msg("says: %s", err.text);
 	assert_int_equal(store_begin(s, &err), RETRY);
 	lookup_init(&l);
-	lookup_start(&l, &tester.rules, map_by_name(S("mailboxes")), S("harry@example.com"));
+	lookup_start(&l, &tester.rules, S("mailboxes"), S("harry@example.com"));
 	store_resolve(s, &l);
 	assert_false(l.asking);
 	assert_int_equal(l.outcome, RETRY);

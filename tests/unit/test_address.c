@@ -31,7 +31,7 @@ static const struct row canonical[] = {
 	{ "escaped backslash", "\"a\\\\b\"@d.test", "\"a\\\\b\"@d.test" },
 	{ "needless quotes are taken literally", "\"user\"@vd.test", "\"\\\"user\\\"\"@vd.test" },
 	{ "needless escape is taken literally", "\"a\\b c\"@d.test",
-	  "\"\\\"a\\\\b c\\\"\"@d.test" },
+	    "\"\\\"a\\\\b c\\\"\"@d.test" },
 	{ "unfinished quotes are taken literally", "\"a b@d.test", "\"\\\"a b\"@d.test" },
 	{ "double dot", "\"x..y\"@d.test", "\"x..y\"@d.test" },
 	{ "double dot, raw", "x..y@d.test", "\"x..y\"@d.test" },
@@ -81,7 +81,7 @@ test_canonical(void **state)
 			assert_true(address_print(&out, &a));
 		if (ok != (r->out != NULL) || (ok && strcmp(sbuf_cstr(&out), r->out) != 0))
 			fail_msg("%s: '%s' gave %s", r->name, r->in,
-				 ok ? sbuf_cstr(&out) : "no address");
+			    ok ? sbuf_cstr(&out) : "no address");
 		sbuf_release(&out);
 	}
 }
@@ -162,7 +162,7 @@ test_target(void **state)
 {
 	static const struct row rows[] = {
 		{ "the spelling of the local part is kept", "Joe.Bloggs@Example.COM",
-		  "Joe.Bloggs@example.com" },
+		    "Joe.Bloggs@example.com" },
 		{ "quotes where needed", "\"a b\"@d.test", "\"a b\"@d.test" },
 		{ "a whole domain", "@Other.test", "@other.test" },
 		{ "empty quoted local part", "\"\"@d.test", NULL },
@@ -220,9 +220,12 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_canonical), cmocka_unit_test(test_canonical_is_stable),
-		cmocka_unit_test(test_lengths),   cmocka_unit_test(test_base),
-		cmocka_unit_test(test_target),    cmocka_unit_test(test_domain_fold),
+		cmocka_unit_test(test_canonical),
+		cmocka_unit_test(test_canonical_is_stable),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_target),
+		cmocka_unit_test(test_domain_fold),
 	};
 
 	if (argc > 1)

@@ -18,16 +18,20 @@
 #define HELLO "VERSION\t1\t0\nCPID\t4711\n"
 
 /* What clients say in base64. */
-#define RIGHT      "AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL alice@example.org NUL secret */
-#define WRONG      "AGFsaWNlQGV4YW1wbGUub3JnAHdyb25n"     /* NUL alice@example.org NUL wrong */
-#define RETRYING   "AHJldHJ5QGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL retry@example.org NUL secret */
-#define UNKNOWN    "AG5vYm9keUBleGFtcGxlLm9yZwBzZWNyZXQ=" /* NUL nobody@example.org NUL secret */
-#define REFUSED    "AGJhZEBleGFtcGxlLm9yZwBzZWNyZXQ="     /* NUL bad@example.org NUL secret */
-#define UNSAFE     "AHNsYXNoQGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL slash@example.org NUL secret */
-#define USER_ALICE "YWxpY2VAZXhhbXBsZS5vcmc="
-#define USER_RETRY "cmV0cnlAZXhhbXBsZS5vcmc="
-#define PASS_RIGHT "c2VjcmV0"
-#define PASS_WRONG "d3Jvbmc="
+#define RIGHT    "AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL alice@example.org NUL secret */
+#define WRONG    "AGFsaWNlQGV4YW1wbGUub3JnAHdyb25n"     /* NUL alice@example.org NUL wrong */
+#define RETRYING "AHJldHJ5QGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL retry@example.org NUL secret */
+#define UNKNOWN  "AG5vYm9keUBleGFtcGxlLm9yZwBzZWNyZXQ=" /* NUL nobody@example.org NUL secret */
+#define REFUSED  "AGJhZEBleGFtcGxlLm9yZwBzZWNyZXQ="     /* NUL bad@example.org NUL secret */
+#define UNSAFE   "AHNsYXNoQGV4YW1wbGUub3JnAHNlY3JldA==" /* NUL slash@example.org NUL secret */
+#define CLOSED_RIGHT                                                                               \
+	"AGNsb3NlZEBleGFtcGxlLm9yZwBzZWNyZXQ="              /* NUL closed@example.org NUL secret   \
+							     */
+#define CLOSED_WRONG "AGNsb3NlZEBleGFtcGxlLm9yZwB3cm9uZw==" /* NUL closed@example.org NUL wrong */
+#define USER_ALICE   "YWxpY2VAZXhhbXBsZS5vcmc="
+#define USER_RETRY   "cmV0cnlAZXhhbXBsZS5vcmc="
+#define PASS_RIGHT   "c2VjcmV0"
+#define PASS_WRONG   "d3Jvbmc="
 
 #define PLAIN(response) "AUTH\t1\tPLAIN\tresp=" response "\n"
 #define SAYS(response)  "CONT\t3\t" response "\n"
@@ -86,6 +90,13 @@ static const struct row logins[] = {
 	{ "PLAIN, a wrong password", BYTES(PLAIN(WRONG)), FAIL("1", "alice") },
 	{ "PLAIN, an unknown user", BYTES(PLAIN(UNKNOWN)), FAIL("1", "nobody") },
 	{ "PLAIN, refused as such", BYTES(PLAIN(REFUSED)), FAIL("1", "bad") },
+	{ "PLAIN, refused with a reason", BYTES(PLAIN(CLOSED_RIGHT)),
+	    "FAIL\t1\tuser=closed@example.org\treason=unpaid\001tbill\n" },
+	{ "PLAIN from Postfix, refused with a reason",
+	    BYTES("AUTH\t1\tPLAIN\tservice=smtp\tresp=" CLOSED_RIGHT "\n"),
+	    "FAIL\t1\tuser=closed@example.org\treason=unpaid\001tbill\n" },
+	{ "PLAIN, a reason there is, but the password is wrong", BYTES(PLAIN(CLOSED_WRONG)),
+	    FAIL("1", "closed") },
 	{ "PLAIN, no answer just now", BYTES("AUTH\t1\tPLAIN\tservice=imap\tresp=" RETRYING "\n"),
 	    "FAIL\t1\tuser=retry@example.org\tcode=temp_fail\n" },
 	{ "PLAIN from Postfix, no answer just now",
@@ -172,6 +183,7 @@ static const struct row lookups[] = {
 	    "USER\t1\talice@example.org" FIELDS("") },
 	{ "USER, unknown", BYTES("USER\t2\tnobody@example.org\n"), "NOTFOUND\t2\n" },
 	{ "USER, refused as such", BYTES("USER\t2\tbad@example.org\n"), "NOTFOUND\t2\n" },
+	{ "USER, refused with a reason", BYTES("USER\t2\tclosed@example.org\n"), "NOTFOUND\t2\n" },
 	{ "USER, no answer just now", BYTES("USER\t2\tretry@example.org\tservice=smtp\n"),
 	    "FAIL\t2\n" },
 	{ "USER, a home that cannot be told", BYTES("USER\t2\tslash@example.org\n"), "FAIL\t2\n" },
@@ -219,16 +231,18 @@ static const struct {
 	enum outcome outcome;
 	const char *address;
 	int64_t quota;
+	const char *reason; /* told with the right password only */
 } users[] = {
-	{ "alice@example.org", FOUND, "alice@example.org", 1048576 },
-	{ "\tab@example.org", FOUND, "\tab@example.org", 0 },
-	{ "slash@example.org", FOUND, "a/b@example.org", 0 },
-	{ "retry@example.org", RETRY, "", 0 },
-	{ "bad@example.org", BAD, "", 0 },
+	{ "alice@example.org", FOUND, "alice@example.org", 1048576, "" },
+	{ "\tab@example.org", FOUND, "\tab@example.org", 0, "" },
+	{ "slash@example.org", FOUND, "a/b@example.org", 0, "" },
+	{ "retry@example.org", RETRY, "", 0, "" },
+	{ "bad@example.org", BAD, "", 0, "" },
+	{ "closed@example.org", NONE, "", 0, "unpaid\tbill" },
 };
 
 static enum outcome
-find(const struct auth_request *r, struct account *a)
+find(struct auth_request *r, struct account *a)
 {
 	account_clear(a);
 	for (size_t i = 0; i < ROWS(users); i++) {
@@ -238,6 +252,7 @@ find(const struct auth_request *r, struct account *a)
 		a->quota = users[i].quota;
 		if (r->ask == AUTH_ASK_PASSWORD && !slice_is(sbuf_slice(&r->password), "secret"))
 			return NONE;
+		sbuf_add_str(&r->reason, users[i].reason);
 		return users[i].outcome;
 	}
 	return NONE;

@@ -35,14 +35,14 @@ static const struct talk talks[] = {
 	{ "not found", PROTOCOL_SOCKETMAP, "16:aliases x@d.test,", "9:NOTFOUND ,", false },
 	{ "unknown map", PROTOCOL_SOCKETMAP, "13:aliaz x@d.test,", NULL, true },
 	{ "unknown map, well framed", PROTOCOL_SOCKETMAP, "14:aliaz x@d.test,",
-	  "16:PERM no such map,", false },
+	    "16:PERM no such map,", false },
 	{ "empty request", PROTOCOL_SOCKETMAP, "0:,", "16:PERM no such map,", false },
 	{ "empty key", PROTOCOL_SOCKETMAP, "8:aliases ,", "9:NOTFOUND ,", false },
 	{ "three in one go", PROTOCOL_SOCKETMAP,
-	  "16:aliases a@d.test,14:domains d.test,21:mailboxes user@d.test,",
-	  "21:OK b@o.test, c@o.test,9:OK d.test,14:OK user@d.test,", false },
+	    "16:aliases a@d.test,14:domains d.test,21:mailboxes user@d.test,",
+	    "21:OK b@o.test, c@o.test,9:OK d.test,14:OK user@d.test,", false },
 	{ "an empty value is never sent", PROTOCOL_SOCKETMAP, "19:aliases void@d.test,",
-	  "24:TEMP the result is empty,", false },
+	    "24:TEMP the result is empty,", false },
 	{ "not a netstring", PROTOCOL_SOCKETMAP, "get x\n", "", true },
 	{ "tcp: found", PROTOCOL_TCP, "get a@d.test\n", "200 b@o.test,%20c@o.test\n", false },
 	{ "tcp: coded", PROTOCOL_TCP, "get a%40d.test\n", "200 b@o.test,%20c@o.test\n", false },
@@ -55,7 +55,7 @@ static const struct talk talks[] = {
 static bool
 talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 {
-	struct lookup_rules rules = { "+", true };
+	struct lookup_rules rules = { "+", true, 1000 };
 	struct memdir d = { directory, fail_at };
 	struct lookup_session s;
 	struct lookup l;
@@ -64,7 +64,7 @@ talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 
 	lookup_init(&l);
 	sbuf_init(&in, 1 << 22);
-	lookup_session_init(&s, t->protocol, map_by_name(slice_str("aliases")), &rules);
+	lookup_session_init(&s, t->protocol, slice_str("aliases"), &rules);
 	for (size_t at = 0; t->in[at] != '\0' && want != WANT_CLOSE;) {
 		struct slice part = slice_head(slice_str(t->in + at), piece);
 		struct slice view;
@@ -95,7 +95,7 @@ test_talks(void **state)
 		if (closed != talks[i].closed ||
 		    (talks[i].out != NULL && strcmp(sbuf_cstr(&out), talks[i].out) != 0))
 			fail_msg("%s: got '%s'%s", talks[i].name, sbuf_cstr(&out),
-				 closed ? ", closed" : "");
+			    closed ? ", closed" : "");
 		sbuf_release(&out);
 	}
 }

@@ -44,11 +44,11 @@ static const struct rule_row names[] = {
 	{ "mailbox with a slash", rules_mailbox, "a/b@d.test", NULL, "directory" },
 	{ "mailbox that climbs", rules_mailbox, "..@d.test", NULL, "directory" },
 	{ "local part of 64 bytes", rules_mailbox,
-	  "x234567890123456789012345678901234567890123456789012345678901234@d.test",
-	  "x234567890123456789012345678901234567890123456789012345678901234@d.test", NULL },
+	    "x234567890123456789012345678901234567890123456789012345678901234@d.test",
+	    "x234567890123456789012345678901234567890123456789012345678901234@d.test", NULL },
 	{ "local part of 65 bytes", rules_mailbox,
-	  "x2345678901234567890123456789012345678901234567890123456789012345@d.test", NULL,
-	  "65 bytes" },
+	    "x2345678901234567890123456789012345678901234567890123456789012345@d.test", NULL,
+	    "65 bytes" },
 	{ "odd mailbox without quotes", rules_mailbox, "a b@d.test", NULL, "double quotes" },
 	{ "two mailboxes", rules_mailbox, "a@d.test,b@d.test", NULL, "not one address" },
 	{ "empty mailbox", rules_mailbox, "", NULL, "empty" },
@@ -58,6 +58,11 @@ static const struct rule_row names[] = {
 	{ "bare alias", rules_alias, "Root", "root", NULL },
 	{ "bare alias that needs quotes", rules_alias, "a b", NULL, "no address" },
 	{ "alias with nothing behind the @", rules_alias, "a@", NULL, "no address" },
+	{ "pattern", rules_alias, "Sales-*@D.test", "sales-*@d.test", NULL },
+	{ "pattern of a star alone", rules_alias, "*@d.test", NULL, "catch-all" },
+	{ "pattern of too many", rules_alias, "*a*b*c*d*@d.test", NULL, "at most 4" },
+	{ "star in quotes is none", rules_alias, "\"a * b * c * d * e *\"@d.test",
+	    "\"a * b * c * d * e *\"@d.test", NULL },
 	{ "empty alias", rules_alias, "", NULL, "empty" },
 };
 
@@ -76,8 +81,8 @@ test_names(void **state)
 		if (o != (r->out != NULL ? FOUND : BAD) ||
 		    (r->out != NULL && strcmp(sbuf_cstr(&out), r->out) != 0) ||
 		    (r->why != NULL && strstr(err.text, r->why) == NULL))
-			fail_msg("%s: %s '%s': %s", r->name, outcome_name(o), sbuf_cstr(&out),
-				 err.text);
+			fail_msg(
+			    "%s: %s '%s': %s", r->name, outcome_name(o), sbuf_cstr(&out), err.text);
 		sbuf_release(&out);
 	}
 }
@@ -121,7 +126,7 @@ test_targets(void **state)
 		    (rows[i].out != NULL && strcmp(sbuf_cstr(&out), rows[i].out) != 0) ||
 		    (rows[i].why != NULL && strstr(err.text, rows[i].why) == NULL))
 			fail_msg("%s: %s '%s': %s", rows[i].name, outcome_name(o), sbuf_cstr(&out),
-				 err.text);
+			    err.text);
 		sbuf_release(&out);
 	}
 }
@@ -150,12 +155,58 @@ test_long_targets(void **state)
 	sbuf_release(&out);
 }
 
+static void
+test_values(void **state)
+{
+	static const struct {
+		const char *name;
+		enum map_value kind;
+		const char *typed;
+		const char *out;
+		const char *why;
+	} rows[] = {
+		{ "text", VALUE_TEXT, " REJECT go away ", "REJECT go away", NULL },
+		{ "empty", VALUE_TEXT, " ", NULL, "empty" },
+		{ "two lines", VALUE_TEXT, "a\nb", NULL, "control" },
+		{ "address", VALUE_ADDRESS, "Joe@D.test", "Joe@d.test", NULL },
+		{ "whole domain", VALUE_ADDRESS, "@D.test", "@d.test", NULL },
+		{ "two addresses", VALUE_ADDRESS, "a@d.test, b@d.test", NULL, "not one" },
+		{ "bcc", VALUE_BCC, "a@d.test", "a@d.test", NULL },
+		{ "bcc to a whole domain", VALUE_BCC, "@d.test", NULL, "not one address" },
+		{ "logins", VALUE_LOGINS, "A@d.test,b@D.test  c@d.test",
+		    "a@d.test, b@d.test, c@d.test", NULL },
+		{ "login without a domain", VALUE_LOGINS, "joe", NULL, "no domain" },
+		{ "transport", VALUE_TRANSPORT, "smtp:[h.test]:25", "smtp:[h.test]:25", NULL },
+		{ "next hop alone", VALUE_TRANSPORT, ":[h.test]", ":[h.test]", NULL },
+		{ "transport in upper case", VALUE_TRANSPORT, "SMTP:h", NULL, "lower case" },
+		{ "error", VALUE_TRANSPORT, "error:5.1.1 gone", "error:5.1.1 gone", NULL },
+		{ "number", VALUE_NUMBER, "5000", "5000", NULL },
+		{ "no number", VALUE_NUMBER, "vmail", NULL, "write a number" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error err = { "" };
+		struct sbuf out;
+		enum outcome o;
+
+		sbuf_init(&out, 1 << 20);
+		o = rules_value(&out, rows[i].kind, slice_str(rows[i].typed), &err);
+		if (o != (rows[i].out != NULL ? FOUND : BAD) ||
+		    (rows[i].out != NULL && strcmp(sbuf_cstr(&out), rows[i].out) != 0) ||
+		    (rows[i].why != NULL && strstr(err.text, rows[i].why) == NULL))
+			fail_msg("%s: %s '%s': %s", rows[i].name, outcome_name(o), sbuf_cstr(&out),
+			    err.text);
+		sbuf_release(&out);
+	}
+}
+
 /* --- expansion -------------------------------------------------------------------------------- */
 
 static enum outcome
 expand(const char *directory, const char *address, bool propagate, struct error *why)
 {
-	struct lookup_rules rules = { "+", propagate };
+	struct lookup_rules rules = { "+", propagate, 1000 };
 	struct memdir d = { directory, 0 };
 	struct facts facts;
 	struct expand x;
@@ -193,25 +244,31 @@ test_expand(void **state)
 		{ "another and itself", "alias a@d b@o a@d", "a@d", true, FOUND, NULL },
 		{ "a loop of two", "alias a@d b@d\nalias b@d a@d", "a@d", true, BAD, "circles" },
 		{ "a loop of three behind the start",
-		  "alias s@d a@d\nalias a@d b@d\nalias b@d c@d\nalias c@d a@d", "s@d", true, BAD,
-		  "circles" },
+		    "alias s@d a@d\nalias a@d b@d\nalias b@d c@d\nalias c@d a@d", "s@d", true, BAD,
+		    "circles" },
 		{ "back to one that stops Postfix", "alias a@d b@d a@d\nalias b@d a@d", "a@d", true,
-		  FOUND, NULL },
+		    FOUND, NULL },
 		{ "a diamond is no loop", "alias a@d b@d c@d\nalias b@d z@o\nalias c@d z@o", "a@d",
-		  true, FOUND, NULL },
+		    true, FOUND, NULL },
 		{ "growth", "alias u@d u+x@d", "u@d", true, BAD, "never arrive" },
 		{ "growth without propagation stops", "alias u@d u+x@d", "u@d", false, FOUND,
-		  NULL },
+		    NULL },
 		{ "growth by way of another", "alias u@d v+x@d\nalias v@d u@d", "u@d", true, BAD,
-		  "never arrive" },
+		    "never arrive" },
+		{ "a pattern that catches its own target",
+		    "domain d mailbox\nalias s-*@d s-x-*@d\npattern s-@d s-*@d", "s-*@d", true,
+		    FOUND, NULL },
+		{ "a pattern and what it leads to, in circles",
+		    "domain d mailbox\nalias s-*@d t@d\npattern s-@d s-*@d\nalias t@d s-1@d",
+		    "s-*@d", true, BAD, "circles" },
 		{ "a catch-all to itself", "domain d mailbox\nalias @d c@d", "@d", true, FOUND,
-		  NULL },
+		    NULL },
 		{ "a catch-all to a mailbox", "domain d mailbox\nmailbox c@d\nalias @d c@d", "@d",
-		  true, FOUND, NULL },
+		    true, FOUND, NULL },
 		{ "two domains that pass everything on to each other", "alias @d @e\nalias @e @d",
-		  "@d", true, BAD, "circles" },
+		    "@d", true, BAD, "circles" },
 		{ "case does not hide a loop", "alias a@d B@D\nalias b@d A@d", "a@d", true, BAD,
-		  "circles" },
+		    "circles" },
 	};
 
 	(void)state;
@@ -257,8 +314,11 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),         cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_long_targets),  cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_long_targets),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_expand),
 		cmocka_unit_test(test_expand_limits),
 	};
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Reading the source of a Postfix table. Where it is not plain what is meant, what postmap does
+ * decides: comments inside a continued line are dropped, blanks within double quotes or behind a
+ * backslash do not end a key.
+ */
+#include "vmailctl/postmap.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+void
+postmap_init(struct postmap *p)
+{
+	*p = (struct postmap){ .n = 0 };
+	sbuf_init(&p->text, SIZE_MAX / 4);
+}
+
+void
+postmap_release(struct postmap *p)
+{
+	free(p->entry);
+	sbuf_release(&p->text);
+	postmap_init(p);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = slice_tail(s, 1);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+/* How long the key at the beginning of S is. */
+static size_t
+key_length(struct slice s)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	while (n < s.n && (quoted || !is_blank(s.p[n]))) {
+		if (s.p[n] == '\\')
+			n++;
+		else if (s.p[n] == '"')
+			quoted = !quoted;
+		n++;
+	}
+	return n < s.n ? n : s.n;
+}
+
+static bool
+add_entry(struct postmap *p, const struct postmap_entry *e)
+{
+	if (p->n == p->size) {
+		size_t size = p->size == 0 ? 64 : 2 * p->size;
+		void *more = realloc(p->entry, size * sizeof *p->entry);
+
+		if (more == NULL)
+			return false;
+		p->entry = more;
+		p->size = size;
+	}
+	p->entry[p->n++] = *e;
+	return true;
+}
+
+/* Take the logical line that is the text since BEGIN apart; LINE is where it began, 0 for nowhere.
+ */
+static enum outcome
+take_logical(struct postmap *p, size_t begin, size_t line, const char *name, struct error *err)
+{
+	struct slice all = slice_tail(sbuf_slice(&p->text), begin);
+	struct postmap_entry e = { .line = line };
+
+	if (line == 0)
+		return FOUND;
+	for (size_t i = begin; i < p->text.n; i++)
+		if (is_blank(p->text.p[i]))
+			p->text.p[i] = ' ';
+	e.key = slice_head(all, key_length(all));
+	e.value = trim(slice_tail(all, e.key.n));
+	if (e.value.n == 0)
+		return error_set(
+		    err, BAD, "%s:%zu: a key without a value: write 'key value'", name, line);
+	return add_entry(p, &e) ? FOUND : error_set(err, RETRY, "no memory for '%s'", name);
+}
+
+enum outcome
+postmap_read(struct postmap *p, struct slice source, const char *name, struct error *err)
+{
+	size_t begin = 0, at = 0, number = 0;
+	enum outcome o = FOUND;
+
+	/* joined lines are no longer than the source: nothing moves once it is taken apart */
+	if (sbuf_room(&p->text, source.n) == NULL)
+		return error_set(err, RETRY, "no memory for '%s'", name);
+	while (o == FOUND && source.n > 0) {
+		struct slice line = slice_cut(&source, '\n'), seen = trim(line);
+
+		number++;
+		if (seen.n == 0 || seen.p[0] == '#')
+			continue;
+		if (!is_blank(line.p[0])) {
+			o = take_logical(p, begin, at, name, err);
+			begin = p->text.n;
+			at = number;
+		} else if (at == 0) {
+			o = error_set(err, BAD,
+			    "%s:%zu: begins with a blank, but there is no line before it to go on",
+			    name, number);
+		}
+		sbuf_add_slice(&p->text, line);
+	}
+	return o == FOUND ? take_logical(p, begin, at, name, err) : o;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The source of a Postfix table, as postmap(1) reads it: `key whitespace value`, a line that begins
+ * with whitespace goes on the one before, `#` begins a comment line. What keys and values may be is
+ * for the map to judge.
+ */
+#ifndef VMAILCTL_POSTMAP_H
+#define VMAILCTL_POSTMAP_H
+
+#include "base/outcome.h"
+#include "base/sbuf.h"
+
+struct postmap_entry {
+	struct slice key;
+	struct slice value;
+	size_t line; /* where it begins, from 1 */
+};
+
+/* A whole source, taken apart. */
+struct postmap {
+	struct postmap_entry *entry;
+	size_t n;
+	size_t size;
+	struct sbuf text; /* owns all keys and values */
+};
+
+void postmap_init(struct postmap *p);
+void postmap_release(struct postmap *p);
+
+/* Take SOURCE apart. BAD names the line that cannot be understood, as NAME:LINE. */
+enum outcome postmap_read(
+    struct postmap *p, struct slice source, const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Dates, with or without a time of day, and spans from now on.
+ */
+#include "vmailctl/when.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/slice.h"
+
+enum { HOUR = 3600, DAY = 24 * HOUR, SPAN_MAX = 100000 };
+
+/* mktime makes the 3rd of March of a 31st of February, and sscanf is easy-going: what is printed
+ * again must be what was typed. */
+static bool
+parse_date(const char *text, int64_t *out)
+{
+	struct tm tm = { .tm_isdst = -1 };
+	char again[64];
+	int n = sscanf(text, "%4d-%2d-%2dT%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+	    &tm.tm_hour, &tm.tm_min);
+
+	if (n != 3 && n != 5)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*out = mktime(&tm);
+	strftime(again, sizeof again, "%Y-%m-%dT%H:%M", &tm);
+	if (n == 3)
+		again[strlen("YYYY-MM-DD")] = '\0';
+	return *out > 0 && strcmp(again, text) == 0;
+}
+
+static bool
+parse_span(const char *text, int64_t now, int64_t *out)
+{
+	struct slice s = slice_str(text);
+	unsigned long long n;
+	int64_t unit;
+
+	if (s.n < 3 || s.p[0] != '+' || !slice_number(slice_of(s.p + 1, s.n - 2), SPAN_MAX, &n))
+		return false;
+	unit = slice_ends(s, "d") ? DAY : slice_ends(s, "h") ? HOUR : 0;
+	*out = now + (int64_t)n * unit;
+	return unit > 0;
+}
+
+bool
+when_parse(const char *text, int64_t now, int64_t *out)
+{
+	*out = 0;
+	return strcmp(text, "never") == 0 || parse_span(text, now, out) || parse_date(text, out);
+}
