@@ -11,30 +11,43 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--quota|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
-			elif [[ -z $verb && ' domain user alias config ' == *" $noun "* ]]; then verb=$w
+			elif [[ -z $verb && ' domain user alias map config ' == *" $noun "* ]]; then verb=$w
 			else n=$((n + 1)); fi ;;
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user alias lookup maps config log completion help version' ;;
-	'domain  0') list='add list show remove' ;;
+	'  0') list='init migrate domain user alias map lookup maps config log completion help version' ;;
+	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
+	'domain set 0') from='domain list --names' ;;
 	'domain remove 0') from='domain list --names' ;;
-	'user  0') list='add list show passwd remove' ;;
+	'user  0') list='add list show passwd state quota remove' ;;
 	'user list 0') from='domain list --names' ;;
 	'user show 0') from='user list --names' ;;
 	'user passwd 0') from='user list --names' ;;
+	'user state 0') from='user list --names' ;;
+	'user state 1') list='active receive-only send-only suspended' ;;
+	'user quota 0') from='user list --names' ;;
 	'user remove 0') from='user list --names' ;;
-	'alias  0') list='add list show remove' ;;
+	'alias  0') list='add list show set remove' ;;
 	'alias add '*) from='user list --names' ;;
 	'alias list 0') from='domain list --names' ;;
 	'alias show 0') from='alias list --names' ;;
+	'alias set 0') from='alias list --names' ;;
 	'alias remove 0') from='alias list --names' ;;
 	'alias remove '*) from='user list --names' ;;
-	'lookup  0') from='maps --names' ;;
+	'map  0') list='create remove set get unset list import' ;;
+	'map remove 0') from='maps --all --names' ;;
+	'map set 0') from='maps --all --names' ;;
+	'map get 0') from='maps --all --names' ;;
+	'map unset 0') from='maps --all --names' ;;
+	'map list 0') from='maps --all --names' ;;
+	'map import 0') from='maps --all --names' ;;
+	'map import 1') files=1 ;;
+	'lookup  0') from='maps --all --names' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
@@ -43,21 +56,33 @@ _vmailctl()
 	--store) list= from= ;;
 	--kind) list='mailbox alias relay local' ;;
 	--target) from='domain list --names' ;;
+	--delimiters) list= from= ;;
+	--propagate) list='yes no default' ;;
 	--quota) list= from= ;;
+	--reason) list= from= ;;
+	--expires) list= from= ;;
+	--note) list= from= ;;
+	--owner) list= from= ;;
+	--search) list='exact address rewrite domain transport access host network' ;;
 	--after) list= from= ;;
 	esac
 	options='--config --store --json --help --version '
 	case "$noun $verb" in
 	'domain add') options+='--kind --target' ;;
 	'domain list') options+='--names' ;;
+	'domain set') options+='--delimiters --propagate' ;;
 	'domain remove') options+='--all' ;;
 	'user add') options+='--password-stdin --no-password --quota' ;;
 	'user list') options+='--names' ;;
 	'user passwd') options+='--password-stdin' ;;
+	'user state') options+='--reason' ;;
 	'user remove') options+='--force' ;;
 	'alias list') options+='--names' ;;
+	'alias set') options+='--disable --enable --expires --internal --open --note --owner' ;;
+	'map create') options+='--search' ;;
+	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
-	'maps ') options+='--names' ;;
+	'maps ') options+='--all --names' ;;
 	'log ') options+='--after' ;;
 	'help ') options+='--all' ;;
 	esac

@@ -42,7 +42,7 @@ BAD_CONFIGURATIONS = [
     # what is wrong, the text that replaces the file (or is added to it), what must be said
     ("no syntax", "listen {{{\n", "vmaild.conf"),
     ("an unknown key", "colour = red\n", "colour"),
-    ("no map of that name", listener("inet:127.0.0.1:1", "tcp", map="nonsense"), "nonsense"),
+    ("a name that no map can have", listener("inet:127.0.0.1:1", "tcp", map="non!sense"), "non!sense"),
     ("no map", listener("inet:127.0.0.1:1", "tcp"), "map"),
     ("no group of that name", listener("unix:/tmp/vm-x/x.sock", group="nogroupofthatname"), "nogroupofthatname"),
     ("no address", listener("pigeon:7"), "pigeon"),

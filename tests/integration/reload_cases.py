@@ -72,7 +72,7 @@ BAD = [
     ("no syntax", "listen {{{\n", "vmaild.conf"),
     ("an unknown key", "colour = red\n", "colour"),
     ("a socket that cannot be bound", listener("unix:/nonexistent/x.sock"), "/nonexistent/x.sock"),
-    ("no map of that name", listener("inet:127.0.0.1:1", "tcp", map="nonsense"), "nonsense"),
+    ("a name that no map can have", listener("inet:127.0.0.1:1", "tcp", map="non!sense"), "non!sense"),
 ]
 
 
