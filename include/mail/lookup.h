@@ -18,7 +18,7 @@
 #include "mail/question.h"
 
 enum {
-	LOOKUP_STEPS_MAX = 2048,
+	LOOKUP_STEPS_MAX = 16384,
 	LOOKUP_VALUE_MAX = 1 << 20, /* the protocols cap it further down */
 	EXPANSION_MAX = 1000 /* Postfix's virtual_alias_expansion_limit and recursion limit */
 };

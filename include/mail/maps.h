@@ -22,6 +22,7 @@ enum map_kind {
 	MAP_SENDERS,
 	MAP_RECIPIENTS, /* recipient-access: entries, and the closed lists */
 	MAP_MEMBERS,    /* who may write to closed lists */
+	MAP_GENERIC,    /* plain, but rewriting drops the extension */
 	MAP_PLAIN       /* keys and values, by `search` */
 };
 

@@ -7,7 +7,10 @@
 
 #include "mail/lookup.h"
 
-enum { RULES_TARGETS_MAX = EXPANSION_MAX };
+enum {
+	RULES_TARGETS_MAX = EXPANSION_MAX,
+	RULES_VALUE_MAX = 99997 /* what socketmap can carry behind "OK " */
+};
 
 /* Judge a name as typed and append its canonical form to OUT. FOUND, or BAD with a text. */
 enum outcome rules_domain(struct sbuf *out, struct slice typed, struct error *err);

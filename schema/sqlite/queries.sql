@@ -28,7 +28,7 @@ PRAGMA user_version;
 
 -- ask_domain
 -- What the resolver must know of a domain, whatever it looks for there.
-SELECT kind, target, delimiters, propagate,
+SELECT kind, target, delimiters, coalesce(propagate, -1),
     EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL)
 FROM domain d
 WHERE name = ?1;
@@ -45,10 +45,11 @@ ORDER BY t.position;
 SELECT address FROM alias WHERE domain = ?1 AND prefix = ?2 ORDER BY address;
 
 -- ask_member
--- Whether a closed list leads to an address (1: its domain).
+-- Whether a closed list that is in force at a time (3) leads to an address (1: its domain).
 SELECT 1
 FROM alias_target t JOIN alias a ON a.address = t.address
-WHERE t.domain = ?1 AND t.folded = ?2 AND a.internal = 1
+WHERE t.domain = ?1 AND t.folded = ?2 AND a.internal = 1 AND a.disabled = 0
+    AND (a.expires = 0 OR a.expires > ?3)
 LIMIT 1;
 
 -- ask_mailbox
@@ -249,8 +250,9 @@ ON CONFLICT (domain, folded, address) DO NOTHING;
 DELETE FROM alias_target WHERE domain = ?3 AND folded = ?2 AND address = ?1;
 
 -- target_counts
--- How many targets an alias has, and how many of them stand for a whole domain.
-SELECT count(*), count(CASE WHEN substr(target, 1, 1) = '@' THEN 1 END)
+-- How many targets an alias has, how many of them stand for a whole domain, and their length as a list.
+SELECT count(*), count(CASE WHEN substr(target, 1, 1) = '@' THEN 1 END),
+    total(length(CAST(target AS BLOB)) + 2)
 FROM alias_target
 WHERE address = ?1;
 

@@ -684,10 +684,20 @@ tell_domain(struct lookup *l, const struct facts *facts)
 static void
 tell_relay(struct lookup *l, const struct facts *facts)
 {
-	if (facts->hit && facts->kind == DOMAIN_RELAY)
-		finish_key(l, l->question.candidate[facts->rank].key);
-	else
+	struct slice name = l->question.candidate[facts->rank].key;
+	bool itself = facts->rank == 0 && l->steps == 1;
+	size_t at;
+
+	if (facts->hit && facts->kind == DOMAIN_RELAY) {
+		finish_key(l, name);
+	} else if (!facts->hit || itself || !slice_chr(name, '.', &at)) {
 		finish(l, NONE, NULL);
+	} else {
+		/* a parent of another kind says nothing of what is below it: look above that one */
+		sbuf_clear(&l->key);
+		sbuf_add_slice(&l->key, slice_tail(name, at + 1));
+		ask_relay(l);
+	}
 }
 
 /* --- what the facts mean: plain maps ------------------------------------------------------------
@@ -696,6 +706,8 @@ tell_relay(struct lookup *l, const struct facts *facts)
 static void
 take_rewrite(struct lookup *l, const struct facts *facts)
 {
+	/* Postfix's propagate_unmatched_extensions names canonical, and not generic */
+	l->propagate = l->map->kind != MAP_GENERIC;
 	put_target(
 	    l, &l->results, sbuf_slice(&facts->value), l->question.candidate[facts->rank].bare);
 	finish_results(l);
@@ -858,6 +870,7 @@ start(struct lookup *l)
 		start_address(l);
 		break;
 	case MAP_RECIPIENTS:
+	case MAP_GENERIC:
 	case MAP_PLAIN:
 		ask_entries(l, STAGE_ENTRY);
 		break;
@@ -878,7 +891,7 @@ lookup_start(struct lookup *l, const struct lookup_rules *rules, struct slice ma
 	sbuf_clear(&l->key);
 	sbuf_add_slice(&l->key, key);
 	l->is_address = take_address(l, key);
-	if (l->key.failed)
+	if (l->key.failed || (!l->is_address && l->address.no_memory))
 		finish(l, RETRY, "no memory for the key");
 	else if (l->map != NULL)
 		start(l);

@@ -42,7 +42,7 @@ static const struct map maps[] = {
 	  "how senders are rewritten" },
 	{ "recipient-canonical", MAP_PLAIN, SEARCH_REWRITE, VALUE_ADDRESS, "recipient_canonical_maps",
 	  "how recipients are rewritten" },
-	{ "generic", MAP_PLAIN, SEARCH_REWRITE, VALUE_ADDRESS, "smtp_generic_maps",
+	{ "generic", MAP_GENERIC, SEARCH_REWRITE, VALUE_ADDRESS, "smtp_generic_maps",
 	  "how addresses are rewritten in mail that leaves by SMTP" },
 	{ "relocated", MAP_PLAIN, SEARCH_ADDRESS, VALUE_TEXT, "relocated_maps",
 	  "where people have moved to" },
@@ -83,7 +83,8 @@ map_by_name(struct slice name)
 bool
 map_has_entries(const struct map *map)
 {
-	return map->kind == MAP_PLAIN || map->kind == MAP_RECIPIENTS || map->kind == MAP_SENDERS;
+	return map->kind == MAP_PLAIN || map->kind == MAP_GENERIC || map->kind == MAP_RECIPIENTS ||
+	       map->kind == MAP_SENDERS;
 }
 
 bool

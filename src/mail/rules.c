@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <unistr.h>
+
 enum { SHOWN = 80 }; /* bytes of a refused name that a message repeats */
 
 static int
@@ -32,6 +34,8 @@ check_text(const char *what, struct slice typed, struct error *err)
 		return error_set(err, BAD, "the %s is empty", what);
 	if (!printable(typed))
 		return error_set(err, BAD, "the %s has control characters in it", what);
+	if (u8_check((const uint8_t *)typed.p, typed.n) != NULL)
+		return error_set(err, BAD, "the %s is not proper UTF-8", what);
 	return FOUND;
 }
 
@@ -287,8 +291,6 @@ rules_targets(struct sbuf *out, const struct slice *typed, size_t n, struct erro
 /* --- entries of plain maps ----------------------------------------------------------------------
  */
 
-enum { VALUE_MAX = 99997 }; /* what socketmap can carry behind "OK " */
-
 static enum outcome
 put_text(struct sbuf *out, struct slice text, struct error *err)
 {
@@ -373,9 +375,9 @@ rules_value(struct sbuf *out, enum map_value kind, struct slice typed, struct er
 	o = check_text("value", typed, err);
 	if (o != FOUND)
 		return o;
-	if (typed.n > VALUE_MAX)
+	if (typed.n > RULES_VALUE_MAX)
 		return error_set(err, BAD, "the value is %zu bytes long: Postfix takes at most %d",
-		    typed.n, VALUE_MAX);
+		    typed.n, RULES_VALUE_MAX);
 	switch (kind) {
 	case VALUE_TEXT:
 		return put_text(out, typed, err);

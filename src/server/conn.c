@@ -13,7 +13,7 @@
 #include "loop.h"
 
 enum {
-	READ_CHUNK = 16 * 1024 - 1, /* with the terminator that sbuf keeps, a round size */
+	READ_CHUNK = 4096 - 1, /* all that one client is given before the others have their turn */
 	OUT_FULL = 256 * 1024,      /* no more is read while so much is unsent */
 	OUT_MAX = 8192 * 1024,      /* never reached: one chunk's refusals, and one reply */
 	SPARE_SIZE = 64 * 1024,     /* a bigger buffer is not kept */

@@ -61,9 +61,9 @@ insert_targets(struct change *c, struct slice targets, struct error *err)
 	return o;
 }
 
-/* Count the targets, and those of them that stand for a whole domain. */
+/* Count the targets, those of them that stand for a whole domain, and the bytes of the list. */
 static enum outcome
-count_targets(struct change *c, int64_t *all, int64_t *whole, struct error *err)
+count_targets(struct change *c, int64_t *all, int64_t *whole, int64_t *bytes, struct error *err)
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_target_counts);
 
@@ -72,6 +72,7 @@ count_targets(struct change *c, int64_t *all, int64_t *whole, struct error *err)
 		return RETRY;
 	*all = db_int(st, 0);
 	*whole = db_int(st, 1);
+	*bytes = db_int(st, 2);
 	db_reset(st);
 	return FOUND;
 }
@@ -80,11 +81,17 @@ count_targets(struct change *c, int64_t *all, int64_t *whole, struct error *err)
 static enum outcome
 check_together(struct change *c, const char *address, struct error *err)
 {
-	int64_t all, whole;
-	enum outcome o = count_targets(c, &all, &whole, err);
+	int64_t all, whole, bytes;
+	enum outcome o = count_targets(c, &all, &whole, &bytes, err);
 
 	if (o != FOUND)
 		return o;
+	if (bytes > RULES_VALUE_MAX)
+		return error_set(err, BAD,
+		    "the targets of alias '%s' would be %lld bytes long: Postfix takes a list of "
+		    "at "
+		    "most %d, so make lists of lists",
+		    address, (long long)bytes, RULES_VALUE_MAX);
 	if (all > RULES_TARGETS_MAX)
 		return error_set(err, BAD,
 		    "alias '%s' would have %lld targets: Postfix expands to at most %d", address,
@@ -217,8 +224,8 @@ delete_target(struct change *c, const char *address, struct slice target, struct
 static enum outcome
 delete_if_empty(struct change *c, struct error *err)
 {
-	int64_t left, whole;
-	enum outcome o = count_targets(c, &left, &whole, err);
+	int64_t left, whole, bytes;
+	enum outcome o = count_targets(c, &left, &whole, &bytes, err);
 
 	if (o != FOUND)
 		return o;
@@ -240,6 +247,9 @@ remove_targets(struct store *s, const struct sbuf *address, const struct slice *
 	if (o == FOUND)
 		o = n > 0 ? delete_if_empty(&c, err)
 			  : run_for(s, Q_alias_delete, sbuf_slice(address), err);
+	/* it may have kept a catch-all from the address */
+	if (o == FOUND)
+		o = loops_check_alias(s, sbuf_slice(address), err);
 	return change_end(&c, o, err);
 }
 

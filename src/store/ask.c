@@ -4,6 +4,7 @@
  * first that exists counts. Each kind of row has one statement.
  */
 #include <string.h>
+#include <time.h>
 
 #include "mail/address.h"
 #include "store/handle.h"
@@ -89,6 +90,7 @@ find_member(struct store *s, const struct question *q, struct slice key, struct 
 	(void)facts;
 	db_bind_text(st, 1, q->domain);
 	db_bind_text(st, 2, key);
+	db_bind_int(st, 3, time(NULL));
 	o = db_step(st, err);
 	db_reset(st);
 	return o;
@@ -146,15 +148,12 @@ read_delimiters(struct slice text, struct domain_facts *out, struct error *err)
 static enum outcome
 read_domain(struct db_stmt *st, struct domain_facts *out, struct error *err)
 {
-	struct slice propagate = db_text(st, 3);
-
 	out->known = true;
 	if (!domain_kind_by_name(db_text(st, 0), &out->kind))
 		return error_set(err, RETRY, "the store has a domain of unknown kind");
 	if (!sbuf_add_slice(&out->target, db_text(st, 1)))
 		return error_set(err, RETRY, "no memory for a domain");
-	if (propagate.p != NULL)
-		out->propagate = slice_is(propagate, "1");
+	out->propagate = (signed char)db_int(st, 3);
 	out->patterns = db_int(st, 4) != 0;
 	return read_delimiters(db_text(st, 2), out, err);
 }

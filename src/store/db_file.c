@@ -73,7 +73,11 @@ db_file_release(struct db_file *f)
 static struct file_id
 id_of(const struct stat *st)
 {
-	return (struct file_id){ .known = true, .dev = st->st_dev, .ino = st->st_ino };
+	return (struct file_id){ .known = true,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = st->st_size,
+		.written = st->st_mtim };
 }
 
 static struct file_id
@@ -96,6 +100,16 @@ db_file_is_same(const struct db_file *f)
 	struct stat st;
 
 	return stat(f->path, &st) == 0 && st.st_size > 0 && is_same(f->id, id_of(&st));
+}
+
+bool
+db_file_is_untouched(const struct db_file *f)
+{
+	struct file_id now = id_at(f->path);
+
+	return is_same(f->id, now) && now.size > 0 && now.size == f->id.size &&
+	       now.written.tv_sec == f->id.written.tv_sec &&
+	       now.written.tv_nsec == f->id.written.tv_nsec;
 }
 
 void

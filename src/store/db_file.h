@@ -15,6 +15,8 @@ struct file_id {
 	bool known;
 	dev_t dev;
 	ino_t ino;
+	off_t size;
+	struct timespec written;
 };
 
 struct db_file {
@@ -33,6 +35,10 @@ void db_file_release(struct db_file *f);
 
 /* Tell whether the path still leads to what it led to, and something is in it. */
 bool db_file_is_same(const struct db_file *f);
+
+/* The same, and nobody has written to the file since it was taken: a checkpoint does, and so does a
+ * backup that is copied over it, which SQLite would not notice by itself. */
+bool db_file_is_untouched(const struct db_file *f);
 
 /* Look whether the file can be used, and remember it as the one that is. FOUND; NONE when it is
  * empty; RETRY with what to do when it is missing or not for us. If another file has taken the name

@@ -365,7 +365,7 @@ db_connect(struct db *db, struct error *err)
 {
 	enum outcome o;
 
-	if (db->ours && !db->broken && db_file_is_same(&db->file))
+	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
 		return FOUND;
 	/* an old connection keeps its file's inode from being given to another one: so look first
 	 */

@@ -322,11 +322,19 @@ check_extended(struct store *s, const struct sbuf *mailbox, char delimiter, stru
 static enum outcome
 check_unused(struct store *s, const struct sbuf *mailbox, struct error *err)
 {
-	enum outcome o = check_direct(s, mailbox, err);
+	const struct domain_facts *domain = &s->facts.domain;
+	const char *d = s->actor->rules.delimiters;
+	enum outcome o;
 
+	facts_clear(&s->facts);
+	o = domain_need(s, domain_of(sbuf_slice(mailbox)), &s->facts.domain, err);
+	if (o == FOUND)
+		o = check_direct(s, mailbox, err);
 	if (o == FOUND)
 		o = check_through(s, mailbox, err);
-	for (const char *d = s->actor->rules.delimiters; o == FOUND && *d != '\0'; d++)
+	if (domain->own_delimiters)
+		d = domain->delimiters;
+	for (; o == FOUND && *d != '\0'; d++)
 		o = check_extended(s, mailbox, *d, err);
 	return o;
 }
@@ -344,6 +352,9 @@ remove_mailbox(struct store *s, const struct sbuf *address, bool force, struct e
 		o = check_unused(s, address, err);
 	if (o == FOUND)
 		o = run_for(s, Q_mailbox_delete, sbuf_slice(address), err);
+	/* it may have kept a catch-all from the address */
+	if (o == FOUND)
+		o = loops_check_alias(s, sbuf_slice(address), err);
 	return change_end(&c, o, err);
 }
 

@@ -91,9 +91,9 @@ lookup_here(struct ctl *ctl, struct slice map, struct slice key, struct sbuf *va
 	lookup_start(&l, &ctl->actor.rules, map, key);
 	store_resolve(ctl->store, &l);
 	o = l.outcome;
-	if (o == FOUND)
-		sbuf_add_slice(value, sbuf_slice(&l.value));
-	else if (o != NONE)
+	if (o == FOUND && !sbuf_add_slice(value, sbuf_slice(&l.value)))
+		o = error_set(&ctl->err, RETRY, "no memory for the value");
+	else if (o == RETRY || o == BAD)
 		error_set(&ctl->err, o, "%s", sbuf_cstr(&l.value));
 	lookup_release(&l);
 	return o;

@@ -675,6 +675,27 @@ test_replaced(void **state)
 	store_close(other);
 }
 
+/* A backup copied over the file keeps its inode, and nothing else tells SQLite: its cache would
+ * answer from what was there before. */
+static void
+test_copied_over(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader;
+	char path[100], command[300];
+
+	make_other(f, "other.db", path);
+	store_close(f->s); /* leaves nothing in the -wal */
+	f->s = NULL;
+	reader = open_at(f->path, STORE_LOOKUP);
+	must_find(reader);
+	assert_int_equal(ask_mailbox(reader, "newcomer", "example.com"), NONE);
+	snprintf(command, sizeof command, "cat '%s' >'%s'", path, f->path);
+	assert_int_equal(system(command), 0);
+	expect_other(reader);
+	store_close(reader);
+}
+
 /* A view that is held stays what it was; the next one is of the new file. */
 static void
 test_replaced_under_a_view(void **state)
@@ -874,6 +895,7 @@ main(int argc, char **argv)
 		FULL(test_schema_changes_under_us),
 		FULL(test_migration_fails),
 		FULL(test_replaced),
+		FULL(test_copied_over),
 		FULL(test_replaced_under_a_view),
 		FULL(test_replaced_by_garbage),
 		FULL(test_replaced_by_a_stranger),

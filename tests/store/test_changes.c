@@ -515,6 +515,60 @@ test_schema_refuses(void **state)
 	sqlite3_close(sq);
 }
 
+/* What is removed may be all that kept a catch-all from an address. */
+static void
+test_removals_close_loops(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = f->s;
+
+	must(domain_add(s, "d.test", "mailbox", "", &f->err), &f->err, "d");
+	must(domain_add(s, "e.test", "mailbox", "", &f->err), &f->err, "e");
+	must(alias_add(s, "u@e.test", "out@else.test", &f->err), &f->err, "u");
+	must(alias_add(s, "@d.test", "u@e.test", &f->err), &f->err, "catch-all of d");
+	must(alias_add(s, "@e.test", "v@d.test", &f->err), &f->err, "catch-all of e");
+	assert_int_equal(alias_remove(s, "u@e.test", "", &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "circles"));
+
+	must(mailbox_add(s, "u@e.test", "", &f->err), &f->err, "a mailbox");
+	must(alias_remove(s, "u@e.test", "", &f->err), &f->err, "the alias beside it");
+	assert_int_equal(store_mailbox_remove(s, S("u@e.test"), true, &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "circles"));
+}
+
+/* A list that no protocol could carry is refused when it is written. */
+static void
+test_targets_too_long(void **state)
+{
+	struct fixture *f = *state;
+	static char text[900][130];
+	struct slice list[900];
+
+	for (int i = 0; i < 900; i++) {
+		snprintf(text[i], sizeof text[i], "%0110d@else.test", i);
+		list[i] = S(text[i]);
+	}
+	assert_int_equal(store_alias_add(f->s, S("long@example.com"), list, 900, &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "lists of lists"));
+	must(store_alias_add(f->s, S("long@example.com"), list, 700, &f->err), &f->err, "700");
+	assert_int_equal(
+	    store_alias_add(f->s, S("long@example.com"), list + 700, 200, &f->err), BAD);
+}
+
+/* An alias that leads to a mailbox by an extension of its domain's own kind. */
+static void
+test_who_leads_here_by_own_delimiter(void **state)
+{
+	static const struct domain_settings minus = { true, { "-", 1 }, -1, 0 };
+	struct fixture *f = *state;
+
+	must(store_domain_set(f->s, S("example.com"), &minus, &f->err), &f->err, "minus");
+	must(mailbox_add(f->s, "bob@example.com", "", &f->err), &f->err, "bob");
+	must(alias_add(f->s, "to@example.com", "bob-x@example.com", &f->err), &f->err, "alias");
+	assert_int_equal(store_mailbox_remove(f->s, S("bob@example.com"), false, &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "'to@example.com'"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -530,6 +584,9 @@ main(int argc, char **argv)
 		CASE(test_counts_of_a_domain),
 		CASE(test_all_logs_each),
 		CASE(test_who_leads_here),
+		CASE(test_removals_close_loops),
+		CASE(test_targets_too_long),
+		CASE(test_who_leads_here_by_own_delimiter),
 		CASE(test_secrets),
 		CASE(test_log_says_who_and_when),
 		CASE(test_rules_of_the_actor),

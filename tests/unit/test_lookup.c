@@ -98,6 +98,7 @@ static const char more[] =
     "entry transports * smtp:star\n"
     "entry canonical old@d.test new@d.test\n"
     "entry canonical @was.test @is.test\n"
+    "entry generic g@d.test out@isp.test\n"
     "entry relocated left@d.test left@elsewhere.test\n"
     "entry relocated root x@elsewhere.test\n"
     "entry sender-bcc @d.test log@d.test\n"
@@ -303,6 +304,8 @@ static const struct key_row extras[] = {
 	{ "relay domain", "relay-domains", "relay.test", FOUND, "relay.test" },
 	{ "below a relay domain", "relay-domains", "a.b.relay.test", FOUND, "relay.test" },
 	{ "not where mailboxes are", "relay-domains", "box.relay.test", NONE, "" },
+	{ "below such a one, all the same", "relay-domains", "x.box.relay.test", FOUND,
+	    "relay.test" },
 	{ "local domain", "local-domains", "host.test", FOUND, "host.test" },
 
 	{ "transport of an address", "transports", "u+x@t.test", FOUND, "lmtp:one" },
@@ -314,6 +317,7 @@ static const struct key_row extras[] = {
 
 	{ "canonical", "canonical", "Old+X@d.test", FOUND, "new+X@d.test" },
 	{ "canonical of a whole domain", "canonical", "Joe+x@was.test", FOUND, "Joe+x@is.test" },
+	{ "generic leaves the extension out", "generic", "g+x@d.test", FOUND, "out@isp.test" },
 	{ "canonical of the null sender", "canonical", "\"\"", NONE, "" },
 	{ "relocated", "relocated", "left+x@d.test", FOUND, "left@elsewhere.test" },
 	{ "a bare name in a local domain", "relocated", "Root@host.test", FOUND,

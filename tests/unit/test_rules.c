@@ -52,7 +52,7 @@ static const struct rule_row names[] = {
 	{ "odd mailbox without quotes", rules_mailbox, "a b@d.test", NULL, "double quotes" },
 	{ "two mailboxes", rules_mailbox, "a@d.test,b@d.test", NULL, "not one address" },
 	{ "empty mailbox", rules_mailbox, "", NULL, "empty" },
-	{ "no UTF-8", rules_mailbox, "\377@d.test", NULL, "no address" },
+	{ "no UTF-8", rules_mailbox, "\377@d.test", NULL, "not proper UTF-8" },
 	{ "alias", rules_alias, "Sales@D.test", "sales@d.test", NULL },
 	{ "catch-all", rules_alias, "@D.test", "@d.test", NULL },
 	{ "bare alias", rules_alias, "Root", "root", NULL },
@@ -167,6 +167,7 @@ test_values(void **state)
 	} rows[] = {
 		{ "text", VALUE_TEXT, " REJECT go away ", "REJECT go away", NULL },
 		{ "empty", VALUE_TEXT, " ", NULL, "empty" },
+		{ "no UTF-8", VALUE_TEXT, "caf\351", NULL, "not proper UTF-8" },
 		{ "two lines", VALUE_TEXT, "a\nb", NULL, "control" },
 		{ "address", VALUE_ADDRESS, "Joe@D.test", "Joe@d.test", NULL },
 		{ "whole domain", VALUE_ADDRESS, "@D.test", "@d.test", NULL },
