@@ -18,6 +18,8 @@ import cases
 import delivery  # noqa: F401  the cases register themselves, in this order
 import logins  # noqa: F401
 import outages  # noqa: F401
+import closed_lists  # noqa: F401
+import international  # noqa: F401
 import differential
 import processes
 from harness import check
