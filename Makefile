@@ -62,7 +62,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-docs check-sanitized fuzz install install-files deps test-deps clean format
+        check-corpus check-integration check-interop check-faults check-docs check-sanitized fuzz install install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
@@ -138,6 +138,7 @@ check: test-deps
 check-all: check
 	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log SAN=address,undefined check-interop
+	$(Q)$(MAKE) --no-print-directory TOTAL=build/log check-faults
 	$(Q)tests/lib/tally --total build/log
 
 L := $(or $(TOTAL),$(B)/log)
@@ -167,6 +168,10 @@ check-integration: $(PROGRAMS)
 
 check-interop: $(PROGRAMS)
 	$(call suite,interop,python3 tests/interop/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(T)))
+
+# Mail sent through a real Postfix while the store and the daemon are broken again and again: some minutes.
+check-faults: $(PROGRAMS)
+	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
 
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))

@@ -707,7 +707,7 @@ static void
 take_rewrite(struct lookup *l, const struct facts *facts)
 {
 	/* Postfix's propagate_unmatched_extensions names canonical, and not generic */
-	l->propagate = l->map->kind != MAP_GENERIC;
+	l->propagate = l->propagate && l->map->kind != MAP_GENERIC;
 	put_target(
 	    l, &l->results, sbuf_slice(&facts->value), l->question.candidate[facts->rank].bare);
 	finish_results(l);

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 #
-# usage: run.py --build DIR [--seed N] [name-substring]
+# usage: run.py --build DIR [--seed N] [--faults] [name-substring]
 #
 # A real Postfix and a real Dovecot, private ones, with the programs in DIR. Needs root, and says so aloud,
 # case by case, when it is not. Speaks TAP.
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -19,6 +20,9 @@ import delivery  # noqa: F401  the cases register themselves, in this order
 import logins  # noqa: F401
 import outages  # noqa: F401
 import closed_lists  # noqa: F401
+import maps  # noqa: F401
+import conformance
+import bench
 import international  # noqa: F401
 import differential
 import processes
@@ -26,22 +30,24 @@ from harness import check
 
 
 def options(parser):
-    parser.add_argument("--seed", type=int, metavar="N", help="the differential test with this seed alone")
+    parser.add_argument("--seed", type=int, metavar="N", help="the differential tests with this seed alone")
+    parser.add_argument("--faults", action="store_true", help="the long fault runs under load as well")
 
 
 def nothing_is_left(_):
     """The shared mail host is stopped; whatever it started must be gone, and be gone by itself."""
     cases.need()
+    bench.slot.close()
     cases.shared.close()
     left = processes.still_running()
     check(not left, "still running:", left)
 
 
-def seed_wanted():
-    """--seed decides which cases there are, so it is read before the suite reads its options."""
+def wanted():
+    """The options decide which cases there are, so they are read before the suite reads them."""
     parser = argparse.ArgumentParser(add_help=False)
     options(parser)
-    return parser.parse_known_args()[0].seed
+    return parser.parse_known_args()[0]
 
 
 def ended_by_signal(number, _):
@@ -53,7 +59,10 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     try:
-        differential.add_cases(seed_wanted())
+        if wanted().faults:
+            importlib.import_module("trouble")
+        differential.add_cases(wanted().seed)
+        conformance.add_cases(wanted().seed)
         cases.suite.add("everything that was started has ended", nothing_is_left)
         status = cases.suite.main(options)
         if cases.skipped:
@@ -61,6 +70,7 @@ def main():
         return status
     finally:
         try:
+            bench.slot.close()
             cases.shared.close()
         finally:
             processes.end_all()
