@@ -12,7 +12,7 @@ import socket
 from aliassets import ATOMS, EXTENSIONS, QUOTED, address, base, folded, is_dot_string, split
 from bench import Bench, on_bench, pretend
 from cases import comment
-from harness import TIMEOUT, check, check_eq, check_in
+from harness import TIMEOUT, check, check_eq, check_in, wait_until
 
 SEEDS = [0, 1, 2, 3]
 SETTINGS = [("+", True), ("+-", False), ("-", True), ("", True), ("+-", True), ("+", False)]
@@ -408,7 +408,7 @@ def by_smtp(side, questions):
             sent[mark] = queue_id, piece
     for mark, (queue_id, piece) in sent.items():
         side.bench.postfix.wait_removed(queue_id)
-        letter, = side.bench.sink.with_mark(mark)
+        letter, = wait_until(lambda: side.bench.sink.with_mark(mark), mark)
         found["sender " + piece[0]] = letter.sender
         found["recipient of " + piece[0]] = letter.recipients
         for header in ("From", "To"):

@@ -23,6 +23,7 @@ MAIN_CF = """\
 compatibility_level = 3.6
 queue_directory = {top}/q
 data_directory = {top}/data
+enable_long_queue_ids = yes
 maillog_file = {top}/log
 maillog_file_prefixes = {top}
 inet_interfaces = 127.0.0.1
