@@ -100,10 +100,10 @@ class Data:
     def prefix(self):
         """An address without its last parts, as Postfix shortens it."""
         ip = self.ip()
-        return ip.rsplit(":" if ":" in ip else ".", self.random.choice([1, 1, 1, 2, 3]))[0]
+        return ip.rsplit(":" if ":" in ip else ".", self.random.choice([1, 1, 1, 1, 1, 2, 2, 3]))[0]
 
     def login(self):
-        return self.local(0.2) if self.random.random() < 0.3 else self.address()
+        return self.bare() if self.random.random() < 0.3 else self.address()
 
     # values, each another one
 
@@ -159,6 +159,11 @@ class Data:
             local, domain = split(key)
             found.append(address(local + self.random.choice("+-") + self.random.choice(EXTENSIONS), domain))
         return self.questions(found, lambda: self.address(0.4, domains))
+
+    def deep_addresses(self, keys):
+        """Some of them below the domains that are in tables."""
+        return [q.replace("@", "@" + self.random.choice(["deep.", "very.deep."])) if self.random.random() < 0.4 and
+                q.count("@") == 1 else q for q in self.addresses(keys)]
 
     def local_addresses(self, keys):
         return self.addresses(keys, [LOCAL_DOMAIN])
@@ -460,7 +465,7 @@ MAPS = [
         smtpd=[HOLD], cleanup=["recipient_bcc_maps = {}"]),
     Map("generic", Data.address_keys, Data.rewritten, Data.addresses, by_smtp,
         smtpd=[], smtp=["smtp_generic_maps = {}"]),
-    Map("transports", Data.transport_keys, Data.transport, Data.addresses, resolved,
+    Map("transports", Data.transport_keys, Data.transport, Data.deep_addresses, resolved,
         rewrite=["transport_maps = {}"]),
     Map("relocated", Data.address_keys, Data.moved, Data.addresses, resolved,
         rewrite=["relocated_maps = {}"]),
@@ -474,9 +479,9 @@ MAPS = [
         smtpd=["relay_recipient_maps = {}"]),
     Map("local-recipients", Data.local_keys, Data.exists, Data.local_addresses, at_rcpt,
         smtpd=["local_recipient_maps = {}"]),
-    Map("sender-access", Data.access_keys, Data.reject, Data.addresses, at_mail,
+    Map("sender-access", Data.access_keys, Data.reject, Data.deep_addresses, at_mail,
         smtpd=[AT_ONCE, "smtpd_sender_restrictions = check_sender_access {}"]),
-    Map("recipient-access", Data.access_keys, Data.reject, Data.addresses, at_rcpt,
+    Map("recipient-access", Data.access_keys, Data.reject, Data.deep_addresses, at_rcpt,
         smtpd=["smtpd_recipient_restrictions = check_recipient_access {}"]),
     Map("client-access", Data.host_keys, Data.reject, Data.clients, at_rcpt_of_host,
         smtpd=["smtpd_client_restrictions = check_client_access {}"]),
@@ -630,7 +635,7 @@ def conforms(bench, map):
         bench.delimiters, "on" if bench.propagate else "off", len(table), answers, others, sample))
     check(not found, "%d of %d differ:\n%s\n%s" % (
         len(found), answers, "\n".join(found[:20]), "\n".join("%s\t%s" % item for item in sorted(table.items()))))
-    check(sample // 20 < others and (others < sample or "*" in table), "a poor set")
+    check(others > sample // 20, "a poor set")
 
 
 def add_cases(seed):
