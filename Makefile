@@ -62,7 +62,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-docs check-sanitized fuzz install install-files deps test-deps clean format
+        check-corpus check-integration check-interop check-faults check-docs fuzz install install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
