@@ -20,6 +20,11 @@ struct account {
 	bool password;       /* has at least one credential */
 	enum account_state state;
 	struct sbuf reason; /* what its user is told of the state, or empty */
+	struct sbuf mail;   /* where the mail is; empty: by the template */
+	unsigned uid;       /* in place of the configured ones, or 0 */
+	unsigned gid;
+	struct sbuf
+	    networks; /* CIDRs with commas between: logins from these only; empty: from all */
 };
 
 void account_init(struct account *a);

@@ -193,6 +193,14 @@ struct store_actor {
 
 void store_act_as(struct store *s, const struct store_actor *actor);
 
+/* Make all changes from here to store_batch_end one transaction. Each is still made or refused
+ * (BAD, NONE) by itself, and sees those before it; readers see none until the end. After a RETRY no
+ * more are made. */
+enum outcome store_batch_begin(struct store *s, struct error *err);
+
+/* Commit them if KEEP, or leave no trace: a dry run. RETRY: nothing was changed. */
+enum outcome store_batch_end(struct store *s, bool keep, struct error *err);
+
 /* Add a domain. TARGET (may be empty) makes it stand for another one; that needs DOMAIN_ALIAS, and
  * the target must exist and stand for no other itself. */
 enum outcome store_domain_add(struct store *s, struct slice name, enum domain_kind kind,

@@ -20,6 +20,18 @@ COMMIT;
 -- The other end.
 ROLLBACK;
 
+-- savepoint
+-- One change among the many of a write transaction.
+SAVEPOINT one;
+
+-- release
+-- It stays,
+RELEASE one;
+
+-- rollback_to
+-- or leaves no trace (and release ends it).
+ROLLBACK TO one;
+
 -- version
 -- The schema's version. Also what makes a read transaction take its view.
 PRAGMA user_version;
@@ -69,7 +81,8 @@ SELECT search FROM map WHERE name = ?1;
 -- account
 -- A mailbox, and whether it has a password.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address = ?1;
 
@@ -100,7 +113,8 @@ WHERE name = ?1;
 -- accounts
 -- All mailboxes.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address > ?1
 ORDER BY address
@@ -109,7 +123,8 @@ LIMIT ?2;
 -- accounts_of
 -- The mailboxes of a domain (3).
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE domain = ?3 AND address > ?1
 ORDER BY address
@@ -305,9 +320,11 @@ WHERE name = ?1;
 -- mailbox_image
 -- A mailbox, and its hashes apart.
 SELECT json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
-        'created', created,
-        'credentials', (SELECT json_group_array(json_object('label', label, 'created', created))
-            FROM (SELECT label, created FROM credential WHERE mailbox = address ORDER BY label))),
+        'mail', mail, 'uid', uid, 'gid', gid, 'networks', networks, 'created', created,
+        'credentials', (SELECT json_group_array(json_object('label', label, 'services', services,
+                'networks', networks, 'expires', expires, 'created', created))
+            FROM (SELECT label, services, networks, expires, created
+                FROM credential WHERE mailbox = address ORDER BY label))),
     (SELECT json_group_array(json_object('label', label, 'hash', hash, 'created', created))
         FROM (SELECT label, hash, created FROM credential WHERE mailbox = address ORDER BY label)
         HAVING count(*) > 0)
@@ -353,9 +370,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 INSERT INTO change (at, who, what, subject, before, secret_before)
 SELECT ?1, ?2, ?3, address,
     json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
-        'created', created,
-        'credentials', (SELECT json_group_array(json_object('label', label, 'created', created))
-            FROM (SELECT label, created FROM credential WHERE mailbox = address ORDER BY label))),
+        'mail', mail, 'uid', uid, 'gid', gid, 'networks', networks, 'created', created,
+        'credentials', (SELECT json_group_array(json_object('label', label, 'services', services,
+                'networks', networks, 'expires', expires, 'created', created))
+            FROM (SELECT label, services, networks, expires, created
+                FROM credential WHERE mailbox = address ORDER BY label))),
     (SELECT json_group_array(json_object('label', label, 'hash', hash, 'created', created))
         FROM (SELECT label, hash, created FROM credential WHERE mailbox = address ORDER BY label)
         HAVING count(*) > 0)

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { ADDRESS_SIZE_MAX = 1024, HOME_MAX = 4096, REASON_MAX = 1000 };
+enum { ADDRESS_SIZE_MAX = 1024, HOME_MAX = 4096, TEXT_MAX = 4096 };
 
 void
 account_init(struct account *a)
@@ -15,7 +15,9 @@ account_init(struct account *a)
 	*a = (struct account){ .quota = 0 };
 	sbuf_init(&a->address, ADDRESS_SIZE_MAX);
 	sbuf_init(&a->home, HOME_MAX);
-	sbuf_init(&a->reason, REASON_MAX);
+	sbuf_init(&a->reason, TEXT_MAX);
+	sbuf_init(&a->mail, TEXT_MAX);
+	sbuf_init(&a->networks, TEXT_MAX);
 }
 
 void
@@ -24,6 +26,8 @@ account_release(struct account *a)
 	sbuf_release(&a->address);
 	sbuf_release(&a->home);
 	sbuf_release(&a->reason);
+	sbuf_release(&a->mail);
+	sbuf_release(&a->networks);
 	account_init(a);
 }
 
@@ -33,6 +37,9 @@ account_clear(struct account *a)
 	sbuf_clear(&a->address);
 	sbuf_clear(&a->home);
 	sbuf_clear(&a->reason);
+	sbuf_clear(&a->mail);
+	sbuf_clear(&a->networks);
+	a->uid = a->gid = 0;
 	a->state = STATE_ACTIVE;
 	a->quota = a->created = 0;
 	a->password = false;

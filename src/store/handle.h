@@ -9,9 +9,13 @@
 
 enum store_state { STORE_IDLE, STORE_READING, STORE_WRITING };
 
+/* Many changes in one transaction: a change is a savepoint in it then. */
+enum store_batch { BATCH_NONE, BATCH_GOOD, BATCH_BROKEN };
+
 struct store {
 	struct db *db;
 	enum store_state state;
+	enum store_batch batch;
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
 };

@@ -17,7 +17,12 @@ account_read(struct db_stmt *st, struct account *out, struct error *err)
 		return error_set(err, RETRY,
 		    "the store has a mailbox in a state that this program does not know");
 	sbuf_add_slice(&out->reason, db_text(st, 6));
-	if (out->address.failed || out->home.failed || out->reason.failed)
+	sbuf_add_slice(&out->mail, db_text(st, 7));
+	out->uid = (unsigned)db_int(st, 8);
+	out->gid = (unsigned)db_int(st, 9);
+	sbuf_add_slice(&out->networks, db_text(st, 10));
+	if (out->address.failed || out->home.failed || out->reason.failed || out->mail.failed ||
+	    out->networks.failed)
 		return error_set(err, RETRY, "no memory for a mailbox");
 	return FOUND;
 }

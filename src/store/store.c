@@ -116,6 +116,36 @@ store_act_as(struct store *s, const struct store_actor *actor)
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
+/* One change of a batch. After a failure that is nobody's fault the database may have ended the
+ * whole transaction: nothing more is done in it then. */
+static enum outcome
+batch_step_begin(struct store *s, struct error *err)
+{
+	if (s->batch == BATCH_BROKEN)
+		return error_set(err, RETRY, "an earlier change of the same transaction failed");
+	db_arm(s->db);
+	if (db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
+		s->batch = BATCH_BROKEN;
+		return RETRY;
+	}
+	s->state = STORE_WRITING;
+	return FOUND;
+}
+
+static enum outcome
+batch_step_end(struct store *s, enum outcome o, struct error *err)
+{
+	bool kept = o == FOUND;
+
+	if (o == RETRY ||
+	    (!kept && db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) != FOUND) ||
+	    db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) != FOUND) {
+		s->batch = BATCH_BROKEN;
+		return RETRY;
+	}
+	return o;
+}
+
 enum outcome
 transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 {
@@ -123,6 +153,8 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	enum outcome o;
 
 	assert(s->state == STORE_IDLE);
+	if (s->batch != BATCH_NONE)
+		return batch_step_begin(s, err);
 	db_arm(s->db);
 	o = db_connect(s->db, err);
 	if (o == FOUND)
@@ -145,6 +177,8 @@ write_end(struct store *s, enum outcome o, struct error *err)
 {
 	assert(s->state == STORE_WRITING);
 	s->state = STORE_IDLE;
+	if (s->batch != BATCH_NONE)
+		return batch_step_end(s, o, err);
 	if (o == FOUND)
 		o = db_commit(s->db, err);
 	db_rollback(s->db);
@@ -170,9 +204,39 @@ store_end(struct store *s)
 }
 
 enum outcome
+store_batch_begin(struct store *s, struct error *err)
+{
+	enum outcome o;
+
+	assert(s->batch == BATCH_NONE);
+	o = transaction_begin(s, DB_WRITE, err);
+	if (o != FOUND)
+		return o;
+	s->state = STORE_IDLE;
+	s->batch = BATCH_GOOD;
+	return FOUND;
+}
+
+enum outcome
+store_batch_end(struct store *s, bool keep, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	assert(s->batch != BATCH_NONE && s->state == STORE_IDLE);
+	if (keep && s->batch == BATCH_BROKEN)
+		o = error_set(
+		    err, RETRY, "a change of the transaction failed: nothing was changed");
+	s->batch = BATCH_NONE;
+	if (keep && o == FOUND)
+		o = db_commit(s->db, err);
+	db_rollback(s->db);
+	return o;
+}
+
+enum outcome
 view_begin(struct store *s, bool *mine, struct error *err)
 {
-	*mine = s->state == STORE_IDLE;
+	*mine = s->state == STORE_IDLE && s->batch == BATCH_NONE;
 	if (*mine)
 		return store_begin(s, err);
 	db_arm(s->db);

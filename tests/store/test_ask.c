@@ -303,8 +303,8 @@ test_account(void **state)
 	assert_int_equal(store_account(f->s, S("info@example.com"), &a, &f->err), NONE);
 
 	raw(f->path, "UPDATE mailbox SET home = '/h', quota = 7 WHERE address LIKE 'sally%';"
-		     "INSERT INTO credential VALUES (NULL, 'sally@example.com', 'phone', 'b', 1);"
-		     "INSERT INTO credential VALUES (NULL, 'sally@example.com', 'laptop', 'a', 1)");
+		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, 'sally@example.com', 'phone', 'b', 1);"
+		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, 'sally@example.com', 'laptop', 'a', 1)");
 	must(store_account(f->s, S("sally@example.com"), &a, &f->err), &f->err, "sally");
 	assert_string_equal(sbuf_cstr(&a.home), "/h");
 	assert_int_equal(a.quota, 7);

@@ -56,12 +56,15 @@ remove_alias(struct store *s, const struct step *step, struct error *err)
 /* clang-format off */
 /* What nobody has set. */
 #define DOMAIN_AS_IS  "\"delimiters\":null,\"propagate\":null,"
-#define MAILBOX_AS_IS "\"state\":\"active\",\"reason\":null,"
+#define MAILBOX_AS_IS                                                                              \
+	"\"state\":\"active\",\"reason\":null,\"mail\":null,\"uid\":null,\"gid\":null,\"networks\":null,"
+#define A_PASSWORD                                                                                 \
+	"{\"label\":\"\",\"services\":null,\"networks\":null,\"expires\":0,\"created\":T}"
 #define ALIAS_AS_IS   "\"disabled\":0,\"expires\":0,\"internal\":0,\"note\":null,\"owner\":null,"
 
 #define HARRY_IMAGE                                                                                \
 	"{\"address\":\"harry@example.com\",\"home\":null,\"quota\":0," MAILBOX_AS_IS             \
-	"\"created\":T,\"credentials\":[{\"label\":\"\",\"created\":T}]}"
+	"\"created\":T,\"credentials\":[" A_PASSWORD "]}"
 #define SALLY_IMAGE                                                                                \
 	"{\"address\":\"sally@example.com\",\"home\":null,\"quota\":0," MAILBOX_AS_IS             \
 	"\"created\":T,\"credentials\":[]}"
@@ -93,7 +96,7 @@ static const struct step changes[] = {
 	  "\"quota\":0," MAILBOX_AS_IS "\"created\":T,\"credentials\":[]}\n" },
 	{ "a mailbox with password and quota", add_user, "tom@example.com", "{PLAIN}x", "1000", FOUND, NULL,
 	  "user add|tom@example.com|-|{\"address\":\"tom@example.com\",\"home\":null,"
-	  "\"quota\":1000," MAILBOX_AS_IS "\"created\":T,\"credentials\":[{\"label\":\"\",\"created\":T}]}\n" },
+	  "\"quota\":1000," MAILBOX_AS_IS "\"created\":T,\"credentials\":[" A_PASSWORD "]}\n" },
 	{ "a mailbox that needs quotes", add_user, "\"a b\"@example.com", "", "0", FOUND, NULL,
 	  "user add|\"a b\"@example.com|-|{\"address\":\"\\\"a b\\\"@example.com\",\"home\":null,"
 	  "\"quota\":0," MAILBOX_AS_IS "\"created\":T,\"credentials\":[]}\n" },
@@ -107,7 +110,7 @@ static const struct step changes[] = {
 	  "user passwd|harry@example.com|" HARRY_IMAGE "|" HARRY_IMAGE "\n" },
 	{ "the first password", set_password, "sally@example.com", "{PLAIN}two", "", FOUND, NULL,
 	  "user passwd|sally@example.com|" SALLY_IMAGE "|{\"address\":\"sally@example.com\",\"home\":null,"
-	  "\"quota\":0," MAILBOX_AS_IS "\"created\":T,\"credentials\":[{\"label\":\"\",\"created\":T}]}\n" },
+	  "\"quota\":0," MAILBOX_AS_IS "\"created\":T,\"credentials\":[" A_PASSWORD "]}\n" },
 	{ "a mailbox goes, by force", remove_user, "harry@example.com", "--force", "", FOUND, NULL,
 	  "user remove|harry@example.com|" HARRY_IMAGE "|-\n" },
 	{ "an alias that keeps the spelling of its targets", add_alias, "New@example.com", "Tom@Else.test", "",
@@ -469,10 +472,14 @@ test_schema_refuses(void **state)
 		"VALUES ('a@example.com', 'example.com', '', 0, 1)",
 		"INSERT INTO mailbox (address, domain, home, quota, created) "
 		"VALUES ('a@example.com', 'example.com', NULL, -1, 1)",
-		"INSERT INTO credential VALUES (NULL, 'no@example.com', '', '{PLAIN}x', 1)",
-		"INSERT INTO credential VALUES (NULL, 'harry@example.com', '', '{PLAIN}x', 1)",
-		"INSERT INTO credential VALUES (NULL, 'harry@example.com', 'x', '', 1)",
-		"INSERT INTO credential VALUES (NULL, 'harry@example.com', 'x', 'a' || char(10), "
+		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"'no@example.com', '', '{PLAIN}x', 1)",
+		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"'harry@example.com', '', '{PLAIN}x', 1)",
+		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"'harry@example.com', 'x', '', 1)",
+		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"'harry@example.com', 'x', 'a' || char(10), "
 		"1)",
 		"INSERT INTO alias (address, domain, created) VALUES ('a@example.com', NULL, 1)",
 		"INSERT INTO alias (address, domain, created) VALUES ('a', 'example.com', 1)",

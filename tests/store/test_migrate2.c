@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * From schema 1 to 2: a store as the first release made it is refused with the advice to migrate,
- * keeps every row and gives the same answers after that; and a migration that fails or is killed at
- * any statement or at any write leaves one or the other, whole.
+ * From schema 1 to 2 and on: a store as the first release made it is refused with the advice to
+ * migrate, keeps every row and gives the same answers after that; and a migration that fails or is
+ * killed at any statement or at any write leaves one or the other, whole.
  */
 #include "fixture.h"
 
@@ -17,6 +17,8 @@ static const struct {
 #include "schema/sqlite_migrations.h"
 #undef M
 };
+
+enum { VERSIONS = 32 }; /* more than there are */
 
 /* --- a store of the first release ----------------------------------------------------------------
  */
@@ -407,17 +409,17 @@ migrate_in_child(const char *path, void (*die)(void))
 }
 
 static void
-check_whole(const char *path, const struct sbuf *first, const struct sbuf *second,
-    const struct sbuf *data, int seen[3])
+check_whole(
+    const char *path, const struct sbuf schemas[], const struct sbuf *data, int seen[VERSIONS])
 {
 	int version = version_of(path);
 	struct sbuf schema, kept;
 	struct store *s;
 
-	assert_in_range(version, 1, 2);
+	assert_in_range(version, 1, store_schema_version());
 	seen[version]++;
 	read_schema(path, &schema);
-	assert_string_equal(sbuf_cstr(&schema), sbuf_cstr(version == 1 ? first : second));
+	assert_string_equal(sbuf_cstr(&schema), sbuf_cstr(&schemas[version]));
 	migrate(path, version);
 	read_rows(path, &kept);
 	assert_string_equal(sbuf_cstr(&kept), sbuf_cstr(data));
@@ -428,35 +430,53 @@ check_whole(const char *path, const struct sbuf *first, const struct sbuf *secon
 	sbuf_release(&kept);
 }
 
+/* What the schema looks like after each migration, by its version. */
+static void
+read_schemas(struct fixture *f, struct sbuf schemas[VERSIONS])
+{
+	char path[100];
+	sqlite3 *sq;
+
+	snprintf(path, sizeof path, "%s/schema.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &sq), SQLITE_OK);
+	for (int i = 0; i < VERSIONS; i++)
+		sbuf_init(&schemas[i], 0);
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+		assert_in_range(statements[i].version, 1, VERSIONS - 1);
+		raw_exec(sq, statements[i].text);
+		sbuf_release(&schemas[statements[i].version]);
+		read_schema(path, &schemas[statements[i].version]);
+	}
+	sqlite3_close(sq);
+}
+
 /* Kill a migration at one moment after the other, until one gets through. */
 static void
-kill_at_every(struct fixture *f, void (*die)(void), int seen[3])
+kill_at_every(struct fixture *f, void (*die)(void), int seen[VERSIONS])
 {
-	struct sbuf first, second, data;
+	struct sbuf schemas[VERSIONS], data;
 	bool lived = false;
 	char path[100];
 
-	read_schema(f->path, &first);
+	read_schemas(f, schemas);
 	read_rows(f->path, &data);
-	migrate(f->path, 1);
-	read_schema(f->path, &second);
 	for (int i = 0; !lived && i < 1000; i++) {
 		snprintf(path, sizeof path, "%s/%d.db", f->dir, i);
 		make_first(path);
 		moment = i;
 		lived = migrate_in_child(path, die);
-		check_whole(path, &first, &second, &data, seen);
+		check_whole(path, schemas, &data, seen);
 	}
 	assert_true(lived);
-	sbuf_release(&first);
-	sbuf_release(&second);
+	for (size_t i = 0; i < VERSIONS; i++)
+		sbuf_release(&schemas[i]);
 	sbuf_release(&data);
 }
 
 static void
 test_killed_at_every_statement(void **state)
 {
-	int seen[3] = { 0 };
+	int seen[VERSIONS] = { 0 };
 
 	kill_at_every(*state, die_at_event, seen);
 	/* before the commit mostly, and after it too */
@@ -467,7 +487,7 @@ test_killed_at_every_statement(void **state)
 static void
 test_killed_at_every_write(void **state)
 {
-	int seen[3] = { 0 };
+	int seen[VERSIONS] = { 0 };
 
 	kill_at_every(*state, die_at_byte, seen);
 	assert_true(seen[1] > 10);

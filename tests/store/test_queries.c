@@ -84,7 +84,7 @@ test_foreign_keys(void **state)
 	}
 	sqlite3_finalize(st);
 	sqlite3_close(sq);
-	assert_int_equal(n, 5); /* all that the schema has */
+	assert_int_equal(n, 7); /* all that the schema has */
 }
 
 static void

@@ -86,7 +86,8 @@ add_alias(struct store *s, const struct step *step, struct error *err)
 
 #define SALLY(quota, state, reason)                                                                \
 	"{\"address\":\"sally@example.com\",\"home\":null,\"quota\":" quota ",\"state\":\"" state  \
-	"\",\"reason\":" reason ",\"created\":T,\"credentials\":[]}"
+	"\",\"reason\":" reason ",\"mail\":null,\"uid\":null,\"gid\":null,\"networks\":null,"      \
+				"\"created\":T,\"credentials\":[]}"
 #define ROOT(disabled, expires, internal, note, owner)                                             \
 	"{\"address\":\"root\",\"disabled\":" disabled ",\"expires\":" expires                     \
 	",\"internal\":" internal ",\"note\":" note ",\"owner\":" owner                            \

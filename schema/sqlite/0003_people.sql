@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: ISC
+--
+-- What a login may need to know of a mailbox and its credentials, what is remembered of logins, and
+-- which change undid which.
+
+PRAGMA user_version = 3;
+
+ALTER TABLE mailbox ADD COLUMN mail TEXT -- where the mail is, when the template is not right
+    CONSTRAINT mailbox_mail CHECK (length(mail) BETWEEN 1 AND 1000 AND instr(mail, char(10)) = 0);
+ALTER TABLE mailbox ADD COLUMN uid INTEGER -- in place of the configured ones
+    CONSTRAINT mailbox_uid CHECK (uid BETWEEN 1 AND 4294967294);
+ALTER TABLE mailbox ADD COLUMN gid INTEGER
+    CONSTRAINT mailbox_gid CHECK (gid BETWEEN 1 AND 4294967294);
+ALTER TABLE mailbox ADD COLUMN networks TEXT -- logins from these only: 192.0.2.0/24,2001:db8::/32
+    CONSTRAINT mailbox_networks CHECK (length(networks) BETWEEN 1 AND 1000 AND instr(networks, char(10)) = 0);
+
+-- Of an app password, which is a credential with a label.
+ALTER TABLE credential ADD COLUMN services TEXT -- good for these only: imap,smtp
+    CONSTRAINT credential_services CHECK (length(services) BETWEEN 1 AND 200);
+ALTER TABLE credential ADD COLUMN networks TEXT
+    CONSTRAINT credential_networks CHECK (length(networks) BETWEEN 1 AND 1000);
+ALTER TABLE credential ADD COLUMN expires INTEGER NOT NULL DEFAULT 0; -- 0 for never
+
+-- The last good login of a mailbox from a network (a /24, a /48, or nothing where none was told),
+-- by which credential and to which service. No part of a change, and in no log.
+CREATE TABLE login (
+    mailbox TEXT NOT NULL REFERENCES mailbox (address) ON DELETE CASCADE,
+    network TEXT NOT NULL,
+    label TEXT NOT NULL,                  -- of the credential
+    service TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, network, label, service),
+    CONSTRAINT login_length CHECK (length(network) <= 64 AND length(label) <= 64 AND length(service) <= 32)
+) STRICT, WITHOUT ROWID;
+
+-- Keys that this store's own hashes are made with: app passwords.
+CREATE TABLE secret (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL                   -- in hex
+) STRICT, WITHOUT ROWID;
+INSERT INTO secret (name, value) VALUES ('app-password', lower(hex(randomblob(32))));
+
+ALTER TABLE change ADD COLUMN undoes INTEGER REFERENCES change (id); -- the change that this one took back
+CREATE INDEX change_by_subject ON change (subject, id);
+CREATE INDEX change_by_undoes ON change (undoes) WHERE undoes IS NOT NULL;
