@@ -188,7 +188,7 @@ fuzz:
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
-TEST_DEPS  := libcmocka-dev python3 mandoc postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
+TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
 
 # A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmailctl/cmd.h"
+#include "vmailctl/pager.h"
 
 enum { LINE_MAX_BYTES = 4096, NAME_WIDTH = 34 };
 
@@ -70,10 +71,22 @@ help_choices(struct sbuf *out, const char *noun)
 
 /* --- --help ----------------------------------------------------------------------------------- */
 
+/* Two columns; on a terminal the right one is folded into what is left of its width. */
 static void
 print_row(const struct sbuf *left, const char *right)
 {
-	printf("  %-*s  %s\n", NAME_WIDTH, sbuf_cstr(left), right);
+	int indent = 2 + NAME_WIDTH + 2;
+	size_t width = SIZE_MAX, n;
+
+	if (pager_is_terminal() && pager_columns() > (unsigned)indent + 20)
+		width = pager_columns() - (unsigned)indent;
+	n = text_line(right, width);
+	printf("  %-*s  %.*s\n", NAME_WIDTH, sbuf_cstr(left), (int)n, right);
+	while (right[n] != '\0') {
+		right += n + 1;
+		n = text_line(right, width);
+		printf("%*s%.*s\n", indent, "", (int)n, right);
+	}
 }
 
 static void
@@ -140,6 +153,7 @@ print_commands(const char *noun)
 void
 help_print(const char *noun, const struct command *c)
 {
+	pager_start();
 	if (c != NULL) {
 		print_command(c);
 		return;

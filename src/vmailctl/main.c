@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmailctl/args.h"
+#include "vmailctl/pager.h"
 
 /* A caller may have closed one of the three: the store's file must not become our stdout. What
  * stands in for them fails on use, as a closed one does. */
@@ -35,14 +36,23 @@ run(struct ctl *ctl)
 	return ctl->command->run(ctl);
 }
 
-/* An answer that nobody could read is no answer; a change that was made stays made. */
+/* An answer that nobody could read is no answer; a change that was made stays made. Who leaves a
+ * pager early has read enough. */
 static enum exit_code
 finish(const struct ctl *ctl, enum exit_code e)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	bool written = fflush(stdout) == 0 && !ferror(stdout);
+	int why = errno;
+	bool paged = pager_is_terminal();
+
+	if (!pager_end()) {
+		fputs("vmailctl: cannot run the pager: set PAGER to another, or to cat\n", stderr);
+		return ctl->changed ? e : EXIT_AGAIN;
+	}
+	if (written || (paged && why == EPIPE))
 		return e;
-	if (errno != EPIPE)
-		fprintf(stderr, "vmailctl: cannot write to standard output: %s\n", strerror(errno));
+	if (why != EPIPE)
+		fprintf(stderr, "vmailctl: cannot write to standard output: %s\n", strerror(why));
 	return e == EXIT_DONE && !ctl->changed ? EXIT_AGAIN : e;
 }
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "vmailctl/pager.h"
 
 enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20 };
 
@@ -183,13 +184,51 @@ is_right(enum cell cell)
 	return cell == CELL_COUNT || cell == CELL_SIZE;
 }
 
+/* Fold a long text between words, not in the middle of one as the library would. It wants to know
+ * the width before it knows those of the other columns: they are taken to need what they mostly do.
+ */
+static size_t
+folded_width(void)
+{
+	enum { OTHERS = 54, LEAST = 26 };
+	size_t columns = pager_columns();
+
+	return columns > OTHERS + LEAST ? columns - OTHERS : LEAST;
+}
+
+static size_t
+folded_size(const struct libscols_column *c, const char *text, void *arg)
+{
+	size_t n = strlen(text), width = folded_width();
+
+	(void)c;
+	(void)arg;
+	return n < width ? n : width;
+}
+
+static char *
+next_line(const struct libscols_column *c, char *text, void *arg)
+{
+	size_t n = text_line(text, folded_width());
+
+	(void)c;
+	(void)arg;
+	if (text[n] == '\0')
+		return NULL;
+	text[n] = '\0';
+	return text + n + 1;
+}
+
 static void
 add_column(struct libscols_table *scols, const char *name, int flags)
 {
 	struct libscols_column *c = scols_table_new_column(scols, name, 0, flags);
 
-	if (c != NULL)
-		scols_cell_set_color(scols_column_get_header(c), "bold");
+	if (c == NULL)
+		return;
+	scols_cell_set_color(scols_column_get_header(c), "bold");
+	if (flags & SCOLS_FL_WRAP)
+		scols_column_set_wrapfunc(c, folded_size, next_line, NULL);
 }
 
 static struct libscols_table *
@@ -200,8 +239,11 @@ new_scols(const struct table *t)
 
 	if (scols == NULL)
 		return NULL;
-	if (isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0'))
-		scols_table_enable_colors(scols, 1);
+	if (pager_is_terminal()) {
+		scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
+		scols_table_set_termwidth(scols, pager_columns());
+		scols_table_enable_colors(scols, no_color == NULL || no_color[0] == '\0');
+	}
 	scols_table_enable_noheadings(scols, t->record);
 	if (t->record) {
 		add_column(scols, "", 0);
@@ -210,10 +252,11 @@ new_scols(const struct table *t)
 	}
 	for (size_t i = 0; i < t->columns; i++) {
 		enum cell cell = t->column[i].cell;
+		bool fold = cell == CELL_TEXT && i == t->columns - 1 && pager_is_terminal();
 
 		add_column(scols, t->column[i].name,
 		    (is_right(cell) ? SCOLS_FL_RIGHT : 0) |
-			(cell == CELL_JSON ? SCOLS_FL_TRUNC : 0));
+			(cell == CELL_JSON ? SCOLS_FL_TRUNC : 0) | (fold ? SCOLS_FL_WRAP : 0));
 	}
 	return scols;
 }
@@ -297,6 +340,8 @@ void
 table_list(struct table *t, struct ctl *ctl, const struct column *columns)
 {
 	*t = (struct table){ .names = ctl_option(ctl, "names") != NULL };
+	if (!ctl->json && !t->names)
+		pager_start();
 	start(t, ctl, columns);
 }
 

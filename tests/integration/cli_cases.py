@@ -1118,7 +1118,7 @@ def _(build):
 def _(build):
     with mail_host(build) as site:
         check_in("\x1b[", dialogue(site, "user", "list").end()[1])
-        check("\x1b[" not in dialogue(site, "user", "list", env={"NO_COLOR": "1"}).end()[1])
+        check("\x1b[" not in dialogue(site, "user", "list", env={"NO_COLOR": "1", "PAGER": "cat"}).end()[1])
         check("\x1b[" not in site.ctl("user", "list"))
 
 
