@@ -59,10 +59,11 @@ MANUALS  := $(wildcard docs/*.[1-8])
 
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
+BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-docs fuzz install install-files deps test-deps clean format
+        check-corpus check-integration check-interop check-faults check-docs fuzz bench bench-full bench-deps install install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
@@ -122,6 +123,10 @@ $(STORET): %: %.o $(STORE) $(PURE)
 $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.o $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
+
+$(BENCH): %: %.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -levent_core
 
 # Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
 
@@ -184,11 +189,22 @@ fuzz:
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
 		$(if $(wildcard tests/fuzz/$(T).dict),-dict=tests/fuzz/$(T).dict) build-fuzz/scratch/$(T) tests/fuzz/corpus/$(T)
 
+# vmaild beside everybody else, in turns within one run. The short form takes ten minutes at the most.
+bench: bench-deps
+	$(Q)$(MAKE) --no-print-directory all $(BENCH)
+	$(Q)python3 tests/bench/run.py --build $(B) $(if $(T),--only $(T)) --out docs/bench
+
+bench-full: bench-deps
+	$(Q)$(MAKE) --no-print-directory all $(BENCH)
+	$(Q)python3 tests/bench/run.py --build $(B) --full $(if $(T),--only $(T)) --out docs/bench
+
 # --- newcomers ----------------------------------------------------------------------------------
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
+
+BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
 # A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:
@@ -196,6 +212,9 @@ deps:
 
 test-deps:
 	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS)
+
+bench-deps:
+	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS) $(BENCH_DEPS)
 
 run: deps
 	$(Q)$(MAKE) --no-print-directory all

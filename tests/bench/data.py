@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: ISC
+#
+# The data of the bench, the same on every machine: N addresses that lead somewhere else, in a store of vmaild
+# and in every table that Postfix would read instead, and the recipients that are asked for.
+#
+# Of the recipients 60 % are written as they stand, 15 % carry an extension, 5 % are caught by a catch-all and
+# 20 % are nobody; uniform over all keys, or by Zipf's law, as mail is.
+
+import bisect
+import itertools
+import os
+import random
+import sqlite3
+import subprocess
+
+PER_DOMAIN = 1000
+CATCH_ALL_EVERY = 10  # every such domain has a catch-all
+
+SHARES = (("hit", 60), ("tag", 15), ("catch", 5), ("miss", 20))
+ZIPF = 1.0
+ASKED = 200_000  # recipients in a key file
+
+
+def domain(d):
+    return "d%05d.example" % d
+
+
+def address(i):
+    return "user%07d@%s" % (i, domain(i // PER_DOMAIN))
+
+
+def target(i):
+    return "box%07d@target%03d.example" % (i, i % 997)
+
+
+def domains(n):
+    return (n + PER_DOMAIN - 1) // PER_DOMAIN
+
+
+def catches(d):
+    return d % CATCH_ALL_EVERY == 0
+
+
+def pairs(n):
+    """Every key and value of a fixed table, in the order of the keys."""
+    for d in range(domains(n)):
+        if catches(d):
+            yield "@" + domain(d), "catch%05d@target000.example" % d
+        for i in range(d * PER_DOMAIN, min(n, (d + 1) * PER_DOMAIN)):
+            yield address(i), target(i)
+
+
+# --- the store ------------------------------------------------------------------------------------
+
+def fill(path, n):
+    """Put them into an empty store as no admin would: by SQL, for the making of it is no part of a bench."""
+    sq = sqlite3.connect(path, isolation_level=None)
+    sq.execute("PRAGMA synchronous = OFF")
+    sq.execute("BEGIN")
+    sq.executemany("INSERT INTO domain (name, kind, created) VALUES (?, 'alias', 1)",
+                   ((domain(d),) for d in range(domains(n))))
+    keys, again = itertools.tee(pairs(n))
+    sq.executemany("INSERT INTO alias (address, domain, created) VALUES (?, ?, 1)",
+                   ((key, key.partition("@")[2]) for key, _ in keys))
+    sq.executemany("INSERT INTO alias_target (address, position, target, folded, domain) VALUES (?, 1, ?, ?, ?)",
+                   ((key, value, value, value.partition("@")[2]) for key, value in again))
+    sq.execute("COMMIT")
+    sq.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sq.close()
+
+
+# --- what Postfix would read instead ----------------------------------------------------------------
+
+def source(path, n):
+    """The text that postmap reads."""
+    with open(path, "w") as out:
+        out.writelines("%s %s\n" % pair for pair in pairs(n))
+
+
+def postmap(kind, path, config):
+    subprocess.run(["postmap", "-c", config, "%s:%s" % (kind, path)], check=True)
+
+
+def sqlite_table(path, n):
+    """One row an address, in WAL mode: the best that a fixed table can be."""
+    sq = sqlite3.connect(path, isolation_level=None)
+    sq.execute("PRAGMA journal_mode = WAL")
+    sq.execute("BEGIN")
+    sq.execute("CREATE TABLE alias (address TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID")
+    sq.executemany("INSERT INTO alias VALUES (?, ?)", pairs(n))
+    sq.execute("COMMIT")
+    sq.close()
+
+
+def copy_text(path, n):
+    """What PostgreSQL's COPY reads."""
+    with open(path, "w") as out:
+        out.writelines("%s\t%s\n" % pair for pair in pairs(n))
+
+
+# --- who is asked for --------------------------------------------------------------------------------
+
+def zipf(draw, n):
+    """Ranks by Zipf's law, each rank somewhere else in the data. Drawn by the inverse of the sum of 1/k."""
+    sums = list(itertools.accumulate(1 / (k + 1) ** ZIPF for k in range(min(n, 1_000_000))))
+    return lambda: bisect.bisect(sums, draw.random() * sums[-1]) * 7919 % n
+
+
+def recipient(draw, kind, i, n):
+    if kind == "hit":
+        return address(i)
+    if kind == "tag":
+        local, _, at = address(i).partition("@")
+        return "%s+t%d@%s" % (local, draw.randrange(10), at)
+    d = draw.randrange((domains(n) + CATCH_ALL_EVERY - 1) // CATCH_ALL_EVERY) * CATCH_ALL_EVERY
+    if kind == "catch":
+        return "nobody%06d@%s" % (draw.randrange(10 ** 6), domain(d))
+    if domains(n) == 1:
+        return "nobody%06d@elsewhere.example" % draw.randrange(10 ** 6)
+    return "nobody%06d@%s" % (draw.randrange(10 ** 6), domain(min(d + 1, domains(n) - 1)))
+
+
+def recipients(n, law, count=ASKED):
+    draw = random.Random("%s %d" % (law, n))
+    one = zipf(draw, n) if law == "zipf" else lambda: draw.randrange(n)
+    kinds, shares = zip(*SHARES)
+    for kind in draw.choices(kinds, shares, k=count):
+        yield recipient(draw, kind, one(), n)
+
+
+def fixed_keys(who, known):
+    """What Postfix asks a fixed table for one recipient: until something is there."""
+    local, _, at = who.partition("@")
+    for key in (who, local.partition("+")[0] + "@" + at if "+" in local else None, "@" + at):
+        if key is not None:
+            yield key
+            if key in known:
+                return
+
+
+def write(path, lines):
+    with open(path, "w") as out:
+        out.writelines(line + "\n" for line in lines)
+    return path
+
+
+class Data:
+    """All files for N addresses below a folder, made when they are asked for. INIT(path) makes an empty store."""
+
+    def __init__(self, folder, n, init):
+        self.folder = os.path.join(folder, str(n))
+        self.n = n
+        self.init = init
+        os.makedirs(self.folder, exist_ok=True)
+
+    def made(self, name, make):
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path + ".made"):
+            make(path)
+            write(path + ".made", [])
+        return path
+
+    def store(self):
+        def make(path):
+            self.init(path)
+            fill(path, self.n)
+        return self.made("vmail.db", make)
+
+    def source(self):
+        return self.made("virtual", lambda path: source(path, self.n))
+
+    def table(self, kind, config):
+        """A table that postmap makes: the name to give to Postfix."""
+        base = self.source()
+        self.made("virtual-" + kind, lambda path: postmap(kind, base, config))
+        return "%s:%s" % (kind, base)
+
+    def sqlite(self):
+        return self.made("flat.db", lambda path: sqlite_table(path, self.n))
+
+    def copy_text(self):
+        return self.made("copy", lambda path: copy_text(path, self.n))
+
+    def keys(self, law="uniform", count=ASKED):
+        return self.made("keys-%s-%d" % (law, count), lambda path: write(path, recipients(self.n, law, count)))
+
+    def fixed(self, law="uniform", count=ASKED):
+        """The same recipients, as the keys that Postfix asks a fixed table for."""
+        def make(path):
+            known = {key for key, _ in pairs(self.n)}
+            with open(self.keys(law, count)) as asked:
+                write(path, (key for who in asked for key in fixed_keys(who.rstrip("\n"), known)))
+        return self.made("fixed-%s-%d" % (law, count), make)
