@@ -24,9 +24,14 @@ enum store_role {
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* Open an existing store, "sqlite:PATH" (or a bare PATH). RETRY with a clear text when it is
- * missing, unreadable, of an older schema (run `vmailctl migrate`), of a newer one, or not ours at
- * all. */
+/* Make a handle on a store, "sqlite:PATH" (or a bare PATH), and look at nothing yet: what is asked
+ * of it first opens the store, within the limit of that call. BAD for a URI of no engine; RETRY
+ * without memory. */
+enum outcome store_new(
+    struct store **out, const char *uri, enum store_role role, struct error *err);
+
+/* The same, and open the store now. RETRY with a clear text when it is missing, unreadable, of an
+ * older schema (run `vmailctl migrate`), of a newer one, or not ours at all. */
 enum outcome store_open(
     struct store **out, const char *uri, enum store_role role, struct error *err);
 

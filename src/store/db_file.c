@@ -102,12 +102,18 @@ db_file_is_same(const struct db_file *f)
 	return stat(f->path, &st) == 0 && st.st_size > 0 && is_same(f->id, id_of(&st));
 }
 
+void
+db_file_look(struct db_file *f)
+{
+	f->missing = stat(f->path, &f->now) == 0 ? 0 : errno;
+}
+
 bool
 db_file_is_untouched(const struct db_file *f)
 {
-	struct file_id now = id_at(f->path);
+	struct file_id now = id_of(&f->now);
 
-	return is_same(f->id, now) && now.size > 0 && now.size == f->id.size &&
+	return f->missing == 0 && is_same(f->id, now) && now.size > 0 && now.size == f->id.size &&
 	       now.written.tv_sec == f->id.written.tv_sec &&
 	       now.written.tv_nsec == f->id.written.tv_nsec;
 }
@@ -208,29 +214,28 @@ check_access(const struct db_file *f, bool write, struct error *err)
 enum outcome
 db_file_take(struct db_file *f, bool write, struct error *err)
 {
-	struct stat st;
 	enum outcome o;
 
-	if (stat(f->path, &st) != 0)
-		return explain_missing(f, errno, err);
-	if (S_ISDIR(st.st_mode))
+	if (f->missing != 0)
+		return explain_missing(f, f->missing, err);
+	if (S_ISDIR(f->now.st_mode))
 		return error_set(err, RETRY,
 		    "'%s' is a directory: name the file in it, like '%s/vmail.db'", f->path,
 		    f->path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(f->now.st_mode))
 		return error_set(err, RETRY, "'%s' is no file", f->path);
 	o = check_access(f, write, err);
 	if (o != FOUND)
 		return o;
-	if (st.st_size == 0)
+	if (f->now.st_size == 0)
 		return error_set(err, NONE,
 		    "'%s' is empty: restore it, or make a new store with `vmailctl init`", f->path);
-	if (f->id.known && !is_same(f->id, id_of(&st))) {
+	if (f->id.known && !is_same(f->id, id_of(&f->now))) {
 		o = put_old_aside(f, err);
 		if (o != FOUND)
 			return o;
 	}
-	f->id = id_of(&st);
+	f->id = id_of(&f->now);
 	return FOUND;
 }
 

@@ -27,6 +27,8 @@ struct db_file {
 	struct file_id id; /* what the last connection was made to, and what lay beside it then */
 	struct file_id wal_id;
 	struct file_id shm_id;
+	struct stat now; /* what the last look saw, and why it saw nothing: errno, or 0 */
+	int missing;
 };
 
 /* Set up for PATH; false without memory, or without a working directory for a relative one. */
@@ -36,14 +38,17 @@ void db_file_release(struct db_file *f);
 /* Tell whether the path still leads to what it led to, and something is in it. */
 bool db_file_is_same(const struct db_file *f);
 
-/* The same, and nobody has written to the file since it was taken: a checkpoint does, and so does a
- * backup that is copied over it, which SQLite would not notice by itself. */
+/* See what the path leads to now; for the two below. */
+void db_file_look(struct db_file *f);
+
+/* Tell whether it is the file that was taken, and nobody has written to it since: a checkpoint
+ * does, and so does a backup that is copied over it, which SQLite would not notice by itself. */
 bool db_file_is_untouched(const struct db_file *f);
 
-/* Look whether the file can be used, and remember it as the one that is. FOUND; NONE when it is
- * empty; RETRY with what to do when it is missing or not for us. If another file has taken the name
- * since the last time, what the old one left beside it is put out of the way, or SQLite would read
- * the old one's changes into the new one. */
+/* Tell whether the file seen can be used, and remember it as the one that is. FOUND; NONE when it
+ * is empty; RETRY with what to do when it is missing or not for us. If another file has taken the
+ * name since the last time, what the old one left beside it is put out of the way, or SQLite would
+ * read the old one's changes into the new one. */
 enum outcome db_file_take(struct db_file *f, bool write, struct error *err);
 
 /* Remember what lies beside the file, now that it is in use. */

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,9 +31,12 @@ struct db_stmt {
 };
 
 struct db {
-	sqlite3 *sq; /* NULL while unconnected */
-	bool ours;   /* it leads to a store */
-	bool broken; /* the connection has seen something that a new one may not see */
+	sqlite3_vfs vfs; /* first: SQLite's retries find us by it */
+	sqlite3_vfs *files;
+	char name[32]; /* of vfs */
+	sqlite3 *sq;   /* NULL while unconnected */
+	bool ours;     /* it leads to a store */
+	bool broken;   /* the connection has seen something that a new one may not see */
 	enum store_role role;
 	struct db_file file;
 	unsigned limit_ms;
@@ -67,6 +71,7 @@ static const struct {
 } failures[] = {
 	{ SQLITE_BUSY, false, "is locked by another program: try again" },
 	{ SQLITE_LOCKED, false, "is locked by another program: try again" },
+	{ SQLITE_PROTOCOL, true, "is locked by another program: try again" },
 	{ SQLITE_INTERRUPT, false, "took too long to answer: try again" },
 	{ SQLITE_NOMEM, false, "could not be read: no memory" },
 	{ SQLITE_AUTH, false, "does not let this program do that" },
@@ -124,23 +129,43 @@ db_arm(struct db *db)
 	db->armed_at = now_ms();
 }
 
+/* Tell how many milliseconds this call may still wait for others. */
+static int64_t
+patience(struct db *db)
+{
+	int64_t now = now_ms();
+	int64_t left = db->armed_at + (db->limit_ms > 0 ? db->limit_ms : WAIT_MS) - now;
+
+	if (now < db->hasty_until)
+		return 0;
+	if (left <= 0)
+		db->hasty_until = now + HASTY_MS;
+	return left > 0 ? left : 0;
+}
+
 /* Somebody else holds a lock: wait a little, or give up (0). */
 static int
 on_busy(void *arg, int tries)
 {
-	struct db *db = arg;
-	int64_t now = now_ms();
-	int64_t left = db->armed_at + (db->limit_ms > 0 ? db->limit_ms : WAIT_MS) - now;
+	int64_t left = patience(arg);
 	int nap = tries < 8 ? 1 << tries : 200;
 
-	if (now < db->hasty_until)
+	if (left == 0)
 		return 0;
-	if (left <= 0) {
-		db->hasty_until = now + HASTY_MS;
-		return 0;
-	}
 	sqlite3_sleep(nap < left ? nap : (int)left);
 	return 1;
+}
+
+/* The locks of a -wal's index SQLite does not ask on_busy about: it tries for them a hundred times
+ * and sleeps in between, for ten seconds in all. With no patience left we do not sleep, and the
+ * hundred tries are over at once. */
+static int
+on_retry(sqlite3_vfs *vfs, int us)
+{
+	struct db *db = (struct db *)vfs;
+	int64_t left = patience(db) * 1000;
+
+	return left == 0 ? 0 : db->files->xSleep(db->files, us < left ? us : (int)left);
 }
 
 /* A statement is at work: stop it (1) when the call's time is over. */
@@ -205,12 +230,32 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 
 /* --- connecting ------------------------------------------------------------------------------- */
 
+/* The platform's own files, with a sleep that knows our limits. */
+static bool
+take_files(struct db *db)
+{
+	db->files = sqlite3_vfs_find(NULL);
+	if (db->files == NULL)
+		return false;
+	snprintf(db->name, sizeof db->name, "vmaild-%p", (void *)db);
+	db->vfs = *db->files;
+	db->vfs.pNext = NULL;
+	db->vfs.zName = db->name;
+	db->vfs.xSleep = on_retry;
+	return sqlite3_vfs_register(&db->vfs, 0) == SQLITE_OK;
+}
+
 struct db *
 db_new(const char *place, enum store_role role)
 {
 	struct db *db = calloc(1, sizeof *db);
 
 	if (db == NULL || !db_file_init(&db->file, place)) {
+		free(db);
+		return NULL;
+	}
+	if (!take_files(db)) {
+		db_file_release(&db->file);
 		free(db);
 		return NULL;
 	}
@@ -257,6 +302,7 @@ db_free(struct db *db)
 	if (orderly && db->role == STORE_ADMIN)
 		tidy_up(db);
 	disconnect(db, orderly);
+	sqlite3_vfs_unregister(&db->vfs);
 	db_file_release(&db->file);
 	free(db);
 }
@@ -353,7 +399,7 @@ static enum outcome
 open_file(struct db *db, struct error *err)
 {
 	int flags = db->role == STORE_ADMIN ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, db->name);
 
 	if (rc != SQLITE_OK)
 		return failed(db, rc, err);
@@ -365,10 +411,11 @@ db_connect(struct db *db, struct error *err)
 {
 	enum outcome o;
 
-	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
-		return FOUND;
 	/* an old connection keeps its file's inode from being given to another one: so look first
 	 */
+	db_file_look(&db->file);
+	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
+		return FOUND;
 	o = db_file_take(&db->file, db->role == STORE_ADMIN, err);
 	if (o != FOUND) {
 		db->broken |= o == NONE;

@@ -65,7 +65,7 @@ version_check(int version, struct error *err)
 /* --- opening ---------------------------------------------------------------------------------- */
 
 enum outcome
-store_open(struct store **out, const char *uri, enum store_role role, struct error *err)
+store_new(struct store **out, const char *uri, enum store_role role, struct error *err)
 {
 	const char *place;
 	struct store *s;
@@ -82,14 +82,24 @@ store_open(struct store **out, const char *uri, enum store_role role, struct err
 		return error_set(err, RETRY, "cannot open the store '%s': no memory", uri);
 	}
 	facts_init(&s->facts);
-	o = store_begin(s, err);
-	if (o != FOUND) {
-		store_close(s);
-		return o;
-	}
-	store_end(s);
 	*out = s;
 	return FOUND;
+}
+
+enum outcome
+store_open(struct store **out, const char *uri, enum store_role role, struct error *err)
+{
+	enum outcome o = store_new(out, uri, role, err);
+
+	if (o == FOUND)
+		o = store_begin(*out, err);
+	if (o == FOUND) {
+		store_end(*out);
+		return FOUND;
+	}
+	store_close(*out);
+	*out = NULL;
+	return o;
 }
 
 void

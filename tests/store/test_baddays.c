@@ -5,21 +5,51 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <time.h>
 
-/* How often somebody waited for a lock. Takes the place of SQLite's own, which the store calls. */
+/* How often somebody waited for a lock, and for how many microseconds in all. */
 static int naps;
+static long napped;
 
+static int
+nap(int us)
+{
+	struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L };
+
+	naps++;
+	napped += us;
+	nanosleep(&t, NULL);
+	return us;
+}
+
+/* Takes the place of SQLite's own, which the store calls. */
 int
 sqlite3_sleep(int ms)
 {
-	struct timespec t = { .tv_nsec = ms * 1000000L };
+	return nap(ms * 1000) / 1000;
+}
 
-	naps++;
-	return nanosleep(&t, NULL);
+/* What SQLite itself calls. */
+static int
+file_nap(sqlite3_vfs *vfs, int us)
+{
+	(void)vfs;
+	return nap(us);
+}
+
+static void
+count_naps(void)
+{
+	static sqlite3_vfs files;
+
+	files = *sqlite3_vfs_find(NULL);
+	files.zName = "counting";
+	files.xSleep = file_nap;
+	assert_int_equal(sqlite3_vfs_register(&files, 1), SQLITE_OK);
 }
 
 /* --- a store of some size --------------------------------------------------------------------- */
@@ -180,6 +210,124 @@ test_locked(void **state)
 	sqlite3_close(owner);
 	expect_other(s);
 	store_close(s);
+}
+
+/* What another process may hold (https://sqlite.org/fileformat2.html, walformat.html 2.3): byte
+ * ranges of the file or of the index of its -wal. */
+static const struct hold {
+	const char *name;
+	const char *suffix;
+	off_t at;
+	off_t bytes;
+	bool no_index; /* somebody is about to make the index anew, as after a crash */
+	bool no_wal;
+	enum outcome expected;
+} holds[] = {
+	{ "the right to write", "-shm", 120, 1, false, false, FOUND },
+	{ "the right to write and to check in", "-shm", 120, 2, false, false, FOUND },
+	{ "the whole file", "", 0x40000000, 512, false, true, RETRY },
+	{ "every lock of the index", "-shm", 120, 8, false, false, RETRY },
+	{ "the right to write a -wal that is not recovered", "-shm", 120, 1, true, false, RETRY },
+	{ "the right to recover a -wal", "-shm", 120, 3, true, false, RETRY },
+	{ "every lock of an index that is not made", "-shm", 120, 8, true, false, RETRY },
+};
+
+/* In the child: take it, say so, and keep it until the pipe is closed. */
+static void
+hold_on(const struct hold *h, const char *path, int ready, int until)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = h->at, .l_len = h->bytes
+	};
+	char name[140], byte = 0, zeros[96] = { 0 };
+	int fd;
+
+	snprintf(name, sizeof name, "%s%s", path, h->suffix);
+	fd = open(name, O_RDWR);
+	if (fd < 0 || fcntl(fd, F_SETLKW, &lock) != 0 ||
+	    (h->no_index && pwrite(fd, zeros, sizeof zeros, 0) != sizeof zeros) ||
+	    write(ready, "r", 1) != 1)
+		_exit(1);
+	_exit(read(until, &byte, 1) == 0 ? 0 : 2);
+}
+
+static pid_t
+start_holding(const struct hold *h, const char *path, int *until)
+{
+	int ready[2], end[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready) | pipe(end), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[1]);
+		hold_on(h, path, ready[1], end[0]);
+	}
+	close(ready[1]);
+	close(end[0]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	*until = end[1];
+	return pid;
+}
+
+enum { LIMIT_MS = 60 };
+
+static void
+ask_meanwhile(struct store *s, enum outcome expected)
+{
+	struct error err = { "" };
+
+	naps = 0;
+	napped = 0;
+	store_deadline(s, LIMIT_MS);
+	assert_int_equal(ask(s, ROW_MAILBOX, "harry", "example.com", &err), expected);
+	assert_int_equal(naps > 0, expected == RETRY);
+	assert_true(napped <= LIMIT_MS * 1000);
+	if (expected == RETRY)
+		assert_non_null(strstr(err.text, "locked by another program"));
+}
+
+static void
+set_wal(struct fixture *f, bool on)
+{
+	store_close(f->s);
+	f->s = NULL;
+	if (!on)
+		raw(f->path, "PRAGMA journal_mode = DELETE");
+	else
+		f->s = open_at(f->path, STORE_ADMIN);
+}
+
+/* Whatever others hold: an answer, or "try again" within the limit, for one who was there before
+ * and for one who comes just then. */
+static void
+test_others_hold(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof holds / sizeof holds[0]; i++) {
+		const struct hold *h = &holds[i];
+		struct store *before, *late;
+		int until, status;
+		pid_t pid;
+
+		print_message("# %s\n", h->name);
+		set_wal(f, !h->no_wal);
+		before = open_at(f->path, STORE_LOOKUP);
+		must(store_new(&late, f->path, STORE_LOOKUP, &f->err), &f->err, "a handle");
+		pid = start_holding(h, f->path, &until);
+		ask_meanwhile(before, h->expected);
+		ask_meanwhile(late, h->expected);
+		close(until);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		must_find(before);
+		must_find(late);
+		store_close(before);
+		store_close(late);
+	}
 }
 
 /* Readers do not mind a writer; a second writer is told to come again, and can. */
@@ -881,6 +1029,7 @@ main(int argc, char **argv)
 #define FILLED(fn) cmocka_unit_test_setup_teardown(fn, filled_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		FULL(test_locked),
+		FULL(test_others_hold),
 		FULL(test_two_writers),
 		FILLED(test_deadline),
 		FULL(test_read_only),
@@ -905,6 +1054,7 @@ main(int argc, char **argv)
 		FULL(test_killed),
 	};
 
+	count_naps();
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
