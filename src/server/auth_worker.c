@@ -113,7 +113,6 @@ free_conn(struct conn *conn)
 {
 	struct auth_conn *c = (struct auth_conn *)conn;
 
-	event_del(&c->more);
 	logins_forget(c);
 	listings_forget(c);
 	auth_session_release(&c->session);
@@ -140,14 +139,6 @@ static const struct conn_kind userdb_kind = {
 	.free = free_conn,
 };
 
-static void
-on_more(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	conn_serve(arg);
-}
-
 static bool
 accepted(struct loop *loop, int fd, const struct listener *from)
 {
@@ -159,7 +150,6 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 		return false;
 	randombytes_buf(cookie, sizeof cookie);
 	auth_session_init(&c->session, from->protocol);
-	evtimer_assign(&c->more, loop->base, on_more, c);
 	conn_start(&c->conn, from->protocol == PROTOCOL_AUTH ? &auth_kind : &userdb_kind, loop, fd);
 	auth_session_greet(
 	    &c->session, (unsigned long)getpid(), ++w->connections, cookie, &c->conn.out);

@@ -31,7 +31,6 @@ struct auth_conn {
 	unsigned outstanding;    /* requests taken and not yet answered */
 	struct login *logins;    /* those that are logins */
 	struct listing *listing; /* those that are lists; the first is being answered */
-	struct event more;       /* the list goes on in the next turn of the loop */
 };
 
 /* The worker a connection belongs to. */
@@ -68,7 +67,8 @@ void userdb_answer(struct auth_conn *c, const struct auth_request *r);
 /* Begin AUTH_ASK_LIST; what R holds is taken over. */
 void listing_begin(struct auth_conn *c, struct auth_request *r);
 
-/* Append the next piece of the first list, if there is one and room for it. */
+/* Append the next piece of the first list, if there is one and room for it; more is told in another
+ * turn. */
 void listing_go_on(struct auth_conn *c);
 
 /* The connection goes away, and its lists. */

@@ -13,10 +13,10 @@
 #include "loop.h"
 
 enum {
-	READ_CHUNK = 4096 - 1, /* all that one client is given before the others have their turn */
-	OUT_FULL = 256 * 1024,      /* no more is read while so much is unsent */
-	OUT_MAX = 8192 * 1024,      /* never reached: one chunk's refusals, and one reply */
-	SPARE_SIZE = 64 * 1024,     /* a bigger buffer is not kept */
+	READ_CHUNK = 4096 - 1,  /* all that one client is given before the others have their turn */
+	OUT_FULL = 256 * 1024,  /* no more is read while so much is unsent */
+	OUT_MAX = 8192 * 1024,  /* never reached: one chunk's refusals, and one reply */
+	SPARE_SIZE = 64 * 1024, /* a bigger buffer is not kept */
 	LINGER_S = 2,
 	LINGER_READS = 1024, /* who goes on sending is cut off */
 	DRAIN_READS = 64
@@ -26,6 +26,7 @@ enum filled { FILLED, FILLED_NOTHING, FILLED_END, FILLED_BROKEN };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void on_turn(evutil_socket_t fd, short what, void *arg);
 
 /* --- buffers ---------------------------------------------------------------------------------- */
 
@@ -82,6 +83,7 @@ conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int 
 	sbuf_init(&c->out, OUT_MAX);
 	event_assign(&c->readable, loop->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	event_assign(&c->writable, loop->base, fd, EV_WRITE, on_writable, c);
+	evtimer_assign(&c->turn, loop->base, on_turn, c);
 	loop_add(loop, c);
 }
 
@@ -92,6 +94,7 @@ conn_close(struct conn *c)
 
 	event_del(&c->readable);
 	event_del(&c->writable);
+	event_del(&c->turn);
 	close(c->fd);
 	sbuf_release_secret(&c->in);
 	sbuf_release(&c->out);
@@ -171,6 +174,7 @@ linger(struct conn *c)
 	c->lingering = LINGER_READS;
 	sbuf_release_secret(&c->in);
 	event_del(&c->readable);
+	event_del(&c->turn);
 	event_add(&c->readable, &limit);
 }
 
@@ -187,7 +191,7 @@ is_over(const struct conn *c)
 		return false;
 	if (c->closing)
 		return true;
-	return (c->ended || is_leaving(c)) && !c->kind->busy(c);
+	return (c->ended || is_leaving(c)) && !c->again && !c->kind->busy(c);
 }
 
 static void
@@ -202,6 +206,19 @@ watch(struct event *e, bool wanted, unsigned limit)
 		event_del(e);
 }
 
+/* A timer that is due at once fires behind everything that can be read now: the end of the line. An
+ * event made active by hand would be served before the sockets are looked at again. */
+static void
+queue(struct conn *c)
+{
+	struct timeval now = { 0 };
+
+	if (!c->again || c->full || c->closing)
+		event_del(&c->turn);
+	else if (!event_pending(&c->turn, EV_TIMEOUT, NULL))
+		event_add(&c->turn, &now);
+}
+
 /* Send, and go on with what waited for room; false when the connection is of no use any more. */
 static bool
 advance(struct conn *c)
@@ -212,6 +229,8 @@ advance(struct conn *c)
 		if (!c->full || c->out.n > 0)
 			break;
 		c->full = false;
+		if (c->again)
+			break;
 		if (!c->closing)
 			c->kind->serve(c);
 	}
@@ -235,6 +254,7 @@ conn_settle(struct conn *c)
 	}
 	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !is_leaving(c), 0);
 	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
+	queue(c);
 	give_back_both(c);
 }
 
@@ -287,6 +307,14 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_serve(arg);
+}
+
+static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
@@ -308,6 +336,8 @@ conn_drain(struct conn *c)
 		return;
 	}
 	borrow(&c->out, &c->loop->spare_out);
+	if (c->again && !c->closing && !c->full)
+		c->kind->serve(c);
 	for (int i = 0; i < DRAIN_READS && filled == FILLED; i++) {
 		if (c->ended || c->closing || c->held || c->full || !conn_roomy(c))
 			break;

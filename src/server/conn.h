@@ -20,8 +20,8 @@ struct conn_kind {
 	unsigned send_limit; /* seconds a client may take none of what is sent to it; 0: for ever */
 
 	/* Take what can be taken off the front of c->in and append to c->out. Called after every
-	 * read, when output that held things up is gone, and at the end of input. Must not close:
-	 * set c->closing. */
+	 * read, when output that held things up is gone, at the end of input, and, when it has set
+	 * c->again, once everybody else had a turn. Must not close: set c->closing. */
 	void (*serve)(struct conn *c);
 
 	/* Tell whether answers are still being worked on: then the connection is kept, though the
@@ -40,12 +40,14 @@ struct conn {
 	int fd;
 	struct event readable;
 	struct event writable;
+	struct event turn;
 	struct sbuf in;
 	struct sbuf out;
 	bool spoke;   /* the client has sent something */
 	bool ended;   /* the client sends no more */
 	bool closing; /* take nothing more in; close when all is sent */
 	bool held;    /* its kind wants no more input for now */
+	bool again;   /* its kind has more to do, when the others had their turn */
 	bool full;    /* too much is unsent; cleared when all of it is gone */
 
 	/* how often more may be read and dropped: all is sent and our side closed, and we wait for

@@ -201,11 +201,11 @@ find_user(struct login *l, struct error *err)
 	o = auth_canonical(&address, sbuf_slice(&l->request.user), err);
 	if (o == FOUND) {
 		o = source_begin(s, err);
-		if (o == FOUND) {
-			store_deadline(s->store, source_patience(s));
+		if (o == FOUND)
+			o = source_ask(s, err);
+		if (o == FOUND)
 			o = store_login(
 			    s->store, sbuf_slice(&address), &l->account, &l->job.hashes, err);
-		}
 		o = source_report(s, o, NULL, err);
 	}
 	sbuf_release(&address);

@@ -15,6 +15,8 @@
 #include "sys/log.h"
 #include "wire/tcptable.h"
 
+enum { TURN_ANSWERS = 64, TURN_MS = 10 };
+
 struct lookup_worker {
 	struct loop loop; /* first: the loop's callbacks find us by it */
 	struct lookup_rules rules;
@@ -36,21 +38,16 @@ static enum outcome
 ask(struct lookup_worker *w, struct error *err)
 {
 	struct lookup *l = &w->lookup;
-	unsigned limit = source_patience(&w->source);
-	uint64_t begin = clock_ms();
+	enum outcome o = source_begin(&w->source, err);
 
-	while (l->asking) {
-		uint64_t spent = clock_ms() - begin;
-
-		if (spent >= limit)
-			return error_set(
-			    err, RETRY, "no answer from the store within %u ms", limit);
-		store_deadline(w->source.store, limit - (unsigned)spent);
-		if (store_ask(w->source.store, &l->question, &w->facts, err) != FOUND)
-			return RETRY;
-		lookup_tell(l, &w->facts);
+	while (o == FOUND && l->asking) {
+		o = source_ask(&w->source, err);
+		if (o == FOUND)
+			o = store_ask(w->source.store, &l->question, &w->facts, err);
+		if (o == FOUND)
+			lookup_tell(l, &w->facts);
 	}
-	return FOUND;
+	return o;
 }
 
 static void
@@ -58,10 +55,8 @@ answer(struct lookup_worker *w)
 {
 	struct lookup *l = &w->lookup;
 	struct error err;
-	enum outcome o = source_begin(&w->source, &err);
+	enum outcome o = ask(w, &err);
 
-	if (o == FOUND)
-		o = ask(w, &err);
 	if (source_report(&w->source, o, l->map->name, &err) == RETRY)
 		lookup_fail(l, &err);
 }
@@ -80,16 +75,33 @@ say_note(struct lookup_worker *w, struct lookup_session *s)
 	sbuf_clear(&s->note);
 }
 
+/* What one client is given before the others have their turn: so many answers, and no more once
+ * they took so long, for in bad times every one may have to wait for the store. Who leaves gives
+ * everybody all he asked for. */
+struct turn {
+	uint64_t begin;
+	unsigned answers;
+};
+
+static bool
+is_over(struct turn *t, const struct lookup_conn *c)
+{
+	return !c->conn.loop->draining &&
+	       (++t->answers >= TURN_ANSWERS || clock_ms() - t->begin >= TURN_MS);
+}
+
 static enum want
 answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 {
+	struct turn turn = { .begin = clock_ms() };
 	struct slice nothing = slice_str("");
 	enum want want;
 
 	while (
 	    (want = lookup_session_step(&c->session, &w->lookup, in, &c->conn.out)) == WANT_FACTS) {
 		answer(w);
-		if (conn_roomy(&c->conn))
+		c->conn.again = is_over(&turn, c) || !conn_roomy(&c->conn);
+		if (!c->conn.again)
 			continue;
 		/* the lookup is everybody's: write this reply, and begin no other one */
 		return lookup_session_step(&c->session, &w->lookup, &nothing, &c->conn.out);
@@ -105,8 +117,10 @@ serve(struct conn *conn)
 	struct slice in = sbuf_slice(&conn->in);
 
 	w->rules.now = time(NULL);
+	conn->again = false;
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
+	conn->held = conn->again;
 	source_end(&w->source);
 	say_note(w, &c->session);
 	sbuf_drop(&conn->in, conn->in.n - in.n);

@@ -63,8 +63,14 @@ check_store(const struct conf *c)
 {
 	struct store *store = NULL;
 	struct error err;
+	enum outcome o = store_new(&store, c->store, STORE_LOOKUP, &err);
 
-	if (store_open(&store, c->store, STORE_LOOKUP, &err) != FOUND)
+	if (o == FOUND) {
+		store_deadline(store, (unsigned)c->lookup_deadline);
+		o = store_begin(store, &err);
+		store_end(store);
+	}
+	if (o != FOUND)
 		log_warning("%s; until then every lookup is told to try again", err.text);
 	store_close(store);
 }

@@ -15,8 +15,9 @@ enum {
 	WAITED_MS = 50 /* what fails faster has not waited for anything */
 };
 
-unsigned
-source_patience(const struct source *s)
+/* How long the next piece of work may take, ms. */
+static unsigned
+patience(const struct source *s)
 {
 	if (s->ailing && s->deadline > AILING_PATIENCE_MS && clock_ms() < s->patient_at)
 		return AILING_PATIENCE_MS;
@@ -48,18 +49,13 @@ source_report(struct source *s, enum outcome o, const char *what, const struct e
 	return RETRY;
 }
 
+/* A handle is had without looking at the store: only for want of memory there is none. */
 static enum outcome
-begin(struct source *s, struct error *err)
+begin(struct source *s, unsigned limit, struct error *err)
 {
-	enum outcome o = FOUND;
-
-	if (s->store == NULL)
-		o = store_open(&s->store, s->uri, s->role, err);
-	if (o != FOUND) {
-		s->store = NULL;
+	if (s->store == NULL && store_new(&s->store, s->uri, s->role, err) != FOUND)
 		return RETRY;
-	}
-	store_deadline(s->store, s->deadline);
+	store_deadline(s->store, limit);
 	return store_begin(s->store, err) == FOUND ? FOUND : RETRY;
 }
 
@@ -67,28 +63,41 @@ begin(struct source *s, struct error *err)
  * again, so that no more than every other moment is spent in waiting. What fails at once is tried
  * again at once. */
 static enum source_state
-try_to_begin(struct source *s)
+try_to_begin(struct source *s, unsigned limit)
 {
-	uint64_t now = clock_ms(), after;
+	uint64_t now = clock_ms(), waited;
 
 	if (now < s->begin_at)
 		return SOURCE_FAILED;
-	if (begin(s, &s->why) == FOUND)
+	if (begin(s, limit, &s->why) == FOUND)
 		return SOURCE_READING;
-	after = clock_ms();
-	if (after - now >= WAITED_MS)
-		s->begin_at = after + (after - now);
+	waited = clock_ms() - now;
+	if (waited >= WAITED_MS)
+		s->begin_at = now + waited + (waited < s->deadline ? waited : s->deadline);
 	return SOURCE_FAILED;
 }
 
 enum outcome
 source_begin(struct source *s, struct error *err)
 {
+	s->limit = patience(s);
+	s->since = clock_ms();
 	if (s->state == SOURCE_IDLE)
-		s->state = try_to_begin(s);
+		s->state = try_to_begin(s, s->limit);
 	if (s->state == SOURCE_READING)
 		return FOUND;
 	return error_set(err, RETRY, "%s", s->why.text);
+}
+
+enum outcome
+source_ask(struct source *s, struct error *err)
+{
+	uint64_t spent = clock_ms() - s->since;
+
+	if (spent >= s->limit)
+		return error_set(err, RETRY, "no answer from the store within %u ms", s->limit);
+	store_deadline(s->store, s->limit - (unsigned)spent);
+	return FOUND;
 }
 
 void

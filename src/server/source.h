@@ -18,10 +18,12 @@ enum source_state {
 };
 
 struct source {
-	struct store *store; /* NULL while it cannot be opened */
+	struct store *store; /* NULL while there is no memory for one */
 	const char *uri;
 	enum store_role role;
-	unsigned deadline; /* ms: what one question may take in good times */
+	unsigned deadline; /* ms: what one piece of work may take in good times */
+	unsigned limit;    /* and what the present one may, since it began */
+	uint64_t since;
 	enum source_state state;
 	struct error why;
 	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
@@ -36,14 +38,15 @@ struct source {
 void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline);
 void source_release(struct source *s);
 
-/* Make the store readable until source_end; free to be called again within one burst. FOUND: use
- * s->store. RETRY: nothing can be read in this burst. */
+/* Begin a piece of work: its time runs from here, and what making the store readable takes is taken
+ * from it. Readable it is until source_end, for any number of pieces. FOUND: use s->store, after
+ * source_ask. RETRY: nothing can be read in this burst. */
 enum outcome source_begin(struct source *s, struct error *err);
 void source_end(struct source *s);
 
-/* Tell how many milliseconds the next piece of work may take: the deadline, or little while the
- * store ails. */
-unsigned source_patience(const struct source *s);
+/* To be called before each call of s->store: what the piece of work has left limits that call.
+ * RETRY when nothing is left. */
+enum outcome source_ask(struct source *s, struct error *err);
 
 /* Report how a piece of work with the store ended, and return that outcome. WHAT it was about
  * (NULL: nothing) is logged with ERR's text when it failed, at most once a second. */

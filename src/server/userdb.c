@@ -31,10 +31,10 @@ find_account(struct auth_worker *w, struct slice user, struct account *account, 
 	o = auth_canonical(&address, user, err);
 	if (o == FOUND) {
 		o = source_begin(s, err);
-		if (o == FOUND) {
-			store_deadline(s->store, source_patience(s));
+		if (o == FOUND)
+			o = source_ask(s, err);
+		if (o == FOUND)
 			o = store_account(s->store, sbuf_slice(&address), account, err);
-		}
 		o = source_report(s, o, "userdb", err);
 	}
 	sbuf_release(&address);
@@ -127,10 +127,10 @@ tell_piece(struct source *s, struct listing *l)
 	enum outcome o = source_begin(s, &err);
 
 	l->told = 0;
-	if (o == FOUND) {
-		store_deadline(s->store, source_patience(s));
+	if (o == FOUND)
+		o = source_ask(s, &err);
+	if (o == FOUND)
 		o = store_accounts(s->store, slice_str(""), sbuf_slice(&l->after), tell, l, &err);
-	}
 	source_end(s);
 	if (source_report(s, o, "userdb list", &err) == RETRY || l->after.failed)
 		return RETRY;
@@ -140,10 +140,10 @@ tell_piece(struct source *s, struct listing *l)
 void
 listing_go_on(struct auth_conn *c)
 {
-	struct timeval now = { 0 };
 	struct listing *l = c->listing;
 	enum outcome o;
 
+	c->conn.again = l != NULL;
 	if (l == NULL || c->conn.closing || !conn_roomy(&c->conn))
 		return;
 	l->out = &c->conn.out;
@@ -154,6 +154,5 @@ listing_go_on(struct auth_conn *c)
 		listing_free(l);
 		auth_conn_ended(c);
 	}
-	if (c->listing != NULL)
-		event_add(&c->more, &now);
+	c->conn.again = c->listing != NULL;
 }

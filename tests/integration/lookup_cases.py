@@ -3,10 +3,14 @@
 # What is answered: every map on both protocols, and every way of asking on one connection.
 
 import contextlib
+import os
 import resource
+import select
+import signal
 import threading
 
-from harness import (Skip, Socketmap, Site, TcpTable, check, check_eq, free_port, listener, netstring, scratch)
+from harness import (TIMEOUT, Skip, Socketmap, Site, TcpTable, check, check_eq, free_port, listener, netstring, scratch,
+                     wait_until)
 from world import fill, running, world
 
 MAPS = ("domains", "alias-domains", "mailboxes", "aliases", "senders")
@@ -148,6 +152,43 @@ def slow_reader(env):
         check(client.closed())
 
 
+def is_stopped(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        return f.read().rpartition(") ")[2].startswith("T")
+
+
+def turns(site, worker):
+    """One client asks much at once, another one thing: who was done first, as their sockets."""
+    asked = 200
+    with Socketmap(site.maps) as many, Socketmap(site.maps) as one, select.epoll() as order:
+        for client in (many, one):  # so both are known to the worker
+            check_eq(client.ask("domains", "example.com"), ("OK", "example.com"))
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            wait_until(lambda: is_stopped(worker), "the worker to stop")
+            many.send(netstring("domains x.y") * asked + b"no netstring")  # for that it is hung up on: at the end
+            one.request("domains", "example.com")
+            order.register(many.socket, select.EPOLLRDHUP)  # told in the order in which it happens
+            order.register(one.socket, select.EPOLLIN)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        for _ in range(asked):
+            check_eq(many.reply(), ("NOTFOUND", ""))
+        check(many.closed())
+        select.select([one.socket], [], [], TIMEOUT)
+        done = [{many.socket.fileno(): "many", one.socket.fileno(): "one"}[fd] for fd, _ in order.poll()]
+        check_eq(one.reply(), ("OK", "example.com"))
+        return done
+
+
+def in_turns(env):
+    """Who asks much at once is not answered to the end before somebody else is answered at all."""
+    with running(env, lookup_workers=1) as (site, daemon):
+        worker, = daemon.workers("lookup")
+        for _ in range(10):
+            check_eq(turns(site, worker), ["one", "many"])
+
+
 def many_connections(env):
     wanted = 2000
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -205,6 +246,7 @@ def register(suite):
     suite.add("lookup: requests that come byte by byte", byte_at_a_time)
     suite.add("lookup: a half-closed client gets its answers", half_closed)
     suite.add("lookup: a client that does not read holds up nobody and loses nothing", slow_reader)
+    suite.add("lookup: who asks much at once takes turns with the others", in_turns)
     suite.add("lookup: 2000 connections at once, all answered", many_connections)
     suite.add("lookup: more connections than allowed wait their turn", crowd)
     suite.add("lookup: out of descriptors", no_descriptors)
