@@ -233,6 +233,11 @@ class Postfix:
             session.envelope(fresh_sender(), recipient)
             return session.content(text)
 
+    def flush(self):
+        """Try everything in the queue now, whatever was said of it before."""
+        done = self.run("postqueue", "-f")
+        check(done.returncode == 0, "postqueue -f:", done.stderr)
+
     def wait_removed(self, queue_id, since=0):
         """Wait until a mail is done with; returns the log lines of its deliveries. A mail that has to
         wait in the queue is a failure at once."""

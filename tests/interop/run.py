@@ -7,7 +7,6 @@
 # case by case, when it is not. Speaks TAP.
 
 import argparse
-import importlib
 import os
 import signal
 import sys
@@ -26,12 +25,13 @@ import bench
 import international  # noqa: F401
 import differential
 import processes
+import trouble
 from harness import check
 
 
 def options(parser):
     parser.add_argument("--seed", type=int, metavar="N", help="the differential tests with this seed alone")
-    parser.add_argument("--faults", action="store_true", help="the long fault runs under load as well")
+    parser.add_argument("--faults", action="store_true", help="the long fault runs under load, not the short one")
 
 
 def nothing_is_left(_):
@@ -59,8 +59,7 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     try:
-        if wanted().faults:
-            importlib.import_module("trouble")
+        trouble.add_cases(wanted().faults)
         differential.add_cases(wanted().seed)
         conformance.add_cases(wanted().seed)
         cases.suite.add("everything that was started has ended", nothing_is_left)
