@@ -17,6 +17,9 @@ enum outcome server_check(const struct conf *c, struct error *err);
  * conf_load). Takes C over. Logs; the caller has opened the log. */
 int server_run(struct conf *c, const char *file);
 
+/* Have as many files allowed as C needs. FOUND, or why it may not be enough. */
+enum outcome server_files(const struct conf *c, struct error *err);
+
 /* Open the log as C says, for the program NAME. */
 void server_log_open(const struct conf *c, const char *name);
 

@@ -28,6 +28,19 @@ add_worker(struct generation *g, enum worker_kind kind, unsigned number)
 	g->worker[g->workers++] = (struct worker){ .kind = kind, .number = number, .ready_fd = -1 };
 }
 
+/* Nobody's mail belongs to root: Dovecot and the helper would not take it. */
+static enum outcome
+mail_user(struct identity *who, const struct conf *c, struct error *err)
+{
+	if (identity_of_user(who, c->mail_user, err) != FOUND)
+		return BAD;
+	if (who->uid == 0 || who->gid == 0)
+		return error_set(err, BAD,
+		    "'%s' has the uid or gid of root: name another user in the configuration",
+		    c->mail_user);
+	return FOUND;
+}
+
 static void
 find_mail_user(struct generation *g)
 {
@@ -35,13 +48,15 @@ find_mail_user(struct generation *g)
 	struct error err;
 
 	g->rules.home = g->conf->mail_home;
-	g->mail_user = identity_of_user(&who, g->conf->mail_user, &err) == FOUND;
+	g->mail_user = mail_user(&who, g->conf, &err) == FOUND;
 	if (g->mail_user) {
 		g->rules.uid = who.uid;
 		g->rules.gid = who.gid;
 		return;
 	}
-	log_warning("mail-user: %s; until then Dovecot is told to try again", err.text);
+	log_warning("mail-user: %s; until then every login and lookup but Postfix's is told to try "
+		    "again",
+	    err.text);
 }
 
 enum outcome

@@ -156,6 +156,17 @@ judge_state(struct login *l)
 	sbuf_add_slice(&r->reason, sbuf_slice(&l->account.reason));
 }
 
+/* The login is good, but nobody knows whose the mail files are. Postfix does not ask for them. */
+static void
+judge_place(struct login *l)
+{
+	if (l->worker->mail_user || slice_is(sbuf_slice(&l->request.service), "smtp"))
+		return;
+	l->job.outcome = error_set(&l->job.why, RETRY,
+	    "nobody is known as the owner of mail files: see mail-user, which is '%s'",
+	    l->worker->conf->mail_user);
+}
+
 /* Judged: a refusal waits, all else is told at once. */
 static void
 judged(struct login *l)
@@ -166,6 +177,8 @@ judged(struct login *l)
 	l->hashing = false;
 	if (l->job.outcome == FOUND)
 		judge_state(l);
+	if (l->job.outcome == FOUND)
+		judge_place(l);
 	say(l);
 	if (l->conn != NULL && l->job.outcome == NONE && !l->request.no_delay && delay > 0)
 		event_add(&l->held, &after);

@@ -75,14 +75,20 @@ check_store(const struct conf *c)
 	store_close(store);
 }
 
+enum outcome
+server_files(const struct conf *c, struct error *err)
+{
+	return privs_files(
+	    (unsigned long)c->max_connections + CONF_LISTENERS_MAX + SPARE_FILES, err);
+}
+
 /* From here on there is no root any more. */
 static enum outcome
 drop(const struct identity *owner, const struct conf *c, struct error *err)
 {
-	unsigned long files = (unsigned long)c->max_connections + CONF_LISTENERS_MAX + SPARE_FILES;
 	struct error fewer;
 
-	if (privs_files(files, &fewer) != FOUND)
+	if (server_files(c, &fewer) != FOUND)
 		log_warning("%s", fewer.text);
 	if (privs_drop(owner, err) != FOUND)
 		return RETRY;

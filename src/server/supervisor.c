@@ -34,6 +34,7 @@ enum {
 
 struct supervisor {
 	const char *file;
+	char *user; /* as the configuration named him at the start; NULL for want of memory */
 	struct identity owner;
 	struct generation *now;     /* serves; NULL before the first is ready, and at the end */
 	struct generation *next;    /* is being started */
@@ -209,6 +210,19 @@ abandon(struct supervisor *s)
 	s->status = 1;
 }
 
+/* What only root can do is not done again. */
+static void
+say_unchanged(const struct supervisor *s, const struct conf *c)
+{
+	struct error err;
+
+	if (s->user != NULL && strcmp(s->user, c->user) != 0)
+		log_warning("user: '%s' takes a restart; until then it is '%s'", c->user, s->user);
+	if (server_files(c, &err) != FOUND)
+		log_warning(
+		    "max-connections: %ld may take a restart: %s", c->max_connections, err.text);
+}
+
 static void
 reload(struct supervisor *s)
 {
@@ -228,6 +242,7 @@ reload(struct supervisor *s)
 		keep_old(err.text);
 		return;
 	}
+	say_unchanged(s, c);
 	start_workers(s, s->next);
 }
 
@@ -463,9 +478,12 @@ init_signals(struct supervisor *s)
 int
 supervise(struct generation *first, const struct identity *owner, const char *file)
 {
-	struct supervisor s = {
-		.file = file, .owner = *owner, .next = first, .signals = -1, .life = { -1, -1 }
-	};
+	struct supervisor s = { .file = file,
+		.user = strdup(first->conf->user),
+		.owner = *owner,
+		.next = first,
+		.signals = -1,
+		.life = { -1, -1 } };
 
 	if (init_signals(&s)) {
 		start_workers(&s, s.next);
@@ -478,5 +496,6 @@ supervise(struct generation *first, const struct identity *owner, const char *fi
 	close(s.signals);
 	close(s.life[0]);
 	close(s.life[1]);
+	free(s.user);
 	return s.status;
 }

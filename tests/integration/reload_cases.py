@@ -3,12 +3,13 @@
 # SIGHUP: the whole new configuration, or the old one and a word why.
 
 import os
+import resource
 import signal
 
 from harness import (Auth, Socketmap, TcpTable, check, check_eq, check_in, free_port, listener, wait_gone,
                      wait_until, write_file)
 from daemon_cases import Load
-from world import running
+from world import running, world
 
 HARRY = ("OK", "harry@example.com")
 
@@ -76,6 +77,35 @@ BAD = [
 ]
 
 
+def takes_restart(env):
+    """What a reload cannot do is said, each time; all else of the new configuration is in effect."""
+    with running(env) as (site, daemon):
+        was = site.settings["user"]
+        site.configure(user="daemon", recipient_delimiter="-")
+        for _ in range(2):
+            mark = daemon.mark()
+            daemon.reload()
+            daemon.wait_log("warning: user: 'daemon' takes a restart; until then it is '%s'" % was, mark)
+        with Socketmap(site.maps) as client:
+            check_eq(client.ask("mailboxes", "harry-x@example.com"), HARRY)
+        site.configure(user=was)
+        mark = daemon.mark()
+        daemon.reload()
+        daemon.wait_log("configuration reloaded", mark)
+        check("restart" not in daemon.log.text[mark:])
+
+
+def more_files(env):
+    """The limit of open files is root's to raise, and there is none any more."""
+    with world(env, max_connections=100) as site:
+        with site.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))) as daemon:
+            site.configure(max_connections=5000)
+            daemon.reload()
+            daemon.wait_log("warning: max-connections: 5000 may take a restart: .* no more than 1000 ")
+            with Socketmap(site.maps) as client:
+                check_eq(client.ask("aliases", "post@example.com"), HARRY)
+
+
 def bad_configuration(env):
     with running(env) as (site, daemon), Socketmap(site.maps) as client, Auth(site.auth) as auth:
         before = daemon.workers()
@@ -128,6 +158,8 @@ def register(suite):
     suite.add("reload: new rules", new_rules)
     suite.add("reload: listeners come and go", new_listeners)
     suite.add("reload: under load nobody notices", under_load)
+    suite.add("reload: what takes a restart is said", takes_restart)
+    suite.add("reload: more connections than files are allowed", more_files)
     suite.add("reload: a bad configuration changes nothing", bad_configuration)
     suite.add("reload: again and again", again_and_again)
     suite.add("reload: a socket file that was removed", socket_came_back)

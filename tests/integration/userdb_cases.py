@@ -7,7 +7,7 @@ import os
 import pwd
 import sqlite3
 
-from harness import Userdb, check, check_eq, ordinary_user
+from harness import Auth, Userdb, check, check_eq, ordinary_user
 from world import PASSWORDS, running, world
 
 USERS = 20000
@@ -40,14 +40,19 @@ def fields(env):
 
 def no_mail_user(env):
     """Nobody knows whose the files would be: mail waits. Logging in for Postfix needs no files."""
-    from harness import Auth
-    with running(env, mail_user="nosuchuser") as (site, daemon):
-        daemon.wait_log("warning: .*nosuchuser")
-        with Userdb(site.userdb) as client:
-            check_eq(client.ask("USER", "harry@example.com").word, "FAIL")
-            check_eq(client.ask("USER", "nobody@example.com").word, "NOTFOUND")
-        with Auth(site.auth) as client:
-            check_eq(client.plain("harry@example.com", "alohomora", service="smtp").word, "OK")
+    for user in ("nosuchuser", "root"):
+        with running(env, mail_user=user, failure_delay=0) as (site, daemon):
+            daemon.wait_log("warning: mail-user: .*'%s'.*but Postfix's is told to try again" % user)
+            with Userdb(site.userdb) as client:
+                check_eq(client.ask("USER", "harry@example.com").word, "FAIL")
+                check_eq(client.ask("USER", "nobody@example.com").word, "NOTFOUND")
+            with Auth(site.auth) as client:
+                check_eq(client.plain("harry@example.com", "alohomora", service="smtp").word, "OK")
+                reply = client.plain("harry@example.com", "alohomora", service="imap")
+                check_eq((reply.word, reply.named.get("code")), ("FAIL", "temp_fail"))
+                daemon.wait_log("login failed: .*imap.*mail-user, which is '%s'" % user)
+                reply = client.plain("harry@example.com", "wrong", service="imap")
+                check_eq((reply.word, reply.named.get("code")), ("FAIL", None))
 
 
 def listing(env):
