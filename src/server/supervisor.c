@@ -20,6 +20,7 @@
 
 #include "clock.h"
 #include "generation.h"
+#include "rehearsal.h"
 #include "server/server.h"
 #include "sys/log.h"
 #include "sys/notify.h"
@@ -235,7 +236,7 @@ reload(struct supervisor *s)
 		return;
 	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ms() * 1000);
 	notify(text);
-	if (conf_load(&c, s->file, &err) != FOUND ||
+	if (rehearse(s->file, &err) != FOUND || conf_load(&c, s->file, &err) != FOUND ||
 	    generation_new(&s->next, c, &s->owner, s->now, &err) != FOUND) {
 		conf_free(c);
 		s->next = NULL;

@@ -6,10 +6,10 @@ import os
 import resource
 import signal
 
-from harness import (Auth, Socketmap, TcpTable, check, check_eq, check_in, free_port, listener, wait_gone,
-                     wait_until, write_file)
+from harness import (Auth, Site, Skip, Socketmap, TcpTable, check, check_eq, check_in, free_port, is_sanitized,
+                     listener, scratch, wait_gone, wait_until, write_file)
 from daemon_cases import Load
-from world import running, world
+from world import fill, running, world
 
 HARRY = ("OK", "harry@example.com")
 
@@ -106,6 +106,32 @@ def more_files(env):
                 check_eq(client.ask("aliases", "post@example.com"), HARRY)
 
 
+def memory_of(pid):
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[0]) * resource.getpagesize()
+
+
+def no_memory(env):
+    """A configuration that wants more memory than there is does not cost us the supervisor."""
+    if is_sanitized(env.program("vmaild")):
+        raise Skip("needs a program without sanitizers: they take all addresses there are")
+    with scratch() as tmp:
+        site = fill(Site(env.build, tmp, listeners=[listener("unix:%s/maps.sock" % tmp)], lookup_workers=1))
+        with site.start() as daemon:
+            enough = memory_of(daemon.pid) + (4 << 20)
+        with site.start(before=lambda: resource.setrlimit(resource.RLIMIT_AS, (enough, enough))) as daemon:
+            for size in range(0, 1000000, 50000):
+                site.configure(mail_home="/" + "x" * size + "/%u")
+                daemon.reload()
+            daemon.wait_log("the old configuration stays: .*out of memory")
+            site.configure(mail_home="/%u")
+            mark = daemon.mark()
+            daemon.reload()
+            daemon.wait_log("configuration reloaded", mark)
+            with Socketmap(site.maps) as client:
+                check_eq(client.ask("aliases", "post@example.com"), HARRY)
+
+
 def bad_configuration(env):
     with running(env) as (site, daemon), Socketmap(site.maps) as client, Auth(site.auth) as auth:
         before = daemon.workers()
@@ -160,6 +186,7 @@ def register(suite):
     suite.add("reload: under load nobody notices", under_load)
     suite.add("reload: what takes a restart is said", takes_restart)
     suite.add("reload: more connections than files are allowed", more_files)
+    suite.add("reload: out of memory", no_memory)
     suite.add("reload: a bad configuration changes nothing", bad_configuration)
     suite.add("reload: again and again", again_and_again)
     suite.add("reload: a socket file that was removed", socket_came_back)

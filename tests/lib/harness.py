@@ -75,6 +75,12 @@ def need_root():
         raise Skip("needs root")
 
 
+def is_sanitized(program):
+    """Tell whether the file PROGRAM was built with AddressSanitizer."""
+    with open(program, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 class Env:
     """What every case is handed: `build`, the folder with the programs, and the parsed `options`."""
 
