@@ -239,9 +239,8 @@ remove_targets(struct store *s, const struct sbuf *address, const struct slice *
 	struct change c;
 	enum outcome o;
 
-	o = change_begin(&c, s, "alias remove", Q_alias_image, sbuf_slice(address), err);
-	if (o == FOUND && !change_existed(&c))
-		o = error_set(err, NONE, "there is no alias '%s'", sbuf_cstr(address));
+	o = change_begin_known(
+	    &c, s, "alias remove", Q_alias_image, "alias", sbuf_slice(address), err);
 	for (size_t i = 0; o == FOUND && i < n; i++)
 		o = delete_target(&c, sbuf_cstr(address), targets[i], err);
 	if (o == FOUND)
@@ -314,9 +313,8 @@ set_alias(struct store *s, const struct sbuf *address, const struct alias_settin
 	struct change c;
 	enum outcome o;
 
-	o = change_begin(&c, s, "alias set", Q_alias_image, sbuf_slice(address), err);
-	if (o == FOUND && !change_existed(&c))
-		o = error_set(err, NONE, "there is no alias '%s'", sbuf_cstr(address));
+	o = change_begin_known(
+	    &c, s, "alias set", Q_alias_image, "alias", sbuf_slice(address), err);
 	if (o == FOUND)
 		o = update_alias(&c, settings, err);
 	if (o == FOUND)

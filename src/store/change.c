@@ -51,6 +51,18 @@ change_begin(struct change *c, struct store *s, const char *what, enum statement
 	return o;
 }
 
+enum outcome
+change_begin_known(struct change *c, struct store *s, const char *what, enum statement image,
+    const char *noun, struct slice subject, struct error *err)
+{
+	enum outcome o = change_begin(c, s, what, image, subject, err);
+
+	if (o == FOUND && !change_existed(c))
+		return error_set(
+		    err, NONE, "there is no %s '%.*s'", noun, (int)subject.n, subject.p);
+	return o;
+}
+
 bool
 change_existed(const struct change *c)
 {

@@ -24,6 +24,10 @@ struct change {
 enum outcome change_begin(struct change *c, struct store *s, const char *what, enum statement image,
     struct slice subject, struct error *err);
 
+/* The same for a SUBJECT that must exist: NONE when there is no such NOUN. */
+enum outcome change_begin_known(struct change *c, struct store *s, const char *what,
+    enum statement image, const char *noun, struct slice subject, struct error *err);
+
 /* Tell whether the subject existed when the change began. */
 bool change_existed(const struct change *c);
 

@@ -114,9 +114,8 @@ set_domain(struct store *s, const struct sbuf *name, const struct domain_setting
 	struct change c;
 	enum outcome o;
 
-	o = change_begin(&c, s, "domain set", Q_domain_image, sbuf_slice(name), err);
-	if (o == FOUND && !change_existed(&c))
-		o = error_set(err, NONE, "there is no domain '%s'", sbuf_cstr(name));
+	o = change_begin_known(
+	    &c, s, "domain set", Q_domain_image, "domain", sbuf_slice(name), err);
 	if (o == FOUND)
 		o = update_domain(&c, settings, err);
 	/* what was an address of its own may be one with an extension now */
@@ -217,9 +216,8 @@ remove_domain(struct store *s, const struct sbuf *name, bool all, struct error *
 	struct change c;
 	enum outcome o;
 
-	o = change_begin(&c, s, "domain remove", Q_domain_image, sbuf_slice(name), err);
-	if (o == FOUND && !change_existed(&c))
-		o = error_set(err, NONE, "there is no domain '%s'", sbuf_cstr(name));
+	o = change_begin_known(
+	    &c, s, "domain remove", Q_domain_image, "domain", sbuf_slice(name), err);
 	if (o == FOUND)
 		o = check_stand_ins(&c, sbuf_cstr(name), err);
 	if (o == FOUND)
