@@ -3,7 +3,7 @@
  * Questions: the first candidate that exists wins; the maps over a real store; views and their
  * moments.
  */
-#include "fixture.h"
+#include "lookups.h"
 
 /* --- ranking ---------------------------------------------------------------------------------- */
 
@@ -125,12 +125,7 @@ test_rankings(void **state)
 
 /* --- whole lookups ---------------------------------------------------------------------------- */
 
-static const struct looked_up {
-	const char *map;
-	const char *key;
-	enum outcome outcome;
-	const char *value;
-} lookups[] = {
+static const struct looked_up lookups[] = {
 	{ "domains", "Example.COM", FOUND, "example.com" },
 	{ "domains", "nowhere.test", NONE, "" },
 	{ "alias-domains", "other.test", FOUND, "other.test" },
@@ -149,27 +144,12 @@ static const struct looked_up {
 };
 
 static void
-check_lookup(struct store *s, struct lookup *l, const struct looked_up *row)
-{
-	lookup_start(l, &tester.rules, S(row->map), S(row->key));
-	store_resolve(s, l);
-	if (l->asking || l->outcome != row->outcome ||
-	    strcmp(sbuf_cstr(&l->value), row->value) != 0)
-		fail_msg("%s:%s is %s '%s'", row->map, row->key, outcome_name(l->outcome),
-		    sbuf_cstr(&l->value));
-}
-
-static void
 test_lookups(void **state)
 {
 	struct fixture *f = *state;
 	struct store *s = open_at(f->path, STORE_LOOKUP);
-	struct lookup l;
 
-	lookup_init(&l);
-	for (size_t i = 0; i < sizeof lookups / sizeof lookups[0]; i++)
-		check_lookup(s, &l, &lookups[i]);
-	lookup_release(&l);
+	check_lookups(s, lookups, sizeof lookups / sizeof lookups[0]);
 	store_close(s);
 }
 
@@ -303,8 +283,10 @@ test_account(void **state)
 	assert_int_equal(store_account(f->s, S("info@example.com"), &a, &f->err), NONE);
 
 	raw(f->path, "UPDATE mailbox SET home = '/h', quota = 7 WHERE address LIKE 'sally%';"
-		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, 'sally@example.com', 'phone', 'b', 1);"
-		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, 'sally@example.com', 'laptop', 'a', 1)");
+		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		     "'sally@example.com', 'phone', 'b', 1);"
+		     "INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		     "'sally@example.com', 'laptop', 'a', 1)");
 	must(store_account(f->s, S("sally@example.com"), &a, &f->err), &f->err, "sally");
 	assert_string_equal(sbuf_cstr(&a.home), "/h");
 	assert_int_equal(a.quota, 7);

@@ -3,6 +3,7 @@
  * Plain maps over real SQLite: making them, their entries and their log, imports that are all or
  * nothing, what the resolver's questions get, and what a lookup worker may read.
  */
+#include "lookups.h"
 #include "steps.h"
 
 #include <inttypes.h>
@@ -667,12 +668,7 @@ test_two_domains(void **state)
 
 /* --- whole lookups ---------------------------------------------------------------------------- */
 
-static const struct looked_up {
-	const char *map;
-	const char *key;
-	enum outcome outcome;
-	const char *value;
-} lookups[] = {
+static const struct looked_up lookups[] = {
 	{ "words", "HELLO", FOUND, "world" },
 	{ "words", "bye", NONE, "" },
 	{ "nets", "192.0.2.7", FOUND, "wide" },
@@ -709,27 +705,12 @@ static const struct looked_up {
 };
 
 static void
-check_lookup(struct store *s, struct lookup *l, const struct looked_up *row)
-{
-	lookup_start(l, &tester.rules, S(row->map), S(row->key));
-	store_resolve(s, l);
-	if (l->asking || l->outcome != row->outcome ||
-	    strcmp(sbuf_cstr(&l->value), row->value) != 0)
-		fail_msg("%s:%s is %s '%s'", row->map, row->key, outcome_name(l->outcome),
-		    sbuf_cstr(&l->value));
-}
-
-static void
 test_lookups(void **state)
 {
 	struct fixture *f = *state;
 	struct store *s = open_at(f->path, STORE_LOOKUP);
-	struct lookup l;
 
-	lookup_init(&l);
-	for (size_t i = 0; i < sizeof lookups / sizeof lookups[0]; i++)
-		check_lookup(s, &l, &lookups[i]);
-	lookup_release(&l);
+	check_lookups(s, lookups, sizeof lookups / sizeof lookups[0]);
 	store_close(s);
 }
 

@@ -4,7 +4,7 @@
  * migrate, keeps every row and gives the same answers after that; and a migration that fails or is
  * killed at any statement or at any write leaves one or the other, whole.
  */
-#include "fixture.h"
+#include "lookups.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -153,12 +153,7 @@ test_refused(void **state)
 /* --- the same after
  * ------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *map;
-	const char *key;
-	enum outcome outcome;
-	const char *value;
-} answers[] = {
+static const struct looked_up answers[] = {
 	{ "domains", "example.com", FOUND, "example.com" },
 	{ "domains", "relay.test", NONE, "" },
 	{ "alias-domains", "other.test", FOUND, "other.test" },
@@ -187,18 +182,7 @@ static const struct {
 static void
 check_answers(struct store *s)
 {
-	struct lookup l;
-
-	lookup_init(&l);
-	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-		lookup_start(&l, &tester.rules, S(answers[i].map), S(answers[i].key));
-		store_resolve(s, &l);
-		if (l.outcome != answers[i].outcome ||
-		    strcmp(sbuf_cstr(&l.value), answers[i].value) != 0)
-			fail_msg("%s:%s is %s '%s'", answers[i].map, answers[i].key,
-			    outcome_name(l.outcome), sbuf_cstr(&l.value));
-	}
-	lookup_release(&l);
+	check_lookups(s, answers, sizeof answers / sizeof answers[0]);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../lib/bytes.h"
+#include "../lib/replies.h"
 #include "wire/netstring.h"
 
 static const struct request {
@@ -105,13 +106,7 @@ test_the_longest_request_and_one_byte_more(void **state)
 	}
 }
 
-static const struct reply {
-	const char *name;
-	enum outcome outcome;
-	struct slice text;
-	bool carried;
-	const char *wire;
-} replies[] = {
+static const struct reply replies[] = {
 	{ "found", FOUND, BYTES("a@b.org"), true, "10:OK a@b.org," },
 	{ "found, kept as it is", FOUND, BYTES(" \"a b\"@c.org\t"), true,
 	    "16:OK  \"a b\"@c.org\t," },
@@ -132,19 +127,7 @@ static void
 test_replies(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS(replies); i++) {
-		const struct reply *r = &replies[i];
-		struct sbuf out;
-		bool carried;
-
-		sbuf_init(&out, 256);
-		sbuf_add_str(&out, "before");
-		carried = socketmap_put(&out, r->outcome, r->text);
-		sbuf_drop(&out, 6);
-		if (carried != r->carried || !slice_is(sbuf_slice(&out), r->wire))
-			fail_msg("%s: got '%s'", r->name, sbuf_cstr(&out));
-		sbuf_release(&out);
-	}
+	check_replies(socketmap_put, replies, ROWS(replies));
 }
 
 /* Fill B with N letters and put it as OUTCOME; return the length of the reply's payload. */

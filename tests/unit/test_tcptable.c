@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../lib/bytes.h"
+#include "../lib/replies.h"
 
 static const struct request {
 	const char *name;
@@ -154,13 +155,7 @@ test_a_key_that_does_not_fit_is_a_bad_request(void **state)
 	sbuf_release(&key);
 }
 
-static const struct reply {
-	const char *name;
-	enum outcome outcome;
-	struct slice text;
-	bool carried;
-	const char *wire;
-} replies[] = {
+static const struct reply replies[] = {
 	{ "found", FOUND, BYTES("a@b.org"), true, "200 a@b.org\n" },
 	{ "blanks are coded", FOUND, BYTES("a@b, c@d"), true, "200 a@b,%20c@d\n" },
 	{ "the bytes around the limits", FOUND, BYTES("\x1f !$%&~\x7f\x80\xff"), true,
@@ -180,19 +175,7 @@ static void
 test_replies(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS(replies); i++) {
-		const struct reply *r = &replies[i];
-		struct sbuf out;
-		bool carried;
-
-		sbuf_init(&out, 256);
-		sbuf_add_str(&out, "before");
-		carried = tcptable_put(&out, r->outcome, r->text);
-		sbuf_drop(&out, 6);
-		if (carried != r->carried || !slice_is(sbuf_slice(&out), r->wire))
-			fail_msg("%s: got '%s'", r->name, sbuf_cstr(&out));
-		sbuf_release(&out);
-	}
+	check_replies(tcptable_put, replies, ROWS(replies));
 }
 
 /* Put N times C as OUTCOME. */
