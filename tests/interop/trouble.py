@@ -313,8 +313,10 @@ class Load:
     def history(self, sender):
         """What Postfix has logged of the mail from SENDER."""
         lines = self.host.postfix.log.lines(self.ids[sender])
+        if len(lines) > 20:
+            lines[10:-10] = ["..."]
         got = self.host.sink.mails.get(sender)
-        return "\n".join(["missing: %s for %s, arrived: %s" % (sender, self.taken[sender], got)] + lines[:6] + lines[-6:])
+        return "\n".join(["missing: %s for %s, arrived: %s" % (sender, self.taken[sender], got)] + lines)
 
     def astray(self):
         """The accepted mails that arrived where they should not."""
