@@ -41,8 +41,10 @@ source_report(struct source *s, enum outcome o, const char *what, const struct e
 		recover(s);
 		return o;
 	}
+	/* those that had only a blink do not put off the one that gets its full time */
+	if (!s->ailing || s->limit == s->deadline)
+		s->patient_at = clock_ms() + s->deadline;
 	s->ailing = true;
-	s->patient_at = clock_ms() + s->deadline;
 	s->failed++;
 	if (what != NULL)
 		trouble_log(&s->trouble, "'%s': told to try again: %s", what, err->text);

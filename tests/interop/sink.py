@@ -25,8 +25,10 @@ class Handler(socketserver.StreamRequestHandler):
                 self.say("250 2.1.5 ok")
             elif verb == b"DATA":
                 self.say("354 go on")
-                while self.rfile.readline() not in (b".\r\n", b""):
+                while (line := self.rfile.readline()) not in (b".\r\n", b""):
                     pass
+                if not line:
+                    return  # a mail without its end is none
                 self.server.taken(sender, recipients)
                 self.say("250 2.0.0 ok")
             elif verb == b"QUIT":
