@@ -2,9 +2,14 @@
  *
  * Addresses in one canonical form, so that every spelling of one address meets one row.
  *
- * Canonical: local part case-folded (full Unicode folding, as smtpd does it) and quoted only where
- * it must be; domain in lower-case A-labels, no trailing dot. `"a b"@D.test` and the raw key
- * `a b@d.test` are the same address; `"a\"b"@d` and the raw `a"b@d` too.
+ * Canonical: local part case-folded (full Unicode folding, as smtpd does it) in composed letters
+ * (NFC), and quoted only where it must be; domain in lower-case A-labels, no trailing dot.
+ * `"a b"@D.test` and the raw key `a b@d.test` are the same address; `"a\"b"@d` and the raw `a"b@d`
+ * too.
+ *
+ * Postfix folds the U-labels of a domain before it asks for them, which changes some names into
+ * others: it asks for `straße.test` as `strasse.test`. What it asks for is domain_as_asked; the
+ * canonical name stays the one that DNS has.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -58,6 +63,10 @@ bool address_print(struct sbuf *out, const struct address *a);
 
 /* Read a bare domain name into a->domain alone. False as address_parse; no_memory tells why. */
 bool domain_parse(struct address *a, struct slice text);
+
+/* Turn the domain of A into the one that Postfix asks for when it is written in U-labels: itself
+ * but for a sharp s or a final sigma. False without memory (no_memory is set). */
+bool domain_as_asked(struct address *a);
 
 /* Fold a bare domain name into OUT (cleared first): lower-case A-labels, trailing dot dropped,
  * `[...]` kept as it is. False when it is no domain name. */

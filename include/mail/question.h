@@ -60,6 +60,7 @@ struct question {
 /* What the store knows of question.domain. */
 struct domain_facts {
 	bool known;
+	struct sbuf name; /* the name it has, where it was only asked for as Postfix does */
 	enum domain_kind kind;
 	bool patterns;         /* it has pattern aliases */
 	bool own_delimiters;   /* `delimiters` replaces the configured set */

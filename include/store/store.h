@@ -46,6 +46,15 @@ enum outcome store_create(
  * a transaction. Outcomes as store_create; RETRY when there is none. */
 enum outcome store_migrate(const char *uri, int *from, int *to, struct error *err);
 
+/* Give what an older release stored the names that lookups ask for now (composed letters, domains
+ * as Postfix asks for them), each in a transaction with its line in the change log. HOME is the
+ * template of homes: a mailbox keeps its own. FN is told of each that got another name, and of each
+ * that could not get it, for somebody else has it. Does nothing the second time. FOUND, or RETRY.
+ */
+typedef void store_refold_fn(void *arg, const char *text);
+enum outcome store_refold(
+    struct store *s, const char *home, store_refold_fn *fn, void *arg, struct error *err);
+
 void store_close(struct store *s);
 
 /* The schema version this program was built with. */

@@ -1,9 +1,14 @@
 -- SPDX-License-Identifier: ISC
 --
 -- What a login may need to know of a mailbox and its credentials, what is remembered of logins, and
--- which change undid which.
+-- which change undid which. And what Postfix makes of some international domains.
 
 PRAGMA user_version = 3;
+
+-- How Postfix asks for the domain in U-labels, where that is another name (a sharp s, a final sigma).
+ALTER TABLE domain ADD COLUMN asked TEXT
+    CONSTRAINT domain_asked CHECK (asked <> name);
+CREATE UNIQUE INDEX domain_by_asked ON domain (asked) WHERE asked IS NOT NULL;
 
 ALTER TABLE mailbox ADD COLUMN mail TEXT -- where the mail is, when the template is not right
     CONSTRAINT mailbox_mail CHECK (length(mail) BETWEEN 1 AND 1000 AND instr(mail, char(10)) = 0);

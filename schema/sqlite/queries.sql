@@ -45,6 +45,10 @@ SELECT kind, target, delimiters, coalesce(propagate, -1),
 FROM domain d
 WHERE name = ?1;
 
+-- ask_domain_asked
+-- The domain that Postfix asks for by another name than its own.
+SELECT name FROM domain WHERE asked = ?1;
+
 -- ask_alias
 -- The targets of an alias in their order; a row of NULL for one that has none, which should not be.
 SELECT t.target, a.disabled, a.expires, a.internal
@@ -166,7 +170,7 @@ SELECT id, at, who, what, subject, before, after FROM change WHERE id > ?1 ORDER
 
 -- domain_insert
 -- A new domain.
-INSERT INTO domain (name, kind, target, created) VALUES (?1, ?2, ?3, ?4);
+INSERT INTO domain (name, kind, target, created, asked) VALUES (?1, ?2, ?3, ?4, ?5);
 
 -- domain_set
 -- What a domain does in its own way: delimiters if (4), propagation if (5).
@@ -307,6 +311,75 @@ DELETE FROM entry WHERE map = ?1 AND key = ?2;
 -- entries_delete
 -- All of a map.
 DELETE FROM entry WHERE map = ?1;
+
+-- ## rows of older releases, which get the names that are asked for now
+
+-- defer_foreign_keys
+-- In this transaction a row and what refers to it may be renamed one after the other.
+PRAGMA defer_foreign_keys = ON;
+
+-- refold_next_domain
+-- The next domain that Postfix may ask for by another name.
+SELECT name FROM domain WHERE name > ?1 AND asked IS NULL AND name GLOB '*xn--*' ORDER BY name LIMIT 1;
+
+-- refold_next_mailbox
+-- The next mailbox that is not plain ASCII, and so on.
+SELECT address FROM mailbox WHERE address > ?1 AND address GLOB '*[^ -~]*' ORDER BY address LIMIT 1;
+
+-- refold_next_alias
+-- The next alias.
+SELECT address FROM alias WHERE address > ?1 AND address GLOB '*[^ -~]*' ORDER BY address LIMIT 1;
+
+-- refold_next_entry
+-- The next entry, also one with an international domain: its map, a blank, and its key.
+SELECT map || ' ' || key
+FROM entry
+WHERE (map, key) > (substr(?1, 1, instr(?1, ' ') - 1), substr(?1, instr(?1, ' ') + 1))
+    AND (key GLOB '*[^ -~]*' OR key GLOB '*xn--*')
+ORDER BY map, key
+LIMIT 1;
+
+-- refold_next_targets
+-- The next alias with such a target.
+SELECT address FROM alias_target WHERE address > ?1 AND folded GLOB '*[^ -~]*' ORDER BY address LIMIT 1;
+
+-- refold_next_senders
+-- The next address that somebody is allowed to send as whose login is such a one.
+SELECT key FROM entry WHERE map = 'senders' AND key > ?1 AND value GLOB '*[^ -~]*' ORDER BY key LIMIT 1;
+
+-- refold_domain
+-- What Postfix asks for a domain by.
+UPDATE domain SET asked = ?2 WHERE name = ?1;
+
+-- refold_mailbox
+-- A mailbox gets another name; where its mail is (3), if it goes by the template.
+UPDATE mailbox SET address = ?2, home = coalesce(home, ?3) WHERE address = ?1;
+
+-- refold_credentials
+-- Its credentials follow,
+UPDATE credential SET mailbox = ?2 WHERE mailbox = ?1;
+
+-- refold_logins
+-- and what is remembered of its logins.
+UPDATE login SET mailbox = ?2 WHERE mailbox = ?1;
+
+-- refold_alias
+-- An alias gets another name, and if it is a pattern another beginning.
+UPDATE alias SET address = ?2, prefix = ?3 WHERE address = ?1;
+
+-- refold_alias_targets
+-- Its targets follow.
+UPDATE alias_target SET address = ?2 WHERE address = ?1;
+
+-- refold_target
+-- A target is found by another text; of two that are one, one stays.
+UPDATE OR REPLACE alias_target SET folded = ?3 WHERE address = ?1 AND target = ?2 AND folded <> ?3;
+
+-- refold_entry
+-- An entry gets another key: each time the map, a blank, and the key.
+UPDATE entry
+SET key = substr(?2, instr(?2, ' ') + 1)
+WHERE map = substr(?1, 1, instr(?1, ' ') - 1) AND key = substr(?1, instr(?1, ' ') + 1);
 
 -- ## the change log
 

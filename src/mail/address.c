@@ -11,6 +11,7 @@
 
 #include <idn2.h>
 #include <unicase.h>
+#include <uninorm.h>
 #include <unistr.h>
 
 static bool
@@ -125,8 +126,8 @@ fold_local(struct address *a)
 	}
 	if (u8_check((const uint8_t *)spelled.p, spelled.n) != NULL)
 		return false;
-	folded =
-	    u8_casefold((const uint8_t *)spelled.p, spelled.n, NULL, NULL, (uint8_t *)a->local, &n);
+	folded = u8_casefold(
+	    (const uint8_t *)spelled.p, spelled.n, NULL, UNINORM_NFC, (uint8_t *)a->local, &n);
 	if (folded == NULL) {
 		a->no_memory = errno == ENOMEM;
 		return false;
@@ -194,10 +195,11 @@ fold_international(struct address *a, struct slice text)
 		a->no_memory = rc == IDN2_MALLOC;
 		return false;
 	}
-	a->domain_n = strlen(out);
-	ok = a->domain_n <= ADDRESS_DOMAIN_MAX;
-	if (ok)
+	ok = strlen(out) <= ADDRESS_DOMAIN_MAX;
+	if (ok) {
+		a->domain_n = strlen(out);
 		lower_ascii(a->domain, slice_of(out, a->domain_n));
+	}
 	idn2_free(out);
 	return ok;
 }
@@ -224,6 +226,48 @@ domain_parse(struct address *a, struct slice text)
 {
 	a->no_memory = false;
 	return fold_domain(a, text);
+}
+
+/* Fold U-labels, and make a->domain of the result, if that is a name at all. */
+static bool
+take_folded(struct address *a, const char *unicode)
+{
+	uint8_t room[4 * ADDRESS_MAX];
+	size_t n = sizeof room;
+	uint8_t *folded;
+
+	folded =
+	    u8_casefold((const uint8_t *)unicode, strlen(unicode), NULL, UNINORM_NFC, room, &n);
+	if (folded == NULL)
+		a->no_memory = errno == ENOMEM;
+	else if (folded == room)
+		fold_international(a, slice_of((const char *)room, n));
+	else
+		free(folded);
+	return !a->no_memory;
+}
+
+/* The domain of an address that was parsed ends like no C string. */
+bool
+domain_as_asked(struct address *a)
+{
+	char in[ADDRESS_DOMAIN_MAX + 1];
+	char *unicode = NULL;
+	bool ok = true;
+	int rc;
+
+	a->no_memory = false;
+	memcpy(in, a->domain, a->domain_n);
+	in[a->domain_n] = '\0';
+	if (strstr(in, "xn--") == NULL)
+		return true;
+	rc = idn2_to_unicode_8z8z(in, &unicode, IDN2_NONTRANSITIONAL);
+	if (rc == IDN2_OK)
+		ok = take_folded(a, unicode);
+	else
+		ok = !(a->no_memory = rc == IDN2_MALLOC);
+	idn2_free(unicode);
+	return ok;
 }
 
 bool

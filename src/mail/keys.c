@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <unicase.h>
+#include <uninorm.h>
 #include <unistr.h>
 
 enum { KEY_MAX = 2 * ADDRESS_MAX, PARENTS_MAX = 128 };
@@ -74,7 +75,7 @@ fold_other(struct sbuf *out, struct slice text, bool *no_memory)
 
 	if (u8_check((const uint8_t *)text.p, text.n) != NULL)
 		return false;
-	folded = u8_casefold((const uint8_t *)text.p, text.n, NULL, NULL, room, &n);
+	folded = u8_casefold((const uint8_t *)text.p, text.n, NULL, UNINORM_NFC, room, &n);
 	if (folded != room) {
 		*no_memory = folded == NULL && errno == ENOMEM;
 		free(folded);
@@ -89,7 +90,7 @@ fold_domain(struct sbuf *out, const char *prefix, struct slice domain, bool *no_
 {
 	struct address a;
 
-	if (!domain_parse(&a, domain)) {
+	if (!domain_parse(&a, domain) || !domain_as_asked(&a)) {
 		*no_memory = a.no_memory;
 		return false;
 	}
@@ -119,7 +120,7 @@ fold_address(struct sbuf *out, struct slice text, bool *no_memory)
 {
 	struct address a;
 
-	if (address_parse(&a, text)) {
+	if (address_parse(&a, text) && domain_as_asked(&a)) {
 		if (a.local_n == 0) /* `""@d`: the same as `@d` */
 			return sbuf_add_chr(out, '@') && sbuf_add_slice(out, address_domain(&a));
 		return address_print(out, &a);
@@ -421,18 +422,26 @@ octet_candidates(struct question *q, struct slice ip, char separator)
 		question_add_head(q, at);
 }
 
-/* The address decides where the extension begins: its domain may have delimiters of its own. */
+/* The address decides where the extension begins: its domain may have delimiters of its own. The
+ * domain stands in keys as Postfix asks for it. */
 static void
 candidates_of_address(
     struct question *q, enum key_search search, const struct address *a, size_t base)
 {
-	question_set_domain(q, address_domain(a));
-	if (search == SEARCH_TRANSPORT)
-		transport_candidates(q, a, base);
+	struct address asked = *a;
+
+	if (search != SEARCH_DOMAIN)
+		question_set_domain(q, address_domain(a));
+	if (!domain_as_asked(&asked))
+		q->text.failed = true;
+	else if (search == SEARCH_DOMAIN)
+		domain_candidates(q, address_domain(&asked), false);
+	else if (search == SEARCH_TRANSPORT)
+		transport_candidates(q, &asked, base);
 	else if (search == SEARCH_ACCESS)
-		access_candidates(q, a, base);
+		access_candidates(q, &asked, base);
 	else
-		address_candidates(q, a, base);
+		address_candidates(q, &asked, base);
 }
 
 /* A key that is no address, or none to this kind of map: domains and words stand for themselves. */
@@ -459,10 +468,6 @@ key_candidates(struct question *q, enum key_search search, struct slice key,
 
 	if (search == SEARCH_NETWORK)
 		return network_candidates(q, key);
-	if (a != NULL && search == SEARCH_DOMAIN) {
-		domain_candidates(q, address_domain(a), false);
-		return true;
-	}
 	if (a != NULL && search != SEARCH_EXACT && search != SEARCH_HOST) {
 		candidates_of_address(q, search, a, base);
 		return true;

@@ -97,21 +97,33 @@ take_address(struct lookup *l, struct slice text)
 	return true;
 }
 
-/* A domain may have delimiters of its own: true when the address is to be split anew, and asked for
- * again. */
+/* A domain that Postfix asks for by another name: the address is to be asked for by its own. */
+static bool
+adopt_name(struct lookup *l, struct slice name)
+{
+	if (name.n == 0 || l->abroad)
+		return false;
+	memcpy(l->address.domain, name.p, name.n);
+	l->address.domain_n = name.n;
+	return true;
+}
+
+/* What the store knows of the domain: true when the address is to be asked for again, for its
+ * domain goes by another name, or has delimiters of its own by which the address is split anew. */
 static bool
 adopt_domain(struct lookup *l, const struct domain_facts *domain)
 {
+	bool renamed = adopt_name(l, sbuf_slice(&domain->name));
 	size_t before = l->base_n;
 
 	if (domain->propagate >= 0)
 		l->propagate = domain->propagate == 1;
 	if (!domain->own_delimiters || strcmp(domain->delimiters, l->delimiters) == 0)
-		return false;
+		return renamed;
 	memcpy(l->own_delimiters, domain->delimiters, sizeof l->own_delimiters);
 	l->delimiters = l->own_delimiters;
 	split_address(l);
-	return l->base_n != before;
+	return renamed || l->base_n != before;
 }
 
 /* --- questions -------------------------------------------------------------------------------- */

@@ -148,6 +148,7 @@ facts_init(struct facts *f)
 	*f = (struct facts){ .hit = false };
 	sbuf_init(&f->targets, 1 << 20);
 	sbuf_init(&f->value, 1 << 20);
+	sbuf_init(&f->domain.name, ADDRESS_DOMAIN_MAX);
 	sbuf_init(&f->domain.target, ADDRESS_DOMAIN_MAX);
 	facts_clear(f);
 }
@@ -157,6 +158,7 @@ facts_release(struct facts *f)
 {
 	sbuf_release(&f->targets);
 	sbuf_release(&f->value);
+	sbuf_release(&f->domain.name);
 	sbuf_release(&f->domain.target);
 }
 
@@ -174,5 +176,6 @@ facts_clear(struct facts *f)
 	f->domain.kind = DOMAIN_MAILBOX;
 	f->domain.delimiters[0] = '\0';
 	f->domain.propagate = -1;
+	sbuf_clear(&f->domain.name);
 	sbuf_clear(&f->domain.target);
 }

@@ -9,9 +9,8 @@
 
 /* --- targets ---------------------------------------------------------------------------------- */
 
-/* Append the canonical form of a target, by which two spellings are one. NONE when it is none. */
-static enum outcome
-fold_target(struct sbuf *out, struct slice target, struct error *err)
+enum outcome
+target_fold(struct sbuf *out, struct slice target, struct error *err)
 {
 	struct address a;
 
@@ -38,7 +37,7 @@ insert_target(struct change *c, struct slice target, struct error *err)
 	enum outcome o;
 
 	sbuf_init(&folded, QUESTION_TEXT);
-	o = fold_target(&folded, target, err);
+	o = target_fold(&folded, target, err);
 	assert(o != NONE); /* the rules have passed it */
 	if (o == FOUND) {
 		db_bind_text(st, 1, c->subject);
@@ -207,7 +206,7 @@ delete_target(struct change *c, const char *address, struct slice target, struct
 	enum outcome o;
 
 	sbuf_init(&folded, QUESTION_TEXT);
-	o = fold_target(&folded, target, err);
+	o = target_fold(&folded, target, err);
 	if (o == FOUND) {
 		db_bind_text(st, 1, c->subject);
 		db_bind_text(st, 2, sbuf_slice(&folded));

@@ -43,6 +43,12 @@ find_alias(struct store *s, const struct question *q, struct slice key, struct f
 	return facts->targets.n > 0 ? FOUND : NONE;
 }
 
+enum outcome
+alias_find(struct store *s, struct slice address, struct facts *facts, struct error *err)
+{
+	return find_alias(s, NULL, address, facts, err);
+}
+
 static enum outcome
 find_mailbox(struct store *s, const struct question *q, struct slice key, struct facts *facts,
     struct error *err)
@@ -172,6 +178,28 @@ domain_find(struct store *s, struct slice name, struct domain_facts *out, struct
 	return o;
 }
 
+enum outcome
+domain_find_asked(struct store *s, struct slice name, struct domain_facts *out, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_domain_asked);
+	enum outcome o;
+
+	db_bind_text(st, 1, name);
+	o = db_step(st, err);
+	if (o == FOUND && !sbuf_add_slice(&out->name, db_text(st, 0)))
+		o = error_set(err, RETRY, "no memory for a domain");
+	db_reset(st);
+	return o == FOUND ? domain_find(s, sbuf_slice(&out->name), out, err) : o;
+}
+
+static enum outcome
+find_by_either(struct store *s, struct slice name, struct domain_facts *out, struct error *err)
+{
+	enum outcome o = domain_find(s, name, out, err);
+
+	return o == NONE ? domain_find_asked(s, name, out, err) : o;
+}
+
 /* Another domain than the question's, of which the facts tell as well. */
 static enum outcome
 find_domain(struct store *s, const struct question *q, struct slice key, struct facts *facts,
@@ -181,10 +209,12 @@ find_domain(struct store *s, const struct question *q, struct slice key, struct 
 	enum outcome o;
 
 	(void)q;
+	sbuf_init(&found.name, ADDRESS_DOMAIN_MAX);
 	sbuf_init(&found.target, ADDRESS_DOMAIN_MAX);
-	o = domain_find(s, key, &found, err);
+	o = find_by_either(s, key, &found, err);
 	facts->kind = found.kind;
 	sbuf_release(&found.target);
+	sbuf_release(&found.name);
 	return o;
 }
 
@@ -217,7 +247,7 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 
 	facts_clear(facts);
 	if (q->domain.n > 0)
-		o = domain_find(s, q->domain, &facts->domain, err);
+		o = find_by_either(s, q->domain, &facts->domain, err);
 	if (o != FOUND && o != NONE)
 		return RETRY;
 	local = facts->domain.known && facts->domain.kind == DOMAIN_LOCAL;

@@ -52,6 +52,14 @@ struct slice domain_of(struct slice address);
 enum outcome domain_need(
     struct store *s, struct slice name, struct domain_facts *out, struct error *err);
 
+/* Find out whether a domain may be here that Postfix asks for by ASKED, maybe its own NAME: BAD when
+ * that leads to another domain, which has that name or is asked for by it. */
+enum outcome domain_check_asked(
+    struct store *s, struct slice name, struct slice asked, struct error *err);
+
+/* Append the canonical form of a target, by which two spellings are one. NONE when it is none. */
+enum outcome target_fold(struct sbuf *out, struct slice target, struct error *err);
+
 /* Run a statement that is bound to one text and gives no row. */
 enum outcome run_for(struct store *s, enum statement which, struct slice text, struct error *err);
 

@@ -26,8 +26,35 @@ check_target(struct store *s, const char *name, const struct sbuf *target, struc
 	return o;
 }
 
+/* Postfix cannot tell NAME from OTHER. */
 static enum outcome
-insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target, struct error *err)
+refuse_asked(struct slice name, struct slice other, struct slice asked, struct error *err)
+{
+	return error_set(err, BAD,
+	    "Postfix cannot tell domain '%.*s' from '%.*s', which is here: it asks for both as "
+	    "'%.*s'; there can be only one of them on one host",
+	    (int)name.n, name.p, (int)other.n, other.p, (int)asked.n, asked.p);
+}
+
+enum outcome
+domain_check_asked(struct store *s, struct slice name, struct slice asked, struct error *err)
+{
+	struct domain_facts *found = &s->facts.domain;
+	enum outcome o;
+
+	facts_clear(&s->facts);
+	if (!slice_eq(name, asked) && (o = domain_find(s, asked, found, err)) != NONE)
+		return o == FOUND ? refuse_asked(name, asked, asked, err) : o;
+	facts_clear(&s->facts);
+	o = domain_find_asked(s, asked, found, err);
+	if (o == FOUND)
+		return refuse_asked(name, sbuf_slice(&found->name), asked, err);
+	return o == NONE ? FOUND : o;
+}
+
+static enum outcome
+insert_row(struct change *c, enum domain_kind kind, const struct sbuf *target, struct slice asked,
+    struct error *err)
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_domain_insert);
 
@@ -38,7 +65,23 @@ insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target
 	else
 		db_bind_null(st, 3);
 	db_bind_int(st, 4, c->at);
+	if (slice_eq(asked, c->subject))
+		db_bind_null(st, 5);
+	else
+		db_bind_text(st, 5, asked);
 	return db_run(st, NULL, err);
+}
+
+static enum outcome
+insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target, struct error *err)
+{
+	struct address a;
+	enum outcome o;
+
+	if (!domain_parse(&a, c->subject) || !domain_as_asked(&a))
+		return error_set(err, RETRY, "no memory for a domain");
+	o = domain_check_asked(c->s, c->subject, address_domain(&a), err);
+	return o == FOUND ? insert_row(c, kind, target, address_domain(&a), err) : o;
 }
 
 static enum outcome

@@ -41,6 +41,15 @@ void view_end(struct store *s, bool mine);
 enum outcome domain_find(
     struct store *s, struct slice name, struct domain_facts *out, struct error *err);
 
+/* The same for a domain that Postfix asks for by NAME, which is not its own: that goes into
+ * OUT->name. */
+enum outcome domain_find_asked(
+    struct store *s, struct slice name, struct domain_facts *out, struct error *err);
+
+/* Find an alias, and put what it is into FACTS, which were cleared. In a transaction. */
+enum outcome alias_find(
+    struct store *s, struct slice address, struct facts *facts, struct error *err);
+
 /* Take a mailbox from the row ST is at: the columns of the statements account, accounts,
  * accounts_of. */
 enum outcome account_read(struct db_stmt *st, struct account *out, struct error *err);

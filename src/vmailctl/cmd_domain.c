@@ -108,6 +108,18 @@ read_kind(struct ctl *ctl, enum domain_kind *kind)
 	return EXIT_DONE;
 }
 
+/* Postfix makes one domain of some and others, so others are taken here as well. */
+static void
+warn_asked(struct slice name)
+{
+	struct address a;
+
+	if (domain_parse(&a, name) && domain_as_asked(&a) && !slice_eq(address_domain(&a), name))
+		ctl_warn("Postfix asks for '%.*s' as '%.*s': mail from here to a '%.*s' that is "
+			 "somebody else's will be taken for it",
+		    (int)name.n, name.p, (int)a.domain_n, a.domain, (int)a.domain_n, a.domain);
+}
+
 enum exit_code
 cmd_domain_add(struct ctl *ctl)
 {
@@ -127,10 +139,12 @@ cmd_domain_add(struct ctl *ctl)
 	if (o == FOUND)
 		o = store_domain_add(
 		    ctl->store, sbuf_slice(&name), kind, sbuf_slice(&target), &ctl->err);
-	if (o == FOUND)
+	if (o == FOUND) {
+		warn_asked(sbuf_slice(&name));
 		e = ctl_done(ctl, sbuf_slice(&name), "added domain '%s'", sbuf_cstr(&name));
-	else
+	} else {
 		e = ctl_fail(ctl, o, "cannot add domain '%s'", ctl->args[0]);
+	}
 	sbuf_release(&target);
 	sbuf_release(&name);
 	return e;

@@ -24,6 +24,24 @@ report(struct ctl *ctl, int from, int to, const char *owner)
 	    ctl, subject, "made the store '%s' (schema %d) for user '%s'", uri, to, owner);
 }
 
+static void
+tell_refolded(void *arg, const char *text)
+{
+	(void)arg;
+	ctl_warn("%s", text);
+}
+
+/* What an older release wrote may go by other names now. */
+static enum outcome
+refold(struct ctl *ctl)
+{
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	return o == FOUND
+		   ? store_refold(ctl->store, ctl->conf->mail_home, tell_refolded, NULL, &ctl->err)
+		   : o;
+}
+
 /* Root makes the store for the daemon's user; anybody else makes his own. */
 enum exit_code
 cmd_init(struct ctl *ctl)
@@ -38,6 +56,8 @@ cmd_init(struct ctl *ctl)
 	if (o == FOUND)
 		o = store_create(ctl_uri(ctl), root ? (int)who.uid : -1, root ? (int)who.gid : -1,
 		    &from, &to, &ctl->err);
+	if (o == FOUND && from > 0)
+		o = refold(ctl);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot make the store");
 	return report(ctl, from, to, root ? who.name : NULL);
@@ -51,6 +71,8 @@ cmd_migrate(struct ctl *ctl)
 
 	if (o == FOUND)
 		o = store_migrate(ctl_uri(ctl), &from, &to, &ctl->err);
+	if (o == FOUND)
+		o = refold(ctl);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot migrate the store");
 	return report(ctl, from, to, NULL);

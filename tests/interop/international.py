@@ -21,6 +21,13 @@ DOMAIN, ASCII = "münchen.test", "xn--mnchen-3ya.test"
 JOERG, STREET, ANNA = "jörg@" + ASCII, "strasse@" + ASCII, "anna@" + ASCII
 PASSWORD = "umläut"
 
+# what no IDNA codec of Python's knows: the A-labels of a sharp s and of a final sigma
+FOLDED = {"straße.test": "xn--strae-oqa.test", "ως.test": "xn--3xan.test"}
+
+
+def ascii_name(domain):
+    return FOLDED[domain]
+
 
 @contextlib.contextmanager
 def munich(host):
@@ -36,15 +43,31 @@ def munich(host):
 
 
 @contextlib.contextmanager
-def sink(host):
-    """Mail for the whole domain goes to a Sink inside of this."""
+def folded(host):
+    """Two domains that Postfix folds into others before it asks, and a mailbox in each, inside of this."""
+    for domain in FOLDED:
+        done = host.site.ctl_run("domain", "add", domain)
+        check_eq(done.returncode, 0, done.stderr)
+        check_in("Postfix asks for '%s' as" % ascii_name(domain), done.stderr)
+    try:
+        for domain in FOLDED:
+            host.site.user_add("anna@" + domain, PASSWORD)
+            host.site.ctl("alias", "add", "info@" + domain, "anna@" + domain)
+        yield
+    finally:
+        for domain in FOLDED:
+            host.site.ctl("domain", "remove", domain, "--all")
+
+
+@contextlib.contextmanager
+def sink(host, domains=(DOMAIN,)):
+    """Mail for the whole of DOMAINS goes to a Sink inside of this."""
     uncomment(host, "transport_maps")
-    with Sink() as server:
-        host.site.ctl("map", "set", "transports", DOMAIN, "smtp:[127.0.0.1]:%d" % server.port)
-        try:
-            yield server
-        finally:
-            host.site.ctl("map", "unset", "transports", DOMAIN)
+    with Sink() as server, contextlib.ExitStack() as stack:
+        for domain in domains:
+            host.site.ctl("map", "set", "transports", domain, "smtp:[127.0.0.1]:%d" % server.port)
+            stack.callback(host.site.ctl, "map", "unset", "transports", domain)
+        yield server
 
 
 def envelope(session, sender, recipient):
@@ -107,6 +130,82 @@ def to_the_sink(host, address, mailbox):
         table = "socketmap:unix:%s:mailboxes" % host.maps
         check_eq(host.postfix.postmap(table, final), (0, mailbox, ""))
         check_eq(home(host, final), home(host, mailbox))
+
+
+@rows([
+    # name, the address written to, the mailbox that it is
+    ("IDN, a sharp s: by U-labels", "anna@straße.test", "straße.test"),
+    ("IDN, a sharp s: by A-labels", "anna@xn--strae-oqa.test", "straße.test"),
+    ("IDN, a sharp s: in capitals", "ANNA@STRASSE.TEST", "straße.test"),
+    ("IDN, a sharp s: in capitals, itself too", "Anna@STRAẞE.Test", "straße.test"),
+    ("IDN, a sharp s: with a tag", "anna+x@straße.test", "straße.test"),
+    ("IDN, a sharp s: an alias by U-labels", "info@straße.test", "straße.test"),
+    ("IDN, a sharp s: an alias by A-labels", "Info@XN--STRAE-OQA.test", "straße.test"),
+    ("IDN, a final sigma: by U-labels", "anna@ως.test", "ως.test"),
+    ("IDN, a final sigma: by A-labels", "anna@xn--3xan.test", "ως.test"),
+    ("IDN, a final sigma: in capitals", "ANNA@ΩΣ.TEST", "ως.test"),
+    ("IDN, a final sigma: an alias", "info@ως.test", "ως.test"),
+])
+def to_the_sink_folded(host, address, domain):
+    with folded(host), sink(host, FOLDED) as server:
+        sender = fresh_sender()
+        _, lines = send(host, sender, address)
+        check(all("status=sent" in line for line in lines), lines)
+        final, = server.mails[sender]
+        table = "socketmap:unix:%s:mailboxes" % host.maps
+        mailbox = "anna@" + ascii_name(domain)
+        check_eq(host.postfix.postmap(table, final), (0, mailbox, ""))
+
+
+@rows([
+    ("IDN, a sharp s: nobody by U-labels is refused at RCPT", "nobody@straße.test"),
+    ("IDN, a sharp s: nobody by A-labels is refused at RCPT", "nobody@xn--strae-oqa.test"),
+    ("IDN, a final sigma: nobody is refused at RCPT", "nobody@ως.test"),
+])
+def nobody_folded(host, address):
+    with folded(host):
+        check_eq(offer(host, address), (550, "5.1.1"))
+
+
+@case("IDN, a sharp s, into Dovecot: by A-labels, where all is ASCII")
+def _(host):
+    with folded(host):
+        mailbox = "anna@xn--strae-oqa.test"
+        mark, lines = send(host, fresh_sender(), mailbox)
+        check(all("status=sent" in line for line in lines), lines)
+        check_eq(host.mailboxes_with(mark), [mailbox])
+
+
+@case("IDN, a sharp s: the sender is his own in any spelling, and nobody else's")
+def _(host):
+    with folded(host):
+        for sender, wanted in (("anna@straße.test", 250), ("anna@xn--strae-oqa.test", 250),
+                               ("info@straße.test", 250), ("anna@ως.test", 553)):
+            with host.postfix.session(host.submission) as session:
+                check_eq(plain(session, "anna@straße.test", PASSWORD)[0], 235)
+                session.expect("MAIL", "MAIL FROM:<%s> SMTPUTF8" % sender, 250)
+                check_eq(session.command("RCPT TO:<%s>" % HARRY)[0], wanted, sender)
+
+
+@case("IDN, a sharp s: the domain that Postfix could not tell from it is refused")
+def _(host):
+    with folded(host):
+        done = host.site.ctl_run("domain", "add", "strasse.test")
+        check_eq(done.returncode, 1)
+        check_in("Postfix cannot tell domain 'strasse.test' from 'xn--strae-oqa.test'", done.stderr)
+
+
+@rows([
+    ("IDN: a local part in decomposed letters is the composed one", "jo\u0308rg@münchen.test"),
+    ("IDN: and so in capitals, domain and all", "JO\u0308RG@MU\u0308NCHEN.TEST"),
+])
+def decomposed(host, address):
+    with munich(host), sink(host) as server:
+        sender = fresh_sender()
+        _, lines = send(host, sender, address)
+        check(all("status=sent" in line for line in lines), lines)
+        final, = server.mails[sender]
+        check_eq(host.postfix.postmap("socketmap:unix:%s:mailboxes" % host.maps, final), (0, JOERG, ""))
 
 
 @case("IDN: what was typed with an umlaut is stored once, with A-labels and folded")

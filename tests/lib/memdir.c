@@ -36,6 +36,11 @@ tell_domain(const struct memdir *d, struct slice name, struct domain_facts *fact
 	struct slice rest;
 
 	facts->known = find(d, "domain", name, &rest);
+	if (!facts->known && find(d, "asked", name, &rest)) {
+		sbuf_add_slice(&facts->name, rest);
+		name = rest;
+		facts->known = find(d, "domain", name, &rest);
+	}
 	if (!facts->known)
 		return;
 	domain_kind_by_name(slice_cut(&rest, ' '), &facts->kind);
@@ -124,6 +129,8 @@ find_kind(const struct memdir *d, struct slice name, struct facts *facts)
 {
 	struct slice rest;
 
+	if (find(d, "asked", name, &rest))
+		name = rest;
 	return find(d, "domain", name, &rest) &&
 	       domain_kind_by_name(slice_cut(&rest, ' '), &facts->kind);
 }

@@ -10,6 +10,7 @@
 /* Lines, fields separated by one blank:
  *
  *	domain NAME KIND [TARGET]           stands for TARGET
+ *	asked NAME DOMAIN                   Postfix asks for DOMAIN by NAME
  *	delimiters NAME SET                 of a domain
  *	propagate NAME 0|1                  of a domain
  *	mailbox ADDRESS [STATE]

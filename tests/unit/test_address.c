@@ -50,6 +50,17 @@ static const struct row canonical[] = {
 	{ "sharp s folds to ss, as smtpd does", "stra\303\237e@d.test", "strasse@d.test" },
 	{ "U-label becomes A-label", "u@M\303\274nchen.de", "u@xn--mnchen-3ya.de" },
 	{ "A-label in upper case", "u@XN--Mnchen-3ya.DE", "u@xn--mnchen-3ya.de" },
+	{ "decomposed letters meet the composed ones", "jo\314\210rg@d.test",
+	    "j\303\266rg@d.test" },
+	{ "decomposed, and in upper case", "JO\314\210RG@d.test", "j\303\266rg@d.test" },
+	{ "decomposed in two marks", "\316\271\314\210\314\201@d.test", "\316\220@d.test" },
+	{ "a letter that folds to two and composes again", "J\314\214@d.test", "\307\260@d.test" },
+	{ "decomposed domain", "u@mu\314\210nchen.de", "u@xn--mnchen-3ya.de" },
+	{ "a domain with a sharp s has its own name", "u@stra\303\237e.test",
+	    "u@xn--strae-oqa.test" },
+	{ "by its A-label too", "u@XN--STRAE-OQA.test", "u@xn--strae-oqa.test" },
+	{ "which is not that of two s", "u@strasse.test", "u@strasse.test" },
+	{ "a domain with a final sigma", "u@\317\211\317\202.test", "u@xn--3xan.test" },
 	{ "no @", "user", NULL },
 	{ "empty", "", NULL },
 	{ "nothing behind the @", "user@", NULL },
@@ -170,6 +181,8 @@ test_target(void **state)
 		{ "a pipe", "|/bin/sh", NULL },
 		{ "control character", "a\007@d.test", NULL },
 		{ "sharp s is kept", "stra\303\237e@d.test", "stra\303\237e@d.test" },
+		{ "a sharp s of the domain too", "u@stra\303\237e.test", "u@xn--strae-oqa.test" },
+		{ "and two s", "u@strasse.test", "u@strasse.test" },
 	};
 
 	(void)state;
@@ -216,6 +229,38 @@ test_domain_fold(void **state)
 	}
 }
 
+/* What Postfix makes of a domain in U-labels before it asks; the canonical name is another matter.
+ */
+static void
+test_domain_as_asked(void **state)
+{
+	static const struct row rows[] = {
+		{ "ASCII", "Example.COM", "example.com" },
+		{ "umlaut", "m\303\274nchen.de", "xn--mnchen-3ya.de" },
+		{ "sharp s", "stra\303\237e.test", "strasse.test" },
+		{ "sharp s by its A-label", "XN--STRAE-OQA.test", "strasse.test" },
+		{ "capital sharp s", "STRA\341\272\236E.test", "strasse.test" },
+		{ "two s", "strasse.test", "strasse.test" },
+		{ "sharp s beside an umlaut", "gr\303\266\303\237e.test", "xn--grsse-kua.test" },
+		{ "final sigma", "\317\211\317\202.test", "xn--4xal.test" },
+		{ "the same as any sigma", "\317\211\317\203.test", "xn--4xal.test" },
+		{ "in one label of many", "a.stra\303\237e.b.test", "a.strasse.b.test" },
+		{ "an A-label that is none", "xn--a.test", "xn--a.test" },
+		{ "an IP address", "[127.0.0.1]", "[127.0.0.1]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct address a;
+
+		/* twice: what is asked for is asked for as itself */
+		if (!domain_parse(&a, slice_str(rows[i].in)) || !domain_as_asked(&a) ||
+		    !slice_is(address_domain(&a), rows[i].out) || !domain_as_asked(&a) ||
+		    !slice_is(address_domain(&a), rows[i].out))
+			fail_msg("%s: gave '%.*s'", rows[i].name, (int)a.domain_n, a.domain);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -226,6 +271,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_base),
 		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_domain_fold),
+		cmocka_unit_test(test_domain_as_asked),
 	};
 
 	if (argc > 1)

@@ -125,6 +125,30 @@ static const char more[] =
     "entry words hello world\n"
     "map strange backwards\n";
 
+/* Domains that Postfix folds into others before it asks: straße.test into strasse.test, ως.test
+ * into ωσ.test. */
+static const char folded[] = "domain xn--strae-oqa.test mailbox\n"
+			     "asked strasse.test xn--strae-oqa.test\n"
+			     "delimiters xn--strae-oqa.test -\n"
+			     "domain xn--3xan.test relay\n"
+			     "asked xn--4xal.test xn--3xan.test\n"
+			     "domain old.test alias xn--strae-oqa.test\n"
+			     "domain xn--fuss-0ja.test alias\n"
+			     "mailbox u@xn--strae-oqa.test\n"
+			     "mailbox j\303\266rg@xn--strae-oqa.test\n"
+			     "alias a@xn--strae-oqa.test t@strasse.example\n"
+			     "alias s@xn--strae-oqa.test t@xn--strae-oqa.example\n"
+			     "alias list@xn--strae-oqa.test u@xn--strae-oqa.test\n"
+			     "closed list@xn--strae-oqa.test\n"
+			     "alias sales-*@xn--strae-oqa.test u@xn--strae-oqa.test\n"
+			     "pattern sales-@xn--strae-oqa.test sales-*@xn--strae-oqa.test\n"
+			     "entry transports strasse.test lmtp:one\n"
+			     "entry sender-access x@strasse.example REJECT\n"
+			     "entry relay-recipients r@xn--4xal.test OK\n"
+			     "entry canonical c-@strasse.test d@d.test\n"
+			     "entry relocated c@strasse.test d@d.test\n"
+			     "entry senders shared@strasse.test u@xn--strae-oqa.test\n";
+
 struct key_row {
 	const char *name;
 	const char *map;
@@ -455,12 +479,64 @@ check_failures(const char *text, const struct key_row *rows, size_t n)
 	lookup_release(&l);
 }
 
+#define SZ  "stra\303\237e"
+#define OS  "\317\211\317\202"
+#define OSS "\317\211\317\203"
+
+static const struct key_row as_asked[] = {
+	{ "domain, as smtpd folds it", "domains", "strasse.test", FOUND, "strasse.test" },
+	{ "domain, as it is", "domains", SZ ".test", FOUND, "xn--strae-oqa.test" },
+	{ "domain, by its A-label", "domains", "xn--strae-oqa.test", FOUND, "xn--strae-oqa.test" },
+	{ "domain of another kind", "alias-domains", "strasse.test", NONE, "" },
+	{ "final sigma, folded", "relay-domains", OSS ".test", FOUND, "xn--4xal.test" },
+	{ "final sigma, as it is", "relay-domains", OS ".test", FOUND, "xn--3xan.test" },
+	{ "below it, folded", "relay-domains", "x." OSS ".test", FOUND, "xn--4xal.test" },
+	{ "mailbox, folded", "mailboxes", "u@strasse.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "mailbox, as cleanup asks", "mailboxes", "U@" SZ ".test", FOUND, "u@xn--strae-oqa.test" },
+	{ "mailbox, A-label", "mailboxes", "u@xn--strae-oqa.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "its delimiters count", "mailboxes", "u-x@strasse.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "the configured do not", "mailboxes", "u+x@strasse.test", NONE, "" },
+	{ "mailbox in decomposed letters", "mailboxes", "jo\314\210rg@strasse.test", FOUND,
+	    "j\303\266rg@xn--strae-oqa.test" },
+	{ "nobody", "mailboxes", "n@strasse.test", NONE, "" },
+	{ "alias, folded", "aliases", "a@strasse.test", FOUND, "t@strasse.example" },
+	{ "a target abroad is handed out as it is", "aliases", "s@strasse.test", FOUND,
+	    "t@xn--strae-oqa.example" },
+	{ "alias with extension, folded", "aliases", "a-x@strasse.test", FOUND,
+	    "t-x@strasse.example" },
+	{ "pattern, folded", "aliases", "sales-eu@strasse.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "from a domain that stands for it", "aliases", "u@old.test", FOUND,
+	    "u@xn--strae-oqa.test" },
+	{ "sender, folded", "senders", "u@strasse.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "sender by grant", "senders", "shared@strasse.test", FOUND, "u@xn--strae-oqa.test" },
+	{ "closed list, folded", "recipient-access", "list@strasse.test", FOUND, MAP_CLOSED_LIST },
+	{ "member of ours, folded", "members", "x@strasse.test", FOUND, "OK" },
+	{ "transport, folded", "transports", "u@strasse.test", FOUND, "lmtp:one" },
+	{ "transport, as rewrite asks", "transports", "u@" SZ ".test", FOUND, "lmtp:one" },
+	{ "transport, A-label", "transports", "u@xn--strae-oqa.test", FOUND, "lmtp:one" },
+	{ "entry for a domain abroad, folded", "sender-access", "x@strasse.example", FOUND,
+	    "REJECT" },
+	{ "entry for a domain abroad, A-label", "sender-access", "x@xn--strae-oqa.example", FOUND,
+	    "REJECT" },
+	{ "relay recipient", "relay-recipients", "r@" OS ".test", FOUND, "OK" },
+	{ "relocated with extension", "relocated", "c-x@strasse.test", FOUND, "d@d.test" },
+	{ "a stranger's domain", "domains", "strasse.example", NONE, "" },
+};
+
+static void
+test_as_asked(void **state)
+{
+	(void)state;
+	check(folded, as_asked, COUNT(as_asked), "+", true);
+}
+
 static void
 test_every_failure_is_retry(void **state)
 {
 	(void)state;
 	check_failures(directory, plus, COUNT(plus));
 	check_failures(more, extras, COUNT(extras));
+	check_failures(folded, as_asked, COUNT(as_asked));
 }
 
 /* One step of an address is at most two questions: one round trip, and one more for alias domains.
@@ -514,6 +590,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_two_delimiters),
 		cmocka_unit_test(test_no_delimiter),
 		cmocka_unit_test(test_extras),
+		cmocka_unit_test(test_as_asked),
 		cmocka_unit_test(test_every_failure_is_retry),
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_sender_loops_end),
