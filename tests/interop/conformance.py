@@ -531,7 +531,7 @@ class Comparison(Bench):
 
     def __init__(self, delimiters, propagate, *arguments):
         super().__init__(*arguments, recipient_delimiter=delimiters, propagate_extensions=propagate)
-        self.delimiters, self.propagate = delimiters, propagate
+        self.delimiters, self.propagate, self.compared = delimiters, propagate, MAPS
         self.sides, self.tables = {}, {}
 
     def put(self, map, table):
@@ -549,7 +549,7 @@ class Comparison(Bench):
 
     def main_cf(self):
         nothing = self.hash_table("nothing", {})
-        for map in MAPS:
+        for map in self.compared:
             by_hash = self.hash_table(map.name, self.as_file(self.tables[map.name]))
             self.sides[map.name] = [Side(self, map, "hash", by_hash),
                                     Side(self, map, "vmaild", self.table(map.name)),
@@ -650,15 +650,26 @@ def add_cases(seed):
 
 # --- where vmaild is meant to differ --------------------------------------------------------------
 
-# Name and reason; the map, what it has; who is asked for, and what hash: and vmaild make of it. What differs in
-# virtual aliases stands in differential.Deliberate, and that of closed lists in closed_lists.py.
+# Name and reason; the map, what it has; who is asked for, and what hash: and vmaild make of it. Each stands in
+# vmaild-maps.7, see differences.py. What the first two do to random aliases is told by differential.Deliberate.
 DELIBERATE = [
+    ("a catch-all takes no mail of a mailbox",
+     "aliases", {"@catch.test": "rest@out.test"}, "recipient real+x@catch.test", "rest@out.test", "real+x@catch.test"),
+    ("a domain that stands for another takes only what that one would",
+     "aliases", {"@old.test": "@catch.test", "@older.test": "@own.test"},
+     "recipient nobody@older.test", "nobody@own.test", "nobody@older.test"),
     ("both spellings of an international domain are one: a key as U-label",
      "canonical", {"x@bücher.test": "found@out.test"},
      "recipient x@xn--bcher-kva.test", "x@xn--bcher-kva.test", "found@out.test"),
     ("both spellings of an international domain are one: a key as A-label",
      "relocated", {"y@xn--bcher-kva.test": "new home"},
      "y@bücher.test", ("relay", "bücher.test", "2048"), ("error", "5.1.6 User has moved to new home", "2048")),
+    ("both spellings of a domain with a sharp s are one",
+     "canonical", {"x@straße.test": "found@out.test"},
+     "recipient x@xn--strae-oqa.test", "x@xn--strae-oqa.test", "found@out.test"),
+    ("decomposed letters are the composed ones",
+     "canonical", {"jörg@d1.test": "found@out.test"},
+     "recipient jo\u0308rg@d1.test", "jo\u0308rg@d1.test", "found@out.test"),
     ("a domain's own delimiters: Postfix has one set for all",
      "sender-canonical", {"u@own.test": "new@out.test"}, "From u=x@own.test", "u=x@own.test", "new=x@out.test"),
     ("a domain that does not hand extensions on: Postfix does so for all or none",
@@ -678,11 +689,28 @@ DELIBERATE = [
 ]
 
 
+# Its aliases are compared at random in differential.py.
+ALIASES = Map("aliases", None, None, None, by_cleanup, smtpd=[HOLD], cleanup=["virtual_alias_maps = {}"])
+
+
 class Apart(Comparison):
     """What DELIBERATE says, in both."""
 
     def __init__(self, *arguments):
         super().__init__("+-", True, *arguments)
+        self.compared = MAPS + [ALIASES]
+
+    def put(self, map, table):
+        if map is not ALIASES:
+            return super().put(map, table)
+        self.tables[map.name] = table
+        self.site.ctl("domain", "add", "catch.test")
+        self.site.user_add("real@catch.test", None)
+        for key, value in table.items():
+            if value.startswith("@"):
+                self.site.ctl("domain", "add", key[1:], "--target", value[1:])
+            else:
+                self.site.ctl("alias", "add", key, value)
 
     def fill(self):
         ctl = self.site.ctl
@@ -692,7 +720,7 @@ class Apart(Comparison):
         ctl("domain", "set", "stop.test", "--propagate", "no")
         self.site.user_add("one@log.test", None)
         ctl("alias", "add", "all@log.test", "one@log.test")
-        for map in MAPS:
+        for map in self.compared:
             self.put(map, {key: value for _, name, table, *_ in DELIBERATE if name == map.name
                            for key, value in table.items()})
 
@@ -701,14 +729,44 @@ class Apart(Comparison):
         return text.replace("mydestination =", "mydestination = mine.test")
 
 
-def deliberate(number, name, map_name, table, question, by_hash, by_vmaild):
-    @on_bench("apart", Apart)("deliberate difference %d: %s" % (number, name))
+def apart(name):
+    return on_bench("apart", Apart)("deliberate difference: " + name)
+
+
+def deliberate(name, map_name, table, question, by_hash, by_vmaild):
+    @apart(name)
     def _(bench):
-        map = next(map for map in MAPS if map.name == map_name)
+        map = next(map for map in bench.compared if map.name == map_name)
         asked = question.split()[-1] if " by " not in question else question.split()[0]
         for side, expected in zip(bench.sides[map_name], [by_hash, by_vmaild]):
             check_eq(map.observe(side, [asked])[question], expected, side.name)
 
 
-for at, row in enumerate(DELIBERATE, 1):
-    deliberate(at, *row)
+for row in DELIBERATE:
+    deliberate(*row)
+
+
+@apart("the quoted and the raw spelling of a local part are one")
+def _(bench):
+    bench.entries(relocated={'"a b"@d1.test': "new"})
+    by_hash = bench.hash_table("quoted", {'"a b"@d1.test': "new"})
+    for key, hash_has_it in (('"a b"@d1.test', True), ("a b@d1.test", False)):
+        check_eq(bench.postfix.postmap(by_hash, key)[:2], (0, "new") if hash_has_it else (1, ""), key)
+        check_eq(bench.postfix.postmap(bench.table("relocated"), key), (0, "new", ""), key)
+
+
+@apart("what can never be delivered is refused when it is written")
+def _(bench):
+    bench.site.ctl("alias", "add", "a@catch.test", "b@catch.test")
+    many = ["r%d@out.test" % number for number in range(1001)]
+    for alias, targets, why in (
+            ("b@catch.test", ["a@catch.test"], "round in circles"),
+            ("g@catch.test", ["g+x@catch.test"], "without end"),
+            ("l@catch.test", many, "expands to at most 1000"),
+            ("w@catch.test", ["x@out.test", "@out.test"], "only target"),
+            ("e@catch.test", [""], "empty")):
+        by_hash = bench.hash_table("refused", {alias: ", ".join(targets) or ","})
+        check_eq(bench.postfix.postmap(by_hash, alias)[0], 0, "hash: has no objection to", alias)
+        done = bench.site.ctl_run("alias", "add", alias, *targets)
+        check_eq(done.returncode, 1, alias)
+        check_in(why, done.stderr)

@@ -21,6 +21,7 @@ import outages  # noqa: F401
 import closed_lists  # noqa: F401
 import maps  # noqa: F401
 import conformance
+import differences  # noqa: F401
 import bench
 import international  # noqa: F401
 import differential
