@@ -120,15 +120,46 @@ cmd_config_postfix(struct ctl *ctl)
 	return print_text(ctl, &text);
 }
 
+/* Keep the first name that Dovecot would not take; one that is not ASCII is worse than any other.
+ */
+static bool
+look_at_name(void *arg, const struct account *row)
+{
+	struct slice name = sbuf_slice(&row->address);
+	struct sbuf *odd = arg;
+	bool ascii = true;
+
+	for (size_t i = 0; i < name.n; i++)
+		ascii = ascii && (unsigned char)name.p[i] < 128;
+	if (config_dovecot_takes(name) || (ascii && odd->n > 0))
+		return true;
+	sbuf_clear(odd);
+	sbuf_add_slice(odd, name);
+	return ascii;
+}
+
+/* A store that is not made yet has no odd names. */
+static void
+find_odd_name(struct ctl *ctl, struct sbuf *out)
+{
+	struct slice all = slice_str(NULL);
+
+	if (ctl_store(ctl, STORE_ADMIN) == FOUND)
+		store_accounts(ctl->store, all, all, look_at_name, out, &ctl->err);
+}
+
 enum exit_code
 cmd_config_dovecot(struct ctl *ctl)
 {
-	struct sbuf text;
+	struct sbuf text, odd_name;
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot read the configuration");
 	sbuf_init(&text, CONFIG_MAX);
-	config_put_dovecot(&text, ctl->conf, ctl->conf_file);
+	sbuf_init(&odd_name, ADDRESS_MAX + 1);
+	find_odd_name(ctl, &odd_name);
+	config_put_dovecot(&text, ctl->conf, ctl->conf_file, sbuf_slice(&odd_name));
+	sbuf_release(&odd_name);
 	return print_text(ctl, &text);
 }

@@ -9,6 +9,7 @@
 #include "auth/password.h"
 #include "mail/rules.h"
 #include "sys/privs.h"
+#include "vmailctl/config.h"
 #include "vmailctl/output.h"
 #include "vmailctl/secret.h"
 
@@ -168,21 +169,15 @@ warn_of_cost(const struct conf *conf)
 		    conf->hash_memory);
 }
 
-/* Dovecot's default auth_username_chars. */
 static void
 warn_of_name(struct slice address)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_@";
-
-	for (size_t i = 0; i < address.n; i++) {
-		if (strchr(plain, address.p[i]) != NULL)
-			continue;
+	if (!config_dovecot_takes(address))
 		ctl_warn(
 		    "'%.*s' has more in it than letters, digits and .-_: Dovecot lets nobody log "
-		    "in by such a name unless its auth_username_chars allows it",
+		    "in by such a name unless its auth_username_chars allows it, see `vmailctl "
+		    "config dovecot`",
 		    (int)address.n, address.p);
-		return;
-	}
 }
 
 static enum outcome

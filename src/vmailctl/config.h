@@ -5,14 +5,21 @@
 #ifndef VMAILCTL_CONFIG_H
 #define VMAILCTL_CONFIG_H
 
+#include <stdbool.h>
+
 #include "base/sbuf.h"
 #include "conf/conf.h"
 
 /* Append main.cf lines for CONF. */
 void config_put_postfix(struct sbuf *out, const struct conf *conf);
 
-/* Append the lines for the Dovecot of this host. CONF_FILE is what -c named, or NULL. */
-void config_put_dovecot(struct sbuf *out, const struct conf *conf, const char *conf_file);
+/* Append the lines for the Dovecot of this host. CONF_FILE is what -c named, or NULL; ODD_NAME a
+ * mailbox whose name Dovecot would not take, or empty. */
+void config_put_dovecot(
+    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name);
+
+/* Tell whether Dovecot takes NAME for a user's with its default auth_username_chars. */
+bool config_dovecot_takes(struct slice name);
 
 /* Append Postfix's queue directory: as postconf says, else the first of queue-directories, else
  * Postfix's own default. */

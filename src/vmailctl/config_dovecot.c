@@ -95,6 +95,17 @@ static const char quota[] =
 	"#   quota_vsizes = yes\n"
 	"# }\n";
 
+static const char username_chars[] =
+	"\n"
+	"# '%.*s' has more in it than letters, digits and .-_, which is all that Dovecot takes by itself.\n"
+	"# What is in a name is for vmaild to judge:\n"
+	"auth_username_chars =\n";
+
+static const char smtputf8_23[] =
+	"\n"
+	"# The LMTP of Dovecot 2.3 has no SMTPUTF8: mail to or from an address that is not ASCII comes back\n"
+	"# with 5.6.7. See CAVEATS in vmaild-maps(7).\n";
+
 static const char head_24[] =
 	"#\n"
 	"# NOT COMPLETE: Dovecot 2.4 has no checkpassword any more, and this release of vmaild has no other\n"
@@ -149,6 +160,33 @@ put_delimiter(struct sbuf *out, const struct conf *conf)
 	if (strcmp(conf->recipient_delimiter, "+") != 0)
 		sbuf_printf(out, "\n# as in vmaild.conf\nrecipient_delimiter = %s\n",
 		    conf->recipient_delimiter);
+}
+
+bool
+config_dovecot_takes(struct slice name)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_@";
+
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] == '\0' || strchr(plain, name.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+static bool
+is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return false;
+	return true;
+}
+
+static void
+put_names(struct sbuf *out, struct slice odd_name)
+{
+	if (odd_name.n > 0)
+		sbuf_printf(out, username_chars, (int)odd_name.n, odd_name.p);
 }
 
 static const struct conf_listener *
@@ -213,14 +251,18 @@ put_auth(struct sbuf *out, const struct conf *conf, const char *conf_file)
 }
 
 static void
-put_dovecot_23(struct sbuf *out, const struct conf *conf, const char *conf_file)
+put_dovecot_23(
+    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name)
 {
 	const struct conf_listener *userdb = unix_listener(conf, PROTOCOL_USERDB);
 
 	put_auth(out, conf, conf_file);
+	put_names(out, odd_name);
 	sbuf_printf(out, mail_23, conf->mail_home);
 	put_mail_user(out, conf);
 	put_lmtp(out, conf);
+	if (!is_ascii(odd_name))
+		sbuf_add_str(out, smtputf8_23);
 	put_delimiter(out, conf);
 	if (conf->hash_memory > DOVECOT_HASH_KIB)
 		sbuf_printf(out, memory, conf->hash_memory, conf->hash_memory / 1024 * 2 + 256);
@@ -232,7 +274,7 @@ put_dovecot_23(struct sbuf *out, const struct conf *conf, const char *conf_file)
 /* --- 2.4 -------------------------------------------------------------------------------------- */
 
 static void
-put_dovecot_24(struct sbuf *out, const struct conf *conf)
+put_dovecot_24(struct sbuf *out, const struct conf *conf, struct slice odd_name)
 {
 	const struct conf_listener *userdb = unix_listener(conf, PROTOCOL_USERDB);
 
@@ -241,6 +283,7 @@ put_dovecot_24(struct sbuf *out, const struct conf *conf)
 		sbuf_add_str(out, no_userdb_24);
 		return;
 	}
+	put_names(out, odd_name);
 	sbuf_printf(out, mail_24, listener_where(userdb), conf->mail_home);
 	put_mail_user(out, conf);
 	put_lmtp(out, conf);
@@ -248,7 +291,8 @@ put_dovecot_24(struct sbuf *out, const struct conf *conf)
 }
 
 void
-config_put_dovecot(struct sbuf *out, const struct conf *conf, const char *conf_file)
+config_put_dovecot(
+    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name)
 {
 	struct sbuf version;
 
@@ -260,8 +304,8 @@ config_put_dovecot(struct sbuf *out, const struct conf *conf, const char *conf_f
 	}
 	sbuf_printf(out, head, sbuf_cstr(&version));
 	if (slice_starts(sbuf_slice(&version), "2.3"))
-		put_dovecot_23(out, conf, conf_file);
+		put_dovecot_23(out, conf, conf_file, odd_name);
 	else
-		put_dovecot_24(out, conf);
+		put_dovecot_24(out, conf, odd_name);
 	sbuf_release(&version);
 }

@@ -1016,6 +1016,25 @@ def _(build):
         check_in("useradd", bare(build, "-c", site.conf, "config", "dovecot", env=env).stdout)
 
 
+@case("config dovecot lets odd names log in where there are some, and tells of SMTPUTF8")
+def _(build):
+    with mail_host(build) as site, other_programs(dovecot="2.3.21 (47349e2482)", postconf="/srv/queue") as env:
+        def text():
+            return bare(build, "-c", site.conf, "config", "dovecot", env=env).stdout
+        check("auth_username_chars" not in text() and "SMTPUTF8" not in text(), text())
+        site.user_add("o'neil@example.com", None)
+        check_in("\nauth_username_chars =\n", text())
+        check_in("# 'o'neil@example.com' has more in it", text())
+        check("SMTPUTF8" not in text(), text())
+        site.user_add("jörg@example.com", None)
+        check_in("# 'jörg@example.com' has more in it", text())
+        check_in("\nauth_username_chars =\n", text())
+        check_in("has no SMTPUTF8", text())
+    with mail_host(build) as site, other_programs(dovecot="2.4.1-4 (7d8c0e5759)", postconf="/srv/queue") as env:
+        site.user_add("a+b@example.com", None)
+        check_in("\nauth_username_chars =\n", bare(build, "-c", site.conf, "config", "dovecot", env=env).stdout)
+
+
 @case("config dovecot is honest about Dovecot 2.4")
 def _(build):
     with other_programs(dovecot="2.4.1-4 (7d8c0e5759)", postconf="/srv/queue") as env:

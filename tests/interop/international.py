@@ -257,6 +257,25 @@ def _(host):
         check_eq(host.mailboxes_with(mark), [])
 
 
+@case("IDN, into Dovecot 2.3: it takes no such address as plain bytes either")
+def _(host):
+    with munich(host), smtplib.LMTP(host.postfix.queue + "/private/dovecot-lmtp") as lmtp:
+        lmtp.ehlo("client.test")
+        check_eq(lmtp.docmd("MAIL", "FROM:<x@outside.test>")[0], 250)
+        lmtp.send(("RCPT TO:<%s>\r\n" % JOERG).encode())
+        check_eq(lmtp.getreply()[0], 501)
+
+
+@case("IDN, into Dovecot 2.3: nor does an alias help, whose mailbox is ASCII")
+def _(host):
+    with munich(host):
+        host.site.ctl("alias", "add", "jürgen@" + DOMAIN, ANNA)
+        mark, lines = send(host, fresh_sender(), "jürgen@" + ASCII)
+        check_in("SMTPUTF8 is required, but was not offered", "\n".join(lines))
+        check_in("5.6.7", "\n".join(lines))
+        check_eq(host.mailboxes_with(mark), [])
+
+
 @case("IDN: a login in any spelling by SASL, and the sender is his own in any spelling")
 def _(host):
     with munich(host):
