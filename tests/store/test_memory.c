@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Every map, asked typical keys while memory runs out: at each allocation in turn, once or from
+ * then on. The answer is the right one or "try again", and never that there is nothing.
+ *
+ * The allocator is replaced for the whole program, libraries and engine included, which a sanitizer
+ * does itself: in such a build there is nothing to run.
+ */
+#include "fixture.h"
+
+#include "mail/maps.h"
+
+#define JOERG "j\303\266rg"
+#define SHARP "stra\303\237e.test"
+
+/* --- an allocator that fails --------------------------------------------------------------------
+ */
+
+static struct {
+	bool armed;
+	bool lasting;  /* all that follow fail too */
+	unsigned at;   /* the allocation that fails, from 1 */
+	unsigned seen; /* since it was armed */
+} shortage;
+
+static bool
+is_short(void)
+{
+	if (!shortage.armed)
+		return false;
+	shortage.seen++;
+	return shortage.lasting ? shortage.seen >= shortage.at : shortage.seen == shortage.at;
+}
+
+static void
+arm(unsigned at, bool lasting)
+{
+	shortage.at = at;
+	shortage.lasting = lasting;
+	shortage.seen = 0;
+	shortage.armed = true;
+}
+
+static void
+disarm(void)
+{
+	shortage.armed = false;
+}
+
+#ifndef __SANITIZE_ADDRESS__
+
+/* glibc's own, under the names that it keeps for whoever replaces the others */
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+
+static void *
+no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *
+malloc(size_t n)
+{
+	return is_short() ? no_memory() : __libc_malloc(n);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	return is_short() ? no_memory() : __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t n)
+{
+	return is_short() ? no_memory() : __libc_realloc(p, n);
+}
+
+static const bool replaced = true;
+
+#else
+static const bool replaced = false;
+#endif
+
+/* --- what is asked ------------------------------------------------------------------------------
+ */
+
+/* For every map, and without any one that is the address of nobody. */
+static const char *const keys[] = {
+	"harry@example.com",
+	"Harry+x@Example.COM",
+	"info+x@example.com",
+	"\"a b\"@example.com",
+	"a b@example.com",
+	"JO\314\210RG@example.com",
+	JOERG "+x@example.com",
+	"u@" SHARP,
+	"u@strasse.test",
+	"sales-" JOERG "@example.com",
+	"any@example.com",
+	"any@other.test",
+	"nobody@closed.test",
+	"root@local.test",
+	"x@nowhere.test",
+	"@example.com",
+	"example.com",
+	SHARP,
+	"fwd.test",
+	"local.test",
+	"sub.relay.test",
+	"192.0.2.1",
+	"2001:db8::1",
+	"<>",
+	"*",
+	"[mx.example.com]:25",
+	JOERG,
+	"harry",
+};
+
+struct entry {
+	const char *map;
+	const char *key;
+	const char *value;
+};
+
+static const struct entry entries[] = {
+	{ "senders", "shared@example.com", "harry@example.com" },
+	{ "recipient-access", "any@", "REJECT" },
+	{ "relay-recipients", "@example.com", "x" },
+	{ "local-recipients", "harry", "x" },
+	{ "transports", SHARP, "smtp:one" },
+	{ "sender-bcc", "harry@example.com", "copy@else.test" },
+	{ "recipient-bcc", JOERG "@example.com", "copy@else.test" },
+	{ "relayhosts", "<>", "[h.example]" },
+	{ "canonical", JOERG "@example.com", "new@else.test" },
+	{ "sender-canonical", "@example.com", "@else.test" },
+	{ "recipient-canonical", "harry@example.com", "new@else.test" },
+	{ "generic", "harry@example.com", "new@else.test" },
+	{ "relocated", "harry@example.com", "elsewhere" },
+	{ "uids", "harry@example.com", "1000" },
+	{ "gids", "harry@example.com", "1000" },
+	{ "client-access", "192.0", "REJECT" },
+	{ "helo-access", "relay.test", "REJECT" },
+	{ "sender-access", "example.com", "REJECT" },
+	{ "sasl-access", JOERG, "REJECT" },
+	{ "tls-policy", "[mx.example.com]:25", "encrypt" },
+	{ "nets", "192.0.2.0/24", "x" },
+	{ "nets", "2001:db8::/32", "x" },
+};
+
+static int
+memory_setup(void **state)
+{
+	struct error e = { "" };
+	struct alias_settings closed = { .internal = true };
+	struct fixture *f;
+	struct store *s;
+
+	if (full_setup(state) != 0)
+		return -1;
+	f = *state;
+	s = f->s;
+	must(domain_add(s, SHARP, "mailbox", "", &e), &e, "domain");
+	must(domain_add(s, "closed.test", "mailbox", "", &e), &e, "domain");
+	must(domain_add(s, "l.test", "alias", "", &e), &e, "domain");
+	must(mailbox_add(s, "u@" SHARP, "", &e), &e, "mailbox");
+	must(mailbox_add(s, JOERG "@example.com", "", &e), &e, "mailbox");
+	must(mailbox_add(s, "\"a b\"@example.com", "", &e), &e, "mailbox");
+	must(alias_add(s, "sales-*@example.com", "harry@example.com", &e), &e, "pattern");
+	must(alias_add(s, "list@example.com", "harry@example.com", &e), &e, "list");
+	must(store_alias_set(s, S("list@example.com"), &closed, &e), &e, "list");
+	must(store_map_create(s, S("nets"), SEARCH_NETWORK, &e), &e, "map");
+	for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++)
+		must(store_entry_set(
+			 s, S(entries[i].map), S(entries[i].key), S(entries[i].value), &e),
+		    &e, entries[i].key);
+	return 0;
+}
+
+/* --- asking -------------------------------------------------------------------------------------
+ */
+
+struct answer {
+	enum outcome outcome;
+	char value[256];
+};
+
+/* Look KEY up in MAP, with a lookup that has no memory yet. */
+static struct answer
+look_up(struct store *s, const char *map, const char *key)
+{
+	struct answer a;
+	struct lookup l;
+
+	lookup_init(&l);
+	lookup_start(&l, &tester.rules, S(map), S(key));
+	store_resolve(s, &l);
+	a.outcome = l.outcome;
+	snprintf(a.value, sizeof a.value, "%s", l.outcome == FOUND ? l.value.p : "");
+	lookup_release(&l);
+	return a;
+}
+
+/* Let each allocation fail in turn, until the lookup needs none of them. */
+static unsigned
+sweep(struct store *s, const char *map, const char *key, const struct answer *right, bool lasting)
+{
+	for (unsigned at = 1;; at++) {
+		struct answer got;
+
+		arm(at, lasting);
+		got = look_up(s, map, key);
+		disarm();
+		if (got.outcome != RETRY &&
+		    (got.outcome != right->outcome || strcmp(got.value, right->value) != 0))
+			fail_msg("%s:%s without allocation %u%s: %s '%s', and not %s '%s'", map,
+			    key, at, lasting ? " and those behind" : "", outcome_name(got.outcome),
+			    got.value, outcome_name(right->outcome), right->value);
+		if (shortage.seen < at)
+			return at - 1;
+	}
+}
+
+/* Afterwards, with memory again, the store is as good as before. */
+static unsigned
+check_key(struct store *s, const char *map, const char *key, bool *found)
+{
+	struct answer right = look_up(s, map, key), after;
+	unsigned n;
+
+	if (right.outcome == RETRY)
+		fail_msg("%s:%s with all the memory: try again", map, key);
+	*found |= right.outcome == FOUND;
+	n = sweep(s, map, key, &right, false) + sweep(s, map, key, &right, true);
+	after = look_up(s, map, key);
+	if (after.outcome != right.outcome || strcmp(after.value, right.value) != 0)
+		fail_msg("%s:%s afterwards: %s", map, key, outcome_name(after.outcome));
+	return n;
+}
+
+static void
+check_map(struct store *s, const char *map)
+{
+	unsigned allocations = 0;
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		allocations += check_key(s, map, keys[i], &found);
+	if (!found || allocations == 0)
+		fail_msg("%s: a poor set of keys", map);
+}
+
+static void
+test_every_map(void **state)
+{
+	struct fixture *f = *state;
+	const struct map *map;
+
+	if (!replaced)
+		skip();
+	for (size_t i = 0; (map = map_at(i)) != NULL; i++)
+		check_map(f->s, map->name);
+	check_map(f->s, "nets");
+}
+
+/* A store that was only just opened has statements to prepare as well. */
+static void
+test_first_question(void **state)
+{
+	static const char *const asked[][2] = {
+		{ "mailboxes", "harry@example.com" },
+		{ "aliases", "sales-1@example.com" },
+		{ "aliases", "harry@other.test" },
+		{ "domains", "strasse.test" },
+		{ "senders", "info@example.com" },
+		{ "transports", "x@" SHARP },
+		{ "nets", "192.0.2.1" },
+		{ "members", "harry@example.com" },
+	};
+	struct fixture *f = *state;
+
+	if (!replaced)
+		skip();
+	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+		struct answer right = look_up(f->s, asked[i][0], asked[i][1]);
+
+		assert_int_equal(right.outcome, FOUND);
+		for (unsigned at = 1;; at++) {
+			struct store *s = open_at(f->path, STORE_LOOKUP);
+			struct answer got;
+
+			arm(at, at % 2 == 0);
+			got = look_up(s, asked[i][0], asked[i][1]);
+			disarm();
+			store_close(s);
+			if (got.outcome != RETRY &&
+			    (got.outcome != FOUND || strcmp(got.value, right.value) != 0))
+				fail_msg("%s:%s without allocation %u: %s", asked[i][0],
+				    asked[i][1], at, outcome_name(got.outcome));
+			if (shortage.seen < at)
+				break;
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_every_map, memory_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_question, memory_setup, teardown),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
