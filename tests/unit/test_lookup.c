@@ -149,6 +149,52 @@ static const char folded[] = "domain xn--strae-oqa.test mailbox\n"
 			     "entry relocated c@strasse.test d@d.test\n"
 			     "entry senders shared@strasse.test u@xn--strae-oqa.test\n";
 
+/* Something behind each of the odd keys that Postfix was seen to send. */
+static const char oddities[] = "domain vd.test mailbox\n"
+			       "domain all.test mailbox\n"
+			       "domain my.test local\n"
+			       "mailbox user@vd.test\n"
+			       "mailbox ab@vd.test\n"
+			       "mailbox j\303\266rg@vd.test\n"
+			       "mailbox strasse@vd.test\n"
+			       "mailbox a+b@vd.test\n"
+			       "mailbox +ext@vd.test\n"
+			       "mailbox postmaster@vd.test\n"
+			       "alias \"x..y\"@vd.test dots@o.test\n"
+			       "alias \".x\"@vd.test front@o.test\n"
+			       "alias \"a.\"@vd.test behind@o.test\n"
+			       "alias \"a,b\"@vd.test comma@o.test\n"
+			       "alias \"a\\\"b\"@vd.test quote@o.test\n"
+			       "alias \"a\\\\b\"@vd.test backslash@o.test\n"
+			       "alias \"a\007b\"@vd.test bell@o.test\n"
+			       "alias mailer-daemon@vd.test daemon@o.test\n"
+			       "alias double-bounce@vd.test twice@o.test\n"
+			       "alias a@vd.test a@o.test\n"
+			       "alias nodomain no@o.test\n"
+			       "alias postmaster pm@o.test\n"
+			       "alias @all.test rest@o.test\n"
+			       "entry transports * smtp:star\n"
+			       "entry transports u@[192.0.2.1] smtp:literal\n"
+			       "entry transports u@[ipv6:2001:db8::1] smtp:literal6\n"
+			       "entry relayhosts <> [null.test]\n"
+			       "entry relayhosts \"<>\" [quoted.test]\n"
+			       "entry canonical \"\" nobody@o.test\n"
+			       "entry canonical @all.test all@o.test\n"
+			       "entry sender-access <> DUNNO\n"
+			       "entry client-access unknown REJECT nameless\n"
+			       "entry client-access 127 OK\n"
+			       "entry client-access 2001:db8:0:1 REJECT six\n"
+			       "entry client-access mx.c.test OK\n"
+			       "entry helo-access c.test REJECT\n"
+			       "entry helo-access [192.0.2.1] REJECT literal\n"
+			       "entry sasl-access login@d REJECT\n"
+			       "entry sasl-access domain\\joe REJECT\n"
+			       "entry sasl-access joe REJECT\n"
+			       "entry tls-policy dest.test may\n"
+			       "entry tls-policy .dest.test secure\n"
+			       "entry tls-policy [h.test]:25 encrypt\n"
+			       "entry tls-policy [192.0.2.1] none\n";
+
 struct key_row {
 	const char *name;
 	const char *map;
@@ -260,6 +306,99 @@ static const struct key_row plus[] = {
 
 	{ "unknown map", "aliasses", "user@vd.test", BAD, NULL },
 	{ "no map", "", "user@vd.test", BAD, NULL },
+};
+
+/* Every odd key that Postfix was seen to send, or may be asked to. */
+static const struct key_row odd[] = {
+	{ "transport: *", "transports", "*", FOUND, "smtp:star" },
+	{ "*, where nobody has one", "relocated", "*", NONE, "" },
+	{ "relayhost: null sender", "relayhosts", "<>", FOUND, "[null.test]" },
+	{ "relayhost: null sender in quotes", "relayhosts", "\"<>\"", FOUND, "[quoted.test]" },
+	{ "access: null sender", "sender-access", "<>", FOUND, "DUNNO" },
+	{ "canonical: null sender", "canonical", "\"\"", FOUND, "nobody@o.test" },
+	{ "empty local part in quotes", "aliases", "\"\"@all.test", FOUND, "rest@o.test" },
+	{ "empty local part", "aliases", "@all.test", FOUND, "rest@o.test" },
+	{ "empty local part of a plain map", "canonical", "\"\"@all.test", FOUND, "all@o.test" },
+	{ "the catch-all's own key of a plain map", "canonical", "@all.test", FOUND, "all@o.test" },
+	{ "empty local part where there is no catch-all", "aliases", "@vd.test", NONE, "" },
+	{ "no mailbox by an empty local part", "mailboxes", "\"\"@vd.test", NONE, "" },
+	{ "nor without quotes", "mailboxes", "@vd.test", NONE, "" },
+
+	{ "quoted blank: nobody", "mailboxes", "\"a b\"@vd.test", NONE, "" },
+	{ "raw blank: nobody, and not ab", "mailboxes", "a b@vd.test", NONE, "" },
+	{ "raw quote: not ab", "mailboxes", "a\"b@vd.test", NONE, "" },
+	{ "quoted quote", "aliases", "\"a\\\"b\"@vd.test", FOUND, "quote@o.test" },
+	{ "raw quote", "aliases", "a\"b@vd.test", FOUND, "quote@o.test" },
+	{ "quoted backslash", "aliases", "\"a\\\\b\"@vd.test", FOUND, "backslash@o.test" },
+	{ "raw backslash", "aliases", "a\\b@vd.test", FOUND, "backslash@o.test" },
+	{ "quoted dots", "aliases", "\"x..y\"@vd.test", FOUND, "dots@o.test" },
+	{ "raw dots", "aliases", "x..y@vd.test", FOUND, "dots@o.test" },
+	{ "quoted dot in front", "aliases", "\".x\"@vd.test", FOUND, "front@o.test" },
+	{ "raw dot in front", "aliases", ".x@vd.test", FOUND, "front@o.test" },
+	{ "quoted dot behind", "aliases", "\"a.\"@vd.test", FOUND, "behind@o.test" },
+	{ "raw dot behind", "aliases", "a.@vd.test", FOUND, "behind@o.test" },
+	{ "quoted comma", "aliases", "\"a,b\"@vd.test", FOUND, "comma@o.test" },
+	{ "raw comma", "aliases", "a,b@vd.test", FOUND, "comma@o.test" },
+	{ "quoted comma with extension", "aliases", "\"a,b+e\"@vd.test", FOUND, "comma+e@o.test" },
+	{ "extension with a blank, in quotes", "aliases", "\"a+e f\"@vd.test", FOUND,
+	    "\"a+e f\"@o.test" },
+	{ "quotes that are not needed are another name", "mailboxes", "\"user\"@vd.test", NONE,
+	    "" },
+
+	{ "control character", "aliases", "a\007b@vd.test", FOUND, "bell@o.test" },
+	{ "line feed", "aliases", "a\nb@vd.test", NONE, "" },
+	{ "bytes that are no UTF-8", "aliases", "\377@vd.test", NONE, "" },
+	{ "such a domain", "domains", "\377", NONE, "" },
+	{ "EAI: smtpd folds", "mailboxes", "j\303\266rg@vd.test", FOUND, "j\303\266rg@vd.test" },
+	{ "EAI: cleanup does not", "mailboxes", "J\303\226RG@vd.test", FOUND,
+	    "j\303\266rg@vd.test" },
+	{ "EAI: sharp s, folded", "mailboxes", "strasse@vd.test", FOUND, "strasse@vd.test" },
+	{ "EAI: sharp s, as it is", "mailboxes", "stra\303\237e@vd.test", FOUND,
+	    "strasse@vd.test" },
+
+	{ "no domain, where bare names count", "aliases", "nodomain@my.test", FOUND, "no@o.test" },
+	{ "bare postmaster, as cleanup asks", "aliases", "postmaster@my.test", FOUND, "pm@o.test" },
+	{ "trailing dot", "mailboxes", "user@vd.test.", FOUND, "user@vd.test" },
+	{ "source route is an odd local part", "mailboxes", "@r.test:user@vd.test", NONE, "" },
+	{ "domain literal", "transports", "u@[192.0.2.1]", FOUND, "smtp:literal" },
+	{ "domain literal IPv6, folded", "transports", "u@[ipv6:2001:db8::1]", FOUND,
+	    "smtp:literal6" },
+	{ "domain literal IPv6, as it is", "transports", "U@[IPv6:2001:DB8::1]", FOUND,
+	    "smtp:literal6" },
+	{ "domain literal is no domain of ours", "domains", "[192.0.2.1]", NONE, "" },
+
+	{ "leftmost delimiter", "aliases", "a+b+c@vd.test", FOUND, "a+b+c@o.test" },
+	{ "a mailbox with a delimiter in its name", "mailboxes", "a+b@vd.test", FOUND,
+	    "a+b@vd.test" },
+	{ "an extension that is only the delimiter", "mailboxes", "user+@vd.test", FOUND,
+	    "user@vd.test" },
+	{ "a delimiter in front never splits", "mailboxes", "+ext@vd.test", FOUND, "+ext@vd.test" },
+	{ "nor does a second one then", "mailboxes", "+ext+x@vd.test", NONE, "" },
+	{ "postmaster with extension is split", "mailboxes", "postmaster+x@vd.test", FOUND,
+	    "postmaster@vd.test" },
+	{ "mailer-daemon", "aliases", "MAILER-DAEMON@vd.test", FOUND, "daemon@o.test" },
+	{ "double-bounce", "aliases", "double-bounce@vd.test", FOUND, "twice@o.test" },
+
+	{ "client: no name", "client-access", "unknown", FOUND, "REJECT nameless" },
+	{ "client: name", "client-access", "mx.c.test", FOUND, "OK" },
+	{ "client: address", "client-access", "127.0.0.1", FOUND, "OK" },
+	{ "client: IPv6 address", "client-access", "2001:db8:0:1:2::3", FOUND, "REJECT six" },
+	{ "helo: a name", "helo-access", "mx.C.test", FOUND, "REJECT" },
+	{ "helo: a literal", "helo-access", "[192.0.2.1]", FOUND, "REJECT literal" },
+	{ "helo: junk", "helo-access", "'; drop table helo", NONE, "" },
+	{ "login, verbatim", "sasl-access", "Login@D", FOUND, "REJECT" },
+	{ "login with a backslash", "sasl-access", "DOMAIN\\joe", FOUND, "REJECT" },
+	{ "login without a domain", "sasl-access", "joe", FOUND, "REJECT" },
+	{ "TLS: domain", "tls-policy", "Dest.test", FOUND, "may" },
+	{ "TLS: parent, with its dot", "tls-policy", ".Dest.test", FOUND, "secure" },
+	{ "TLS: parents are Postfix's to ask", "tls-policy", "a.b.Dest.test", NONE, "" },
+	{ "TLS: host and port", "tls-policy", "[h.test]:25", FOUND, "encrypt" },
+	{ "TLS: address", "tls-policy", "[192.0.2.1]", FOUND, "none" },
+	{ "parent with its dot is no domain", "domains", ".vd.test", NONE, "" },
+	{ "host and port is no address", "mailboxes", "[h.test]:25", NONE, "" },
+	{ "nothing at all", "aliases", "", NONE, "" },
+	{ "nothing at all of a plain map", "transports", "", NONE, "" },
+	{ "a blank", "aliases", " ", NONE, "" },
 };
 
 static const struct key_row no_propagation[] = {
@@ -524,6 +663,47 @@ static const struct key_row as_asked[] = {
 };
 
 static void
+test_odd(void **state)
+{
+	(void)state;
+	check(oddities, odd, COUNT(odd), "+", true);
+}
+
+/* What Postfix cannot send by SMTP: no name of anything, and no more than can be held is even looked
+ * at (a session lets none so long through). */
+static void
+test_huge_keys(void **state)
+{
+	static const char *const ends[] = { "", "@vd.test", "@" };
+	struct lookup_rules rules = { "+", true, 1000 };
+	struct memdir d = { oddities, 0 };
+	const struct map *map;
+	struct sbuf key;
+	struct lookup l;
+
+	(void)state;
+	lookup_init(&l);
+	sbuf_init(&key, 2 << 20);
+	for (size_t e = 0; e < COUNT(ends); e++) {
+		sbuf_clear(&key);
+		memset(sbuf_room(&key, 1000000), 'x', 1000000);
+		key.n += 1000000;
+		sbuf_add_str(&key, ends[e]);
+		for (size_t i = 0; (map = map_at(i)) != NULL; i++) {
+			lookup_start(&l, &rules, slice_str(map->name), sbuf_slice(&key));
+			memdir_resolve(&d, &l);
+			if (l.outcome != NONE && l.outcome != RETRY)
+				fail_msg("%s: %s", map->name, outcome_name(l.outcome));
+		}
+	}
+	lookup_start(&l, &rules, slice_str("aliases"), slice_of("user\0@vd.test", 13));
+	memdir_resolve(&d, &l);
+	assert_int_equal(l.outcome, NONE);
+	lookup_release(&l);
+	sbuf_release(&key);
+}
+
+static void
 test_as_asked(void **state)
 {
 	(void)state;
@@ -536,6 +716,7 @@ test_every_failure_is_retry(void **state)
 	(void)state;
 	check_failures(directory, plus, COUNT(plus));
 	check_failures(more, extras, COUNT(extras));
+	check_failures(oddities, odd, COUNT(odd));
 	check_failures(folded, as_asked, COUNT(as_asked));
 }
 
@@ -590,6 +771,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_two_delimiters),
 		cmocka_unit_test(test_no_delimiter),
 		cmocka_unit_test(test_extras),
+		cmocka_unit_test(test_odd),
+		cmocka_unit_test(test_huge_keys),
 		cmocka_unit_test(test_as_asked),
 		cmocka_unit_test(test_every_failure_is_retry),
 		cmocka_unit_test(test_questions_are_bounded),
