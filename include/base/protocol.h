@@ -10,6 +10,7 @@
 enum protocol {
 	PROTOCOL_SOCKETMAP, /* Postfix socketmap_table(5) */
 	PROTOCOL_TCP,       /* Postfix tcp_table(5), one map per listener */
+	PROTOCOL_POLICY,    /* Postfix's policy delegation: may this sender write to that list */
 	PROTOCOL_AUTH,      /* Dovecot auth-client: passwords */
 	PROTOCOL_USERDB,    /* Dovecot auth-userdb: where a mailbox lives, and the list of all */
 	PROTOCOLS

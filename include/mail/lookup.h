@@ -55,6 +55,7 @@ struct lookup {
 	struct question question;
 	struct sbuf value;   /* the answer for FOUND, text for RETRY and BAD */
 	struct sbuf results; /* aliases, senders: the addresses in value, each ended by LF */
+	bool closed;         /* aliases: what matched is a closed list */
 
 	/* the resolver's own */
 	const struct lookup_rules *rules;
@@ -86,6 +87,9 @@ void lookup_release(struct lookup *l);
  * ends BAD. */
 void lookup_start(
     struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key);
+
+/* Begin with another question: FOUND when ADDRESS is in a domain whose senders are our own. */
+void lookup_start_ours(struct lookup *l, const struct lookup_rules *rules, struct slice address);
 
 /* Hand over the facts for l->question. */
 void lookup_tell(struct lookup *l, const struct facts *facts);

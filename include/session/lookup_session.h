@@ -7,7 +7,7 @@
 #define SESSION_LOOKUP_SESSION_H
 
 #include "base/protocol.h"
-#include "mail/lookup.h"
+#include "mail/policy.h"
 
 enum want {
 	WANT_INPUT, /* nothing more to do with these bytes */
@@ -22,6 +22,7 @@ struct lookup_session {
 	bool answering;       /* a lookup was started and not yet answered */
 	size_t skip;          /* bytes of an over-long request still to be dropped */
 	struct sbuf key;      /* tcp: the decoded key */
+	struct policy policy; /* policy: the question at hand */
 	struct sbuf note;     /* what the caller should log once, or empty; cleared by the caller */
 	struct sbuf note_key; /* the key it is about, as the client sent it: not to be logged raw */
 	unsigned long answered[BAD + 1]; /* counts by outcome */

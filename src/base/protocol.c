@@ -12,6 +12,7 @@ static const struct {
 } protocols[PROTOCOLS] = {
 	[PROTOCOL_SOCKETMAP] = { "socketmap", true },
 	[PROTOCOL_TCP] = { "tcp", true },
+	[PROTOCOL_POLICY] = { "policy", true },
 	[PROTOCOL_AUTH] = { "auth", false },
 	[PROTOCOL_USERDB] = { "userdb", false },
 };

@@ -180,7 +180,7 @@ static const struct {
 static bool
 postfix_asks(enum protocol p)
 {
-	return p == PROTOCOL_SOCKETMAP || p == PROTOCOL_AUTH;
+	return p == PROTOCOL_SOCKETMAP || p == PROTOCOL_POLICY || p == PROTOCOL_AUTH;
 }
 
 static enum outcome
@@ -249,7 +249,7 @@ check_listener(const struct conf *c, const struct conf_listener *l, struct error
 		return error_set(
 		    err, BAD, "mode, group and postfix-twin are for unix sockets only");
 	if (l->twin && !postfix_asks(l->protocol))
-		return error_set(err, BAD, "postfix-twin is for socketmap and auth only");
+		return error_set(err, BAD, "postfix-twin is for socketmap, policy and auth only");
 	for (const struct conf_listener *before = c->listener; before < l; before++)
 		if (strcmp(before->address, l->address) == 0)
 			return error_set(err, BAD, "this address has a listen section already");

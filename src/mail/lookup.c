@@ -492,6 +492,7 @@ take_alias(struct lookup *l, const struct facts *facts, bool bare)
 	} else if (l->abroad) {
 		finish_abroad(l);
 	} else {
+		l->closed = facts->internal;
 		put_targets(l, &l->results, facts, bare);
 		finish_results(l);
 	}
@@ -889,24 +890,47 @@ start(struct lookup *l)
 	}
 }
 
-void
-lookup_start(struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key)
+/* Forget the last lookup, and take the key of this one. False when it has ended with that. */
+static bool
+take_key(struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key)
 {
 	l->rules = rules;
 	l->map = map_by_name(map);
 	l->steps = 0;
 	l->todo_at = 0;
-	l->sending = l->listing = l->abroad = false;
+	l->sending = l->listing = l->abroad = l->closed = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);
 	sbuf_clear(&l->todo);
 	sbuf_clear(&l->key);
 	sbuf_add_slice(&l->key, key);
 	l->is_address = take_address(l, key);
-	if (l->key.failed || (!l->is_address && l->address.no_memory))
-		finish(l, RETRY, "no memory for the key");
-	else if (l->map != NULL)
+	if (!l->key.failed && (l->is_address || !l->address.no_memory))
+		return true;
+	finish(l, RETRY, "no memory for the key");
+	return false;
+}
+
+void
+lookup_start(struct lookup *l, const struct lookup_rules *rules, struct slice map, struct slice key)
+{
+	if (!take_key(l, rules, map, key))
+		return;
+	if (l->map != NULL)
 		start(l);
 	else
 		start_custom(l, map);
+}
+
+void
+lookup_start_ours(struct lookup *l, const struct lookup_rules *rules, struct slice address)
+{
+	if (!take_key(l, rules, slice_str("members"), address))
+		return;
+	if (!l->is_address) {
+		finish(l, NONE, NULL);
+		return;
+	}
+	begin(l, address_domain(&l->address));
+	ask(l, STAGE_MEMBER);
 }

@@ -104,7 +104,10 @@ answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 		if (!c->conn.again)
 			continue;
 		/* the lookup is everybody's: write this reply, and begin no other one */
-		return lookup_session_step(&c->session, &w->lookup, &nothing, &c->conn.out);
+		while ((want = lookup_session_step(
+			    &c->session, &w->lookup, &nothing, &c->conn.out)) == WANT_FACTS)
+			answer(w);
+		return want;
 	}
 	return want;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * A Postfix client's conversation: one request, one reply, in order, as often as it likes. Both
- * lookup protocols; the words of each stand in wire/, the answers come from mail/lookup.
+ * A Postfix client's conversation: one request, one reply, in order, as often as it likes. All
+ * lookup protocols; the words of each stand in wire/, the answers come from mail/lookup and
+ * mail/policy.
  */
 #include "session/lookup_session.h"
 
+#include "wire/policy.h"
 #include "wire/socketmap.h"
 #include "wire/tcptable.h"
 
@@ -18,6 +20,7 @@ lookup_session_init(struct lookup_session *s, enum protocol protocol, struct sli
     const struct lookup_rules *rules)
 {
 	*s = (struct lookup_session){ .protocol = protocol, .map = map, .rules = rules };
+	policy_init(&s->policy);
 	sbuf_init(&s->key, TCPTABLE_LINE_MAX);
 	sbuf_init(&s->note, 512);
 	sbuf_init(&s->note_key, NOTE_KEY_MAX);
@@ -26,6 +29,7 @@ lookup_session_init(struct lookup_session *s, enum protocol protocol, struct sli
 void
 lookup_session_release(struct lookup_session *s)
 {
+	policy_release(&s->policy);
 	sbuf_release(&s->key);
 	sbuf_release(&s->note);
 	sbuf_release(&s->note_key);
@@ -37,6 +41,8 @@ put_reply(struct lookup_session *s, enum outcome o, struct slice text, struct sb
 	s->answered[o]++;
 	if (s->protocol == PROTOCOL_TCP)
 		return tcptable_put(out, o, text);
+	if (s->protocol == PROTOCOL_POLICY)
+		return policy_put(out, o, text);
 	return socketmap_put(out, o, text);
 }
 
@@ -116,6 +122,61 @@ step_tcp(struct lookup_session *s, struct lookup *l, struct slice *in, struct sb
 	return WANT_FACTS;
 }
 
+/* One question can take many lookups: the reply is due behind the last. */
+static void
+reply_policy(struct lookup_session *s, struct sbuf *out)
+{
+	s->answering = s->policy.asking;
+	if (!s->answering)
+		put_reply(s, s->policy.outcome, slice_str(s->policy.action), out);
+}
+
+static enum want
+step_policy(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out)
+{
+	struct policy_request r;
+	size_t used;
+
+	switch (policy_take(*in, &r, &used)) {
+	case MORE:
+		return WANT_INPUT;
+	case TAKEN:
+		policy_start(&s->policy, l, s->rules, r.sender, r.recipient);
+		reply_policy(s, out);
+		break;
+	case TOO_LONG:
+	case MALFORMED:
+		put_reply(s, BAD, slice_str("no policy request"), out);
+		return WANT_CLOSE;
+	}
+	*in = slice_tail(*in, used);
+	return WANT_FACTS;
+}
+
+static void
+go_on(struct lookup_session *s, struct lookup *l, struct sbuf *out)
+{
+	if (s->protocol != PROTOCOL_POLICY) {
+		reply(s, l, out);
+		return;
+	}
+	policy_tell(&s->policy);
+	reply_policy(s, out);
+}
+
+static enum want
+step(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out)
+{
+	switch (s->protocol) {
+	case PROTOCOL_TCP:
+		return step_tcp(s, l, in, out);
+	case PROTOCOL_POLICY:
+		return step_policy(s, l, in, out);
+	default:
+		return step_socketmap(s, l, in, out);
+	}
+}
+
 static void
 skip(struct lookup_session *s, struct slice *in)
 {
@@ -131,13 +192,12 @@ lookup_session_step(struct lookup_session *s, struct lookup *l, struct slice *in
 	enum want want = WANT_FACTS;
 
 	if (s->answering)
-		reply(s, l, out);
+		go_on(s, l, out);
 	while (want == WANT_FACTS && !s->answering) {
 		skip(s, in);
 		if (in->n == 0)
 			return WANT_INPUT;
-		want = s->protocol == PROTOCOL_TCP ? step_tcp(s, l, in, out)
-						   : step_socketmap(s, l, in, out);
+		want = step(s, l, in, out);
 	}
 	return want;
 }

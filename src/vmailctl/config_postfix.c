@@ -64,6 +64,17 @@ static const char more[] =
 	"# 'vmailctl map set' and are live at once; no postmap. 'proxy:' in front of a table is not needed:\n"
 	"# chrooted daemons reach the socket as well.\n";
 
+static const char policy[] =
+	"\n"
+	"# --- the same lists exactly, in place of those three lines: members of that very list and of lists in\n"
+	"# it, and an alias that leads to a closed list is closed too\n";
+
+static const char policy_line[] =
+	"# smtpd_recipient_restrictions = check_policy_service %s\n";
+
+static const char no_policy[] =
+	"# (no listener of vmaild.conf has 'protocol = policy': see vmaild-maps(7), CLOSED LISTS)\n";
+
 /* Maps by what they are for, in the order in which they are printed. The first group is what every mail host
  * needs; what stands in none is printed behind the last, so that none is forgotten. */
 static const struct group {
@@ -164,17 +175,24 @@ put_map(struct sbuf *out, const struct conf *conf, const struct map *map, const 
 	sbuf_release(&table);
 }
 
+static bool
+has_map(const struct group *group, const char *name)
+{
+	struct slice rest = slice_str(group->maps);
+
+	while (rest.n > 0)
+		if (slice_is(slice_cut(&rest, ' '), name))
+			return true;
+	return false;
+}
+
 /* The last group is that of the maps that have none. */
 static size_t
 group_of(const struct map *map)
 {
-	for (size_t i = 0; i < GROUPS; i++) {
-		struct slice rest = slice_str(groups[i].maps);
-
-		while (rest.n > 0)
-			if (slice_is(slice_cut(&rest, ' '), map->name))
-				return i;
-	}
+	for (size_t i = 0; i < GROUPS; i++)
+		if (has_map(&groups[i], map->name))
+			return i;
 	return GROUPS - 1;
 }
 
@@ -203,11 +221,26 @@ put_maps(struct sbuf *out, const struct conf *conf)
 }
 
 static void
+put_policy(struct sbuf *out, const struct conf *conf)
+{
+	const struct conf_listener *l = listener_for(conf, PROTOCOL_POLICY, NULL);
+
+	sbuf_add_str(out, policy);
+	if (l == NULL)
+		sbuf_add_str(out, no_policy);
+	else
+		sbuf_printf(out, policy_line, l->address);
+}
+
+static void
 put_more(struct sbuf *out, const struct conf *conf)
 {
 	sbuf_add_str(out, more);
-	for (size_t i = 1; i < GROUPS; i++)
+	for (size_t i = 1; i < GROUPS; i++) {
 		put_group(out, conf, i);
+		if (has_map(&groups[i], "members"))
+			put_policy(out, conf);
+	}
 }
 
 /* --- sockets and chroots ---------------------------------------------------------------------- */

@@ -24,6 +24,8 @@ static const char directory[] = "domain d.test mailbox\n"
 				"alias x@d.test y@d.test\n"
 				"alias y@d.test x@d.test\n"
 				"alias g@d.test g+g@d.test\n"
+				"alias closed@d.test a@d.test x@d.test g@d.test\n"
+				"closed closed@d.test\n"
 				"alias root a@d.test\n"
 				"alias @d.test c@d.test\n";
 
@@ -64,6 +66,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 1 << 16)
 		return 0;
 	protocol = data[0] & 1 ? PROTOCOL_TCP : PROTOCOL_SOCKETMAP;
+	if (data[0] & 1 && data[0] & 128)
+		protocol = PROTOCOL_POLICY;
 	sbuf_init(&whole, 1 << 22);
 	sbuf_init(&pieces, 1 << 22);
 	talk(

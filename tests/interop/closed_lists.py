@@ -138,6 +138,67 @@ def _(host):
         check_eq(host.mailboxes_with(mark), [HARRY])
 
 
+# --- exactly: the policy service that sees both, on a port of its own
+
+DOOR, NEST, OUTER = "door@lists.test", "nest@lists.test", "outer@lists.test"
+MATE, FRIEND = "mate@ship.test", "friend@team.test"
+
+EXACT = dict(LISTS, **{
+    CREW: [SALLY, MATE],
+    NEST: [CREW, OUTER],   # closed: two lists are members of it
+    OUTER: [FRIEND],       # open
+    DOOR: [STAFF],         # open, leads to a closed one
+})
+
+
+@contextlib.contextmanager
+def exact_lists(host):
+    check_in("# smtpd_recipient_restrictions = check_policy_service unix:%s/policy.sock\n" % host.tmp,
+             host.postfix_lines)
+    with aliases(host, EXACT):
+        for address in list(LISTS) + [NEST]:
+            host.site.ctl("alias", "set", address, "--internal")
+        yield
+
+
+@rows([
+    # name, sender, recipient, what RCPT says
+    ("closed list, exactly: not an outsider", "foe@outside.test", STAFF, CLOSED),
+    ("closed list, exactly: not the empty sender", "", STAFF, CLOSED),
+    ("closed list, exactly: not an outsider with a tag behind it", "foe@outside.test", "Staff+x@lists.test", CLOSED),
+    ("closed list, exactly: not an outsider by a pattern", "foe@outside.test", "board-uk@example.test", CLOSED),
+    ("closed list, exactly: not an outsider by an alias domain", "foe@outside.test", "crew@old.test", CLOSED),
+    ("closed list, exactly: a sender of ours", "sally+x@example.test", STAFF, OPEN),
+    ("closed list, exactly: a member", "Guest+x@partner.test", STAFF, OPEN),
+    ("closed list, exactly: not a member of another one", GUEST, CREW, CLOSED),
+    ("closed list, exactly: a member of a list in it", MATE, NEST, OPEN),
+    ("closed list, exactly: a member of an open list in it", FRIEND, NEST, OPEN),
+    ("closed list, exactly: not a member of neither", GUEST, NEST, CLOSED),
+    ("closed list, exactly: not an outsider by an alias", "foe@outside.test", DOOR, CLOSED),
+    ("closed list, exactly: a member by an alias", GUEST, DOOR, OPEN),
+    ("beside closed lists, exactly: an outsider to an open alias", "foe@outside.test", OUTER, OPEN),
+    ("beside closed lists, exactly: an outsider to a mailbox", "foe@outside.test", HARRY, OPEN),
+    ("beside closed lists, exactly: an outsider to nobody", "foe@outside.test", "nobody@example.test",
+     (550, "5.1.1")),
+])
+def exactly(host, sender, recipient, wanted):
+    with exact_lists(host):
+        check_eq(offer(host, sender, recipient, host.policy_port), wanted)
+
+
+@case("closed list, exactly: without the store the mail comes again, and nobody is refused for good")
+def _(host):
+    with exact_lists(host):
+        store = os.path.join(host.tmp, "store", "vmail.db")
+        os.rename(store, store + ".away")
+        try:
+            for recipient in (STAFF, HARRY):
+                check_eq(offer(host, "foe@outside.test", recipient, host.policy_port)[0] // 100, 4, recipient)
+        finally:
+            os.rename(store + ".away", store)
+        check_eq(offer(host, "foe@outside.test", STAFF, host.policy_port), CLOSED)
+
+
 @rows([
     # name, the entry of recipient-access, who may then write
     ("closed list: the entry DUNNO opens it for all", "DUNNO", OPEN, OPEN),

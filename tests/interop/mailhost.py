@@ -93,6 +93,7 @@ class MailHost:
             listeners=[
                 listener("unix:" + self.maps, "socketmap", group="postfix", twin=True),
                 listener("unix:" + self.auth, "auth", group="postfix", twin=True),
+                listener("unix:" + os.path.join(tmp, "policy.sock"), "policy", group="postfix", twin=True),
                 listener("unix:" + os.path.join(tmp, "dovecot.sock"), "auth", group="dovecot"),
                 listener("unix:" + self.userdb, "userdb", group="dovecot"),
                 listener("inet:127.0.0.1:%d" % self.tcp, "tcp", map="aliases"),
@@ -129,6 +130,8 @@ class MailHost:
         self.submission = self.postfix.smtpd("smtpd_tls_auth_only = no",
                                              "smtpd_sender_restrictions = reject_sender_login_mismatch",
                                              "smtpd_relay_restrictions = permit_sasl_authenticated, reject")
+        self.policy_port = self.postfix.smtpd(
+            "smtpd_recipient_restrictions = check_policy_service unix:" + os.path.join(self.tmp, "policy.sock"))
         self.proxied = self.postfix.smtpd("virtual_alias_maps = " + table)
         self.postfix.configure("")
         self.postfix_lines = self.printed("config", "postfix")

@@ -20,7 +20,13 @@
 static const char directory[] = "domain d.test mailbox\n"
 				"mailbox user@d.test\n"
 				"alias a@d.test b@o.test c@o.test\n"
-				"alias void@d.test\n";
+				"alias void@d.test\n"
+				"alias list@d.test m@o.test\n"
+				"closed list@d.test\n";
+
+#define POLICY(sender, recipient)                                                                  \
+	"request=smtpd_access_policy\nsender=" sender "\nrecipient=" recipient "\n\n"
+#define REJECTED "action=REJECT 5.7.1 only members may write to this list\n\n"
 
 struct talk {
 	const char *name;
@@ -48,6 +54,18 @@ static const struct talk talks[] = {
 	{ "tcp: coded", PROTOCOL_TCP, "get a%40d.test\n", "200 b@o.test,%20c@o.test\n", false },
 	{ "tcp: not found", PROTOCOL_TCP, "get x@d.test\n", NULL, false },
 	{ "tcp: two", PROTOCOL_TCP, "get user@d.test\nget a@d.test\n", NULL, false },
+	{ "policy: nothing against it", PROTOCOL_POLICY, POLICY("x@y.test", "user@d.test"),
+	    "action=DUNNO\n\n", false },
+	{ "policy: an outsider to a closed list", PROTOCOL_POLICY,
+	    POLICY("x@y.test", "list@d.test"), REJECTED, false },
+	{ "policy: three", PROTOCOL_POLICY,
+	    POLICY("m@o.test", "list@d.test") POLICY("", "list@d.test")
+		POLICY("u@d.test", "list@d.test"),
+	    "action=DUNNO\n\n" REJECTED "action=DUNNO\n\n", false },
+	{ "policy: no recipient", PROTOCOL_POLICY, POLICY("x@y.test", ""), "action=DUNNO\n\n",
+	    false },
+	{ "policy: another protocol", PROTOCOL_POLICY, "get x\n\n",
+	    "action=DEFER_IF_PERMIT 4.3.0 no policy request\n\n", true },
 	{ "tcp: nonsense", PROTOCOL_TCP, "bla\n", NULL, false },
 };
 
@@ -133,6 +151,15 @@ test_store_trouble(void **state)
 	sbuf_clear(&out);
 	talk(&talks[9], 1 << 20, &out, 1);
 	assert_int_equal(strncmp(sbuf_cstr(&out), "400 ", 4), 0);
+	for (unsigned at = 1; at <= 3; at++) {
+		struct talk t = { "policy", PROTOCOL_POLICY, POLICY("x@y.test", "list@d.test"),
+			NULL, false };
+
+		sbuf_clear(&out);
+		talk(&t, 1 << 20, &out, at);
+		assert_string_equal(sbuf_cstr(&out),
+		    "action=DEFER_IF_PERMIT 4.3.0 the directory is out of order\n\n");
+	}
 	sbuf_release(&out);
 }
 
