@@ -23,15 +23,6 @@ static struct {
 	unsigned seen; /* since it was armed */
 } shortage;
 
-static bool
-is_short(void)
-{
-	if (!shortage.armed)
-		return false;
-	shortage.seen++;
-	return shortage.lasting ? shortage.seen >= shortage.at : shortage.seen == shortage.at;
-}
-
 static void
 arm(unsigned at, bool lasting)
 {
@@ -48,6 +39,15 @@ disarm(void)
 }
 
 #ifndef __SANITIZE_ADDRESS__
+
+static bool
+is_short(void)
+{
+	if (!shortage.armed)
+		return false;
+	shortage.seen++;
+	return shortage.lasting ? shortage.seen >= shortage.at : shortage.seen == shortage.at;
+}
 
 /* glibc's own, under the names that it keeps for whoever replaces the others */
 extern void *__libc_malloc(size_t n);
