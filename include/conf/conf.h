@@ -32,6 +32,7 @@ struct conf {
 	bool propagate_extensions;                /* propagate-extensions */
 	long lookup_workers;                      /* lookup-workers */
 	long lookup_deadline;                     /* lookup-deadline, milliseconds */
+	long answer_memory;                       /* answer-memory, KiB, per worker; 0: none */
 	long max_connections;                     /* max-connections, per worker */
 	long hash_threads;                        /* hash-threads; 0: one per CPU */
 	long hash_memory;                         /* hash-memory, KiB */

@@ -52,6 +52,7 @@ struct lookup {
 	/* what the caller reads */
 	bool asking;
 	enum outcome outcome;
+	bool timed; /* the outcome may be another one at another time, with nothing changed */
 	struct question question;
 	struct sbuf value;   /* the answer for FOUND, text for RETRY and BAD */
 	struct sbuf results; /* aliases, senders: the addresses in value, each ended by LF */

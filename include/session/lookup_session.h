@@ -15,27 +15,30 @@ enum want {
 	WANT_CLOSE  /* send what is in OUT, then close */
 };
 
+struct answers;
+
 struct lookup_session {
 	enum protocol protocol;
 	struct slice map; /* of a tcp listener */
 	const struct lookup_rules *rules;
-	bool answering;       /* a lookup was started and not yet answered */
-	size_t skip;          /* bytes of an over-long request still to be dropped */
-	struct sbuf key;      /* tcp: the decoded key */
-	struct policy policy; /* policy: the question at hand */
+	struct answers *answers; /* given before, to anybody; NULL: none are remembered */
+	bool answering;          /* a lookup was started and not yet answered */
+	size_t skip;             /* bytes of an over-long request still to be dropped */
+	struct sbuf key;         /* tcp: the decoded key */
+	struct policy *policy;   /* the question at hand of a policy client */
 	struct sbuf note;     /* what the caller should log once, or empty; cleared by the caller */
 	struct sbuf note_key; /* the key it is about, as the client sent it: not to be logged raw */
 	unsigned long answered[BAD + 1]; /* counts by outcome */
 };
 
 void lookup_session_init(struct lookup_session *s, enum protocol protocol, struct slice map,
-    const struct lookup_rules *rules);
+    const struct lookup_rules *rules, struct policy *policy);
 void lookup_session_release(struct lookup_session *s);
 
-/* Go on: take requests off the front of *IN (a view that is advanced), append replies to OUT. L is
- * the caller's, may serve many sessions in turn, and is this one's from WANT_FACTS on until the
- * step after it: run it with lookup_tell or lookup_fail until !l->asking, then step again with the
- * same *IN. */
+/* Go on: take requests off the front of *IN (a view that is advanced), append replies to OUT. L, as
+ * POLICY above, is the caller's, may serve many sessions in turn, and is this one's from WANT_FACTS
+ * on until the step after it: run it with lookup_tell or lookup_fail until !l->asking, then step
+ * again with the same *IN. */
 enum want lookup_session_step(
     struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *out);
 

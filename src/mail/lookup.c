@@ -817,6 +817,7 @@ lookup_tell(struct lookup *l, const struct facts *facts)
 		[STAGE_MEMBER] = tell_member,
 	};
 
+	l->timed |= facts->expires != 0 || l->stage == STAGE_MEMBER;
 	tell[l->stage](l, facts);
 }
 
@@ -898,7 +899,7 @@ take_key(struct lookup *l, const struct lookup_rules *rules, struct slice map, s
 	l->map = map_by_name(map);
 	l->steps = 0;
 	l->todo_at = 0;
-	l->sending = l->listing = l->abroad = l->closed = false;
+	l->sending = l->listing = l->abroad = l->closed = l->timed = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);
 	sbuf_clear(&l->todo);

@@ -5,31 +5,96 @@
  */
 #include "worker.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "clock.h"
 #include "loop.h"
+#include "session/answers.h"
 #include "session/lookup_session.h"
 #include "source.h"
 #include "sys/log.h"
 #include "wire/tcptable.h"
 
-enum { TURN_ANSWERS = 64, TURN_MS = 10 };
+enum {
+	TURN_ANSWERS = 64,
+	TURN_MS = 10,
+	REST_MS = 100 /* no view of the store is held for longer */
+};
 
 struct lookup_worker {
 	struct loop loop; /* first: the loop's callbacks find us by it */
 	struct lookup_rules rules;
 	struct source source;
 	struct lookup lookup;
+	struct policy policy;
 	struct facts facts;
 	struct trouble unsendable;
+	struct answers *answers;
+	struct event rest;      /* when the view is to be let go */
+	struct event disturbed; /* another file may have taken the store's name */
+	int watched;            /* the descriptor of that, or -1 */
 };
 
 struct lookup_conn {
 	struct conn conn; /* first: the connection's callbacks find us by it */
 	struct lookup_session session;
 };
+
+/* --- the view of the store -------------------------------------------------------------------- */
+
+static void
+on_rest(evutil_socket_t fd, short what, void *arg)
+{
+	struct lookup_worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	store_rest(w->source.store);
+}
+
+static void
+on_disturbed(evutil_socket_t fd, short what, void *arg)
+{
+	struct lookup_worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	store_disturbed(w->source.store);
+}
+
+/* What the kernel tells of the store's name comes before every lookup that arrived after it. */
+static void
+watch_name(struct lookup_worker *w)
+{
+	int fd = store_watch(w->source.store);
+
+	if (fd == w->watched)
+		return;
+	if (w->watched >= 0)
+		event_del(&w->disturbed);
+	w->watched = fd;
+	if (fd < 0)
+		return;
+	event_assign(&w->disturbed, w->loop.base, fd, EV_READ | EV_PERSIST, on_disturbed, w);
+	event_priority_set(&w->disturbed, LOOP_FIRST);
+	event_add(&w->disturbed, NULL);
+}
+
+/* The burst is over. */
+static void
+leave(struct lookup_worker *w)
+{
+	struct timeval after = { .tv_usec = REST_MS * 1000 };
+
+	if (w->source.state == SOURCE_READING) {
+		watch_name(w);
+		if (!event_pending(&w->rest, EV_TIMEOUT, NULL))
+			event_add(&w->rest, &after);
+	}
+	source_end(&w->source);
+}
 
 /* --- one lookup ------------------------------------------------------------------------------- */
 
@@ -118,13 +183,16 @@ serve(struct conn *conn)
 	struct lookup_worker *w = (struct lookup_worker *)conn->loop;
 	struct lookup_conn *c = (struct lookup_conn *)conn;
 	struct slice in = sbuf_slice(&conn->in);
+	struct error err;
 
 	w->rules.now = time(NULL);
+	answers_turn(
+	    w->answers, source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
 	conn->again = false;
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
 	conn->held = conn->again;
-	source_end(&w->source);
+	leave(w);
 	say_note(w, &c->session);
 	sbuf_drop(&conn->in, conn->in.n - in.n);
 }
@@ -161,13 +229,29 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 
 	if (c == NULL)
 		return false;
-	lookup_session_init(&c->session, from->protocol, from->map, &w->rules);
+	lookup_session_init(&c->session, from->protocol, from->map, &w->rules, &w->policy);
+	c->session.answers = w->answers;
 	conn_start(&c->conn, &lookup_kind, loop, fd);
 	conn_serve(&c->conn);
 	return true;
 }
 
 /* --- the worker ------------------------------------------------------------------------------- */
+
+/* Without memory for it, answers are looked up each time. */
+static void
+init_answers(struct lookup_worker *w, long kib)
+{
+	size_t size = (size_t)kib * 1024;
+	unsigned char key[16];
+
+	if (size == 0)
+		return;
+	randombytes_buf(key, sizeof key);
+	w->answers = answers_new(size < ANSWERS_LEAST ? ANSWERS_LEAST : size, key);
+	if (w->answers == NULL)
+		log_warning("no memory to remember answers in");
+}
 
 int
 lookup_worker(const struct worker_setup *setup)
@@ -183,12 +267,21 @@ lookup_worker(const struct worker_setup *setup)
 	w.rules = (struct lookup_rules){ .delimiters = conf->recipient_delimiter,
 		.propagate = conf->propagate_extensions };
 	lookup_init(&w.lookup);
+	policy_init(&w.policy);
 	facts_init(&w.facts);
+	w.watched = -1;
+	init_answers(&w, conf->answer_memory);
+	evtimer_assign(&w.rest, w.loop.base, on_rest, &w);
 	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline);
 	loop_run(&w.loop);
+	event_del(&w.rest);
+	if (w.watched >= 0)
+		event_del(&w.disturbed);
 	loop_release(&w.loop);
 	source_release(&w.source);
+	answers_free(w.answers);
 	facts_release(&w.facts);
+	policy_release(&w.policy);
 	lookup_release(&w.lookup);
 	return 0;
 }

@@ -55,8 +55,12 @@ source_report(struct source *s, enum outcome o, const char *what, const struct e
 static enum outcome
 begin(struct source *s, unsigned limit, struct error *err)
 {
-	if (s->store == NULL && store_new(&s->store, s->uri, s->role, err) != FOUND)
-		return RETRY;
+	if (s->store == NULL) {
+		if (store_new(&s->store, s->uri, s->role, err) != FOUND)
+			return RETRY;
+		if (s->role == STORE_LOOKUP)
+			store_keep_views(s->store);
+	}
 	store_deadline(s->store, limit);
 	return store_begin(s->store, err) == FOUND ? FOUND : RETRY;
 }

@@ -6,6 +6,7 @@
  */
 #include "session/lookup_session.h"
 
+#include "session/answers.h"
 #include "wire/policy.h"
 #include "wire/socketmap.h"
 #include "wire/tcptable.h"
@@ -17,10 +18,11 @@ enum {
 
 void
 lookup_session_init(struct lookup_session *s, enum protocol protocol, struct slice map,
-    const struct lookup_rules *rules)
+    const struct lookup_rules *rules, struct policy *policy)
 {
-	*s = (struct lookup_session){ .protocol = protocol, .map = map, .rules = rules };
-	policy_init(&s->policy);
+	*s = (struct lookup_session){
+		.protocol = protocol, .map = map, .rules = rules, .policy = policy
+	};
 	sbuf_init(&s->key, TCPTABLE_LINE_MAX);
 	sbuf_init(&s->note, 512);
 	sbuf_init(&s->note_key, NOTE_KEY_MAX);
@@ -29,7 +31,6 @@ lookup_session_init(struct lookup_session *s, enum protocol protocol, struct sli
 void
 lookup_session_release(struct lookup_session *s)
 {
-	policy_release(&s->policy);
 	sbuf_release(&s->key);
 	sbuf_release(&s->note);
 	sbuf_release(&s->note_key);
@@ -50,6 +51,8 @@ static void
 reply(struct lookup_session *s, const struct lookup *l, struct sbuf *out)
 {
 	s->answering = false;
+	if ((l->outcome == FOUND || l->outcome == NONE) && !l->timed)
+		answers_add(s->answers, l->outcome, sbuf_slice(&l->value));
 	if (put_reply(s, l->outcome, sbuf_slice(&l->value), out))
 		return;
 	sbuf_clear(&s->note);
@@ -64,6 +67,13 @@ static void
 start(struct lookup_session *s, struct lookup *l, struct slice map, struct slice key,
     struct sbuf *out)
 {
+	enum outcome o;
+	struct slice text;
+
+	if (answers_find(s->answers, map, key, &o, &text)) {
+		put_reply(s, o, text, out);
+		return;
+	}
 	s->answering = true;
 	lookup_start(l, s->rules, map, key);
 	if (!l->asking)
@@ -126,9 +136,9 @@ step_tcp(struct lookup_session *s, struct lookup *l, struct slice *in, struct sb
 static void
 reply_policy(struct lookup_session *s, struct sbuf *out)
 {
-	s->answering = s->policy.asking;
+	s->answering = s->policy->asking;
 	if (!s->answering)
-		put_reply(s, s->policy.outcome, slice_str(s->policy.action), out);
+		put_reply(s, s->policy->outcome, slice_str(s->policy->action), out);
 }
 
 static enum want
@@ -141,7 +151,7 @@ step_policy(struct lookup_session *s, struct lookup *l, struct slice *in, struct
 	case MORE:
 		return WANT_INPUT;
 	case TAKEN:
-		policy_start(&s->policy, l, s->rules, r.sender, r.recipient);
+		policy_start(s->policy, l, s->rules, r.sender, r.recipient);
 		reply_policy(s, out);
 		break;
 	case TOO_LONG:
@@ -160,7 +170,7 @@ go_on(struct lookup_session *s, struct lookup *l, struct sbuf *out)
 		reply(s, l, out);
 		return;
 	}
-	policy_tell(&s->policy);
+	policy_tell(s->policy);
 	reply_policy(s, out);
 }
 

@@ -57,6 +57,28 @@ void db_arm(struct db *db);
 enum outcome db_begin(struct db *db, enum db_transaction kind, struct error *err);
 enum outcome db_commit(struct db *db, struct error *err);
 
+/* Keep read views: db_leave does not end a read transaction then, and db_stay tells whether it still
+ * is one of this moment. For an engine that can tell that at no cost; others never stay. */
+void db_keep_views(struct db *db);
+
+/* End a read transaction, or keep its view. */
+void db_leave(struct db *db);
+
+/* Tell whether a view was kept, and nobody has changed anything since it was taken. If not, it is
+ * let go. */
+bool db_stay(struct db *db);
+
+/* Let go of a view that was kept. */
+void db_let_go(struct db *db);
+
+/* A number that is another one whenever what can be read may be something else. */
+uint64_t db_view(const struct db *db);
+
+/* What tells of disturbances that db_stay does not see by itself (another file behind the name):
+ * a descriptor to be watched, or -1; db_disturbed is to be called when it is readable. */
+int db_watch(const struct db *db);
+void db_disturbed(struct db *db);
+
 /* Leave a transaction without a trace; also right when there is none any more. */
 void db_rollback(struct db *db);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 static bool
@@ -42,7 +43,7 @@ cut_name(char *path)
 bool
 db_file_init(struct db_file *f, const char *path)
 {
-	*f = (struct db_file){ .path = NULL };
+	*f = (struct db_file){ .watch = -1, .watched = -1 };
 	if (!absolute(&f->path, path))
 		return false;
 	f->dir = strdup(f->path);
@@ -65,7 +66,9 @@ db_file_release(struct db_file *f)
 	free(f->dir);
 	free(f->wal);
 	free(f->shm);
-	*f = (struct db_file){ .path = NULL };
+	if (f->watch >= 0)
+		close(f->watch);
+	*f = (struct db_file){ .watch = -1, .watched = -1 };
 }
 
 /* --- which file it is ------------------------------------------------------------------------- */
@@ -102,9 +105,48 @@ db_file_is_same(const struct db_file *f)
 	return stat(f->path, &st) == 0 && st.st_size > 0 && is_same(f->id, id_of(&st));
 }
 
+/* The file is watched by its inode: whenever it is another one, anew. */
+void
+db_file_watch(struct db_file *f)
+{
+	if (f->watch < 0) {
+		f->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (f->watch < 0)
+			return;
+		if (inotify_add_watch(f->watch, f->dir,
+			IN_MOVE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+			close(f->watch);
+			f->watch = -1;
+			return;
+		}
+	}
+	if (f->watched >= 0)
+		inotify_rm_watch(f->watch, f->watched);
+	f->watched = inotify_add_watch(
+	    f->watch, f->path, IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF);
+	f->disturbed = true; /* by what happened before */
+}
+
+void
+db_file_disturbed(struct db_file *f)
+{
+	char events[4096];
+
+	while (f->watch >= 0 && read(f->watch, events, sizeof events) > 0)
+		continue;
+	f->disturbed = true;
+}
+
+bool
+db_file_is_restless(const struct db_file *f)
+{
+	return f->watch < 0 || f->watched < 0 || f->disturbed;
+}
+
 void
 db_file_look(struct db_file *f)
 {
+	f->disturbed = false;
 	f->missing = stat(f->path, &f->now) == 0 ? 0 : errno;
 }
 

@@ -29,6 +29,9 @@ struct db_file {
 	struct file_id shm_id;
 	struct stat now; /* what the last look saw, and why it saw nothing: errno, or 0 */
 	int missing;
+	int watch;      /* inotify, or -1 */
+	int watched;    /* what of it is the file */
+	bool disturbed; /* something happened to the name or the file since the last look */
 };
 
 /* Set up for PATH; false without memory, or without a working directory for a relative one. */
@@ -37,6 +40,16 @@ void db_file_release(struct db_file *f);
 
 /* Tell whether the path still leads to what it led to, and something is in it. */
 bool db_file_is_same(const struct db_file *f);
+
+/* Have the kernel tell from now on when something happens to the name or the file. Does nothing
+ * where it cannot. */
+void db_file_watch(struct db_file *f);
+
+/* Take what the kernel told. */
+void db_file_disturbed(struct db_file *f);
+
+/* Tell whether a look is due: something happened, or nobody would have told. */
+bool db_file_is_restless(const struct db_file *f);
 
 /* See what the path leads to now; for the two below. */
 void db_file_look(struct db_file *f);

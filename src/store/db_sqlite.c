@@ -21,7 +21,11 @@ enum {
 	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
 	HASTY_MS = 1000,             /* how long nobody waits after somebody waited in vain */
 	TIDY_MS = 100,               /* how long it may take to leave */
-	OPCODES = 1000               /* between two looks at the clock */
+	OPCODES = 1000,              /* between two looks at the clock */
+	CALM_MS = 200,               /* after a change no view is kept for so long */
+	WAL_INDEX_VERSION = 3007000,
+	WAL_INDEX_HEADER = 48, /* of the -shm: written anew, twice, at the end of every commit */
+	WAL_INDEX_REGION = 32768
 };
 
 struct db_stmt {
@@ -42,6 +46,16 @@ struct db {
 	unsigned limit_ms;
 	int64_t armed_at;    /* when the call began, in milliseconds */
 	int64_t hasty_until; /* until then, wait for nothing */
+
+	/* views that outlive their transaction */
+	bool keeping;
+	bool kept; /* one is held, and nobody is using it */
+	const unsigned char
+	    *index; /* the header of the wal-index; NULL: not known, nothing is kept */
+	unsigned char seen[WAL_INDEX_HEADER]; /* it, before the view was taken */
+	int64_t calm_at;                      /* not before then is one kept again */
+	uint64_t view;
+
 	struct db_stmt stmt[STATEMENTS];
 };
 
@@ -228,6 +242,8 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 	return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 
+static void find_index(struct db *db);
+
 /* --- connecting ------------------------------------------------------------------------------- */
 
 /* The platform's own files, with a sleep that knows our limits. */
@@ -278,7 +294,9 @@ disconnect(struct db *db, bool orderly)
 		sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	sqlite3_close(db->sq);
 	db->sq = NULL;
-	db->ours = db->broken = false;
+	db->index = NULL;
+	db->view++;
+	db->ours = db->broken = db->kept = false;
 }
 
 /* Leave nothing beside the file that a copy of it would miss, or that a restored one would be
@@ -430,6 +448,10 @@ db_connect(struct db *db, struct error *err)
 		return o;
 	}
 	db_file_note(&db->file);
+	if (db->keeping) {
+		db_file_watch(&db->file);
+		find_index(db);
+	}
 	db->ours = o == FOUND;
 	if (o == FOUND && db->role == STORE_ADMIN)
 		write_ahead(db);
@@ -562,6 +584,124 @@ db_int(struct db_stmt *st, int n)
 	return sqlite3_column_int64(st->st, n);
 }
 
+/* --- views that are kept -------------------------------------------------------------------------
+ *
+ * To begin a read transaction takes locks on the file, twice two system calls. A view may be kept
+ * instead, as long as the header of the wal-index stays what it was when the view was taken: every
+ * commit changes it (a counter, the end of the log, checksums), and it lies in memory that we have
+ * mapped anyway. The format is a part of SQLite's documented one (walformat), of this one version.
+ */
+
+/* Find the header, once the connection has mapped it. */
+static void
+find_index(struct db *db)
+{
+	void volatile *region = NULL;
+	sqlite3_file *file = NULL;
+	char mode[8] = "";
+	uint32_t version;
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(db->sq, "PRAGMA journal_mode", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		snprintf(mode, sizeof mode, "%s", (const char *)sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+	if (strcmp(mode, "wal") != 0 ||
+	    sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    file->pMethods == NULL || file->pMethods->iVersion < 2 ||
+	    file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &region) != SQLITE_OK ||
+	    region == NULL)
+		return;
+	memcpy(&version, (const void *)region, sizeof version);
+	if (version == WAL_INDEX_VERSION)
+		db->index = (const unsigned char *)region;
+}
+
+/* Remember the header as it is before a transaction begins. */
+static void
+note_index(struct db *db)
+{
+	unsigned char now[WAL_INDEX_HEADER];
+
+	if (db->index == NULL) {
+		db->view++;
+		return;
+	}
+	memcpy(now, db->index, sizeof now);
+	if (memcmp(now, db->seen, sizeof now) != 0) {
+		memcpy(db->seen, now, sizeof now);
+		db->calm_at = now_ms() + CALM_MS;
+		db->view++;
+	}
+}
+
+/* Somebody has committed since just before the view was taken. */
+static bool
+is_outdated(const struct db *db)
+{
+	return db->index == NULL || memcmp(db->seen, db->index, sizeof db->seen) != 0;
+}
+
+void
+db_keep_views(struct db *db)
+{
+	db->keeping = true;
+	db->broken = true; /* a connection made before does not know how */
+}
+
+void
+db_leave(struct db *db)
+{
+	db->kept = db->keeping && !db->broken && !is_outdated(db) && db->armed_at >= db->calm_at;
+	if (db->kept)
+		return;
+	/* nothing was written: what matters is that the view is let go, and a rollback does that
+	 * too */
+	db_commit(db, NULL);
+	db_rollback(db);
+}
+
+bool
+db_stay(struct db *db)
+{
+	if (!db->kept)
+		return false;
+	if (!is_outdated(db) && !db_file_is_restless(&db->file)) {
+		db->kept = false; /* it is in use */
+		return true;
+	}
+	db_let_go(db);
+	return false;
+}
+
+void
+db_let_go(struct db *db)
+{
+	if (!db->kept)
+		return;
+	db->kept = false;
+	db_commit(db, NULL);
+	db_rollback(db);
+}
+
+uint64_t
+db_view(const struct db *db)
+{
+	return db->view;
+}
+
+int
+db_watch(const struct db *db)
+{
+	return db->file.watch;
+}
+
+void
+db_disturbed(struct db *db)
+{
+	db_file_disturbed(&db->file);
+}
+
 /* --- transactions ----------------------------------------------------------------------------- */
 
 enum outcome
@@ -569,6 +709,7 @@ db_begin(struct db *db, enum db_transaction kind, struct error *err)
 {
 	enum statement begin = kind == DB_WRITE ? Q_begin_write : Q_begin_read;
 
+	note_index(db);
 	return db_run(db_prepare(db, begin), NULL, err);
 }
 

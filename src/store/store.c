@@ -166,6 +166,11 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	if (s->batch != BATCH_NONE)
 		return batch_step_begin(s, err);
 	db_arm(s->db);
+	if (kind == DB_READ && db_stay(s->db)) {
+		s->state = STORE_READING;
+		return FOUND;
+	}
+	db_let_go(s->db);
 	o = db_connect(s->db, err);
 	if (o == FOUND)
 		o = db_begin(s->db, kind, err);
@@ -207,10 +212,38 @@ store_end(struct store *s)
 	if (s->state != STORE_READING)
 		return;
 	s->state = STORE_IDLE;
-	/* nothing was written: what matters is that the view is let go, and a rollback does that
-	 * too */
-	db_commit(s->db, NULL);
-	db_rollback(s->db);
+	db_leave(s->db);
+}
+
+void
+store_keep_views(struct store *s)
+{
+	db_keep_views(s->db);
+}
+
+void
+store_rest(struct store *s)
+{
+	if (s->state == STORE_IDLE && s->batch == BATCH_NONE)
+		db_let_go(s->db);
+}
+
+uint64_t
+store_view(const struct store *s)
+{
+	return db_view(s->db);
+}
+
+int
+store_watch(const struct store *s)
+{
+	return db_watch(s->db);
+}
+
+void
+store_disturbed(struct store *s)
+{
+	db_disturbed(s->db);
 }
 
 enum outcome

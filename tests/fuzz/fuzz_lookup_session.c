@@ -35,13 +35,15 @@ talk(enum protocol protocol, struct slice data, size_t piece, unsigned fail_at, 
 	struct lookup_rules rules = { "+-", true, 1000 };
 	struct memdir d = { directory, fail_at };
 	struct lookup_session s;
+	struct policy policy;
 	struct lookup l;
 	struct sbuf in;
 	enum want want = WANT_INPUT;
 
 	lookup_init(&l);
 	sbuf_init(&in, 1 << 20);
-	lookup_session_init(&s, protocol, slice_str("aliases"), &rules);
+	policy_init(&policy);
+	lookup_session_init(&s, protocol, slice_str("aliases"), &rules, &policy);
 	while (data.n > 0 && want != WANT_CLOSE) {
 		struct slice view;
 
@@ -53,6 +55,7 @@ talk(enum protocol protocol, struct slice data, size_t piece, unsigned fail_at, 
 		sbuf_drop(&in, in.n - view.n);
 	}
 	lookup_session_release(&s);
+	policy_release(&policy);
 	lookup_release(&l);
 	sbuf_release(&in);
 }

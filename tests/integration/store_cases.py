@@ -34,6 +34,32 @@ def edits(env):
                 check_eq(client.ask("aliases", address), ("NOTFOUND", ""))
 
 
+def never_stale(env):
+    """Answers are remembered and views kept, in quiet times above all: the next lookup after a commit knows better."""
+    with running(env, lookup_workers=1) as (site, _), Socketmap(site.maps) as client:
+        writer = sqlite3.connect(site.store, isolation_level=None, timeout=10)
+        for i in range(1, 401):
+            if i % 100 == 0:  # that long, and what was seen last is kept; nothing depends on when
+                quiet = time.monotonic() + 0.4
+                while time.monotonic() < quiet:
+                    client.ask("aliases", "post@example.com")
+            writer.execute("UPDATE alias_target SET target = ?, folded = ? WHERE address = 'post@example.com'",
+                           ("h%d@example.com" % i, "h%d@example.com" % i))
+            for _ in range(3):
+                check_eq(client.ask("aliases", "post@example.com"), ("OK", "h%d@example.com" % i))
+        writer.close()
+
+
+def remembers_no_time(env):
+    """What counts until a moment is not remembered: there is no edit when it comes."""
+    with running(env, lookup_workers=1) as (site, _), Socketmap(site.maps) as client:
+        writer = sqlite3.connect(site.store, isolation_level=None, timeout=10)
+        writer.execute("UPDATE alias SET expires = unixepoch() + 2 WHERE address = 'post@example.com'")
+        writer.close()
+        check_eq(client.ask("aliases", "post@example.com"), BEFORE)
+        wait_until(lambda: client.ask("aliases", "post@example.com")[0] == "NOTFOUND", "the alias to expire")
+
+
 def password_edits(env):
     with running(env) as (site, _), Auth(site.auth) as client:
         check_eq(client.plain("harry@example.com", "alohomora").word, "OK")
@@ -255,6 +281,8 @@ def importing(env):
 
 def register(suite):
     suite.add("store: an edit is seen by the very next lookup", edits)
+    suite.add("store: the next lookup knows of an edit, though answers are remembered", never_stale)
+    suite.add("store: an alias expires, though answers are remembered", remembers_no_time)
     suite.add("store: a new password counts at once", password_edits)
     suite.add("store: taken away and brought back", missing)
     suite.add("store: missing at the start", missing_at_start)

@@ -76,13 +76,15 @@ talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 	struct lookup_rules rules = { "+", true, 1000 };
 	struct memdir d = { directory, fail_at };
 	struct lookup_session s;
+	struct policy policy;
 	struct lookup l;
 	struct sbuf in;
 	enum want want = WANT_INPUT;
 
 	lookup_init(&l);
 	sbuf_init(&in, 1 << 22);
-	lookup_session_init(&s, t->protocol, slice_str("aliases"), &rules);
+	policy_init(&policy);
+	lookup_session_init(&s, t->protocol, slice_str("aliases"), &rules, &policy);
 	for (size_t at = 0; t->in[at] != '\0' && want != WANT_CLOSE;) {
 		struct slice part = slice_head(slice_str(t->in + at), piece);
 		struct slice view;
@@ -95,6 +97,7 @@ talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 		sbuf_drop(&in, in.n - view.n);
 	}
 	lookup_session_release(&s);
+	policy_release(&policy);
 	lookup_release(&l);
 	sbuf_release(&in);
 	return want == WANT_CLOSE;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Answers that were given, in a bounded piece of memory, for as long as the store is what it was:
+ * each belongs to one view of it, and the first one of another view forgets them all.
+ */
+#ifndef SESSION_ANSWERS_H
+#define SESSION_ANSWERS_H
+
+#include <stdint.h>
+
+#include "base/outcome.h"
+#include "base/slice.h"
+
+struct answers;
+
+enum { ANSWERS_LEAST = 65536 };
+
+/* Make room for SIZE bytes of answers, ANSWERS_LEAST or more. KEY is 16 random bytes: with them
+ * nobody can choose what collides. NULL without memory; with that, all below do nothing. */
+struct answers *answers_new(size_t size, const unsigned char key[16]);
+void answers_free(struct answers *a);
+
+/* Say of which VIEW of the store the next answers are: a number that is another one whenever
+ * anything may have changed. 0: nothing can be read; nothing is remembered or found then. */
+void answers_turn(struct answers *a, uint64_t view);
+
+/* Find what was answered to this very key of this very map in the present view. *TEXT lives until
+ * the next answer is added. If there is nothing, the question is noted for answers_add. */
+bool answers_find(
+    struct answers *a, struct slice map, struct slice key, enum outcome *o, struct slice *text);
+
+/* Remember the answer to the question noted last, if any; the oldest answers make room for it. One
+ * that is long is not remembered. */
+void answers_add(struct answers *a, enum outcome o, struct slice text);
+
+#endif

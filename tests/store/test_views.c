@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Views that are kept from one burst to the next: never one moment older than the last commit, and
+ * in nobody's way.
+ */
+#include "fixture.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+enum { EDITS = 20000, READS = 1000000 };
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+/* The value of the one key, as a number; -1 when it is not there. */
+static long
+value(struct store *s)
+{
+	struct lookup l;
+	long v;
+
+	lookup_init(&l);
+	lookup_start(&l, &tester.rules, S("counter"), S("key"));
+	store_resolve(s, &l);
+	assert_true(l.outcome == FOUND || l.outcome == NONE);
+	v = l.outcome == FOUND ? strtol(sbuf_cstr(&l.value), NULL, 10) : -1;
+	lookup_release(&l);
+	return v;
+}
+
+static long
+value_in_burst(struct fixture *f)
+{
+	long v;
+
+	must(store_begin(f->s, &f->err), &f->err, "begin");
+	v = value(f->s);
+	store_end(f->s);
+	return v;
+}
+
+/* Reading, and a view is kept: after a change it takes a while of quiet. */
+static void
+settle(struct fixture *f)
+{
+	uint64_t view = store_view(f->s);
+
+	for (int i = 0; i < 1000; i++) {
+		value_in_burst(f);
+		if (i > 10 && store_view(f->s) == view)
+			return;
+		view = store_view(f->s);
+		poll(NULL, 0, 1);
+	}
+}
+
+static int
+views_setup(void **state)
+{
+	struct fixture *f;
+
+	if (full_setup(state) != 0)
+		return -1;
+	f = *state;
+	must(store_map_create(f->s, S("counter"), SEARCH_EXACT, &f->err), &f->err, "map");
+	store_close(f->s);
+	f->s = open_at(f->path, STORE_LOOKUP);
+	store_keep_views(f->s);
+	return 0;
+}
+
+static void
+set(const char *path, long v)
+{
+	char sql[200];
+
+	snprintf(
+	    sql, sizeof sql, "INSERT OR REPLACE INTO entry VALUES ('counter', 'key', '%ld', 1)", v);
+	raw(path, sql);
+}
+
+/* --- cases ---------------------------------------------------------------------------------------
+ */
+
+static void
+test_every_edit_is_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(value_in_burst(f), -1);
+	for (long i = 0; i < 50; i++) {
+		set(f->path, i);
+		assert_int_equal(value_in_burst(f), i);
+		assert_int_equal(value_in_burst(f), i);
+	}
+	raw(f->path, "DELETE FROM entry");
+	assert_int_equal(value_in_burst(f), -1);
+}
+
+/* The same with a view that is kept, which takes a while of quiet: it is the time that counts. */
+static void
+test_edit_ends_a_view(void **state)
+{
+	struct fixture *f = *state;
+
+	for (long i = 0; i < 3; i++) {
+		settle(f);
+		poll(NULL, 0, 250);
+		value_in_burst(f);
+		value_in_burst(f);
+		set(f->path, i);
+		assert_int_equal(value_in_burst(f), i);
+	}
+}
+
+static void
+test_view_has_a_number(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t view;
+
+	set(f->path, 1);
+	settle(f);
+	view = store_view(f->s);
+	value_in_burst(f);
+	store_rest(f->s);
+	value_in_burst(f);
+	assert_int_equal(store_view(f->s), view);
+	set(f->path, 2);
+	value_in_burst(f);
+	assert_int_not_equal(store_view(f->s), view);
+}
+
+static void
+test_nobody_is_kept_waiting(void **state)
+{
+	struct fixture *f = *state;
+	struct sbuf out;
+
+	set(f->path, 1);
+	settle(f);
+	poll(NULL, 0,
+	    250); /* after a change none is kept for a while: it is the time that counts here */
+	value_in_burst(f);
+	value_in_burst(f);
+	sbuf_init(&out, 1000);
+	raw_rows(f->path, &out, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_non_null(strstr(sbuf_cstr(&out), "1|")); /* so one is kept */
+	store_rest(f->s);
+	sbuf_clear(&out);
+	raw_rows(f->path, &out, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_non_null(strstr(sbuf_cstr(&out), "0|0|0"));
+	assert_int_equal(value_in_burst(f), 1);
+	sbuf_release(&out);
+}
+
+/* What an admin does who restores a backup by hand. */
+static void
+test_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct pollfd p = { .events = POLLIN };
+	char other[200], sql[300];
+
+	set(f->path, 1);
+	snprintf(other, sizeof other, "%s/other.db", f->dir);
+	snprintf(sql, sizeof sql, "VACUUM INTO '%s'", other);
+	raw(f->path, sql);
+	set(f->path, 2);
+	settle(f);
+	assert_int_equal(value_in_burst(f), 2);
+	p.fd = store_watch(f->s);
+	assert_true(p.fd >= 0);
+	store_disturbed(f->s);
+	value_in_burst(f);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(rename(other, f->path), 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	store_disturbed(f->s);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(value_in_burst(f), 1);
+}
+
+static void
+test_without_a_log(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->s);
+	raw(f->path, "PRAGMA journal_mode = DELETE");
+	f->s = open_at(f->path, STORE_LOOKUP);
+	store_keep_views(f->s);
+	for (long i = 0; i < 20; i++) {
+		set(f->path, i);
+		assert_int_equal(value_in_burst(f), i);
+	}
+}
+
+/* --- a race
+ * ---------------------------------------------------------------------------------------- */
+
+static void
+edit(const char *path, atomic_long *committed)
+{
+	sqlite3 *sq = raw_open(path);
+	sqlite3_stmt *st;
+
+	raw_exec(sq, "PRAGMA synchronous = OFF");
+	sqlite3_busy_timeout(sq, 10000);
+	if (sqlite3_prepare_v2(sq, "INSERT OR REPLACE INTO entry VALUES ('counter', 'key', ?, 1)",
+		-1, &st, NULL) != SQLITE_OK)
+		_exit(1);
+	for (long i = 1; i <= EDITS; i++) {
+		char text[24];
+
+		snprintf(text, sizeof text, "%ld", i);
+		sqlite3_bind_text(st, 1, text, -1, SQLITE_STATIC);
+		if (sqlite3_step(st) != SQLITE_DONE)
+			_exit(1);
+		sqlite3_reset(st);
+		atomic_store(committed, i);
+		/* pauses of all lengths, so that views are kept at times */
+		if (i % 500 == 0)
+			usleep((useconds_t)(i % 7 * 70000));
+	}
+	_exit(0);
+}
+
+/* A million lookups beside edits: each sees at least what had been committed when it began. */
+static void
+test_never_stale(void **state)
+{
+	struct fixture *f = *state;
+	atomic_long *committed = mmap(
+	    NULL, sizeof *committed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long reads = 0, last = 0;
+	int status = 0;
+	pid_t pid;
+
+	assert_ptr_not_equal(committed, MAP_FAILED);
+	set(f->path, 0);
+	store_close(f->s);
+	pid = fork();
+	if (pid == 0)
+		edit(f->path, committed);
+	f->s = open_at(f->path, STORE_LOOKUP);
+	store_keep_views(f->s);
+	while (reads < READS || last < EDITS) {
+		long before = atomic_load(committed);
+		long v = value_in_burst(f);
+
+		if (v < before)
+			fail_msg("read %ld: %ld, when %ld was committed", reads, v, before);
+		last = v;
+		if (++reads % 1000 == 0)
+			store_rest(f->s);
+		if (last == EDITS && reads < READS)
+			reads = READS;
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	print_message("%ld lookups beside %d edits, none stale\n", reads, EDITS);
+	munmap(committed, sizeof *committed);
+}
+
+int
+main(int argc, char **argv)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, views_setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_every_edit_is_seen),
+		CASE(test_edit_ends_a_view),
+		CASE(test_view_has_a_number),
+		CASE(test_nobody_is_kept_waiting),
+		CASE(test_replaced),
+		CASE(test_without_a_log),
+		CASE(test_never_stale),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Remembered answers: found as they were given, of one view only, and never anybody else's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "session/answers.h"
+
+#define S(text) slice_str(text)
+
+static const unsigned char key[16] = "not so random";
+
+static int
+setup(void **state)
+{
+	struct answers *a = answers_new(ANSWERS_LEAST, key);
+
+	*state = a;
+	if (a == NULL)
+		return -1;
+	answers_turn(a, 1);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	answers_free(*state);
+	return 0;
+}
+
+/* Ask, and be answered, as a session does. */
+static void
+give(struct answers *a, const char *map, const char *what, enum outcome o, const char *text)
+{
+	struct slice found;
+	enum outcome was;
+
+	if (!answers_find(a, S(map), S(what), &was, &found))
+		answers_add(a, o, S(text));
+}
+
+static void
+expect(struct answers *a, const char *map, const char *what, enum outcome o, const char *text)
+{
+	struct slice found;
+	enum outcome was;
+
+	assert_true(answers_find(a, S(map), S(what), &was, &found));
+	assert_int_equal(was, o);
+	assert_true(slice_is(found, text));
+}
+
+static bool
+knows(struct answers *a, const char *map, const char *what)
+{
+	struct slice found;
+	enum outcome was;
+
+	return answers_find(a, S(map), S(what), &was, &found);
+}
+
+static void
+test_found_as_given(void **state)
+{
+	struct answers *a = *state;
+
+	assert_false(knows(a, "aliases", "a@b"));
+	give(a, "aliases", "a@b", FOUND, "c@d");
+	give(a, "aliases", "x@b", NONE, "");
+	give(a, "mailboxes", "a@b", FOUND, "b/a/");
+	give(a, "aliases", "", NONE, "");
+	expect(a, "aliases", "a@b", FOUND, "c@d");
+	expect(a, "aliases", "x@b", NONE, "");
+	expect(a, "mailboxes", "a@b", FOUND, "b/a/");
+	expect(a, "aliases", "", NONE, "");
+	assert_false(knows(a, "aliases", "A@b")); /* folding is the resolver's */
+	assert_false(knows(a, "alias", "es a@b"));
+}
+
+static void
+test_another_view_forgets(void **state)
+{
+	struct answers *a = *state;
+
+	give(a, "aliases", "a@b", FOUND, "old@d");
+	answers_turn(a, 2);
+	assert_false(knows(a, "aliases", "a@b"));
+	answers_add(a, FOUND, S("new@d"));
+	expect(a, "aliases", "a@b", FOUND, "new@d");
+	answers_turn(a, 1);
+	assert_false(knows(a, "aliases", "a@b"));
+}
+
+static void
+test_unreadable(void **state)
+{
+	struct answers *a = *state;
+
+	give(a, "aliases", "a@b", FOUND, "c@d");
+	answers_turn(a, 0);
+	assert_false(knows(a, "aliases", "a@b"));
+	answers_add(a, NONE, S("")); /* of nothing that could be known */
+	answers_turn(a, 1);
+	expect(a, "aliases", "a@b", FOUND, "c@d");
+}
+
+/* An answer belongs to the question asked last. */
+static void
+test_added_once(void **state)
+{
+	struct answers *a = *state;
+
+	answers_add(a, FOUND, S("nobody asked"));
+	assert_false(knows(a, "aliases", "a@b"));
+	answers_add(a, FOUND, S("c@d"));
+	answers_add(a, FOUND, S("e@f"));
+	expect(a, "aliases", "a@b", FOUND, "c@d");
+	answers_add(a, FOUND, S("e@f"));
+	expect(a, "aliases", "a@b", FOUND, "c@d");
+}
+
+static void
+test_too_long(void **state)
+{
+	struct answers *a = *state;
+	char text[2000];
+
+	memset(text, 'x', sizeof text);
+	text[sizeof text - 1] = '\0';
+	give(a, "aliases", "a@b", FOUND, text);
+	assert_false(knows(a, "aliases", "a@b"));
+	give(a, "aliases", text, FOUND, "c@d");
+	assert_false(knows(a, "aliases", text));
+	give(a, text, "a@b", FOUND, "c@d");
+	assert_false(knows(a, text, "a@b"));
+}
+
+/* Many more than fit, round and round: what is found is right, and the newest are found. */
+static void
+test_round_and_round(void **state)
+{
+	struct answers *a = *state;
+	char who[64], text[512];
+	int found = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		snprintf(who, sizeof who, "user%d@example.com", i);
+		memset(text, 'a' + i % 26, sizeof text);
+		snprintf(text + i % 400, 24, "%d", i);
+		give(a, "aliases", who, FOUND, text);
+		expect(a, "aliases", who, FOUND, text);
+	}
+	for (int i = 0; i < 20000; i++) {
+		snprintf(who, sizeof who, "user%d@example.com", i);
+		memset(text, 'a' + i % 26, sizeof text);
+		snprintf(text + i % 400, 24, "%d", i);
+		if (knows(a, "aliases", who)) {
+			expect(a, "aliases", who, FOUND, text);
+			found++;
+		}
+	}
+	assert_in_range(found, 100, 1000);
+}
+
+static void
+test_without_memory(void **state)
+{
+	(void)state;
+	answers_turn(NULL, 1);
+	assert_false(knows(NULL, "aliases", "a@b"));
+	answers_add(NULL, FOUND, S("c@d"));
+	answers_free(NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_found_as_given),
+		CASE(test_another_view_forgets),
+		CASE(test_unreadable),
+		CASE(test_added_once),
+		CASE(test_too_long),
+		CASE(test_round_and_round),
+		CASE(test_without_memory),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
