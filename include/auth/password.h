@@ -44,6 +44,15 @@ enum outcome password_hash(
 enum outcome password_verify(struct slice stored, struct slice password,
     const struct password_cost *cost, struct error *err);
 
+/* Judge STORED before it is kept: BAD when it could never log anybody in, being of no known scheme,
+ * malformed, or dearer than COST allows. What is stored is never quoted. */
+enum outcome password_stored_check(
+    struct slice stored, const struct password_cost *cost, struct error *err);
+
+/* Tell whether STORED, which somebody logged in with, should be replaced by a fresh hash: all but
+ * argon2id of at least COST. */
+bool password_needs_rehash(struct slice stored, const struct password_cost *cost);
+
 /* Spend what a verification against a fresh hash would, and answer NONE: for unknown users. */
 enum outcome password_verify_dummy(
     struct slice password, const struct password_cost *cost, struct error *err);

@@ -17,9 +17,10 @@ struct store;
 
 /* Who opens it decides what it may see and do. */
 enum store_role {
-	STORE_LOOKUP, /* read only; credentials and the change log are denied by the engine */
-	STORE_LOGIN,  /* read only; credentials are visible */
-	STORE_ADMIN   /* reads and writes */
+	STORE_LOOKUP,   /* read only; credentials and the change log are denied by the engine */
+	STORE_LOGIN,    /* read only; credentials are visible */
+	STORE_RECORDER, /* the same, and writes what a login leaves behind: nothing else */
+	STORE_ADMIN     /* reads and writes */
 };
 
 /* --- the file ------------------------------------------------------------------------------- */
