@@ -10,7 +10,7 @@
 #include "base/outcome.h"
 #include "base/sbuf.h"
 
-enum { CREDENTIAL_LABEL_MAX = 64, CREDENTIAL_SERVICES_MAX = 200 };
+enum { CREDENTIAL_LABEL_MAX = 64, CREDENTIAL_SERVICE_MAX = 32, CREDENTIAL_SERVICES_MAX = 200 };
 
 /* Borrowed views. */
 struct credential {
