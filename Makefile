@@ -106,14 +106,18 @@ $(B)/gen/schema/%_migrations.h: $$(wildcard schema/$$*/[0-9]*.sql) src/store/mig
 # --- tests ------------------------------------------------------------------------------------
 
 # The link line is the fence: a unit test of a pure room gets pure objects and their libraries only.
+OWNLINK := $(addprefix $(B)/tests/unit/test_,conf sys queue)
 TESTLIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
-$(filter-out $(B)/tests/unit/test_conf $(B)/tests/unit/test_sys,$(UNIT)): %: %.o $(filter-out $(B)/tests/lib/replay.o,$(TESTLIB)) $(PURE)
+$(filter-out $(OWNLINK),$(UNIT)): %: %.o $(filter-out $(B)/tests/lib/replay.o,$(TESTLIB)) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(PURELIBS)
 $(B)/tests/unit/test_conf: $(B)/tests/unit/test_conf.o $(CONF) $(call room,base)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(CONFLIBS)
 $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka
+$(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
 $(STORET): %: %.o $(STORE) $(PURE)
