@@ -3,6 +3,7 @@
  * Log lines, readiness, and users: each against the real thing, with what changes a process for
  * good done in a child.
  */
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <setjmp.h>
