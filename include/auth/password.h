@@ -26,6 +26,11 @@ struct password_cost {
 /* The cost used when the configuration says nothing: argon2id, 64 MiB, t=3, as doveadm. */
 extern const struct password_cost password_default_cost;
 
+/* The same with another price of new hashes; what a stored one may cost is raised to that, at
+ * least.
+ */
+struct password_cost password_cost_of(unsigned memory_kib, unsigned passes);
+
 /* Once per process, before anything else here; RETRY when the library cannot start. */
 enum outcome password_setup(struct error *err);
 
