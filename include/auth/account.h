@@ -11,6 +11,8 @@
 #include "base/outcome.h"
 #include "base/sbuf.h"
 
+enum { ACCOUNT_PLACE_MAX = 1000 }; /* bytes of a home or mail location of one's own */
+
 /* One mailbox as the store has it. Owns its text. */
 struct account {
 	struct sbuf address; /* canonical: also the login name */
@@ -35,9 +37,9 @@ void account_clear(struct account *a);
  * %% percent. */
 struct account_rules {
 	const char *home;
-	const char *mail; /* "maildir:~/Maildir"; NULL or empty: nothing is told of it */
 	unsigned uid;
 	unsigned gid;
+	const char *mail; /* "maildir:~/Maildir"; NULL or empty: nothing is told of it */
 };
 
 /* Fields of a userdb answer: home (the account's own, or by the template), uid, gid, where the mail
@@ -50,9 +52,15 @@ typedef void account_field_fn(void *arg, const char *key, struct slice value);
 bool account_fields(
     const struct account *a, const struct account_rules *rules, account_field_fn *fn, void *arg);
 
+/* Judge a home and a mail location that somebody typed for one mailbox: FOUND, or BAD with how to
+ * write it. They are taken as they are, not as templates. */
+enum outcome account_home_check(struct slice home, struct error *err);
+enum outcome account_mail_check(struct slice mail, struct error *err);
+
 /* Fields of a passdb answer alone, which never have userdb_ in front: allow_nets, and nologin with
- * a reason for an account whose state does not allow SERVICE. */
-void account_login_fields(
+ * a reason for an account whose state does not allow SERVICE. False, and FN not called, without
+ * memory. */
+bool account_login_fields(
     const struct account *a, struct slice service, account_field_fn *fn, void *arg);
 
 #endif
