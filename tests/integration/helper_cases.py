@@ -295,6 +295,15 @@ def _(bench):
     check_eq(server.request()[3:5], ["service=im\001tap\001nUSER", "no-penalty"])
 
 
+@case("where the mail is is handed on, of a login and of a lookup")
+def _(bench):
+    bench.serve("OK\t1\tuser=%s\t%s\tuserdb_mail=maildir:~/Maildir\n" % (USER, PLACE))
+    env = bench.run(as_dovecot()).report["env"]
+    check_eq((env["EXTRA"], env["userdb_mail"]), ("userdb_uid userdb_gid userdb_mail", "maildir:~/Maildir"))
+    bench.serve_userdb(FOUND[:-1] + "\tmail=mdbox:~/md\n")
+    check_eq(bench.run(as_lookup()).report["env"]["userdb_mail"], "mdbox:~/md")
+
+
 @case("no quota, no quota fields")
 def _(bench):
     bench.serve("OK\t1\tuser=%s\t%s\n" % (USER, PLACE))
@@ -305,7 +314,7 @@ def _(bench):
 
 @case("the server may rename the user, and unknown fields are ignored")
 def _(bench):
-    bench.serve("OK\t1\tx\tuser=Ginny@Example.COM\tuserdb_mail=y\t%s\n" % PLACE)
+    bench.serve("OK\t1\tx\tuser=Ginny@Example.COM\tuserdb_hat=y\t%s\n" % PLACE)
     check_eq(bench.run(as_dovecot()).report["env"]["USER"], "Ginny@Example.COM")
 
 
