@@ -42,6 +42,9 @@ const char *credential_use_name(enum credential_use use);
  */
 enum outcome credential_services_check(struct sbuf *out, struct slice text, struct error *err);
 
+/* Tell whether a word can name a service. */
+bool credential_is_service(struct slice word);
+
 /* Judge a label of an app password: printable, no blanks at its ends, CREDENTIAL_LABEL_MAX bytes at
  * most, not empty. */
 enum outcome credential_label_check(struct slice label, struct error *err);

@@ -47,9 +47,9 @@ struct login_record {
 	int64_t at; /* unix seconds */
 };
 
-/* Record N good logins in one transaction. Those of mailboxes that are no more are passed over; of
- * each mailbox the last LOGINS_KEPT kinds (network, label, service) are kept, and the last of every
- * label. RETRY: none was recorded, try them all again. */
+/* Record N good logins in one transaction, which is no change and is in no log. Those of mailboxes
+ * that are no more are passed over; of each mailbox the last LOGINS_KEPT kinds (network, label,
+ * service) are kept, and the last of every label. RETRY: none was recorded, try them all again. */
 enum outcome store_record_logins(
     struct store *s, const struct login_record *records, size_t n, struct error *err);
 
@@ -122,6 +122,8 @@ struct mailbox_settings {
 	struct slice networks; /* logins from these only, as typed; empty: from all */
 	unsigned only;         /* MAILBOX_SET_... of those that change; 0 for all of them */
 };
+
+#define STORE_ID_MAX 4294967294LL
 
 enum {
 	MAILBOX_SET_HOME = 1,

@@ -187,9 +187,12 @@ enum outcome store_changes(
 /* --- changes: each one transaction, with its line in the change log -------------------------- */
 
 /* Who and what rules the changes are made under. Borrowed while the store is open. */
+struct password_cost;
+
 struct store_actor {
-	const char *who;           /* for the change log */
-	struct lookup_rules rules; /* how addresses are read: loops are found with these */
+	const char *who;                  /* for the change log */
+	struct lookup_rules rules;        /* how addresses are read: loops are found with these */
+	const struct password_cost *cost; /* what a stored hash may cost; NULL: by default */
 };
 
 void store_act_as(struct store *s, const struct store_actor *actor);

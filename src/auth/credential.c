@@ -29,8 +29,8 @@ services_have(struct slice list, struct slice service)
 	return false;
 }
 
-static bool
-is_service(struct slice word)
+bool
+credential_is_service(struct slice word)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -50,7 +50,7 @@ credential_services_check(struct sbuf *out, struct slice text, struct error *err
 	while (o == FOUND && text.n > 0) {
 		struct slice word = slice_trim(slice_cut(&text, ','));
 
-		if (!is_service(word))
+		if (!credential_is_service(word))
 			o = error_set(err, BAD,
 			    "'%.*s' is no name of a service: write them like imap,smtp",
 			    (int)slice_head(word, CREDENTIAL_SERVICE_MAX).n, word.p);

@@ -41,6 +41,10 @@ void view_end(struct store *s, bool mine);
 enum outcome domain_find(
     struct store *s, struct slice name, struct domain_facts *out, struct error *err);
 
+/* Find a mailbox, in a transaction. */
+enum outcome find_account(
+    struct store *s, struct slice address, struct account *out, struct error *err);
+
 /* Take a mailbox from the row ST is at: the columns of the statements account, accounts,
  * accounts_of. */
 enum outcome account_read(struct db_stmt *st, struct account *out, struct error *err);

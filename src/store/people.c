@@ -27,7 +27,7 @@ account_read(struct db_stmt *st, struct account *out, struct error *err)
 	return FOUND;
 }
 
-static enum outcome
+enum outcome
 find_account(struct store *s, struct slice address, struct account *out, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_account);

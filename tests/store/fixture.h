@@ -37,7 +37,7 @@ struct fixture {
 	struct error err;
 };
 
-static const struct store_actor tester = { "tester", { "+", true, 0 } };
+static const struct store_actor tester = { "tester", { "+", true, 0 }, NULL };
 
 #define S(text) slice_str(text)
 
