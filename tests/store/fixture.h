@@ -306,7 +306,7 @@ static inline void
 dump(const char *path, struct sbuf *out)
 {
 	static const char *const tables[] = { "domain", "mailbox", "credential", "alias",
-		"alias_target", "map", "entry", "change" };
+		"alias_target", "map", "entry", "change", "login", "secret" };
 
 	sbuf_init(out, 64 << 20);
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
