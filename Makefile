@@ -192,7 +192,8 @@ fuzz:
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
-TEST_DEPS  := libcmocka-dev python3 mandoc postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
+TEST_DEPS  := libcmocka-dev python3 mandoc postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3 \
+              openssl fail2ban
 
 # A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:

@@ -16,7 +16,10 @@
 
 #include "clock.h"
 
-enum { ANEW_MAX = 64 /* what finds no room is done at the next login */ };
+enum {
+	ANEW_MAX = 64, /* what finds no room is done at the next login */
+	STACK = 32768  /* hash functions leave what they read on the stack */
+};
 
 struct list {
 	struct hash_job *first;
@@ -194,6 +197,7 @@ run(void *arg)
 		}
 		pthread_mutex_unlock(&p->lock);
 		work(j, &p->cost);
+		sodium_stackzero(STACK);
 		pthread_mutex_lock(&p->lock);
 		give(p, j);
 	}

@@ -426,7 +426,8 @@ def _(build):
 def _(build):
     with mail_host(build) as site:
         lines = site.ctl("user", "list").splitlines()
-        check_eq(lines[0].split(), ["address", "quota", "password", "state", "reason", "created"])
+        check_eq(lines[0].split(), ["address", "quota", "password", "state", "reason", "created",
+                                     "last_login"])
         check_eq([line.split()[0] for line in lines[1:]], [HARRY, SALLY])
         check_eq(site.ctl("user", "list", "--names"), "%s\n%s\n" % (HARRY, SALLY))
         check_eq(site.ctl("alias", "list").splitlines()[1].split()[:3],

@@ -18,7 +18,8 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import Skip, check, check_eq, check_in, scratch  # noqa: E402
+import memory  # noqa: E402
+from harness import Skip, check, check_eq, check_in, need_root, scratch, wait_until  # noqa: E402
 
 TIMEOUT = 30  # seconds after which a helper is taken for lost: it gives up by itself long before
 USER, PASSWORD = "harry@example.com", "alohomora 5:Ginny"
@@ -302,6 +303,22 @@ def _(bench):
     check_eq((env["EXTRA"], env["userdb_mail"]), ("userdb_uid userdb_gid userdb_mail", "maildir:~/Maildir"))
     bench.serve_userdb(FOUND[:-1] + "\tmail=mdbox:~/md\n")
     check_eq(bench.run(as_lookup()).report["env"]["userdb_mail"], "mdbox:~/md")
+
+
+@case("the password is gone as soon as it is sent, however long the answer takes")
+def _(bench):
+    need_root()
+    server = bench.serve(Server.HANG)
+    password = memory.secret(1)
+    helper = bench.start(as_dovecot(), told(password=password))
+    try:
+        wait_until(lambda: [line for line in server.seen if line.startswith("AUTH")], "the request")
+        check(memory.holds(helper.pid, bench.conf.encode()), "the search finds nothing")
+        # it may not have come back from send() yet
+        wait_until(lambda: not memory.traces([helper.pid], password), "the helper to forget it")
+    finally:
+        os.kill(helper.pid, signal.SIGKILL)
+        helper.wait()
 
 
 @case("no quota, no quota fields")

@@ -280,8 +280,8 @@ defaults_by_field(void **state)
 	assert_int_equal(c->remember_logins, 60);
 	assert_int_equal(c->record_logins, 10);
 	assert_int_equal(c->throttle_user_network, 5);
-	assert_int_equal(c->throttle_network, 30);
-	assert_int_equal(c->throttle_user, 50);
+	assert_int_equal(c->throttle_network, 20);
+	assert_int_equal(c->throttle_user, 20);
 	assert_int_equal(c->throttle_longest, 900);
 	assert_string_equal(c->shared_network[0], "127.0.0.0/8");
 	assert_string_equal(c->shared_network[1], "::1");
