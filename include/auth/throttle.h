@@ -48,6 +48,10 @@ struct throttle_rules {
 
 extern const struct throttle_rules throttle_default_rules;
 
+/* The same with other counts of free failures, and no wait longer than LONGEST seconds. */
+struct throttle_rules throttle_rules_of(
+    uint32_t user_network, uint32_t network, uint32_t user, uint32_t longest);
+
 /* A table. Its memory is the caller's; nothing in it points anywhere. */
 struct throttle {
 	struct throttle_header *header;

@@ -56,6 +56,28 @@ const struct throttle_rules throttle_default_rules = {
 	.longest_known_ms = 5000,
 };
 
+/* The other two kinds may hit owners who did nothing wrong: they have shorter waits of their own.
+ */
+struct throttle_rules
+throttle_rules_of(uint32_t user_network, uint32_t network, uint32_t user, uint32_t longest)
+{
+	struct throttle_rules rules = throttle_default_rules;
+
+	rules.kind[THROTTLE_USER_NETWORK].free = user_network;
+	rules.kind[THROTTLE_NETWORK].free = network;
+	rules.kind[THROTTLE_USER].free = user;
+	rules.kind[THROTTLE_USER_NETWORK].longest_ms = longest * 1000;
+	for (int k = 0; k < THROTTLE_KINDS; k++) {
+		struct throttle_rule *rule = &rules.kind[k];
+
+		if (rule->longest_ms > longest * 1000)
+			rule->longest_ms = longest * 1000;
+		if (rule->first_ms > longest * 1000)
+			rule->first_ms = longest * 1000;
+	}
+	return rules;
+}
+
 const char *
 throttle_kind_name(enum throttle_kind k)
 {
