@@ -67,17 +67,13 @@ enum outcome store_ask(
 /* Run a whole lookup against the store: lookup_start must have been called. */
 void store_resolve(struct store *s, struct lookup *l);
 
-/* --- people --------------------------------------------------------------------------------- */
+/* --- people; more of them in store/logins.h
+ * --------------------------------------------------------------------------------- */
 
 /* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
  * RETRY for STORE_LOOKUP. */
 enum outcome store_account(
     struct store *s, struct slice address, struct account *out, struct error *err);
-
-/* The same with its password hashes, for STORE_LOGIN and STORE_ADMIN. HASHES gets one a line; empty
- * when the mailbox has none. */
-enum outcome store_login(struct store *s, struct slice address, struct account *out,
-    struct sbuf *hashes, struct error *err);
 
 /* --- listing: CALLBACK per row until it returns false; rows come in address order ------------- */
 

@@ -86,10 +86,6 @@ SELECT address, home, quota, created,
 FROM mailbox m
 WHERE address = ?1;
 
--- hashes
--- The password hashes of a mailbox, its own first.
-SELECT hash FROM credential WHERE mailbox = ?1 ORDER BY label;
-
 -- credentials
 -- The credentials of a mailbox, its own password first.
 SELECT label, hash, services, networks, expires FROM credential WHERE mailbox = ?1 ORDER BY label;

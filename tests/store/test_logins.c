@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 
 #include "auth/app_password.h"
-#include "store/logins.h"
 
 #define ONE   "bcdf-ghjk-mnpq-rstv-wxzb-cdfg"
 #define TWO   "zzzz-ghjk-mnpq-rstv-wxzb-cdfg"

@@ -474,7 +474,7 @@ test_lookup_knows_no_password(void **state)
 
 	account_init(&a);
 	sbuf_init(&hashes, 100);
-	assert_int_equal(store_login(s, S("harry@example.com"), &a, &hashes, &f->err), RETRY);
+	assert_int_equal(find_login(s, "harry@example.com", &a, &hashes, &f->err), RETRY);
 	assert_non_null(strstr(f->err.text, "does not let this program"));
 	assert_int_equal(hashes.n, 0);
 	assert_int_equal(store_account(s, S("harry@example.com"), &a, &f->err), RETRY);
