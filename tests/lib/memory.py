@@ -7,7 +7,7 @@ import base64
 import contextlib
 import hashlib
 
-PIECE = 10
+PIECE = 8
 
 
 def secret(number):
@@ -16,7 +16,7 @@ def secret(number):
 
 
 def pieces(text):
-    return [text[i:i + PIECE] for i in range(0, len(text) - PIECE + 1, PIECE)]
+    return [text[i:i + PIECE] for i in range(0, len(text) - PIECE + 1, 4)]
 
 
 def forms(password):
