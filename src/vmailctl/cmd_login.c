@@ -70,17 +70,20 @@ static enum outcome
 counts_open(struct counts *c, struct ctl *ctl)
 {
 	struct sbuf path;
+	struct conf conf;
 	enum outcome o = ctl_conf(ctl);
 
 	*c = (struct counts){ .memory = NULL };
 	if (o != FOUND)
 		return o;
+	conf = *ctl->conf;
+	conf.store = (char *)ctl_uri(ctl); /* which may be another one */
 	sbuf_init(&path, 4096);
-	if (conf_throttle_file(&path, ctl->conf))
+	if (conf_throttle_file(&path, &conf))
 		o = mapped_existing(&c->memory, sbuf_cstr(&path), &c->size, &ctl->err);
 	else
 		o = error_set(&ctl->err, RETRY, "the store '%s' is no file that it could be beside",
-		    ctl->conf->store);
+		    conf.store);
 	if (o == FOUND && !throttle_attach(&c->table, c->memory, c->size)) {
 		mapped_close(c->memory, c->size);
 		o = error_set(&ctl->err, RETRY,
