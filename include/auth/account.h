@@ -19,7 +19,7 @@ struct account {
 	struct sbuf home;    /* empty: by the template */
 	int64_t quota;       /* bytes, 0: none */
 	int64_t created;     /* unix seconds */
-	bool password;       /* has at least one credential */
+	bool password;       /* has one of its own, app passwords apart */
 	enum account_state state;
 	struct sbuf reason; /* what its user is told of the state, or empty */
 	struct sbuf mail;   /* where the mail is; empty: by the template */

@@ -34,8 +34,8 @@ enum outcome store_find_login(struct store *s, struct slice address, struct slic
 
 /* --- what logins leave behind: STORE_RECORDER, STORE_ADMIN ------------------------------------ */
 
-/* Put NEW in the place of the hash OLD of a credential, as the change 'user rehash'. FOUND: done.
- * NONE: it is another one by now, or gone; nothing was done. */
+/* Put NEW in the place of the hash OLD of a credential, as the change 'user rehash' of whomever
+ * store_act_as named. FOUND: done. NONE: it is another one by now, or gone; nothing was done. */
 enum outcome store_rehash(struct store *s, struct slice address, struct slice label,
     struct slice old, struct slice new, struct error *err);
 

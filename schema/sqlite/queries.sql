@@ -81,7 +81,7 @@ SELECT search FROM map WHERE name = ?1;
 -- account
 -- A mailbox, and whether it has a password.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address = ?1;
@@ -165,7 +165,7 @@ WHERE name = ?1;
 -- accounts
 -- All mailboxes.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address > ?1
@@ -175,7 +175,7 @@ LIMIT ?2;
 -- accounts_of
 -- The mailboxes of a domain (3).
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE domain = ?3 AND address > ?1

@@ -310,7 +310,7 @@ test_account(void **state)
 	must(store_account(f->s, S("sally@example.com"), &a, &f->err), &f->err, "sally");
 	assert_string_equal(sbuf_cstr(&a.home), "/h");
 	assert_int_equal(a.quota, 7);
-	assert_true(a.password);
+	assert_false(a.password); /* these are app passwords */
 	must(find_login(f->s, "sally@example.com", &a, &hashes, &f->err), &f->err, "sally");
 	assert_string_equal(sbuf_cstr(&hashes), "a\nb\n");
 	account_release(&a);
