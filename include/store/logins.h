@@ -48,8 +48,9 @@ struct login_record {
 };
 
 /* Record N good logins in one transaction, which is no change and is in no log. Those of mailboxes
- * that are no more are passed over; of each mailbox the last LOGINS_KEPT kinds (network, label,
- * service) are kept, and the last of every label. RETRY: none was recorded, try them all again. */
+ * or app passwords that are no more are passed over; of each mailbox the last LOGINS_KEPT kinds
+ * (network, label, service) are kept, and the last of every label. RETRY: none was recorded, try
+ * them all again. */
 enum outcome store_record_logins(
     struct store *s, const struct login_record *records, size_t n, struct error *err);
 

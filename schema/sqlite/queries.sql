@@ -101,9 +101,11 @@ SELECT value FROM secret WHERE name = 'app-password';
 SELECT 1 FROM login WHERE mailbox = ?1 AND network = ?2 LIMIT 1;
 
 -- login_record
--- A good login, unless the mailbox went meanwhile.
+-- A good login, unless the mailbox went meanwhile, or the app password was revoked.
 INSERT INTO login (mailbox, network, label, service, at)
-SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM mailbox WHERE address = ?1)
+SELECT ?1, ?2, ?3, ?4, ?5
+WHERE EXISTS (SELECT 1 FROM mailbox WHERE address = ?1)
+    AND (?3 = '' OR EXISTS (SELECT 1 FROM credential WHERE mailbox = ?1 AND label = ?3))
 ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = max(at, excluded.at);
 
 -- login_prune

@@ -342,11 +342,14 @@ test_record(void **state)
 		{ S(HARRY), S(N), S(""), S("imap"), 103 },
 		{ S(HARRY), S(N), S(""), S("imap"), 99 },
 		{ S(SALLY), S(""), S("phone"), S("no word, this"), 104 },
+		{ S(SALLY), S(""), S("revoked"), S("imap"), 105 },
 	};
 	struct fixture *f = *state;
 	struct store *s = open_at(f->path, STORE_RECORDER);
-	int64_t id = last_change(f->path);
+	int64_t id;
 
+	must(add_phone(f->s, SALLY, "phone", &f->err), &f->err, "phone");
+	id = last_change(f->path);
 	must(store_record_logins(s, many, ROWS(many), &f->err), &f->err, "record");
 	check_logins(
 	    f, HARRY "|" N "||imap|103\n" HARRY "|" N "||smtp|102\n" SALLY "||phone||104\n");
@@ -397,6 +400,7 @@ test_record_is_bounded(void **state)
 	struct fixture *f = *state;
 	char network[32];
 
+	must(add_phone(f->s, HARRY, "printer", &f->err), &f->err, "printer");
 	assert_int_equal(record(f->s, HARRY, N, "printer", "smtp", 10), FOUND);
 	assert_int_equal(record(f->s, SALLY, N, "", "imap", 10), FOUND);
 	for (int i = 0; i < 100; i++) {
@@ -539,6 +543,7 @@ test_logins(void **state)
 	struct lines l;
 	int64_t at = -1;
 
+	must(add_phone(f->s, HARRY, "phone", &f->err), &f->err, "phone");
 	lines_init(&l, 100);
 	assert_int_equal(store_logins(f->s, S(HARRY), put_login, &l, &f->err), NONE);
 	must(store_last_login(f->s, S(HARRY), &at, &f->err), &f->err, "last");
