@@ -19,7 +19,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import memory  # noqa: E402
-from harness import Skip, check, check_eq, check_in, need_root, scratch, wait_until  # noqa: E402
+from harness import Skip, check, check_eq, check_in, scratch, wait_until  # noqa: E402
 
 TIMEOUT = 30  # seconds after which a helper is taken for lost: it gives up by itself long before
 USER, PASSWORD = "harry@example.com", "alohomora 5:Ginny"
@@ -307,7 +307,7 @@ def _(bench):
 
 @case("the password is gone as soon as it is sent, however long the answer takes")
 def _(bench):
-    need_root()
+    memory.need_search(bench.program)
     server = bench.serve(Server.HANG)
     password = memory.secret(1)
     helper = bench.start(as_dovecot(), told(password=password))

@@ -276,6 +276,8 @@ def _(host):
 
 @case("no password stays with vmaild after logins through Postfix and Dovecot")
 def _(host):
+    memory.need_search(host.site.program("vmaild"))
+
     def clean(what):
         check_eq(memory.traces([host.vmaild.pid] + host.vmaild.workers(), password), [], what)
     password = memory.secret(1)

@@ -12,7 +12,7 @@ import shutil
 import uuid
 
 from dovecot import Dovecot
-from harness import Site, check, check_eq, free_port, listener
+from harness import Site, check, check_eq, free_port, is_sanitized, listener
 from postfix import Postfix
 
 PROGRAMS = ("vmaild", "vmailctl", "vmail-checkpassword")
@@ -46,11 +46,6 @@ service auth {
   vsz_limit = 0
 }
 """
-
-
-def is_sanitized(program):
-    with open(program, "rb") as f:
-        return b"__asan_init" in f.read()
 
 
 def world_readable(programs, where):

@@ -421,6 +421,12 @@ class Daemon:
                                                    self.log.text[-6000:].splitlines()), end="")
 
 
+def is_sanitized(program):
+    """Tell whether PROGRAM was built with AddressSanitizer."""
+    with open(program, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 class Site:
     """One private installation below TMP: configuration, store, sockets. The sockets (paths):
     `maps` socketmap, `auth` auth, `userdb` userdb; and `tcp`, a (host, port) for the map `tcp_map`.

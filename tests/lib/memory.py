@@ -7,12 +7,21 @@ import base64
 import contextlib
 import hashlib
 
+from harness import Skip, is_sanitized, need_root
+
 PIECE = 8
 
 
 def secret(number):
     """A password like no other."""
     return hashlib.sha256(b"secret %d" % number).hexdigest()[:40]
+
+
+def need_search(program):
+    """Skip the case where the memory of PROGRAM cannot be searched."""
+    need_root()
+    if is_sanitized(program):
+        raise Skip("a sanitizer's memory has terabytes")
 
 
 def pieces(text):
