@@ -10,7 +10,6 @@
 #include "auth/throttle.h"
 
 #include <sodium.h>
-#include <stdalign.h>
 #include <string.h>
 
 enum {
@@ -32,10 +31,9 @@ struct throttle_header {
 };
 
 struct throttle_record {
-	uint64_t hash; /* 0: nobody's */
-	int64_t last;  /* when the last failure was counted */
-	int64_t
-	    heard; /* when somebody was let through after a wait, of whom nothing is known yet */
+	uint64_t hash;  /* 0: nobody's */
+	int64_t last;   /* when the last failure was counted */
+	int64_t heard;  /* when one was let through after a wait, and nothing is known of him yet */
 	uint32_t score; /* failures at that time, in parts */
 	uint32_t tag[TAGS];
 	uint8_t kind;
@@ -162,12 +160,23 @@ text_of(const char *p, size_t size)
 	return slice_of(p, strnlen(p, size));
 }
 
+/* What is kept of a text: no more than fits, and nothing behind a NUL. */
+static struct slice
+kept_of(struct slice text, size_t size)
+{
+	size_t nul;
+
+	text = slice_head(text, size);
+	return slice_chr(text, '\0', &nul) ? slice_head(text, nul) : text;
+}
+
 static void
 put_text(char *to, size_t size, struct slice text)
 {
+	text = kept_of(text, size);
 	memset(to, 0, size);
 	if (text.n > 0)
-		memcpy(to, text.p, text.n < size ? text.n : size);
+		memcpy(to, text.p, text.n);
 }
 
 /* --- finding a record ------------------------------------------------------------------------- */
@@ -217,7 +226,7 @@ hash_of(const struct throttle *t, const struct whose *w)
 static bool
 is_text(const char *p, size_t size, struct slice text)
 {
-	return slice_eq(text_of(p, size), slice_head(text, size));
+	return slice_eq(text_of(p, size), kept_of(text, size));
 }
 
 static bool

@@ -493,6 +493,58 @@ test_long_names(void **state)
 }
 
 static void
+test_a_name_with_a_nul(void **state)
+{
+	struct throttle_try one = a_try("", N, false), other = a_try("a", N, false);
+	struct world w;
+
+	(void)state;
+	one.user = slice_of("a\0b", 3);
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 6; i++)
+		throttle_failed(&w.t, &rules, start, &one, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &one).verdict, THROTTLE_REFUSE);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &other).verdict, THROTTLE_LET);
+	world_release(&w);
+}
+
+static void
+test_rules(void **state)
+{
+	struct throttle_rules r = throttle_rules_of(1, 2, 3, 86400);
+
+	(void)state;
+	assert_int_equal(r.kind[THROTTLE_USER_NETWORK].free, 1);
+	assert_int_equal(r.kind[THROTTLE_NETWORK].free, 2);
+	assert_int_equal(r.kind[THROTTLE_USER].free, 3);
+	assert_int_equal(r.kind[THROTTLE_USER_NETWORK].longest_ms, DAY);
+	assert_int_equal(r.kind[THROTTLE_USER].longest_ms,
+	    throttle_default_rules.kind[THROTTLE_USER].longest_ms);
+	r = throttle_rules_of(0, 0, 0, 1);
+	for (int k = 0; k < THROTTLE_KINDS; k++) {
+		assert_int_equal(r.kind[k].first_ms, 1000);
+		assert_int_equal(r.kind[k].longest_ms, 1000);
+	}
+}
+
+/* A kind that has no free failures is not counted at all. */
+static void
+test_nothing_counted(void **state)
+{
+	struct throttle_rules none = throttle_rules_of(0, 0, 0, 900);
+	struct throttle_try try = a_try(A, N, false);
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 100; i++)
+		throttle_failed(&w.t, &none, start, &try, 0);
+	assert_int_equal(throttle_check(&w.t, &none, start, &try).verdict, THROTTLE_LET);
+	assert_int_equal(rows(&w.t, start), 0);
+	world_release(&w);
+}
+
+static void
 test_attach(void **state)
 {
 	struct throttle_try try = a_try(A, N, false);
@@ -576,6 +628,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_a_name_with_a_nul),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_nothing_counted),
 		cmocka_unit_test(test_attach),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_tags),
