@@ -218,6 +218,8 @@ install-files:
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
 	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
+	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
+	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf

@@ -422,9 +422,10 @@ class Daemon:
 
 
 def is_sanitized(program):
-    """Tell whether PROGRAM was built with AddressSanitizer."""
+    """Tell whether PROGRAM was built with a sanitizer that keeps a map of all memory."""
     with open(program, "rb") as f:
-        return b"__asan_init" in f.read()
+        text = f.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 class Site:
