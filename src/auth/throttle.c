@@ -276,11 +276,14 @@ score_max(const struct throttle_rule *rule)
 	return (rule->free > 1000000 ? 1000000 : rule->free) * ONE + over * ONE;
 }
 
-/* How long ago something was. What lies in the future was just now: the clock was put back. */
+/* How long ago something was. What lies in the future was just now: the clock was put back. What
+ * was before all time is as good as forgotten. */
 static int64_t
 since(int64_t then, int64_t now)
 {
-	return then > now || then < 0 ? 0 : now - then;
+	if (then > now)
+		return 0;
+	return then < 0 ? now : now - then;
 }
 
 /* The failures that are not forgotten yet, in parts. */

@@ -596,6 +596,9 @@ test_garbage(void **state)
 		a = throttle_check(&w.t, &rules, start, &known);
 		assert_true(a.verdict != THROTTLE_REFUSE);
 		assert_in_range(a.ms, 0, 5000);
+		/* and is heard again when that has passed */
+		a = throttle_check(&w.t, &rules, start + 20 * SECOND, &strange);
+		assert_int_equal(a.verdict, THROTTLE_LET);
 		rows(&w.t, start);
 		throttle_clear(&w.t, slice_str(A), slice_str(N));
 		throttle_succeeded(&w.t, &known);
