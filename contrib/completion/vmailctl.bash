@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
@@ -67,6 +67,7 @@ _vmailctl()
 	--delimiters) list= from= ;;
 	--propagate) list='yes no default' ;;
 	--quota) list= from= ;;
+	--idle) list= from= ;;
 	--reason) list= from= ;;
 	--home) list= from= ;;
 	--mail) list= from= ;;
@@ -90,7 +91,7 @@ _vmailctl()
 	'domain set') options+='--delimiters --propagate' ;;
 	'domain remove') options+='--all' ;;
 	'user add') options+='--password-stdin --no-password --quota' ;;
-	'user list') options+='--names' ;;
+	'user list') options+='--names --idle' ;;
 	'user passwd') options+='--password-stdin' ;;
 	'user state') options+='--reason' ;;
 	'user set') options+='--home --mail --uid --gid --networks' ;;

@@ -30,6 +30,7 @@ complete -c vmailctl -n '__fish_seen_subcommand_from user; and __fish_seen_subco
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list show passwd state quota set logins remove app-password' -a list -d 'list the mailboxes, of one domain or of all'
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and __fish_seen_subcommand_from list' -a '(vmailctl domain list --names 2>/dev/null)'
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and __fish_seen_subcommand_from list' -l names -d 'print the names alone, one a line'
+complete -c vmailctl -n '__fish_seen_subcommand_from user; and __fish_seen_subcommand_from list' -l idle -x -d 'those alone into which nobody logged in for so long'
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list show passwd state quota set logins remove app-password' -a show -d 'show one mailbox'
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and __fish_seen_subcommand_from show' -a '(vmailctl user list --names 2>/dev/null)'
 complete -c vmailctl -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list show passwd state quota set logins remove app-password' -a passwd -d 'set the password of a mailbox'

@@ -4,6 +4,7 @@
  * may do, and where they live. Logins and app passwords are in files of their own.
  */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "auth/password.h"
@@ -50,6 +51,7 @@ static const struct column show_columns[] = {
 struct list {
 	struct ctl *ctl;
 	struct table table;
+	int64_t since;        /* those alone into which nobody logged in since then; 0: all */
 	enum outcome outcome; /* of what is asked for each row */
 };
 
@@ -76,20 +78,67 @@ put_account(void *arg, const struct account *row)
 	return l->outcome == FOUND && table_row(&l->table, values);
 }
 
+/* One that was removed meanwhile is passed over. */
+static bool
+put_idle(void *arg, struct slice address, int64_t last)
+{
+	struct list *l = arg;
+	struct account account;
+	bool more = true;
+	enum outcome o;
+
+	(void)last;
+	account_init(&account);
+	o = store_account(l->ctl->store, address, &account, &l->ctl->err);
+	if (o == FOUND)
+		more = put_account(l, &account);
+	else if (o != NONE)
+		l->outcome = o;
+	account_release(&account);
+	return more && l->outcome == FOUND;
+}
+
+static enum outcome
+list_accounts(struct list *l, struct slice domain)
+{
+	struct ctl *ctl = l->ctl;
+	const struct slice start = slice_str(NULL);
+
+	if (l->since == 0)
+		return store_accounts(ctl->store, domain, start, put_account, l, &ctl->err);
+	return store_idle_mailboxes(ctl->store, domain, l->since, start, put_idle, l, &ctl->err);
+}
+
+static enum exit_code
+take_idle(struct ctl *ctl, int64_t *since)
+{
+	enum { DAY = 24 * 60 * 60, DAYS_MAX = 10000 };
+	const char *typed = ctl_option(ctl, "idle");
+	unsigned long long days;
+
+	if (typed == NULL)
+		return EXIT_DONE;
+	if (!slice_number(slice_str(typed), DAYS_MAX, &days))
+		return ctl_usage(ctl, "'%s' is no number of days: 0 to %d", typed, DAYS_MAX);
+	*since = time(NULL) - (int64_t)days * DAY;
+	return EXIT_DONE;
+}
+
 enum exit_code
 cmd_user_list(struct ctl *ctl)
 {
 	struct list l = { .ctl = ctl, .outcome = FOUND };
 	struct sbuf domain;
-	enum exit_code e;
+	enum exit_code e = take_idle(ctl, &l.since);
 	enum outcome o;
 
+	if (e != EXIT_DONE)
+		return e;
 	sbuf_init(&domain, ADDRESS_MAX);
 	o = ctl_domain(ctl, ctl->args[0], &domain);
 	if (o == FOUND) {
 		table_list(&l.table, ctl, list_columns);
-		o = store_accounts(
-		    ctl->store, sbuf_slice(&domain), slice_str(NULL), put_account, &l, &ctl->err);
+		o = list_accounts(&l, sbuf_slice(&domain));
 		e = table_end(&l.table, l.outcome == FOUND ? o : l.outcome);
 	} else {
 		e = ctl_fail(ctl, o, "cannot list the mailboxes");

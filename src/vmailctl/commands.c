@@ -42,6 +42,12 @@ static const struct option domain_remove_options[] = {
 	{ 0 }
 };
 
+static const struct option user_list_options[] = {
+	{ "names", 0, NULL, "print the names alone, one a line" },
+	{ "idle", 0, "DAYS", "those alone into which nobody logged in for so long" },
+	{ 0 }
+};
+
 static const struct option user_add_options[] = {
 	{ "password-stdin", 0, NULL, "read the password from one line of standard input" },
 	{ "no-password", 0, NULL, "nobody can log in until a password is set" },
@@ -194,7 +200,7 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "user", .verb = "list", .arguments = "[DOMAIN]",
-		.options = names_option,
+		.options = user_list_options,
 		.also = "ls",
 		.summary = "list the mailboxes, of one domain or of all",
 		.example = "vmailctl user list example.com",

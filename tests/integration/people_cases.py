@@ -7,8 +7,9 @@ import functools
 import os
 import re
 import sqlite3
+import time
 
-from cli_cases import DONE, HARRY, NOT, SALLY, AGAIN, mail_host, refused, rows, run
+from cli_cases import AGAIN, DONE, HARRY, NOT, SALLY, USAGE, mail_host, refused, rows, run
 from harness import Auth, check, check_eq, check_in, write_file
 
 SECRET = re.compile(r"^([bcdfghjkmnpqrstvwxz]{4}-){5}[bcdfghjkmnpqrstvwxz]{4}$")
@@ -180,6 +181,22 @@ def _(build):
                   {"at": "2017-07-14T02:40:00Z", "network": None, "service": "imap", "app_password": None}])
         check_eq(rows(site, "user", "logins", SALLY), [])
         refused(site, NOT, ["user", "logins", "nobody@example.com"], ["'nobody@example.com'"])
+
+
+@case("mailboxes into which nobody logs in any more are found")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("domain", "add", "example.net")
+        site.user_add("ann@example.net", None)
+        now = int(time.time())
+        with database(site) as db:
+            db.execute("UPDATE mailbox SET created = 1000 WHERE address LIKE '%@example.com'")
+            db.execute("INSERT INTO login VALUES (?, '', '', 'imap', ?)", (HARRY, now - 10 * 86400))
+        check_eq(rows(site, "user", "list", "--idle", "9")[0]["address"], HARRY)
+        for options, names in ((["--idle", "9"], [HARRY, SALLY]), (["--idle", "11"], [SALLY]),
+                               (["--idle", "9", "example.net"], []), (["--idle", "10000"], [SALLY])):
+            check_eq(site.ctl("user", "list", "--names", *options).splitlines(), names, options)
+        refused(site, USAGE, ["user", "list", "--idle", "soon"], ["'soon'", "days"])
 
 
 # --- who tries ------------------------------------------------------------------------------------
