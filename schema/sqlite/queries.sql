@@ -109,13 +109,16 @@ WHERE EXISTS (SELECT 1 FROM mailbox WHERE address = ?1)
 ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = max(at, excluded.at);
 
 -- login_prune
--- The oldest goes when a mailbox has more than (2), but never the last of a credential.
+-- The oldest goes when a mailbox has more than (2), but never the last of a credential. Exactly one: so
+-- there are never many to look through, though a thousand came in the same second. (With min() SQLite
+-- gives the other columns of the row that it is from.)
 DELETE FROM login
 WHERE mailbox = ?1 AND (SELECT count(*) FROM login WHERE mailbox = ?1) > ?2
-    AND at < (SELECT max(k.at) FROM login k WHERE k.mailbox = ?1 AND k.label = login.label)
-    AND at = (SELECT min(l.at) FROM login l
-        WHERE l.mailbox = ?1
-            AND l.at < (SELECT max(k.at) FROM login k WHERE k.mailbox = ?1 AND k.label = l.label));
+    AND (network, label, service) = (SELECT network, label, service FROM
+        (SELECT min(l.at), l.network, l.label, l.service FROM login l
+            WHERE l.mailbox = ?1 AND EXISTS (SELECT 1 FROM login k
+                WHERE k.mailbox = ?1 AND k.label = l.label
+                    AND (k.at, k.network, k.service) > (l.at, l.network, l.service))));
 
 -- logins_before
 -- The latest logins before a time (2): those of one moment.

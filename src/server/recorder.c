@@ -63,6 +63,7 @@ struct recorder {
 	/* the thread's */
 	struct entry *batch[BATCH];
 	size_t batched;
+	size_t bearable; /* how many logins one transaction gets */
 	struct trouble trouble;
 };
 
@@ -280,54 +281,50 @@ write_hash(struct store *s, const struct entry *e, struct error *err)
 	return o == RETRY ? RETRY : FOUND;
 }
 
-/* A login that was made many times, of many kinds, may be half a megabyte of records: not for the
- * stack. */
 static enum outcome
-write_logins(struct store *s, const struct recorder *r, struct error *err)
+write_logins(struct store *s, struct entry *const *entries, size_t n, struct error *err)
 {
-	struct login_record *records = calloc(r->batched + 1, sizeof *records);
-	enum outcome o = FOUND;
-	size_t n = 0;
+	struct login_record records[BATCH];
+	enum outcome o;
 
-	if (records == NULL)
-		return error_set(err, RETRY, "no memory");
-	for (size_t i = 0; i < r->batched; i++)
-		if (!r->batch[i]->hash)
-			records[n++] = r->batch[i]->login;
-	if (n > 0)
-		o = store_record_logins(s, records, n, err);
+	for (size_t i = 0; i < n; i++)
+		records[i] = entries[i]->login;
+	o = store_record_logins(s, records, n, err);
 	if (o == BAD)
 		log_warning("logins cannot be recorded: %s", err->text);
-	free(records);
 	return o == RETRY ? RETRY : FOUND;
 }
 
-/* Hashes that are written are out of the batch: they are not written twice. */
-static enum outcome
-write_batch(struct store *s, struct recorder *r, struct error *err)
+/* How many of the batch are written next, from its end: one hash, or as many logins as the store
+ * has shown that it can take in time. */
+static size_t
+portion(const struct recorder *r)
 {
-	enum outcome o = FOUND;
-	size_t left = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < r->batched; i++) {
-		struct entry *e = r->batch[i];
-
-		if (e->hash && o == FOUND)
-			o = write_hash(s, e, err);
-		if (e->hash && o == FOUND)
-			entry_free(e);
-		else
-			r->batch[left++] = e;
-	}
-	r->batched = left;
-	return o == FOUND ? write_logins(s, r, err) : o;
+	if (r->batch[r->batched - 1]->hash)
+		return 1;
+	while (n < r->bearable && n < r->batched && !r->batch[r->batched - 1 - n]->hash)
+		n++;
+	return n;
 }
 
-static void
-forget_batch(struct recorder *r)
+static enum outcome
+write_portion(struct store *s, struct recorder *r, struct error *err)
 {
-	while (r->batched > 0)
+	size_t n = portion(r);
+	struct entry **from = &r->batch[r->batched - n];
+	enum outcome o;
+
+	o = (*from)->hash ? write_hash(s, *from, err) : write_logins(s, from, n, err);
+	if (o != FOUND) {
+		r->bearable = (r->bearable + 1) / 2;
+		return o;
+	}
+	r->bearable = r->bearable * 2 < BATCH ? r->bearable * 2 : BATCH;
+	while (n-- > 0)
 		entry_free(r->batch[--r->batched]);
+	return FOUND;
 }
 
 static enum outcome
@@ -340,11 +337,17 @@ try_batch(struct recorder *r, struct error *err)
 		return RETRY;
 	store_act_as(s, &ourselves);
 	store_deadline(s, PATIENCE_MS);
-	o = write_batch(s, r, err);
+	while (o == FOUND && r->batched > 0)
+		o = write_portion(s, r, err);
 	store_close(s);
-	if (o == FOUND)
-		forget_batch(r);
 	return o;
+}
+
+static void
+forget_batch(struct recorder *r)
+{
+	while (r->batched > 0)
+		entry_free(r->batch[--r->batched]);
 }
 
 /* Wait a moment before the next try; false when there is to be none. */
@@ -412,6 +415,7 @@ recorder_new(const char *uri, long interval, struct error *err)
 	}
 	r->uri = uri;
 	r->interval = interval;
+	r->bearable = BATCH;
 	r->end = &r->first;
 	crypto_shorthash_keygen(r->key);
 	pthread_mutex_init(&r->lock, NULL);

@@ -145,6 +145,28 @@ def recorded_when_the_store_lets(env):
         wait_until(lambda: hash_of(site, SALLY).startswith("{ARGON2ID}"), "the fresh hash")
 
 
+KEPT, MORE = 10000, 1000
+
+
+def oldest_dropped(env):
+    """More logins than are kept while nothing can be written: they all succeed, and the last one is recorded."""
+    with running(env, record_logins=1, log_level="info") as (site, daemon), Auth(site.auth) as client:
+        check_eq(log_in(site).word, "OK")
+        wait_until(lambda: rows(site, "SELECT * FROM login"), "the first one")
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            for block in range((KEPT + MORE) // 50):
+                for i in range(block * 50, block * 50 + 50):
+                    client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]),
+                                 parameters=("rip=10.%d.%d.1" % (i // 256, i % 256),))
+                check_eq({client.answer().word for _ in range(50)}, {"OK"})
+            check_eq(log_in(site, SALLY).word, "OK")
+            daemon.wait_log("warning: the store cannot be written: the oldest of %d logins" % KEPT)
+            db.execute("ROLLBACK")
+        wait_until(lambda: rows(site, "SELECT * FROM login WHERE mailbox = ?", SALLY), "the last one")
+        check_eq(rows(site, "SELECT count(*) FROM login WHERE mailbox = ?", HARRY), [(32,)], "of one mailbox")
+
+
 # --- what it depends on
 
 def networks(env):
@@ -391,6 +413,7 @@ def register(suite):
     suite.add("login: what is not recorded yet is at the end", recorded_at_the_end)
     suite.add("login: nothing is recorded where that is switched off", not_recorded)
     suite.add("login: recorded when the store lets, and nobody waits for it", recorded_when_the_store_lets)
+    suite.add("login: of too many that cannot be recorded the oldest are dropped", oldest_dropped)
     suite.add("login: from the mailbox's networks only", networks)
     suite.add("login: what the account's state allows", states)
     suite.add("login: one set of fields in every answer", locations)
