@@ -29,6 +29,7 @@ static void
 end_try_again(struct login *l)
 {
 	l->outcome = RETRY;
+	l->refusal = NULL; /* unknown user or not: he was not refused */
 	if (l->try.user.n > 0)
 		guard_unheard(&l->worker->guard, &l->try);
 	login_end(l);

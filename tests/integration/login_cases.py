@@ -340,6 +340,21 @@ def crowded_out(env):
         check_eq(words, {"FAIL", "temp_fail"})
 
 
+def told_as_it_was(env):
+    """What had no room is no refusal, in the log neither: nobody is to be banned for it."""
+    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0, throttle_user_network=0, throttle_network=0,
+                 throttle_user=0) as (site, daemon), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Auth(site.auth)) for _ in range(6)]
+        for i, client in enumerate(clients):
+            for j in range(60):
+                client.start("PLAIN", "\0nobody@example.com\0%d %d" % (i, j), parameters=("rip=192.0.2.1",))
+        replies = [client.answer() for client in clients for _ in range(60)]
+        later = len([r for r in replies if r.named.get("code") == "temp_fail"])
+        check(0 < later < len(replies), later)
+        wait_until(lambda: daemon.log.text.count("login failed: user 'nobody@example.com'") == later, "a line for each")
+        check_eq(daemon.log.text.count("login refused: user 'nobody@example.com'"), len(replies) - later)
+
+
 # --- what it must not leave behind
 
 def crypted(password, *options):
@@ -423,4 +438,5 @@ def register(suite):
     suite.add("login: app passwords are this store's alone", app_password_of_another_store)
     suite.add("login: a storm from one network holds nobody else up", turns)
     suite.add("login: a full queue has room for somebody else", crowded_out)
+    suite.add("login: one that found no room is not logged as refused", told_as_it_was)
     suite.add("login: no password stays in memory", no_password_stays)
