@@ -107,14 +107,18 @@ $(B)/gen/schema/%_migrations.h: $$(wildcard schema/$$*/[0-9]*.sql) src/store/mig
 # --- tests ------------------------------------------------------------------------------------
 
 # The link line is the fence: a unit test of a pure room gets pure objects and their libraries only.
+OWNLINK := $(addprefix $(B)/tests/unit/test_,conf sys queue)
 TESTLIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
-$(filter-out $(B)/tests/unit/test_conf $(B)/tests/unit/test_sys,$(UNIT)): %: %.o $(filter-out $(B)/tests/lib/replay.o,$(TESTLIB)) $(PURE)
+$(filter-out $(OWNLINK),$(UNIT)): %: %.o $(filter-out $(B)/tests/lib/replay.o,$(TESTLIB)) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(PURELIBS)
 $(B)/tests/unit/test_conf: $(B)/tests/unit/test_conf.o $(CONF) $(call room,base)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(CONFLIBS)
 $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka
+$(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
 $(STORET): %: %.o $(STORE) $(PURE)
@@ -210,7 +214,8 @@ bench-full: bench-deps
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
-TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3
+TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3 \
+              openssl fail2ban
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
@@ -240,6 +245,8 @@ install-files:
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
 	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
+	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
+	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf

@@ -11,27 +11,34 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
-			elif [[ -z $verb && ' domain user alias map config ' == *" $noun "* ]]; then verb=$w
+			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
+			elif [[ -z $verb && ' domain user app-password alias map config login ' == *" $noun "* ]]; then verb=$w
 			else n=$((n + 1)); fi ;;
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user alias map lookup maps config log completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps config login log completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
 	'domain remove 0') from='domain list --names' ;;
-	'user  0') list='add list show passwd state quota remove' ;;
+	'user  0') list='add list show passwd state quota set logins remove app-password' ;;
 	'user list 0') from='domain list --names' ;;
 	'user show 0') from='user list --names' ;;
 	'user passwd 0') from='user list --names' ;;
 	'user state 0') from='user list --names' ;;
 	'user state 1') list='active receive-only send-only suspended' ;;
 	'user quota 0') from='user list --names' ;;
+	'user set 0') from='user list --names' ;;
+	'user logins 0') from='user list --names' ;;
 	'user remove 0') from='user list --names' ;;
+	'app-password  0') list='add list remove' ;;
+	'app-password add 0') from='user list --names' ;;
+	'app-password list 0') from='user list --names' ;;
+	'app-password remove 0') from='user list --names' ;;
 	'alias  0') list='add list show set remove' ;;
 	'alias add '*) from='user list --names' ;;
 	'alias list 0') from='domain list --names' ;;
@@ -49,6 +56,7 @@ _vmailctl()
 	'map import 1') files=1 ;;
 	'lookup  0') from='maps --all --names' ;;
 	'config  0') list='show postfix dovecot' ;;
+	'login  0') list='throttled clear' ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
 	case $prev in
@@ -59,7 +67,17 @@ _vmailctl()
 	--delimiters) list= from= ;;
 	--propagate) list='yes no default' ;;
 	--quota) list= from= ;;
+	--idle) list= from= ;;
 	--reason) list= from= ;;
+	--home) list= from= ;;
+	--mail) list= from= ;;
+	--uid) list= from= ;;
+	--gid) list= from= ;;
+	--networks) list= from= ;;
+	--label) list= from= ;;
+	--service) list= from= ;;
+	--network) list= from= ;;
+	--expires) list= from= ;;
 	--expires) list= from= ;;
 	--note) list= from= ;;
 	--owner) list= from= ;;
@@ -73,16 +91,20 @@ _vmailctl()
 	'domain set') options+='--delimiters --propagate' ;;
 	'domain remove') options+='--all' ;;
 	'user add') options+='--password-stdin --no-password --quota' ;;
-	'user list') options+='--names' ;;
+	'user list') options+='--names --idle' ;;
 	'user passwd') options+='--password-stdin' ;;
 	'user state') options+='--reason' ;;
+	'user set') options+='--home --mail --uid --gid --networks' ;;
 	'user remove') options+='--force' ;;
+	'app-password add') options+='--label --service --network --expires' ;;
+	'app-password list') options+='--names' ;;
 	'alias list') options+='--names' ;;
 	'alias set') options+='--disable --enable --expires --internal --open --note --owner' ;;
 	'map create') options+='--search' ;;
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
+	'login clear') options+='--all' ;;
 	'log ') options+='--after' ;;
 	'help ') options+='--all' ;;
 	esac

@@ -26,6 +26,11 @@ struct password_cost {
 /* The cost used when the configuration says nothing: argon2id, 64 MiB, t=3, as doveadm. */
 extern const struct password_cost password_default_cost;
 
+/* The same with another price of new hashes; what a stored one may cost is raised to that, at
+ * least.
+ */
+struct password_cost password_cost_of(unsigned memory_kib, unsigned passes);
+
 /* Once per process, before anything else here; RETRY when the library cannot start. */
 enum outcome password_setup(struct error *err);
 
@@ -43,6 +48,15 @@ enum outcome password_hash(
  * for a wrong password. The explanation names the scheme, never what is stored. */
 enum outcome password_verify(struct slice stored, struct slice password,
     const struct password_cost *cost, struct error *err);
+
+/* Judge STORED before it is kept: BAD when it could never log anybody in, being of no known scheme,
+ * malformed, or dearer than COST allows. What is stored is never quoted. */
+enum outcome password_stored_check(
+    struct slice stored, const struct password_cost *cost, struct error *err);
+
+/* Tell whether STORED, which somebody logged in with, should be replaced by a fresh hash: all but
+ * argon2id of at least COST. */
+bool password_needs_rehash(struct slice stored, const struct password_cost *cost);
 
 /* Spend what a verification against a fresh hash would, and answer NONE: for unknown users. */
 enum outcome password_verify_dummy(

@@ -39,8 +39,17 @@ struct conf {
 	long hash_passes;                         /* hash-passes */
 	long login_deadline;                      /* login-deadline, milliseconds */
 	long failure_delay;                       /* failure-delay, milliseconds */
+	bool rehash;                              /* rehash: older hashes, at login */
+	long remember_logins;                     /* remember-logins, seconds; 0: never */
+	long record_logins;                       /* record-logins, seconds; 0: never */
+	long throttle_user_network;               /* throttle-user-network; 0: not counted */
+	long throttle_network;                    /* throttle-network; 0: not counted */
+	long throttle_user;                       /* throttle-user; 0: not counted */
+	long throttle_longest;                    /* throttle-longest, seconds */
+	char *shared_network[CONF_LIST_MAX + 1];  /* shared-networks, NULL-ended */
 	char *mail_user;                          /* mail-user: owns the mail files */
 	char *mail_home;                          /* mail-home: template with %u %n %d */
+	char *mail_location;                      /* mail-location: template, or empty */
 	char *log;                                /* log: "stderr" or "syslog" */
 	char *log_level;                          /* log-level: error, warning, info, debug */
 	char *queue_directory[CONF_LIST_MAX + 1]; /* queue-directories, NULL-ended */
@@ -63,8 +72,12 @@ const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section
 enum outcome conf_load(struct conf **out, const char *file, struct error *err);
 void conf_free(struct conf *c);
 
-/* Append the effective value of the I-th key as one would write it; for `vmailctl config show`. */
+/* Append the path of the file that failed logins are counted in: beside the store. False when that
+ * is no file, or there is no memory. */
 struct sbuf;
+bool conf_throttle_file(struct sbuf *out, const struct conf *c);
+
+/* Append the effective value of the I-th key as one would write it; for `vmailctl config show`. */
 bool conf_put_value(struct sbuf *out, const struct conf *c, size_t i);
 bool conf_put_listener(struct sbuf *out, const struct conf_listener *l);
 

@@ -17,9 +17,10 @@ struct store;
 
 /* Who opens it decides what it may see and do. */
 enum store_role {
-	STORE_LOOKUP, /* read only; credentials and the change log are denied by the engine */
-	STORE_LOGIN,  /* read only; credentials are visible */
-	STORE_ADMIN   /* reads and writes */
+	STORE_LOOKUP,   /* read only; credentials and the change log are denied by the engine */
+	STORE_LOGIN,    /* read only; credentials are visible */
+	STORE_RECORDER, /* the same, and writes what a login leaves behind: nothing else */
+	STORE_ADMIN     /* reads and writes */
 };
 
 /* --- the file ------------------------------------------------------------------------------- */
@@ -96,17 +97,13 @@ enum outcome store_ask(
 /* Run a whole lookup against the store: lookup_start must have been called. */
 void store_resolve(struct store *s, struct lookup *l);
 
-/* --- people --------------------------------------------------------------------------------- */
+/* --- people; more of them in store/logins.h
+ * --------------------------------------------------------------------------------- */
 
 /* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
  * RETRY for STORE_LOOKUP. */
 enum outcome store_account(
     struct store *s, struct slice address, struct account *out, struct error *err);
-
-/* The same with its password hashes, for STORE_LOGIN and STORE_ADMIN. HASHES gets one a line; empty
- * when the mailbox has none. */
-enum outcome store_login(struct store *s, struct slice address, struct account *out,
-    struct sbuf *hashes, struct error *err);
 
 /* --- listing: CALLBACK per row until it returns false; rows come in address order ------------- */
 
@@ -216,9 +213,12 @@ enum outcome store_changes(
 /* --- changes: each one transaction, with its line in the change log -------------------------- */
 
 /* Who and what rules the changes are made under. Borrowed while the store is open. */
+struct password_cost;
+
 struct store_actor {
-	const char *who;           /* for the change log */
-	struct lookup_rules rules; /* how addresses are read: loops are found with these */
+	const char *who;                  /* for the change log */
+	struct lookup_rules rules;        /* how addresses are read: loops are found with these */
+	const struct password_cost *cost; /* what a stored hash may cost; NULL: by default */
 };
 
 void store_act_as(struct store *s, const struct store_actor *actor);

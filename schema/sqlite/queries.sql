@@ -85,14 +85,71 @@ SELECT search FROM map WHERE name = ?1;
 -- account
 -- A mailbox, and whether it has a password.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address = ?1;
 
--- hashes
--- The password hashes of a mailbox, its own first.
-SELECT hash FROM credential WHERE mailbox = ?1 ORDER BY label;
+-- credentials
+-- The credentials of a mailbox, its own password first.
+SELECT label, hash, services, networks, expires FROM credential WHERE mailbox = ?1 ORDER BY label;
+
+-- app_password_key
+-- What app passwords are hashed with.
+SELECT value FROM secret WHERE name = 'app-password';
+
+-- ## logins
+
+-- login_known
+-- Whether somebody logged in to a mailbox from a network (2).
+SELECT 1 FROM login WHERE mailbox = ?1 AND network = ?2 LIMIT 1;
+
+-- login_record
+-- A good login, unless the mailbox went meanwhile, or the app password was revoked.
+INSERT INTO login (mailbox, network, label, service, at)
+SELECT ?1, ?2, ?3, ?4, ?5
+WHERE EXISTS (SELECT 1 FROM mailbox WHERE address = ?1)
+    AND (?3 = '' OR EXISTS (SELECT 1 FROM credential WHERE mailbox = ?1 AND label = ?3))
+ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = max(at, excluded.at);
+
+-- login_prune
+-- The oldest goes when a mailbox has more than (2), but never the last of a credential. Exactly one: so
+-- there are never many to look through, though a thousand came in the same second. (With min() SQLite
+-- gives the other columns of the row that it is from.)
+DELETE FROM login
+WHERE mailbox = ?1 AND (SELECT count(*) FROM login WHERE mailbox = ?1) > ?2
+    AND (network, label, service) = (SELECT network, label, service FROM
+        (SELECT min(l.at), l.network, l.label, l.service FROM login l
+            WHERE l.mailbox = ?1 AND EXISTS (SELECT 1 FROM login k
+                WHERE k.mailbox = ?1 AND k.label = l.label
+                    AND (k.at, k.network, k.service) > (l.at, l.network, l.service))));
+
+-- logins_before
+-- The latest logins before a time (2): those of one moment.
+SELECT network, label, service, at FROM login
+WHERE mailbox = ?1 AND at = (SELECT max(at) FROM login WHERE mailbox = ?1 AND at < ?2);
+
+-- last_login
+-- When somebody last logged in to a mailbox.
+SELECT coalesce(max(at), 0) FROM login WHERE mailbox = ?1;
+
+-- idle
+-- The mailboxes, older than (4), into which nobody logged in since then.
+SELECT address, (SELECT coalesce(max(at), 0) FROM login WHERE mailbox = m.address)
+FROM mailbox m
+WHERE address > ?1 AND created < ?4
+    AND NOT EXISTS (SELECT 1 FROM login l WHERE l.mailbox = m.address AND l.at >= ?4)
+ORDER BY address
+LIMIT ?2;
+
+-- idle_of
+-- Those of a domain (3).
+SELECT address, (SELECT coalesce(max(at), 0) FROM login WHERE mailbox = m.address)
+FROM mailbox m
+WHERE domain = ?3 AND address > ?1 AND created < ?4
+    AND NOT EXISTS (SELECT 1 FROM login l WHERE l.mailbox = m.address AND l.at >= ?4)
+ORDER BY address
+LIMIT ?2;
 
 -- ## listings: a page of at most (2) rows behind the key (1)
 
@@ -117,7 +174,7 @@ WHERE name = ?1;
 -- accounts
 -- All mailboxes.
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE address > ?1
@@ -127,7 +184,7 @@ LIMIT ?2;
 -- accounts_of
 -- The mailboxes of a domain (3).
 SELECT address, home, quota, created,
-    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address), state, reason,
+    EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''), state, reason,
     mail, coalesce(uid, 0), coalesce(gid, 0), networks
 FROM mailbox m
 WHERE domain = ?3 AND address > ?1
@@ -209,6 +266,14 @@ UPDATE mailbox SET state = ?2, reason = ?3 WHERE address = ?1;
 -- How much it may hold.
 UPDATE mailbox SET quota = ?2 WHERE address = ?1;
 
+-- mailbox_set
+-- Where a mailbox lives: home if (7), mail if (8), uid if (9), gid if (10), networks if (11).
+UPDATE mailbox
+SET home = CASE WHEN ?7 THEN ?2 ELSE home END, mail = CASE WHEN ?8 THEN ?3 ELSE mail END,
+    uid = CASE WHEN ?9 THEN ?4 ELSE uid END, gid = CASE WHEN ?10 THEN ?5 ELSE gid END,
+    networks = CASE WHEN ?11 THEN ?6 ELSE networks END
+WHERE address = ?1;
+
 -- mailbox_delete
 -- A mailbox goes, its credentials with it.
 DELETE FROM mailbox WHERE address = ?1;
@@ -221,6 +286,35 @@ DELETE FROM mailbox WHERE domain = ?1;
 -- A credential (2: its label) gets a new hash, or is made.
 INSERT INTO credential (mailbox, label, hash, created) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (mailbox, label) DO UPDATE SET hash = excluded.hash, created = excluded.created;
+
+-- credential_replace
+-- A credential gets a new hash (4) in the place of the one that was verified (3).
+UPDATE credential SET hash = ?4 WHERE mailbox = ?1 AND label = ?2 AND hash = ?3;
+
+-- app_passwords
+-- The app passwords of a mailbox, and when each was last used.
+SELECT label, services, networks, expires, created,
+    (SELECT coalesce(max(at), 0) FROM login l WHERE l.mailbox = c.mailbox AND l.label = c.label)
+FROM credential c
+WHERE mailbox = ?1 AND label > ''
+ORDER BY label;
+
+-- app_password_counts
+-- How many there are, and whether one has a label (2).
+SELECT count(*), coalesce(max(label = ?2), 0) FROM credential WHERE mailbox = ?1 AND label > '';
+
+-- app_password_insert
+-- A new one.
+INSERT INTO credential (mailbox, label, hash, created, services, networks, expires)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- credential_delete
+-- A credential (2: its label) goes,
+DELETE FROM credential WHERE mailbox = ?1 AND label = ?2;
+
+-- logins_delete
+-- and what is remembered of its use.
+DELETE FROM login WHERE mailbox = ?1 AND label = ?2;
 
 -- leads_to
 -- An alias with this target (1: its domain).

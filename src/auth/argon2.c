@@ -9,7 +9,7 @@
 
 #include "auth/scheme.h"
 
-enum { TAG_MAX = 128 };
+enum { TAG_MAX = 128, SALT_MIN = 8 };
 
 static const struct {
 	const char *name;
@@ -110,8 +110,38 @@ verify_odd(const struct scheme *s, struct slice text, struct slice password, str
 	return errno == EINVAL ? NONE : scheme_malformed(s, err);
 }
 
-enum outcome
-scheme_argon2(const struct scheme *s, struct slice data, struct slice password,
+/* As Argon2 wants it: as much memory as there is work for the lanes, and no tag or salt that is
+ * nothing to speak of. */
+static bool
+is_sound(const struct argon2 *a)
+{
+	unsigned char scratch[PASSWORD_STORED_MAX];
+	size_t salt_n, tag_n;
+	bool sound = a->memory_kib / 8 >= a->lanes &&
+		     decode(scratch, sizeof scratch, &salt_n, a->salt) && salt_n >= SALT_MIN &&
+		     decode(scratch, sizeof scratch, &tag_n, a->tag) &&
+		     tag_n >= crypto_pwhash_BYTES_MIN;
+
+	sodium_memzero(scratch, sizeof scratch);
+	return sound;
+}
+
+static enum flaw
+judge(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	struct argon2 a;
+	size_t at;
+
+	(void)s;
+	if (slice_chr(data, '\0', &at) || !read_argon2(&a, data))
+		return FLAW_MALFORMED;
+	if (a.memory_kib > cost->max_memory_kib || a.passes > cost->max_passes)
+		return FLAW_TOO_COSTLY;
+	return is_sound(&a) ? FLAW_NONE : FLAW_MALFORMED;
+}
+
+static enum outcome
+verify(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	unsigned char salt[crypto_pwhash_SALTBYTES], tag[TAG_MAX];
@@ -119,10 +149,9 @@ scheme_argon2(const struct scheme *s, struct slice data, struct slice password,
 	enum outcome o;
 	struct argon2 a;
 
-	if (slice_chr(data, '\0', &tag_n) || !read_argon2(&a, data))
+	(void)cost;
+	if (!read_argon2(&a, data))
 		return scheme_malformed(s, err);
-	if (a.memory_kib > cost->max_memory_kib || a.passes > cost->max_passes)
-		return scheme_too_costly(s, err);
 	if (!scheme_room(a.memory_kib))
 		return scheme_no_memory(s, err);
 	if (decode(salt, sizeof salt, &salt_n, a.salt) && decode(tag, sizeof tag, &tag_n, a.tag) &&
@@ -132,4 +161,16 @@ scheme_argon2(const struct scheme *s, struct slice data, struct slice password,
 		o = verify_odd(s, data, password, err);
 	sodium_memzero(tag, sizeof tag);
 	return o;
+}
+
+const struct family family_argon2 = { judge, verify };
+
+bool
+argon2_is_current(struct slice data, const struct password_cost *cost)
+{
+	struct argon2 a;
+
+	return read_argon2(&a, data) &&
+	       variants[a.variant].algorithm == crypto_pwhash_ALG_ARGON2ID13 &&
+	       a.memory_kib >= cost->memory_kib && a.passes >= cost->passes;
 }

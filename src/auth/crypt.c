@@ -58,6 +58,15 @@ price_des(struct slice rest)
 	return 1;
 }
 
+/* J9..salt: rounds and salt of four letters each, and eleven of the hash */
+static unsigned long long
+price_extended(struct slice rest)
+{
+	unsigned long long rounds;
+
+	return rest.n == 4 + 4 + 11 && read_letters(&rest, 4, &rounds) ? rounds : 0;
+}
+
 /* 05$... */
 static unsigned long long
 price_bcrypt(struct slice rest)
@@ -128,36 +137,74 @@ static const struct {
 	const char *prefix;
 	price_fn *price;
 	unsigned long long most; /* MEMORY: what the configuration allows, in KiB */
+	size_t tail;             /* letters behind the last $, of which none may be missing */
 } forms[] = {
-	{ "$2a$", price_bcrypt, BCRYPT_COST_MAX }, { "$2b$", price_bcrypt, BCRYPT_COST_MAX },
-	{ "$2x$", price_bcrypt, BCRYPT_COST_MAX }, { "$2y$", price_bcrypt, BCRYPT_COST_MAX },
-	{ "$6$", price_rounds, SCHEME_ROUNDS_MAX }, { "$5$", price_rounds, SCHEME_ROUNDS_MAX },
-	{ "$y$", price_yescrypt, MEMORY }, { "$gy$", price_yescrypt, MEMORY },
-	{ "$7$", price_scrypt, MEMORY }, { "$1$", price_fixed, 1 }, { "$3$", price_fixed, 1 },
-	{ "$sha1$", price_number, SCHEME_ROUNDS_MAX }, { "$md5", price_rounds, SCHEME_ROUNDS_MAX },
-	{ "_", price_fixed, 1 }, /* its rounds fit in 24 bits */
-	{ "", price_des, 1 },    /* last: it stands for whatever is left */
+	{ "$2a$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2b$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2x$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2y$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$6$", price_rounds, SCHEME_ROUNDS_MAX, 86 },
+	{ "$5$", price_rounds, SCHEME_ROUNDS_MAX, 43 }, { "$y$", price_yescrypt, MEMORY, 43 },
+	{ "$gy$", price_yescrypt, MEMORY, 43 }, { "$7$", price_scrypt, MEMORY, 43 },
+	{ "$1$", price_fixed, 1, 22 }, { "$3$", price_fixed, 1, 32 },
+	{ "$sha1$", price_number, SCHEME_ROUNDS_MAX, 28 },
+	{ "$md5", price_rounds, SCHEME_ROUNDS_MAX, 22 },
+	{ "_", price_extended, SCHEME_ROUNDS_MAX, 0 },
+	{ "", price_des, 1, 0 }, /* last: it stands for whatever is left */
 };
 
-/* FOUND: go ahead. Want of memory is seen to here, for the library calls it malformed text. */
-static enum outcome
-check_price(
-    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+static size_t
+form_of(struct slice data)
 {
-	unsigned long long price, most;
 	size_t i = 0;
 
 	while (!slice_starts(data, forms[i].prefix))
 		i++;
-	price = forms[i].price(slice_tail(data, strlen(forms[i].prefix)));
-	most = forms[i].most == MEMORY ? cost->max_memory_kib : forms[i].most;
-	if (price == 0)
-		return scheme_malformed(s, err);
+	return i;
+}
+
+static unsigned long long
+price_of(struct slice data)
+{
+	size_t i = form_of(data);
+
+	return forms[i].price(slice_tail(data, strlen(forms[i].prefix)));
+}
+
+/* Tell whether the hash itself is all there; 0 letters: its price told already. */
+static bool
+is_whole(struct slice data, size_t letters)
+{
+	unsigned long long ignored;
+	size_t at;
+
+	if (letters == 0)
+		return true;
+	if (!slice_rchr(data, '$', &at))
+		return false;
+	data = slice_tail(data, at + 1);
+	if (data.n != letters)
+		return false;
+	while (data.n > 0)
+		if (!read_letters(&data, 1, &ignored))
+			return false;
+	return true;
+}
+
+static enum flaw
+judge(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	size_t form = form_of(data), at;
+	unsigned long long price = price_of(data);
+	unsigned long long most =
+	    forms[form].most == MEMORY ? cost->max_memory_kib : forms[form].most;
+
+	(void)s;
+	if (slice_chr(data, '\0', &at) || price == 0)
+		return FLAW_MALFORMED;
 	if (price > most)
-		return scheme_too_costly(s, err);
-	if (forms[i].most == MEMORY && !scheme_room(price))
-		return scheme_no_memory(s, err);
-	return FOUND;
+		return FLAW_TOO_COSTLY;
+	return is_whole(data, forms[form].tail) ? FLAW_NONE : FLAW_MALFORMED;
 }
 
 /* The library keeps what it computes in there, traces of the password too: not for the stack. */
@@ -182,19 +229,17 @@ compute(const struct scheme *s, struct slice data, struct slice password, struct
 	return o;
 }
 
-enum outcome
-scheme_crypt(const struct scheme *s, struct slice data, struct slice password,
+/* Want of memory is seen to here, for the library calls it malformed text. */
+static enum outcome
+verify(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	struct sbuf text;
 	enum outcome o;
-	size_t at;
 
-	if (slice_chr(data, '\0', &at))
-		return scheme_malformed(s, err);
-	o = check_price(s, data, cost, err);
-	if (o != FOUND)
-		return o;
+	(void)cost;
+	if (forms[form_of(data)].most == MEMORY && !scheme_room(price_of(data)))
+		return scheme_no_memory(s, err);
 	sbuf_init(&text, PASSWORD_MAX);
 	if (sbuf_add_slice(&text, password)) /* crypt wants it ended by a NUL */
 		o = compute(s, data, sbuf_slice(&text), err);
@@ -203,3 +248,5 @@ scheme_crypt(const struct scheme *s, struct slice data, struct slice password,
 	sbuf_release_secret(&text);
 	return o;
 }
+
+const struct family family_crypt = { judge, verify };

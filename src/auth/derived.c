@@ -85,10 +85,6 @@ verify(const struct scheme *s, const struct derived *d, struct slice password, d
 	unsigned char key[EVP_MAX_MD_SIZE];
 	enum outcome o;
 
-	if (d->key.n != s->hash->n)
-		return scheme_malformed(s, err);
-	if (d->rounds > SCHEME_ROUNDS_MAX)
-		return scheme_too_costly(s, err);
 	if (!derive(key, s, d, password))
 		return scheme_unavailable(s, err);
 	o = scheme_compare(sbuf_slice(&d->key), key, s->hash->n);
@@ -96,36 +92,82 @@ verify(const struct scheme *s, const struct derived *d, struct slice password, d
 	return o;
 }
 
+static void
+derived_init(struct derived *d)
+{
+	d->rounds = 0;
+	sbuf_init(&d->salt, PASSWORD_STORED_MAX);
+	sbuf_init(&d->key, PASSWORD_STORED_MAX);
+}
+
+static void
+derived_release(struct derived *d)
+{
+	sbuf_release(&d->salt);
+	sbuf_release_secret(&d->key);
+}
+
+static enum flaw
+read_and_judge(const struct scheme *s, struct slice data, read_fn *read)
+{
+	enum flaw flaw = FLAW_NONE;
+	struct derived d;
+
+	derived_init(&d);
+	if (!read(&d, s, data) || d.key.n != s->hash->n)
+		flaw = FLAW_MALFORMED;
+	else if (d.rounds > SCHEME_ROUNDS_MAX)
+		flaw = FLAW_TOO_COSTLY;
+	derived_release(&d);
+	return flaw;
+}
+
 static enum outcome
 read_and_verify(const struct scheme *s, struct slice data, struct slice password, read_fn *read,
     derive_fn *derive, struct error *err)
 {
-	struct derived d = { .rounds = 0 };
+	struct derived d;
 	enum outcome o;
 
-	sbuf_init(&d.salt, PASSWORD_STORED_MAX);
-	sbuf_init(&d.key, PASSWORD_STORED_MAX);
+	derived_init(&d);
 	if (read(&d, s, data))
 		o = verify(s, &d, password, derive, err);
 	else
 		o = scheme_malformed(s, err);
-	sbuf_release(&d.salt);
-	sbuf_release_secret(&d.key);
+	derived_release(&d);
 	return o;
 }
 
-enum outcome
-scheme_pbkdf2(const struct scheme *s, struct slice data, struct slice password,
+static enum flaw
+judge_pbkdf2(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	(void)cost;
+	return read_and_judge(s, data, read_pbkdf2);
+}
+
+static enum outcome
+verify_pbkdf2(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	(void)cost;
 	return read_and_verify(s, data, password, read_pbkdf2, derive_pbkdf2, err);
 }
 
-enum outcome
-scheme_scram(const struct scheme *s, struct slice data, struct slice password,
+const struct family family_pbkdf2 = { judge_pbkdf2, verify_pbkdf2 };
+
+static enum flaw
+judge_scram(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	(void)cost;
+	return read_and_judge(s, data, read_scram);
+}
+
+static enum outcome
+verify_scram(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	(void)cost;
 	return read_and_verify(s, data, password, read_scram, derive_scram, err);
 }
+
+const struct family family_scram = { judge_scram, verify_scram };

@@ -34,22 +34,36 @@ verify(const struct scheme *s, struct slice stored, struct slice salt, struct sl
 	return o;
 }
 
-enum outcome
-scheme_digest(const struct scheme *s, struct slice data, struct slice password,
+static enum flaw
+judge_digest(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	(void)cost;
+	return data.n == s->hash->n ? FLAW_NONE : FLAW_MALFORMED;
+}
+
+static enum outcome
+verify_digest(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	(void)cost;
-	if (data.n != s->hash->n)
-		return scheme_malformed(s, err);
 	return verify(s, data, slice_of("", 0), password, err);
 }
 
-enum outcome
-scheme_salted(const struct scheme *s, struct slice data, struct slice password,
+const struct family family_digest = { judge_digest, verify_digest };
+
+static enum flaw
+judge_salted(const struct scheme *s, struct slice data, const struct password_cost *cost)
+{
+	(void)cost;
+	return data.n > s->hash->n ? FLAW_NONE : FLAW_MALFORMED;
+}
+
+static enum outcome
+verify_salted(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	(void)cost;
-	if (data.n <= s->hash->n)
-		return scheme_malformed(s, err);
 	return verify(s, slice_head(data, s->hash->n), slice_tail(data, s->hash->n), password, err);
 }
+
+const struct family family_salted = { judge_salted, verify_salted };

@@ -17,43 +17,57 @@ const struct password_cost password_default_cost = {
 	.max_passes = 16,
 };
 
+struct password_cost
+password_cost_of(unsigned memory_kib, unsigned passes)
+{
+	struct password_cost cost = password_default_cost;
+
+	cost.memory_kib = memory_kib;
+	cost.passes = passes;
+	if (cost.max_memory_kib < memory_kib)
+		cost.max_memory_kib = memory_kib;
+	if (cost.max_passes < passes)
+		cost.max_passes = passes;
+	return cost;
+}
+
 static const struct hash md5 = { EVP_md5, 16 };
 static const struct hash sha1 = { EVP_sha1, 20 };
 static const struct hash sha256 = { EVP_sha256, 32 };
 static const struct hash sha512 = { EVP_sha512, 64 };
 
 static const struct scheme schemes[] = {
-	{ "ARGON2ID", scheme_argon2, CODING_TEXT, NULL, NULL, "$argon2" },
-	{ "ARGON2I", scheme_argon2, CODING_TEXT, NULL, NULL, NULL },
-	{ "ARGON2", scheme_argon2, CODING_TEXT, NULL, NULL, NULL },
+	{ "ARGON2ID", &family_argon2, CODING_TEXT, NULL, NULL, "$argon2" },
+	{ "ARGON2I", &family_argon2, CODING_TEXT, NULL, NULL, NULL },
+	{ "ARGON2", &family_argon2, CODING_TEXT, NULL, NULL, NULL },
 
-	{ "CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, "$" },
-	{ "BLF-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "SHA512-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "SHA256-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "MD5-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "DES-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "MD5", scheme_crypt, CODING_TEXT, NULL, "$1$", NULL },
+	{ "CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, "$" },
+	{ "BLF-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
+	{ "SHA512-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
+	{ "SHA256-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
+	{ "MD5-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
+	{ "DES-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
+	{ "MD5", &family_crypt, CODING_TEXT, NULL, "$1$", NULL },
 
-	{ "SSHA", scheme_salted, CODING_BASE64, &sha1, NULL, NULL },
-	{ "SSHA256", scheme_salted, CODING_BASE64, &sha256, NULL, NULL },
-	{ "SSHA512", scheme_salted, CODING_BASE64, &sha512, NULL, NULL },
-	{ "SMD5", scheme_salted, CODING_BASE64, &md5, NULL, NULL },
-	{ "SHA", scheme_digest, CODING_DIGEST, &sha1, NULL, NULL },
-	{ "SHA1", scheme_digest, CODING_DIGEST, &sha1, NULL, NULL },
-	{ "SHA256", scheme_digest, CODING_DIGEST, &sha256, NULL, NULL },
-	{ "SHA512", scheme_digest, CODING_DIGEST, &sha512, NULL, NULL },
-	{ "PLAIN-MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
-	{ "LDAP-MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
-	{ "MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
+	{ "SSHA", &family_salted, CODING_BASE64, &sha1, NULL, NULL },
+	{ "SSHA256", &family_salted, CODING_BASE64, &sha256, NULL, NULL },
+	{ "SSHA512", &family_salted, CODING_BASE64, &sha512, NULL, NULL },
+	{ "SMD5", &family_salted, CODING_BASE64, &md5, NULL, NULL },
+	{ "SHA", &family_digest, CODING_DIGEST, &sha1, NULL, NULL },
+	{ "SHA1", &family_digest, CODING_DIGEST, &sha1, NULL, NULL },
+	{ "SHA256", &family_digest, CODING_DIGEST, &sha256, NULL, NULL },
+	{ "SHA512", &family_digest, CODING_DIGEST, &sha512, NULL, NULL },
+	{ "PLAIN-MD5", &family_digest, CODING_DIGEST, &md5, NULL, NULL },
+	{ "LDAP-MD5", &family_digest, CODING_DIGEST, &md5, NULL, NULL },
+	{ "MD5", &family_digest, CODING_DIGEST, &md5, NULL, NULL },
 
-	{ "PBKDF2", scheme_pbkdf2, CODING_TEXT, &sha1, NULL, NULL },
-	{ "SCRAM-SHA-1", scheme_scram, CODING_TEXT, &sha1, NULL, NULL },
-	{ "SCRAM-SHA-256", scheme_scram, CODING_TEXT, &sha256, NULL, NULL },
+	{ "PBKDF2", &family_pbkdf2, CODING_TEXT, &sha1, NULL, NULL },
+	{ "SCRAM-SHA-1", &family_scram, CODING_TEXT, &sha1, NULL, NULL },
+	{ "SCRAM-SHA-256", &family_scram, CODING_TEXT, &sha256, NULL, NULL },
 
-	{ "PLAIN", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
-	{ "CLEAR", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
-	{ "CLEARTEXT", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
+	{ "PLAIN", &family_plain, CODING_TEXT, NULL, NULL, NULL },
+	{ "CLEAR", &family_plain, CODING_TEXT, NULL, NULL, NULL },
+	{ "CLEARTEXT", &family_plain, CODING_TEXT, NULL, NULL, NULL },
 };
 
 enum { SCHEMES = sizeof schemes / sizeof schemes[0] };
@@ -211,28 +225,105 @@ unknown_scheme(struct slice label, struct error *err)
 	    (int)label.n, label.p);
 }
 
+/* A stored password made ready to be judged. */
+struct readied {
+	const struct scheme *scheme; /* NULL: there is none for it */
+	struct slice label;
+	struct sbuf data;
+	enum flaw flaw;
+};
+
+static void
+ready(struct readied *r, struct slice stored, const struct password_cost *cost)
+{
+	struct stored parts = stored_split(stored);
+	enum coding coding;
+
+	r->scheme = scheme_of(&parts, &coding);
+	r->label = parts.label;
+	sbuf_init(&r->data, PASSWORD_STORED_MAX);
+	if (r->scheme == NULL || !scheme_decode(&r->data, coding, r->scheme->hash, parts.data))
+		r->flaw = FLAW_MALFORMED;
+	else
+		r->flaw = r->scheme->family->judge(r->scheme, sbuf_slice(&r->data), cost);
+}
+
+static enum outcome
+verify(
+    struct readied *r, struct slice password, const struct password_cost *cost, struct error *err)
+{
+	if (r->scheme == NULL)
+		return unknown_scheme(r->label, err);
+	if (r->flaw == FLAW_TOO_COSTLY)
+		return scheme_too_costly(r->scheme, err);
+	if (r->flaw == FLAW_MALFORMED)
+		return scheme_malformed(r->scheme, err);
+	return r->scheme->family->verify(r->scheme, sbuf_slice(&r->data), password, cost, err);
+}
+
 enum outcome
 password_verify(
     struct slice stored, struct slice password, const struct password_cost *cost, struct error *err)
 {
-	struct stored parts = stored_split(stored);
-	const struct scheme *s;
-	enum coding coding;
-	struct sbuf data;
+	struct readied r;
 	enum outcome o;
 
 	if (unusable(password) != NULL)
 		return NONE;
-	s = scheme_of(&parts, &coding);
-	if (s == NULL)
-		return unknown_scheme(parts.label, err);
-	sbuf_init(&data, PASSWORD_STORED_MAX);
-	if (scheme_decode(&data, coding, s->hash, parts.data))
-		o = s->verify(s, sbuf_slice(&data), password, cost, err);
-	else
-		o = scheme_malformed(s, err);
-	sbuf_release_secret(&data);
+	ready(&r, stored, cost);
+	o = verify(&r, password, cost, err);
+	sbuf_release_secret(&r.data);
 	return o;
+}
+
+static enum outcome
+refuse_stored(const struct readied *r, struct error *err)
+{
+	struct slice label = slice_head(r->label, 64);
+
+	if (r->scheme == NULL && label.p == NULL)
+		return error_set(err, BAD,
+		    "a password hash has no {SCHEME} in front, and does not tell its scheme by "
+		    "itself: write it like {SHA512-CRYPT}$6$...");
+	if (r->scheme == NULL)
+		return error_set(err, BAD,
+		    "a password hash is of the scheme '{%.*s}', which is not known here: set a new "
+		    "password instead",
+		    (int)label.n, label.p);
+	if (r->flaw == FLAW_TOO_COSTLY)
+		return error_set(err, BAD,
+		    "a password hash of scheme '{%s}' costs more than is allowed: set a new "
+		    "password instead",
+		    r->scheme->name);
+	return error_set(err, BAD,
+	    "a password hash of scheme '{%s}' is malformed: see that all of it was copied",
+	    r->scheme->name);
+}
+
+enum outcome
+password_stored_check(struct slice stored, const struct password_cost *cost, struct error *err)
+{
+	struct readied r;
+	enum outcome o = FOUND;
+
+	ready(&r, stored, cost);
+	if (r.data.failed)
+		o = error_set(err, RETRY, "no memory for a password hash");
+	else if (r.scheme == NULL || r.flaw != FLAW_NONE)
+		o = refuse_stored(&r, err);
+	sbuf_release_secret(&r.data);
+	return o;
+}
+
+bool
+password_needs_rehash(struct slice stored, const struct password_cost *cost)
+{
+	struct stored parts = stored_split(stored);
+	enum coding coding;
+	const struct scheme *s = scheme_of(&parts, &coding);
+
+	return s == NULL || s->family != &family_argon2 || coding != CODING_TEXT ||
+	       !argon2_is_current(parts.data, cost);
 }
 
 enum outcome

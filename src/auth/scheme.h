@@ -28,27 +28,42 @@ struct hash {
 
 struct scheme;
 
-/* Judge PASSWORD by DATA, which is what stands behind {SCHEME}, decoded. Outcomes as
- * password_verify; PASSWORD holds no NUL. */
+/* What is wrong with stored data, before any of it is computed. */
+enum flaw { FLAW_NONE, FLAW_MALFORMED, FLAW_TOO_COSTLY };
+
+/* Judge DATA, which is what stands behind {SCHEME}, decoded. */
+typedef enum flaw scheme_judge_fn(
+    const struct scheme *s, struct slice data, const struct password_cost *cost);
+
+/* Judge PASSWORD by DATA, in which there is no flaw. Outcomes as password_verify; PASSWORD holds no
+ * NUL. */
 typedef enum outcome scheme_verify_fn(const struct scheme *s, struct slice data,
     struct slice password, const struct password_cost *cost, struct error *err);
 
+struct family {
+	scheme_judge_fn *judge;
+	scheme_verify_fn *verify;
+};
+
 struct scheme {
 	const char *name;
-	scheme_verify_fn *verify;
+	const struct family *family;
 	enum coding coding;
 	const struct hash *hash;
 	const char *begins; /* the row is only meant where the text begins so */
 	const char *bare;   /* text that begins so is this scheme even without {SCHEME} */
 };
 
-scheme_verify_fn scheme_argon2;
-scheme_verify_fn scheme_crypt;
-scheme_verify_fn scheme_digest;
-scheme_verify_fn scheme_salted;
-scheme_verify_fn scheme_pbkdf2;
-scheme_verify_fn scheme_scram;
-scheme_verify_fn scheme_plain;
+extern const struct family family_argon2;
+extern const struct family family_crypt;
+extern const struct family family_digest;
+extern const struct family family_salted;
+extern const struct family family_pbkdf2;
+extern const struct family family_scram;
+extern const struct family family_plain;
+
+/* Tell whether an argon2 text is argon2id and costs as much as a new hash, or more. */
+bool argon2_is_current(struct slice data, const struct password_cost *cost);
 
 /* FOUND when both are the same N bytes, NONE otherwise; takes equally long wherever they differ. */
 enum outcome scheme_compare(struct slice stored, const void *computed, size_t n);

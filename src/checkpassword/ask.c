@@ -7,6 +7,7 @@
 #include "checkpassword/ask.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "checkpassword/client.h"
@@ -31,6 +32,7 @@ static const struct {
 	[FIELD_HOME] = { "userdb_home", "home", false },
 	[FIELD_UID] = { "userdb_uid", "uid", true },
 	[FIELD_GID] = { "userdb_gid", "gid", true },
+	[FIELD_MAIL] = { "userdb_mail", "mail", false },
 	[FIELD_QUOTA_RULE] = { "userdb_quota_rule", "quota_rule", false },
 	[FIELD_QUOTA_STORAGE_SIZE] = { "userdb_quota_storage_size", "quota_storage_size", false },
 };
@@ -271,6 +273,7 @@ ask(const struct conf *conf, const struct question *q, struct answer *a, struct 
 		o = greet(&c, err);
 	if (o == FOUND)
 		o = send_request(&c, q, err);
+	explicit_bzero(q->secret, q->secret_size); /* an answer may take its time */
 	if (o == FOUND)
 		o = wait_verdict(&c, q, a, err);
 	client_close(&c);

@@ -13,6 +13,8 @@ struct question {
 	bool lookup; /* no password: only where the mail lives */
 	struct slice user;
 	struct slice password;
+	void *secret; /* where both of them stand: wiped as soon as they are sent */
+	size_t secret_size;
 	const char *service;
 	const char *remote; /* the client's address, or NULL */
 	bool no_penalty;    /* the caller delays failures itself */
@@ -24,6 +26,7 @@ enum field {
 	FIELD_HOME,
 	FIELD_UID,
 	FIELD_GID,
+	FIELD_MAIL,
 	FIELD_QUOTA_RULE,
 	FIELD_QUOTA_STORAGE_SIZE,
 	FIELDS

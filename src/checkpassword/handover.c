@@ -17,6 +17,7 @@ static const char *const variables[FIELDS] = {
 	[FIELD_HOME] = "HOME",
 	[FIELD_UID] = "userdb_uid",
 	[FIELD_GID] = "userdb_gid",
+	[FIELD_MAIL] = "userdb_mail",
 	[FIELD_QUOTA_RULE] = "userdb_quota_rule",
 	[FIELD_QUOTA_STORAGE_SIZE] = "userdb_quota_storage_size",
 };

@@ -111,13 +111,15 @@ read_input(struct secret *s, struct error *err)
 }
 
 static enum outcome
-ask_daemon(const struct caller *c, const char *file, const struct checkpw_input *input,
-    struct answer *a, struct error *err)
+ask_daemon(const struct caller *c, const char *file, struct secret *secret, struct answer *a,
+    struct error *err)
 {
 	struct question q = {
 		.lookup = c->lookup,
-		.user = input->user,
-		.password = input->password,
+		.user = secret->input.user,
+		.password = secret->input.password,
+		.secret = secret->bytes,
+		.secret_size = sizeof secret->bytes,
 		.service = c->service,
 		.remote = c->remote,
 		.no_penalty = c->dovecot,
@@ -146,7 +148,7 @@ learn(const struct caller *c, const char *file, struct answer *a, struct error *
 	if (o == FOUND)
 		o = check_caller(c, err);
 	if (o == FOUND)
-		o = ask_daemon(c, file, &secret.input, a, err);
+		o = ask_daemon(c, file, &secret, a, err);
 	explicit_bzero(&secret, sizeof secret);
 	return o;
 }

@@ -32,11 +32,13 @@ extern const struct kind kind_word;        /* one of those in shown.value */
 extern const struct kind kind_store;       /* a store's URI */
 extern const struct kind kind_delimiter;   /* characters that begin an extension */
 extern const struct kind kind_template;    /* a path with %u, %n and %d in it */
+extern const struct kind kind_location;    /* FORMAT:PATH with %u, %n and %d in it, or nothing */
 extern const struct kind kind_number;      /* decimal, min to max */
 extern const struct kind kind_boolean;     /* true or false */
 extern const struct kind kind_mode;        /* octal permission bits */
 extern const struct kind kind_protocol;    /* enum protocol */
 extern const struct kind kind_directories; /* a list of absolute paths */
+extern const struct kind kind_networks;    /* a list of addresses and CIDRs */
 
 /* Both end with a row without a name. */
 extern const struct key conf_keys[];

@@ -100,26 +100,54 @@ set_delimiter(const struct key *key, void *field, const char *text, struct error
 	return keep(field, text, err);
 }
 
+/* *PERSONAL: whether it is another one for each mailbox. */
 static enum outcome
-set_template(const struct key *key, void *field, const char *text, struct error *err)
+check_letters(const struct key *key, const char *text, bool *personal, struct error *err)
 {
-	bool personal = false;
-
-	if (text[0] != '/' || has_control(text))
-		return error_set(
-		    err, BAD, "%s: '%s' is not an absolute path", key->shown.name, text);
+	*personal = false;
 	for (const char *c = strchr(text, '%'); c != NULL; c = strchr(c + 2, '%')) {
 		if (c[1] == '\0' || strchr("und%", c[1]) == NULL)
 			return error_set(err, BAD,
 			    "%s: '%s' has an unknown '%%%c': there are %%u (address), %%n (local "
 			    "part), %%d (domain) and %%%%",
 			    key->shown.name, text, c[1] == '\0' ? ' ' : c[1]);
-		personal = personal || c[1] == 'u' || c[1] == 'n';
+		*personal = *personal || c[1] == 'u' || c[1] == 'n';
 	}
+	return FOUND;
+}
+
+static enum outcome
+set_template(const struct key *key, void *field, const char *text, struct error *err)
+{
+	bool personal;
+
+	if (text[0] != '/' || has_control(text))
+		return error_set(
+		    err, BAD, "%s: '%s' is not an absolute path", key->shown.name, text);
+	if (check_letters(key, text, &personal, err) != FOUND)
+		return BAD;
 	if (!personal)
 		return error_set(err, BAD,
 		    "%s: '%s' would give every mailbox the same home: use %%n or %%u",
 		    key->shown.name, text);
+	return keep(field, text, err);
+}
+
+/* Below the home, so it need not name the mailbox. */
+static enum outcome
+set_location(const struct key *key, void *field, const char *text, struct error *err)
+{
+	const char *colon = strchr(text, ':');
+	bool personal;
+
+	if (text[0] == '\0')
+		return keep(field, text, err);
+	if (colon == NULL || colon == text || colon[1] == '\0' || has_control(text))
+		return error_set(err, BAD,
+		    "%s: '%s' is no location: write it as \"maildir:~/Maildir\"", key->shown.name,
+		    text);
+	if (check_letters(key, text, &personal, err) != FOUND)
+		return BAD;
 	return keep(field, text, err);
 }
 
@@ -196,6 +224,7 @@ const struct kind kind_delimiter = {
 	.set = set_delimiter, .put = put_text, .release = release_text
 };
 const struct kind kind_template = { .set = set_template, .put = put_text, .release = release_text };
+const struct kind kind_location = { .set = set_location, .put = put_text, .release = release_text };
 
 /* --- numbers and choices --------------------------------------------------------------------- */
 
@@ -276,14 +305,11 @@ const struct kind kind_protocol = { .set = set_protocol, .put = put_protocol };
 /* --- lists ----------------------------------------------------------------------------------- */
 
 static enum outcome
-add_directory(const struct key *key, void *field, const char *text, struct error *err)
+add_text(const struct key *key, void *field, const char *text, struct error *err)
 {
 	char **list = field;
 	size_t n = 0;
 
-	if (text[0] != '/' || has_control(text))
-		return error_set(
-		    err, BAD, "%s: '%s' is not an absolute path", key->shown.name, text);
 	for (; list[n] != NULL; n++)
 		if (strcmp(list[n], text) == 0)
 			return error_set(
@@ -294,8 +320,28 @@ add_directory(const struct key *key, void *field, const char *text, struct error
 	return keep(&list[n], text, err);
 }
 
+static enum outcome
+add_directory(const struct key *key, void *field, const char *text, struct error *err)
+{
+	if (text[0] != '/' || has_control(text))
+		return error_set(
+		    err, BAD, "%s: '%s' is not an absolute path", key->shown.name, text);
+	return add_text(key, field, text, err);
+}
+
+/* Whether it is a network indeed is for those to say who can read one. */
+static enum outcome
+add_network(const struct key *key, void *field, const char *text, struct error *err)
+{
+	if (text[0] == '\0' || text[strspn(text, "0123456789abcdefABCDEF.:/")] != '\0')
+		return error_set(err, BAD,
+		    "%s: '%s' is no network: write it as \"192.0.2.0/24\" or \"2001:db8::/32\"",
+		    key->shown.name, text);
+	return add_text(key, field, text, err);
+}
+
 static bool
-put_directories(struct sbuf *out, const void *field)
+put_list(struct sbuf *out, const void *field)
 {
 	char *const *list = field;
 
@@ -308,7 +354,7 @@ put_directories(struct sbuf *out, const void *field)
 }
 
 static void
-release_directories(void *field)
+release_list(void *field)
 {
 	char **list = field;
 
@@ -317,5 +363,8 @@ release_directories(void *field)
 }
 
 const struct kind kind_directories = {
-	.set = add_directory, .put = put_directories, .release = release_directories, .list = true
+	.set = add_directory, .put = put_list, .release = release_list, .list = true
+};
+const struct kind kind_networks = {
+	.set = add_network, .put = put_list, .release = release_list, .list = true
 };

@@ -13,7 +13,7 @@
 #include "keys.h"
 #include "source.h"
 
-enum { KEYS_MAX = 32 };
+enum { KEYS_MAX = 64 };
 
 /* libconfuse leaves the high bits of an option's flags alone. */
 enum { GIVEN = 1 << 30 };
@@ -366,6 +366,17 @@ out:
 		cfg_free(cfg);
 	sbuf_release(&text);
 	return r.outcome;
+}
+
+bool
+conf_throttle_file(struct sbuf *out, const struct conf *c)
+{
+	struct slice store = slice_str(c->store);
+
+	if (slice_starts(store, "sqlite:"))
+		store = slice_tail(store, strlen("sqlite:"));
+	return slice_starts(store, "/") && sbuf_add_slice(out, store) &&
+	       sbuf_add_str(out, "-throttle");
 }
 
 void

@@ -36,13 +36,15 @@ auth_conn_ended(struct auth_conn *c)
 	c->conn.held = c->outstanding >= OUTSTANDING_MAX;
 }
 
+/* Postfix goes on using a connection that it has seen the end of, for other people's logins too,
+ * until it cannot write any more: so there is no lingering. */
 void
 auth_conn_answer(struct auth_conn *c, const struct auth_request *r, enum outcome o,
     const struct account *account)
 {
 	if (!auth_session_answer(
 		&c->session, r, o, account, &auth_worker_of(c)->rules, &c->conn.out))
-		c->conn.closing = true;
+		c->conn.closing = c->conn.abrupt = true;
 }
 
 enum outcome

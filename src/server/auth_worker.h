@@ -6,8 +6,11 @@
 #define SERVER_AUTH_WORKER_H
 
 #include "auth/account.h"
+#include "guard.h"
 #include "hash_pool.h"
 #include "loop.h"
+#include "recall.h"
+#include "recorder.h"
 #include "session/auth_session.h"
 #include "source.h"
 
@@ -17,9 +20,14 @@ struct auth_worker {
 	struct account_rules rules;
 	bool mail_user; /* known: without, nobody knows whose the mail files are */
 	struct source source;
+	struct guard guard;
+	struct recall recall;
+	struct recorder *recorder;
+	struct password_cost cost;
 	struct hash_pool *pool;
 	struct event hashed;
-	unsigned long connections; /* ever; numbers them */
+	unsigned char origin_key[16]; /* so that nobody can choose behind whom he waits */
+	unsigned long connections;    /* ever; numbers them */
 };
 
 struct login;
@@ -49,7 +57,7 @@ enum outcome auth_canonical(struct sbuf *out, struct slice user, struct error *e
 
 /* --- login.c -------------------------------------------------------------------------------- */
 
-/* Start the pool, and listen for what it has done. */
+/* Start what logins need: the pool, the recorder, and the memories of good and bad ones. */
 enum outcome logins_init(struct auth_worker *w, struct error *err);
 void logins_release(struct auth_worker *w);
 

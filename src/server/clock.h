@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Milliseconds that only go forward.
+ * Milliseconds.
  */
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Tell the time since some moment in the past. */
+/* Tell the time since some moment in the past: only goes forward. */
 static inline uint64_t
 clock_ms(void)
 {
@@ -16,6 +16,16 @@ clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Tell the time of day since 1970: others know it too, and may set it. */
+static inline int64_t
+clock_unix_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 #endif

@@ -167,7 +167,7 @@ linger(struct conn *c)
 {
 	struct timeval limit = { .tv_sec = LINGER_S };
 
-	if (c->ended || c->loop->draining || shutdown(c->fd, SHUT_WR) < 0) {
+	if (c->ended || c->abrupt || c->loop->draining || shutdown(c->fd, SHUT_WR) < 0) {
 		conn_close(c);
 		return;
 	}

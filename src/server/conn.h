@@ -46,6 +46,7 @@ struct conn {
 	bool spoke;   /* the client has sent something */
 	bool ended;   /* the client sends no more */
 	bool closing; /* take nothing more in; close when all is sent */
+	bool abrupt;  /* and then at once, whatever the client may still send */
 	bool held;    /* its kind wants no more input for now */
 	bool again;   /* its kind has more to do, when the others had their turn */
 	bool full;    /* too much is unsent; cleared when all of it is gone */

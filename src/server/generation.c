@@ -48,6 +48,7 @@ find_mail_user(struct generation *g)
 	struct error err;
 
 	g->rules.home = g->conf->mail_home;
+	g->rules.mail = g->conf->mail_location;
 	g->mail_user = mail_user(&who, g->conf, &err) == FOUND;
 	if (g->mail_user) {
 		g->rules.uid = who.uid;

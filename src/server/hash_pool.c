@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Threads that hash passwords. They share two lists with the loop thread, under one lock, and wake
- * it through an eventfd.
+ * Threads that hash passwords. They share a queue and two lists with the loop thread, under one
+ * lock, and wake it through an eventfd.
  */
 #include "hash_pool.h"
 
@@ -16,6 +16,11 @@
 
 #include "clock.h"
 
+enum {
+	ANEW_MAX = 64, /* what finds no room is done at the next login */
+	STACK = 32768  /* hash functions leave what they read on the stack */
+};
+
 struct list {
 	struct hash_job *first;
 	struct hash_job **end;
@@ -25,7 +30,9 @@ struct list {
 struct hash_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct list waiting;
+	struct queue waiting;
+	struct list anew; /* waits until nobody else does */
+	bool renewing;    /* by one thread at a time: a login finds the others free */
 	struct list done;
 	size_t queue;
 	bool stopping;
@@ -73,10 +80,11 @@ hash_job_init(struct hash_job *j)
 {
 	*j = (struct hash_job){ .outcome = RETRY };
 	sbuf_init(&j->hashes, 64 * PASSWORD_STORED_MAX);
+	sbuf_init(&j->fresh, PASSWORD_STORED_MAX);
 }
 
-static void
-forget_password(struct hash_job *j)
+void
+hash_job_forget(struct hash_job *j)
 {
 	sodium_free(j->password); /* wipes it */
 	j->password = NULL;
@@ -86,8 +94,9 @@ forget_password(struct hash_job *j)
 void
 hash_job_release(struct hash_job *j)
 {
-	forget_password(j);
+	hash_job_forget(j);
 	sbuf_release_secret(&j->hashes);
+	sbuf_release_secret(&j->fresh);
 }
 
 bool
@@ -102,18 +111,23 @@ hash_job_password(struct hash_job *j, struct slice password)
 	return true;
 }
 
+struct slice
+hash_job_secret(const struct hash_job *j)
+{
+	return slice_of(j->password, j->password_n);
+}
+
 /* Any match counts; one that could not be tried makes a miss uncertain. */
 static enum outcome
-judge_hashes(struct hash_job *j, const struct password_cost *cost)
+verify(struct hash_job *j, const struct password_cost *cost)
 {
-	struct slice password = slice_of(j->password, j->password_n);
 	struct slice rest = sbuf_slice(&j->hashes);
 	enum outcome verdict = NONE;
 	struct error err;
 
-	while (rest.n > 0) {
+	for (j->line = 0; rest.n > 0; j->line++) {
 		struct slice stored = slice_cut(&rest, '\n');
-		enum outcome o = password_verify(stored, password, cost, &err);
+		enum outcome o = password_verify(stored, hash_job_secret(j), cost, &err);
 
 		if (o == FOUND)
 			return FOUND;
@@ -126,40 +140,66 @@ judge_hashes(struct hash_job *j, const struct password_cost *cost)
 }
 
 static void
-judge(struct hash_job *j, const struct password_cost *cost)
+work(struct hash_job *j, const struct password_cost *cost)
 {
 	if (clock_ms() >= j->expires)
 		j->outcome = error_set(&j->why, RETRY, "it waited too long for its turn");
+	else if (j->work == HASH_ANEW)
+		j->outcome = password_hash(&j->fresh, hash_job_secret(j), cost, &j->why);
 	else if (j->hashes.n > 0)
-		j->outcome = judge_hashes(j, cost);
+		j->outcome = verify(j, cost);
 	else
-		j->outcome =
-		    password_verify_dummy(slice_of(j->password, j->password_n), cost, &j->why);
-	forget_password(j);
+		j->outcome = password_verify_dummy(hash_job_secret(j), cost, &j->why);
+	if (j->work == HASH_ANEW || j->outcome != FOUND)
+		hash_job_forget(j);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
+
+/* The next job of all; NULL when there is nothing to do. The lock is held. */
+static struct hash_job *
+next_job(struct hash_pool *p)
+{
+	struct hash_job *j = (struct hash_job *)queue_take(&p->waiting);
+
+	if (j != NULL || p->renewing)
+		return j;
+	j = list_take(&p->anew);
+	p->renewing = j != NULL;
+	return j;
+}
+
+/* The lock is held. */
+static void
+give(struct hash_pool *p, struct hash_job *j)
+{
+	uint64_t one = 1;
+
+	if (j->work == HASH_ANEW)
+		p->renewing = false;
+	list_append(&p->done, j);
+	while (write(p->wake, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
 
 static void *
 run(void *arg)
 {
 	struct hash_pool *p = arg;
 	struct hash_job *j;
-	uint64_t one = 1;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		j = list_take(&p->waiting);
+		j = next_job(p);
 		if (j == NULL) {
 			pthread_cond_wait(&p->work, &p->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&p->lock);
-		judge(j, &p->cost);
+		work(j, &p->cost);
+		sodium_stackzero(STACK);
 		pthread_mutex_lock(&p->lock);
-		list_append(&p->done, j);
-		while (write(p->wake, &one, sizeof one) < 0 && errno == EINTR)
-			;
+		give(p, j);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -193,7 +233,8 @@ hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost, 
 	}
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
-	list_init(&p->waiting);
+	queue_init(&p->waiting);
+	list_init(&p->anew);
 	list_init(&p->done);
 	p->queue = queue;
 	p->cost = *cost;
@@ -218,19 +259,50 @@ hash_pool_fd(const struct hash_pool *p)
 	return p->wake;
 }
 
+/* Find room for one more that waits to be verified. The lock is held. */
+static bool
+make_room(struct hash_pool *p, uint64_t origin)
+{
+	struct hash_job *j;
+
+	if (p->waiting.n < p->queue)
+		return true;
+	j = (struct hash_job *)queue_crowd_out(&p->waiting, origin);
+	if (j == NULL)
+		return false;
+	hash_job_forget(j);
+	j->outcome = error_set(&j->why, RETRY, "too many logins are waiting");
+	give(p, j);
+	return true;
+}
+
+/* The lock is held. */
+static bool
+submit(struct hash_pool *p, struct hash_job *j)
+{
+	if (j->work == HASH_ANEW) {
+		if (p->anew.n >= ANEW_MAX)
+			return false;
+		list_append(&p->anew, j);
+		return true;
+	}
+	if (!make_room(p, j->queued.origin))
+		return false;
+	queue_put(&p->waiting, &j->queued);
+	return true;
+}
+
 bool
 hash_pool_submit(struct hash_pool *p, struct hash_job *j)
 {
-	bool room;
+	bool taken;
 
 	pthread_mutex_lock(&p->lock);
-	room = p->waiting.n < p->queue;
-	if (room) {
-		list_append(&p->waiting, j);
+	taken = submit(p, j);
+	if (taken)
 		pthread_cond_signal(&p->work);
-	}
 	pthread_mutex_unlock(&p->lock);
-	return room;
+	return taken;
 }
 
 struct hash_job *
@@ -248,18 +320,11 @@ hash_pool_done(struct hash_pool *p)
 	return first;
 }
 
-static void
-give_back_all(struct list *l, void (*give_back)(struct hash_job *j))
-{
-	struct hash_job *j;
-
-	while ((j = list_take(l)) != NULL)
-		give_back(j);
-}
-
 void
 hash_pool_free(struct hash_pool *p, void (*give_back)(struct hash_job *j))
 {
+	struct hash_job *j;
+
 	if (p == NULL)
 		return;
 	pthread_mutex_lock(&p->lock);
@@ -268,8 +333,12 @@ hash_pool_free(struct hash_pool *p, void (*give_back)(struct hash_job *j))
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->threads; i++)
 		pthread_join(p->thread[i], NULL);
-	give_back_all(&p->waiting, give_back);
-	give_back_all(&p->done, give_back);
+	while ((j = (struct hash_job *)queue_take(&p->waiting)) != NULL)
+		give_back(j);
+	while ((j = list_take(&p->anew)) != NULL)
+		give_back(j);
+	while ((j = list_take(&p->done)) != NULL)
+		give_back(j);
 	if (p->wake >= 0)
 		close(p->wake);
 	pthread_cond_destroy(&p->work);

@@ -2,7 +2,7 @@
  *
  * A bounded number of threads that do nothing but hash passwords, with a bounded queue before them:
  * a storm of logins costs no more memory than a busy minute, and whoever waited too long is told to
- * try again.
+ * try again. Origins take turns in the queue.
  */
 #ifndef SERVER_HASH_POOL_H
 #define SERVER_HASH_POOL_H
@@ -10,17 +10,27 @@
 #include <stdint.h>
 
 #include "auth/password.h"
+#include "queue.h"
 
-/* One password to be judged. Filled by the loop thread; a thread of the pool fills `outcome` and
- * `why`. */
+enum hash_work {
+	HASH_VERIFY, /* is the password one of `hashes` */
+	HASH_ANEW    /* make `fresh` of it: done when nobody waits to be verified */
+};
+
+/* One password to be judged. Filled by the loop thread; a thread of the pool fills the rest. */
 struct hash_job {
+	struct queued queued; /* first: the queue gives it back */
 	struct hash_job *next;
+	enum hash_work work;
 	uint64_t expires; /* clock_ms: past it nothing is hashed any more */
-	char *password;   /* sodium memory: wiped and freed as soon as it is judged */
+	char *password;   /* sodium memory: wiped and freed as soon as it is known to be wrong */
 	size_t password_n;
 	struct sbuf hashes; /* one a line; none: a dummy is hashed, and the outcome is NONE */
+
 	enum outcome outcome;
-	struct error why;
+	struct error why;  /* of a RETRY */
+	size_t line;       /* verified: by which of `hashes` */
+	struct sbuf fresh; /* HASH_ANEW */
 };
 
 void hash_job_init(struct hash_job *j);
@@ -28,6 +38,12 @@ void hash_job_release(struct hash_job *j);
 
 /* Copy PASSWORD into guarded memory; false when there is none. */
 bool hash_job_password(struct hash_job *j, struct slice password);
+
+/* View the password, while the job has one. */
+struct slice hash_job_secret(const struct hash_job *j);
+
+/* Wipe the password. */
+void hash_job_forget(struct hash_job *j);
 
 struct hash_pool;
 
@@ -39,8 +55,8 @@ struct hash_pool *hash_pool_new(
 /* The descriptor that becomes readable when jobs are done. */
 int hash_pool_fd(const struct hash_pool *p);
 
-/* Queue a job; false when the queue is full. The pool then owns it until hash_pool_done gives it
- * back. */
+/* Queue a job; false when the queue is full. A job of an origin that has many more waiting makes
+ * room then: it is done, with RETRY. The pool owns the job until hash_pool_done gives it back. */
 bool hash_pool_submit(struct hash_pool *p, struct hash_job *j);
 
 /* Take the jobs that are done, oldest first, linked by `next`. */

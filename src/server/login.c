@@ -1,189 +1,358 @@
 /* SPDX-License-Identifier: ISC
  *
- * One login, from the request to the answer: who is it, is the password right, may he use the
- * service, how long is a refusal held. An unknown user, one without a password and a wrong password
- * take the same way and the same time; only whoever knows the password is told of the account's
- * state.
+ * The way of a login: who is it, may he try, is the password right, may he use the service from
+ * where he is. An unknown user, one without a password and a wrong password take the same way and
+ * the same time; only whoever knows the password is told of anything else. What could not be found
+ * out is never taken for a wrong password.
  */
-#include <stdlib.h>
+#include "login.h"
+
+#include <sodium.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "auth_worker.h"
+#include "auth/app_password.h"
+#include "auth/network.h"
 #include "clock.h"
 #include "mail/address.h"
-#include "sys/log.h"
 
-enum { QUEUE_MAX = 256, THREADS_MAX = 64 };
-
-struct login {
-	struct hash_job job; /* first: the pool gives it back */
-	struct auth_worker *worker;
-	struct auth_conn *conn; /* NULL: gone meanwhile */
-	struct login *next;     /* of the same connection */
-	struct login **prev;
-	struct auth_request request;
-	struct account account;
-	const char *refusal; /* why, when it is not for a wrong password */
-	bool hashing;        /* with the pool just now */
-	struct event held;
+enum {
+	QUEUE_MAX = 256,
+	THREADS_MAX = 64,
+	SERVICE_MAX = 32,
+	STACK = 8192 /* more than any hash function of the loop thread takes */
 };
 
-static void on_held(evutil_socket_t fd, short what, void *arg);
-
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- the ends of the way ---------------------------------------------------------------------- */
 
 static void
-detach(struct login *l)
+end_try_again(struct login *l)
 {
-	if (l->conn == NULL)
+	l->outcome = RETRY;
+	l->refusal = NULL; /* unknown user or not: he was not refused */
+	if (l->try.user.n > 0)
+		guard_unheard(&l->worker->guard, &l->try);
+	login_end(l);
+}
+
+static void
+end_wrong(struct login *l)
+{
+	l->outcome = NONE;
+	guard_failed(&l->worker->guard, &l->try, l->tag);
+	login_end(l);
+}
+
+/* The password is right, but. WHY is told to the user. */
+static void
+end_not_allowed(struct login *l, const char *refusal, struct slice why)
+{
+	l->outcome = NONE;
+	l->refusal = refusal;
+	sbuf_add_slice(&l->request.reason, why);
+	guard_succeeded(&l->worker->guard, &l->try);
+	login_end(l);
+}
+
+static void
+end_welcome(struct login *l)
+{
+	struct auth_worker *w = l->worker;
+	const struct login_record record = {
+		.address = sbuf_slice(&l->user),
+		.network = sbuf_slice(&l->network),
+		.label = l->by->label,
+		.service = slice_head(sbuf_slice(&l->request.service), SERVICE_MAX),
+		.at = clock_unix_ms() / 1000,
+	};
+
+	l->outcome = FOUND;
+	guard_succeeded(&w->guard, &l->try);
+	recorder_login(w->recorder, &record);
+	login_end(l);
+}
+
+/* --- the password is right -------------------------------------------------------------------- */
+
+static const char not_from_here[] = "not allowed from this network";
+
+static void
+end_unusable(struct login *l, enum credential_use use)
+{
+	static const struct {
+		const char *refusal;
+		const char *told;
+	} words[] = {
+		[CREDENTIAL_EXPIRED] = { "app password expired", "this app password has expired" },
+		[CREDENTIAL_OTHER_SERVICE] = { "app password not for this service",
+		    "this app password is not for this service" },
+		[CREDENTIAL_OTHER_NETWORK] = { "app password not from this network",
+		    "this app password is not allowed from this network" },
+	};
+
+	end_not_allowed(l, words[use].refusal, slice_str(words[use].told));
+}
+
+static enum credential_use
+use_of(const struct login *l, const struct credential *c)
+{
+	return credential_use(c, sbuf_slice(&l->request.service), sbuf_slice(&l->request.remote),
+	    clock_unix_ms() / 1000);
+}
+
+/* Nobody may know whose the mail files are. Postfix does not ask for them. */
+static bool
+has_place(struct login *l)
+{
+	if (l->worker->mail_user || slice_is(sbuf_slice(&l->request.service), "smtp"))
+		return true;
+	error_set(&l->trouble, RETRY,
+	    "nobody is known as the owner of mail files: see mail-user, which is '%s'",
+	    l->worker->conf->mail_user);
+	return false;
+}
+
+static void
+opened(struct login *l)
+{
+	const struct account *a = &l->facts->account;
+	enum credential_use use = use_of(l, l->by);
+
+	if (use != CREDENTIAL_GOOD)
+		end_unusable(l, use);
+	else if (!account_state_serves(a->state, sbuf_slice(&l->request.service)))
+		end_not_allowed(l, account_state_name(a->state), sbuf_slice(&a->reason));
+	else if (!network_list_has(sbuf_slice(&a->networks), sbuf_slice(&l->request.remote)))
+		end_not_allowed(l, not_from_here, slice_str(not_from_here));
+	else if (!has_place(l))
+		end_try_again(l);
+	else
+		end_welcome(l);
+}
+
+/* --- the password is hashed ------------------------------------------------------------------- */
+
+/* The credentials whose hashes are slow are the lines of the job, in their order. */
+static const struct credential *
+credential_of_line(const struct login_facts *f, size_t line)
+{
+	for (size_t i = 0; i < f->credentials; i++)
+		if (!app_password_is(f->credential[i].hash) && line-- == 0)
+			return &f->credential[i];
+	return NULL;
+}
+
+static void
+verified(struct login *l)
+{
+	switch (l->job.outcome) {
+	case FOUND:
+		l->by = credential_of_line(l->facts, l->job.line);
+		recall_keep(&l->worker->recall, sbuf_slice(&l->user), l->by->hash,
+		    hash_job_secret(&l->job));
+		sodium_stackzero(STACK);
+		opened(l);
 		return;
-	*l->prev = l->next;
-	if (l->next != NULL)
-		l->next->prev = l->prev;
-	auth_conn_ended(l->conn);
-	l->conn = NULL;
-}
-
-static void
-login_free(struct login *l)
-{
-	detach(l);
-	event_del(&l->held);
-	hash_job_release(&l->job);
-	auth_request_release(&l->request);
-	account_release(&l->account);
-	free(l);
-}
-
-static struct login *
-login_new(struct auth_conn *c, struct auth_request *r)
-{
-	struct login *l = calloc(1, sizeof *l);
-
-	if (l == NULL)
-		return NULL;
-	hash_job_init(&l->job);
-	account_init(&l->account);
-	l->worker = auth_worker_of(c);
-	evtimer_assign(&l->held, l->worker->loop.base, on_held, l);
-	l->request = *r;
-	auth_request_init(r);
-	l->conn = c;
-	l->next = c->logins;
-	l->prev = &c->logins;
-	if (l->next != NULL)
-		l->next->prev = &l->next;
-	c->logins = l;
-	auth_conn_begun(c);
-	return l;
-}
-
-void
-logins_forget(struct auth_conn *c)
-{
-	while (c->logins != NULL) {
-		struct login *l = c->logins;
-
-		if (l->hashing)
-			detach(l);
+	case NONE:
+		if (l->trouble.text[0] == '\0')
+			end_wrong(l);
 		else
-			login_free(l);
+			end_try_again(l);
+		return;
+	default:
+		l->trouble = l->job.why;
+		end_try_again(l);
+		return;
 	}
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
-
-static void
-say(const struct login *l)
+/* Those from one network wait behind one another; where it stands for many, or is not known, those
+ * for one user. */
+static uint64_t
+origin(const struct login *l)
 {
-	const struct auth_request *r = &l->request;
-	char user[400], service[400], remote[400];
-	const char *why = l->refusal;
+	struct slice from = l->try.network.n > 0 ? l->try.network : l->try.user;
+	uint64_t hash;
 
-	log_safe(sbuf_slice(&r->user), user, sizeof user);
-	log_safe(sbuf_slice(&r->service), service, sizeof service);
-	log_safe(
-	    r->remote.n > 0 ? sbuf_slice(&r->remote) : slice_str("unknown"), remote, sizeof remote);
-	if (l->job.outcome == FOUND)
-		log_debug("login: user '%s', service %s, from %s", user, service, remote);
-	else if (l->job.outcome == NONE)
-		log_info("login refused: user '%s', service %s, from %s: %s", user, service, remote,
-		    why != NULL ? why : "wrong password");
-	else
-		log_warning("login failed: user '%s', service %s, from %s: temporary: %s", user,
-		    service, remote, l->job.why.text);
+	crypto_shorthash(
+	    (unsigned char *)&hash, (const unsigned char *)from.p, from.n, l->worker->origin_key);
+	return hash;
 }
 
-/* Append the answer. To be followed by conn_serve, unless the caller is `serve` itself. */
+/* Hand it to the pool. With no hash to compare with, a dummy is hashed there. */
+static bool
+hash(struct login *l)
+{
+	struct login_facts *f = l->facts;
+
+	for (size_t i = 0; i < f->credentials; i++) {
+		if (app_password_is(f->credential[i].hash))
+			continue;
+		sbuf_add_slice(&l->job.hashes, f->credential[i].hash);
+		sbuf_add_chr(&l->job.hashes, '\n');
+	}
+	if (l->job.hashes.failed || !hash_job_password(&l->job, sbuf_slice(&l->request.password))) {
+		error_set(&l->trouble, RETRY, "out of memory");
+		return false;
+	}
+	sbuf_release_secret(&l->request.password);
+	l->job.queued.origin = origin(l);
+	l->job.expires = l->begun + (uint64_t)l->worker->conf->login_deadline;
+	l->hashing = hash_pool_submit(l->worker->pool, &l->job);
+	if (!l->hashing)
+		error_set(&l->trouble, RETRY, "too many logins are waiting");
+	return l->hashing;
+}
+
+/* --- what needs no slow hash ------------------------------------------------------------------ */
+
+static bool
+is_remembered(const struct login *l, const struct credential *c)
+{
+	return recall_has(
+	    &l->worker->recall, sbuf_slice(&l->user), c->hash, sbuf_slice(&l->request.password));
+}
+
+/* One that cannot be tried makes a miss of all the others uncertain. */
+static bool
+is_app_password(struct login *l, const struct credential *c)
+{
+	struct slice typed = sbuf_slice(&l->request.password);
+	struct error err;
+	enum outcome o = NONE;
+
+	if (app_password_looks(typed))
+		o = app_password_verify(c->hash, sbuf_slice(&l->facts->app_key), typed, &err);
+	if (o == RETRY)
+		l->trouble = err;
+	return o == FOUND;
+}
+
+/* The first that is right and can be used here, or else any that is right. */
+static bool
+try_at_once(struct login *l)
+{
+	for (size_t i = 0; i < l->facts->credentials; i++) {
+		const struct credential *c = &l->facts->credential[i];
+
+		if (!(app_password_is(c->hash) ? is_app_password(l, c) : is_remembered(l, c)))
+			continue;
+		l->by = c;
+		if (use_of(l, c) == CREDENTIAL_GOOD)
+			break;
+	}
+	return l->by != NULL;
+}
+
+/* Hash functions leave what they read on the stack. */
+static bool
+opens_at_once(struct login *l)
+{
+	bool opens = try_at_once(l);
+
+	sodium_stackzero(STACK);
+	return opens;
+}
+
+/* --- who is it, and may he try ---------------------------------------------------------------- */
+
+static bool
+is_refused_unheard(struct login *l)
+{
+	struct throttle_answer a;
+
+	l->try.user = sbuf_slice(&l->user);
+	l->try.network = guard_network(
+	    &l->worker->guard, sbuf_slice(&l->request.remote), sbuf_slice(&l->network));
+	l->try.known = l->facts->known;
+	l->tag = guard_tag(&l->worker->guard, l->try.user, sbuf_slice(&l->request.password));
+	a = guard_ask(&l->worker->guard, &l->try);
+	if (a.verdict == THROTTLE_WAIT)
+		l->wait_ms = a.ms;
+	return a.verdict == THROTTLE_REFUSE;
+}
+
+static enum outcome
+ask_store(struct login *l)
+{
+	struct source *s = &l->worker->source;
+	enum outcome o = source_begin(s, &l->trouble);
+
+	if (o == FOUND)
+		o = source_ask(s, &l->trouble);
+	if (o == FOUND)
+		o = store_find_login(
+		    s->store, sbuf_slice(&l->user), sbuf_slice(&l->network), l->facts, &l->trouble);
+	return source_report(s, o, NULL, &l->trouble);
+}
+
+/* Fill user, network and facts. NONE leaves the facts empty: nobody's password is right then. */
+static enum outcome
+find(struct login *l)
+{
+	struct slice typed = sbuf_slice(&l->request.user);
+	enum outcome o = auth_canonical(&l->user, typed, &l->trouble);
+
+	if (o == NONE)
+		sbuf_add_slice(&l->user, typed);
+	network_group(&l->network, sbuf_slice(&l->request.remote));
+	if (l->user.failed || l->network.failed)
+		return error_set(&l->trouble, RETRY, "out of memory");
+	if (o == FOUND)
+		o = ask_store(l);
+	if (o == RETRY)
+		return RETRY;
+	l->trouble.text[0] = '\0';
+	l->refusal = o == NONE ? "unknown user" : NULL;
+	if (o == FOUND && l->facts->credentials == 0)
+		l->refusal = "no password is set";
+	return o;
+}
+
+/* To be told to try again is what serves an owner best who is on a strange network while somebody
+ * guesses at his password: his program keeps the password, and gets in when the wait is over. He
+ * who guesses learns that he is found out, and not one password more. */
 static void
-finish(struct login *l)
+end_unheard(struct login *l)
+{
+	l->outcome = RETRY;
+	l->refusal = "throttled";
+	login_end(l);
+}
+
+void
+login_begin(struct auth_conn *c, struct auth_request *r)
+{
+	struct login *l = login_new(c, r);
+
+	if (l == NULL)
+		auth_conn_answer(c, r, RETRY, NULL);
+	else if (find(l) == RETRY)
+		end_try_again(l);
+	else if (is_refused_unheard(l))
+		end_unheard(l);
+	else if (opens_at_once(l))
+		opened(l);
+	else if (!hash(l))
+		end_try_again(l);
+}
+
+/* --- the pool --------------------------------------------------------------------------------- */
+
+/* A login was verified, or a good one's password was hashed anew. */
+static void
+hashed(struct login *l)
 {
 	struct auth_conn *c = l->conn;
-
-	if (c != NULL)
-		auth_conn_answer(c, &l->request, l->job.outcome, &l->account);
-	login_free(l);
-}
-
-static void
-finish_later(struct login *l)
-{
-	struct auth_conn *c = l->conn;
-
-	finish(l);
-	if (c != NULL)
-		conn_serve(&c->conn);
-}
-
-static void
-on_held(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	finish_later(arg);
-}
-
-/* The password is right: what the account's state does not allow is refused all the same. */
-static void
-judge_state(struct login *l)
-{
-	struct auth_request *r = &l->request;
-
-	if (account_state_serves(l->account.state, sbuf_slice(&r->service)))
-		return;
-	l->job.outcome = NONE;
-	l->refusal = account_state_name(l->account.state);
-	sbuf_add_slice(&r->reason, sbuf_slice(&l->account.reason));
-}
-
-/* The login is good, but nobody knows whose the mail files are. Postfix does not ask for them. */
-static void
-judge_place(struct login *l)
-{
-	if (l->worker->mail_user || slice_is(sbuf_slice(&l->request.service), "smtp"))
-		return;
-	l->job.outcome = error_set(&l->job.why, RETRY,
-	    "nobody is known as the owner of mail files: see mail-user, which is '%s'",
-	    l->worker->conf->mail_user);
-}
-
-/* Judged: a refusal waits, all else is told at once. */
-static void
-judged(struct login *l)
-{
-	long delay = l->worker->conf->failure_delay;
-	struct timeval after = { .tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000 };
 
 	l->hashing = false;
-	if (l->job.outcome == FOUND)
-		judge_state(l);
-	if (l->job.outcome == FOUND)
-		judge_place(l);
-	say(l);
-	if (l->conn != NULL && l->job.outcome == NONE && !l->request.no_delay && delay > 0)
-		event_add(&l->held, &after);
-	else
-		finish_later(l);
+	if (l->job.work == HASH_ANEW) {
+		login_renewed(l);
+		return;
+	}
+	verified(l);
+	if (c != NULL)
+		conn_serve(&c->conn);
 }
 
 static void
@@ -196,77 +365,9 @@ on_hashed(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (struct hash_job *j = hash_pool_done(w->pool); j != NULL; j = next) {
 		next = j->next;
-		judged((struct login *)j);
+		hashed((struct login *)j);
 	}
 }
-
-/* --- the beginning ---------------------------------------------------------------------------- */
-
-/* Fill account and hashes; leaves them empty, with the reason, when nobody can be logged in. */
-static enum outcome
-find_user(struct login *l, struct error *err)
-{
-	struct source *s = &l->worker->source;
-	struct sbuf address;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX + 64);
-	o = auth_canonical(&address, sbuf_slice(&l->request.user), err);
-	if (o == FOUND) {
-		o = source_begin(s, err);
-		if (o == FOUND)
-			o = source_ask(s, err);
-		if (o == FOUND)
-			o = store_login(
-			    s->store, sbuf_slice(&address), &l->account, &l->job.hashes, err);
-		o = source_report(s, o, NULL, err);
-	}
-	sbuf_release(&address);
-	return o;
-}
-
-static void
-fail(struct login *l, const char *why)
-{
-	l->job.outcome = error_set(&l->job.why, RETRY, "%s", why);
-	say(l);
-	finish(l);
-}
-
-void
-login_begin(struct auth_conn *c, struct auth_request *r)
-{
-	struct login *l = login_new(c, r);
-	struct error err;
-
-	if (l == NULL) {
-		auth_conn_answer(c, r, RETRY, NULL);
-		return;
-	}
-	l->job.expires = clock_ms() + (uint64_t)l->worker->conf->login_deadline;
-	switch (find_user(l, &err)) {
-	case FOUND:
-		l->refusal = l->job.hashes.n == 0 ? "no password is set" : NULL;
-		break;
-	case NONE:
-		l->refusal = "unknown user";
-		sbuf_clear(&l->job.hashes);
-		break;
-	default:
-		fail(l, err.text);
-		return;
-	}
-	if (!hash_job_password(&l->job, sbuf_slice(&l->request.password))) {
-		fail(l, "out of memory");
-		return;
-	}
-	sbuf_release_secret(&l->request.password);
-	l->hashing = hash_pool_submit(l->worker->pool, &l->job);
-	if (!l->hashing)
-		fail(l, "too many logins are waiting");
-}
-
-/* --- the pool --------------------------------------------------------------------------------- */
 
 static unsigned
 threads(const struct conf *c)
@@ -276,18 +377,30 @@ threads(const struct conf *c)
 	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
+static void
+read_cost(struct password_cost *cost, const struct conf *c)
+{
+	*cost = password_default_cost;
+	cost->memory_kib = (unsigned)c->hash_memory;
+	cost->passes = (unsigned)c->hash_passes;
+	if (cost->max_memory_kib < cost->memory_kib)
+		cost->max_memory_kib = cost->memory_kib;
+	if (cost->max_passes < cost->passes)
+		cost->max_passes = cost->passes;
+}
+
 enum outcome
 logins_init(struct auth_worker *w, struct error *err)
 {
-	struct password_cost cost = password_default_cost;
-
-	cost.memory_kib = (unsigned)w->conf->hash_memory;
-	cost.passes = (unsigned)w->conf->hash_passes;
-	if (cost.max_memory_kib < cost.memory_kib)
-		cost.max_memory_kib = cost.memory_kib;
-	if (cost.max_passes < cost.passes)
-		cost.max_passes = cost.passes;
-	w->pool = hash_pool_new(threads(w->conf), QUEUE_MAX, &cost, err);
+	read_cost(&w->cost, w->conf);
+	crypto_shorthash_keygen(w->origin_key);
+	recall_init(&w->recall, w->conf->remember_logins);
+	if (guard_init(&w->guard, w->conf, err) != FOUND)
+		return RETRY;
+	w->recorder = recorder_new(w->conf->store, w->conf->record_logins, err);
+	if (w->recorder == NULL)
+		return RETRY;
+	w->pool = hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, err);
 	if (w->pool == NULL)
 		return RETRY;
 	event_assign(
@@ -305,9 +418,13 @@ give_back(struct hash_job *j)
 void
 logins_release(struct auth_worker *w)
 {
-	if (w->pool == NULL)
-		return;
-	event_del(&w->hashed);
-	hash_pool_free(w->pool, give_back);
-	w->pool = NULL;
+	if (w->pool != NULL) {
+		event_del(&w->hashed);
+		hash_pool_free(w->pool, give_back);
+		w->pool = NULL;
+	}
+	recorder_free(w->recorder);
+	w->recorder = NULL;
+	recall_release(&w->recall);
+	guard_release(&w->guard);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "store/store.h"
 #include "supervisor.h"
 #include "sys/log.h"
@@ -21,7 +22,7 @@ server_check(const struct conf *c, struct error *err)
 	struct identity user;
 	struct error other;
 
-	if (listeners_check(c, err) != FOUND)
+	if (listeners_check(c, err) != FOUND || guard_check(c, err) != FOUND)
 		return BAD;
 	/* anybody else runs it as himself */
 	if (geteuid() == 0 && identity_of_user(&user, c->user, &other) != FOUND)

@@ -518,16 +518,20 @@ is_postfix(const struct auth_request *r)
 	return r->ask == AUTH_ASK_PASSWORD && slice_is(sbuf_slice(&r->service), "smtp");
 }
 
-/* False when the account cannot be told. Postfix has no use for where mail lives. */
+/* False when the account cannot be told. Postfix has no use for where mail lives. Who asks without
+ * a password has to see for himself who may log in, and from where. */
 static bool
 put_account(struct sbuf *out, const struct auth_request *r, const struct account *account,
     const struct account_rules *rules)
 {
 	const struct words *w = &words[r->ask];
-	struct field_line line = { out, w->prefix };
+	struct field_line line = { out, w->prefix }, login = { out, "" };
 
 	sbuf_printf(out, "%s\t%" PRIu32 "\t%s", w->found, r->id, w->user);
 	authline_escape(out, sbuf_slice(&account->address));
+	if (r->ask == AUTH_ASK_PASS &&
+	    !account_login_fields(account, sbuf_slice(&r->service), put_field, &login))
+		return false;
 	return is_postfix(r) || account_fields(account, rules, put_field, &line);
 }
 

@@ -269,15 +269,6 @@ store_alias_remove(
 /* --- settings -----------------------------------------------------------------------------------
  */
 
-static void
-bind_optional(struct db_stmt *st, int n, struct slice text)
-{
-	if (text.n > 0)
-		db_bind_text(st, n, text);
-	else
-		db_bind_null(st, n);
-}
-
 /* NULL leaves the number as it is. */
 static void
 bind_if(struct db_stmt *st, int n, bool wanted, int64_t number)

@@ -69,15 +69,6 @@ change_existed(const struct change *c)
 	return c->before.n > 0;
 }
 
-static void
-bind_image(struct db_stmt *st, int n, const struct sbuf *image)
-{
-	if (image->n > 0)
-		db_bind_text(st, n, sbuf_slice(image));
-	else
-		db_bind_null(st, n);
-}
-
 static enum outcome
 log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret, struct error *err)
 {
@@ -87,10 +78,10 @@ log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret
 	db_bind_text(st, 2, slice_str(c->s->actor->who));
 	db_bind_text(st, 3, slice_str(c->what));
 	db_bind_text(st, 4, c->subject);
-	bind_image(st, 5, &c->before);
-	bind_image(st, 6, after);
-	bind_image(st, 7, &c->secret_before);
-	bind_image(st, 8, secret);
+	bind_optional(st, 5, sbuf_slice(&c->before));
+	bind_optional(st, 6, sbuf_slice(after));
+	bind_optional(st, 7, sbuf_slice(&c->secret_before));
+	bind_optional(st, 8, sbuf_slice(secret));
 	return db_run(st, NULL, err);
 }
 
@@ -149,6 +140,21 @@ domain_of(struct slice address)
 	size_t at;
 
 	return slice_rchr(address, '@', &at) ? slice_tail(address, at + 1) : slice_str("");
+}
+
+void
+bind_optional(struct db_stmt *st, int n, struct slice text)
+{
+	if (text.n > 0)
+		db_bind_text(st, n, text);
+	else
+		db_bind_null(st, n);
+}
+
+enum outcome
+no_mailbox(struct slice address, struct error *err)
+{
+	return error_set(err, NONE, "there is no mailbox '%s'", address.p);
 }
 
 enum outcome

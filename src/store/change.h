@@ -47,6 +47,12 @@ enum outcome change_log_all(
 /* View the domain of a canonical address, or nothing for a bare name. */
 struct slice domain_of(struct slice address);
 
+/* Bind a text, or NULL for an empty one. */
+void bind_optional(struct db_stmt *st, int n, struct slice text);
+
+/* Say that a mailbox is not there: NONE. ADDRESS ends like a C string. */
+enum outcome no_mailbox(struct slice address, struct error *err);
+
 /* Find a domain that must be there, as domain_find; BAD says how to add it. NAME ends like a C
  * string. */
 enum outcome domain_need(

@@ -196,23 +196,54 @@ on_progress(void *arg)
 static const struct {
 	const char *table;
 	enum store_role least; /* who may read it; what is not named here is for STORE_ADMIN */
+	const char *column;    /* only this one */
 } grants[] = {
-	{ "domain", STORE_LOOKUP },
-	{ "mailbox", STORE_LOOKUP },
-	{ "alias", STORE_LOOKUP },
-	{ "alias_target", STORE_LOOKUP },
-	{ "map", STORE_LOOKUP },
-	{ "entry", STORE_LOOKUP },
-	{ "credential", STORE_LOGIN },
+	{ "domain", STORE_LOOKUP, NULL }, { "mailbox", STORE_LOOKUP, NULL },
+	{ "alias", STORE_LOOKUP, NULL }, { "alias_target", STORE_LOOKUP, NULL },
+	{ "map", STORE_LOOKUP, NULL }, { "entry", STORE_LOOKUP, NULL },
+	{ "credential", STORE_LOGIN, NULL }, { "login", STORE_LOGIN, NULL },
+	{ "secret", STORE_LOGIN, NULL },
+	{ "change", STORE_RECORDER, "id" }, /* the foreign key of a new change looks there */
+};
+
+/* All that STORE_RECORDER may write. */
+static const struct {
+	int action;
+	const char *table;
+	const char *column; /* NULL: of the whole row */
+} writes[] = {
+	{ SQLITE_UPDATE, "credential", "hash" },
+	{ SQLITE_INSERT, "login", NULL },
+	{ SQLITE_UPDATE, "login", "at" },
+	{ SQLITE_DELETE, "login", NULL },
+	{ SQLITE_INSERT, "change", NULL },
 };
 
 static bool
-may_read(enum store_role role, const char *table)
+may_read(enum store_role role, const char *table, const char *column)
 {
 	for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++)
-		if (strcmp(grants[i].table, table) == 0)
+		if (strcmp(grants[i].table, table) == 0 &&
+		    (grants[i].column == NULL || strcmp(grants[i].column, column) == 0))
 			return role >= grants[i].least;
 	return false;
+}
+
+static bool
+may_write(enum store_role role, int action, const char *table, const char *column)
+{
+	for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++)
+		if (writes[i].action == action && strcmp(writes[i].table, table) == 0 &&
+		    (writes[i].column == NULL || strcmp(writes[i].column, column) == 0))
+			return role == STORE_RECORDER;
+	return false;
+}
+
+/* Tell whether a role writes at all. */
+static bool
+is_writer(enum store_role role)
+{
+	return role >= STORE_RECORDER;
 }
 
 /* Asked by SQLite for everything a statement would do, when it is prepared. What is not allowed
@@ -233,7 +264,12 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 		allowed = true;
 		break;
 	case SQLITE_READ:
-		allowed = may_read(db->role, what);
+		allowed = may_read(db->role, what, detail);
+		break;
+	case SQLITE_INSERT:
+	case SQLITE_UPDATE:
+	case SQLITE_DELETE:
+		allowed = may_write(db->role, action, what, detail);
 		break;
 	case SQLITE_PRAGMA:
 		allowed = strcmp(what, "user_version") == 0 && detail == NULL;
@@ -416,7 +452,7 @@ write_ahead(struct db *db)
 static enum outcome
 open_file(struct db *db, struct error *err)
 {
-	int flags = db->role == STORE_ADMIN ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+	int flags = is_writer(db->role) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, db->name);
 
 	if (rc != SQLITE_OK)
@@ -434,7 +470,7 @@ db_connect(struct db *db, struct error *err)
 	db_file_look(&db->file);
 	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
 		return FOUND;
-	o = db_file_take(&db->file, db->role == STORE_ADMIN, err);
+	o = db_file_take(&db->file, is_writer(db->role), err);
 	if (o != FOUND) {
 		db->broken |= o == NONE;
 		return o;

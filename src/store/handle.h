@@ -50,6 +50,10 @@ enum outcome domain_find_asked(
 enum outcome alias_find(
     struct store *s, struct slice address, struct facts *facts, struct error *err);
 
+/* Find a mailbox, in a transaction. */
+enum outcome find_account(
+    struct store *s, struct slice address, struct account *out, struct error *err);
+
 /* Take a mailbox from the row ST is at: the columns of the statements account, accounts,
  * accounts_of. */
 enum outcome account_read(struct db_stmt *st, struct account *out, struct error *err);

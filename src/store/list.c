@@ -4,6 +4,7 @@
  * slow reader of a long list holds nothing up.
  */
 #include "store/handle.h"
+#include "store/logins.h"
 
 enum { PAGE_ROWS = 500 };
 
@@ -25,6 +26,8 @@ struct listing {
 	store_change_fn *change_fn;
 	store_map_fn *map_fn;
 	store_entry_fn *entry_fn;
+	store_idle_fn *idle_fn;
+	int64_t since; /* bound where there is an idle_fn */
 	void *arg;
 	struct account account;
 	struct sbuf text;
@@ -63,6 +66,8 @@ page_stmt(struct listing *l)
 	db_bind_int(st, 2, PAGE_ROWS);
 	if (l->domain.n > 0)
 		db_bind_text(st, 3, l->domain);
+	if (l->idle_fn != NULL)
+		db_bind_int(st, 4, l->since);
 	return st;
 }
 
@@ -253,6 +258,14 @@ give_entry(struct listing *l, struct db_stmt *st, struct error *err)
 	return FOUND;
 }
 
+static enum outcome
+give_idle(struct listing *l, struct db_stmt *st, struct error *err)
+{
+	(void)err;
+	l->enough = !l->idle_fn(l->arg, db_text(st, 0), db_int(st, 1));
+	return FOUND;
+}
+
 /* --- what can be listed -------------------------------------------------------------------------
  */
 
@@ -280,6 +293,26 @@ store_accounts(struct store *s, struct slice domain, struct slice after, store_a
 	listing_init(&l, s, domain.n > 0 ? Q_accounts_of : Q_accounts, arg);
 	l.give = give_account;
 	l.account_fn = fn;
+	l.domain = domain;
+	if (sbuf_add_slice(&l.key, after))
+		o = list_pages(&l, err);
+	else
+		o = error_set(err, RETRY, "no memory for a listing");
+	listing_release(&l);
+	return o;
+}
+
+enum outcome
+store_idle_mailboxes(struct store *s, struct slice domain, int64_t since, struct slice after,
+    store_idle_fn *fn, void *arg, struct error *err)
+{
+	struct listing l;
+	enum outcome o;
+
+	listing_init(&l, s, domain.n > 0 ? Q_idle_of : Q_idle, arg);
+	l.give = give_idle;
+	l.idle_fn = fn;
+	l.since = since;
 	l.domain = domain;
 	if (sbuf_add_slice(&l.key, after))
 		o = list_pages(&l, err);

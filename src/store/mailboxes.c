@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * Changing mailboxes and their passwords.
+ * Changing mailboxes and their passwords. App passwords are in app_passwords.c.
  */
 #include <string.h>
 
+#include "auth/network.h"
 #include "auth/password.h"
 #include "mail/rules.h"
 #include "store/change.h"
+#include "store/logins.h"
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
@@ -94,17 +96,22 @@ add_mailbox(struct store *s, const struct sbuf *address, struct slice hash, int6
 	return change_end(&c, o, err);
 }
 
-/* The stored form is printable and short; nothing of a refused one is repeated. */
+/* The stored form is printable and short, and one that could log somebody in; nothing of a refused
+ * one is repeated. */
 static enum outcome
-check_hash(struct slice hash, struct error *err)
+check_hash(struct store *s, struct slice hash, struct error *err)
 {
+	const struct password_cost *cost = s->actor->cost;
+
 	if (hash.n > PASSWORD_STORED_MAX)
 		return error_set(err, BAD, "the password hash is %zu bytes long: at most %d",
 		    hash.n, PASSWORD_STORED_MAX);
 	for (size_t i = 0; i < hash.n; i++)
 		if (hash.p[i] < ' ' || hash.p[i] > '~')
 			return error_set(err, BAD, "the password hash is not printable ASCII");
-	return FOUND;
+	if (hash.n == 0)
+		return FOUND;
+	return password_stored_check(hash, cost != NULL ? cost : &password_default_cost, err);
 }
 
 enum outcome
@@ -117,7 +124,7 @@ store_mailbox_add(
 	sbuf_init(&canonical, QUESTION_TEXT);
 	o = rules_mailbox(&canonical, address, err);
 	if (o == FOUND)
-		o = check_hash(hash, err);
+		o = check_hash(s, hash, err);
 	if (o == FOUND && quota < 0)
 		o = error_set(err, BAD, "a quota cannot be negative: 0 stands for none");
 	if (o == FOUND)
@@ -129,12 +136,6 @@ store_mailbox_add(
 /* --- passwords -------------------------------------------------------------------------------- */
 
 static enum outcome
-no_mailbox(const struct sbuf *address, struct error *err)
-{
-	return error_set(err, NONE, "there is no mailbox '%s'", sbuf_cstr(address));
-}
-
-static enum outcome
 change_password(struct store *s, const struct sbuf *address, struct slice hash, struct error *err)
 {
 	struct change c;
@@ -142,7 +143,7 @@ change_password(struct store *s, const struct sbuf *address, struct slice hash, 
 
 	o = change_begin(&c, s, "user passwd", Q_mailbox_image, sbuf_slice(address), err);
 	if (o == FOUND && !change_existed(&c))
-		o = no_mailbox(address, err);
+		o = no_mailbox(sbuf_slice(address), err);
 	if (o == FOUND)
 		o = set_password(&c, hash, err);
 	return change_end(&c, o, err);
@@ -157,7 +158,7 @@ store_mailbox_passwd(struct store *s, struct slice address, struct slice hash, s
 	sbuf_init(&canonical, QUESTION_TEXT);
 	o = rules_mailbox(&canonical, address, err);
 	if (o == FOUND)
-		o = check_hash(hash, err);
+		o = check_hash(s, hash, err);
 	if (o == FOUND && hash.n == 0)
 		o = error_set(err, BAD, "the new password hash is empty");
 	if (o == FOUND)
@@ -179,7 +180,7 @@ change_state(struct store *s, const struct sbuf *address, enum account_state sta
 
 	o = change_begin(&c, s, "user state", Q_mailbox_image, sbuf_slice(address), err);
 	if (o == FOUND && !change_existed(&c))
-		o = no_mailbox(address, err);
+		o = no_mailbox(sbuf_slice(address), err);
 	if (o == FOUND) {
 		st = db_prepare(s->db, Q_mailbox_state);
 		db_bind_text(st, 1, sbuf_slice(address));
@@ -219,7 +220,7 @@ change_quota(struct store *s, const struct sbuf *address, int64_t quota, struct 
 
 	o = change_begin(&c, s, "user quota", Q_mailbox_image, sbuf_slice(address), err);
 	if (o == FOUND && !change_existed(&c))
-		o = no_mailbox(address, err);
+		o = no_mailbox(sbuf_slice(address), err);
 	if (o == FOUND) {
 		st = db_prepare(s->db, Q_mailbox_quota);
 		db_bind_text(st, 1, sbuf_slice(address));
@@ -242,6 +243,95 @@ store_mailbox_quota(struct store *s, struct slice address, int64_t quota, struct
 	if (o == FOUND)
 		o = change_quota(s, &canonical, quota, err);
 	sbuf_release(&canonical);
+	return o;
+}
+
+/* --- where it lives -----------------------------------------------------------------------------
+ */
+
+static void
+bind_id(struct db_stmt *st, int n, int64_t id)
+{
+	if (id > 0)
+		db_bind_int(st, n, id);
+	else
+		db_bind_null(st, n);
+}
+
+static enum outcome
+update_settings(struct store *s, const struct sbuf *address, const struct mailbox_settings *m,
+    struct slice networks, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_mailbox_set);
+	unsigned only = m->only != 0 ? m->only : ~0U;
+
+	db_bind_text(st, 1, sbuf_slice(address));
+	bind_optional(st, 2, m->home);
+	bind_optional(st, 3, m->mail);
+	bind_id(st, 4, m->uid);
+	bind_id(st, 5, m->gid);
+	bind_optional(st, 6, networks);
+	for (int i = 0; i < 5; i++)
+		db_bind_int(st, 7 + i, (only >> i & 1) != 0);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+change_settings(struct store *s, const struct sbuf *address, const struct mailbox_settings *m,
+    struct slice networks, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, s, "user set", Q_mailbox_image, sbuf_slice(address), err);
+	if (o == FOUND && !change_existed(&c))
+		o = no_mailbox(sbuf_slice(address), err);
+	if (o == FOUND)
+		o = update_settings(s, address, m, networks, err);
+	return change_end(&c, o, err);
+}
+
+static enum outcome
+check_id(const char *what, int64_t id, struct error *err)
+{
+	if (id < 0 || id > STORE_ID_MAX)
+		return error_set(err, BAD, "%lld is no %s: 1 to %lld, or 0 for the configured one",
+		    (long long)id, what, (long long)STORE_ID_MAX);
+	return FOUND;
+}
+
+static enum outcome
+check_settings(const struct mailbox_settings *m, struct sbuf *networks, struct error *err)
+{
+	enum outcome o = network_list_check(networks, m->networks, err);
+
+	if (o == FOUND && m->home.n > 0)
+		o = account_home_check(m->home, err);
+	if (o == FOUND && m->mail.n > 0)
+		o = account_mail_check(m->mail, err);
+	if (o == FOUND)
+		o = check_id("user id", m->uid, err);
+	if (o == FOUND)
+		o = check_id("group id", m->gid, err);
+	return o;
+}
+
+enum outcome
+store_mailbox_set(struct store *s, struct slice address, const struct mailbox_settings *settings,
+    struct error *err)
+{
+	struct sbuf canonical, networks;
+	enum outcome o;
+
+	sbuf_init(&canonical, QUESTION_TEXT);
+	sbuf_init(&networks, NETWORK_LIST_MAX);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND)
+		o = check_settings(settings, &networks, err);
+	if (o == FOUND)
+		o = change_settings(s, &canonical, settings, sbuf_slice(&networks), err);
+	sbuf_release(&canonical);
+	sbuf_release(&networks);
 	return o;
 }
 
@@ -347,7 +437,7 @@ remove_mailbox(struct store *s, const struct sbuf *address, bool force, struct e
 
 	o = change_begin(&c, s, "user remove", Q_mailbox_image, sbuf_slice(address), err);
 	if (o == FOUND && !change_existed(&c))
-		o = no_mailbox(address, err);
+		o = no_mailbox(sbuf_slice(address), err);
 	if (o == FOUND && !force)
 		o = check_unused(s, address, err);
 	if (o == FOUND)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * One mailbox, as a login or a userdb lookup asks for it.
+ * One mailbox, as a userdb lookup asks for it. What a login asks is in logins.c.
  */
 #include "store/handle.h"
 
@@ -27,7 +27,7 @@ account_read(struct db_stmt *st, struct account *out, struct error *err)
 	return FOUND;
 }
 
-static enum outcome
+enum outcome
 find_account(struct store *s, struct slice address, struct account *out, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_account);
@@ -41,22 +41,6 @@ find_account(struct store *s, struct slice address, struct account *out, struct 
 	return o;
 }
 
-static enum outcome
-find_hashes(struct store *s, struct slice address, struct sbuf *hashes, struct error *err)
-{
-	struct db_stmt *st = db_prepare(s->db, Q_hashes);
-	enum outcome o;
-
-	db_bind_text(st, 1, address);
-	while ((o = db_step(st, err)) == FOUND) {
-		sbuf_add_slice(hashes, db_text(st, 0));
-		sbuf_add_chr(hashes, '\n');
-	}
-	if (o == NONE && hashes->failed)
-		return error_set(err, RETRY, "no memory for a password hash");
-	return o == NONE ? FOUND : RETRY;
-}
-
 enum outcome
 store_account(struct store *s, struct slice address, struct account *out, struct error *err)
 {
@@ -66,23 +50,6 @@ store_account(struct store *s, struct slice address, struct account *out, struct
 	if (o != FOUND)
 		return o;
 	o = find_account(s, address, out, err);
-	view_end(s, mine);
-	return o;
-}
-
-enum outcome
-store_login(struct store *s, struct slice address, struct account *out, struct sbuf *hashes,
-    struct error *err)
-{
-	bool mine;
-	enum outcome o = view_begin(s, &mine, err);
-
-	if (o != FOUND)
-		return o;
-	sbuf_clear(hashes);
-	o = find_account(s, address, out, err);
-	if (o == FOUND)
-		o = find_hashes(s, address, hashes, err);
 	view_end(s, mine);
 	return o;
 }

@@ -53,19 +53,44 @@ find_command(const char *noun, const char *verb)
 	return NULL;
 }
 
-enum exit_code
-args_verb(struct ctl *ctl, const char *noun, const char *typed, const struct command **out)
+static bool
+stands_behind(const struct command *c, const char *noun)
 {
+	return c->behind != NULL && strcmp(c->behind, noun) == 0;
+}
+
+static const char *
+find_behind(const char *noun, const char *word)
+{
+	const struct command *c;
+
+	for (size_t i = 0; (c = command_at(i)) != NULL; i++)
+		if (stands_behind(c, noun) && strcmp(c->noun, word) == 0)
+			return c->noun;
+	return NULL;
+}
+
+enum exit_code
+args_verb(struct ctl *ctl, const char **noun, const char *typed, const struct command **out)
+{
+	const char *last = "", *other;
 	const struct command *c;
 	struct guess g;
 
 	guess_init(&g, typed);
-	for (size_t i = 0; (c = command_at(i)) != NULL; i++)
-		if (strcmp(c->noun, noun) == 0)
+	for (size_t i = 0; (c = command_at(i)) != NULL; i++) {
+		if (strcmp(c->noun, *noun) == 0)
 			guess_offer(&g, c->verb, c->also);
+		else if (stands_behind(c, *noun) && strcmp(c->noun, last) != 0)
+			guess_offer(&g, c->noun, NULL);
+		last = c->noun;
+	}
 	if (!guess_sure(&g))
 		return refuse_word(ctl, "verb", &g);
-	*out = find_command(noun, g.match);
+	other = find_behind(*noun, g.match);
+	*out = other == NULL ? find_command(*noun, g.match) : NULL;
+	if (other != NULL)
+		*noun = other;
 	return EXIT_DONE;
 }
 
@@ -77,7 +102,7 @@ args_sole(const char *noun)
 	return c->verb == NULL ? c : NULL;
 }
 
-/* The first two words find the command, the others are its arguments. */
+/* The first two words (or three) find the command, the others are its arguments. */
 static enum exit_code
 take_word(struct ctl *ctl, const char *word)
 {
@@ -88,7 +113,7 @@ take_word(struct ctl *ctl, const char *word)
 		return EXIT_DONE;
 	}
 	if (ctl->noun != NULL)
-		return args_verb(ctl, ctl->noun, word, &ctl->command);
+		return args_verb(ctl, &ctl->noun, word, &ctl->command);
 	e = args_noun(ctl, word, &ctl->noun);
 	if (e == EXIT_DONE)
 		ctl->command = args_sole(ctl->noun);

@@ -10,10 +10,11 @@
 /* Read the command line into CTL. EXIT_DONE when it is understood, else why not was said. */
 enum exit_code args_parse(struct ctl *ctl, int argc, char *argv[]);
 
-/* Find the noun, or the command of NOUN, that TYPED is or abbreviates. */
+/* Find the noun, or the command of *NOUN, that TYPED is or abbreviates. What may stand behind *NOUN
+ * can be another noun: it takes its place then, and *OUT is NULL. */
 enum exit_code args_noun(struct ctl *ctl, const char *typed, const char **out);
 enum exit_code args_verb(
-    struct ctl *ctl, const char *noun, const char *typed, const struct command **out);
+    struct ctl *ctl, const char **noun, const char *typed, const struct command **out);
 
 /* Find the command that NOUN is all by itself; NULL when it has verbs. */
 const struct command *args_sole(const char *noun);

@@ -6,6 +6,7 @@
 #ifndef VMAILCTL_CMD_H
 #define VMAILCTL_CMD_H
 
+#include "auth/password.h"
 #include "base/outcome.h"
 #include "base/sbuf.h"
 #include "conf/conf.h"
@@ -30,6 +31,7 @@ struct option {
 /* One row of the table: parsing, help, completion and the manual's check all read it. */
 struct command {
 	const char *noun;
+	const char *behind;           /* the noun may be written behind this one too: user NOUN */
 	const char *verb;             /* NULL: the noun is the whole command */
 	const char *arguments;        /* "ADDRESS TARGET...", "[DOMAIN]" */
 	const struct option *options; /* ended by a row without a name; NULL: none */
@@ -62,6 +64,7 @@ struct ctl {
 	struct conf *conf;
 	struct store *store;
 	struct store_actor actor;
+	struct password_cost cost; /* of a hash: as configured */
 	char who[WHO_MAX];
 
 	/* how it goes */
@@ -102,6 +105,9 @@ enum outcome ctl_store(struct ctl *ctl, enum store_role role);
  * for a change or a listing. */
 typedef enum outcome name_rule(struct sbuf *out, struct slice typed, struct error *err);
 enum outcome ctl_named(struct ctl *ctl, name_rule *rule, const char *typed, struct sbuf *out);
+
+/* The same for a MAILBOX that must be there: NONE when it is not. */
+enum outcome ctl_mailbox(struct ctl *ctl, const char *typed, struct sbuf *out);
 
 /* Name the store: --store, else the configuration's. The configuration must be loaded. */
 const char *ctl_uri(const struct ctl *ctl);
@@ -164,7 +170,14 @@ enum exit_code cmd_user_show(struct ctl *ctl);
 enum exit_code cmd_user_passwd(struct ctl *ctl);
 enum exit_code cmd_user_state(struct ctl *ctl);
 enum exit_code cmd_user_quota(struct ctl *ctl);
+enum exit_code cmd_user_set(struct ctl *ctl);
+enum exit_code cmd_user_logins(struct ctl *ctl);
 enum exit_code cmd_user_remove(struct ctl *ctl);
+enum exit_code cmd_app_password_add(struct ctl *ctl);
+enum exit_code cmd_app_password_list(struct ctl *ctl);
+enum exit_code cmd_app_password_remove(struct ctl *ctl);
+enum exit_code cmd_login_throttled(struct ctl *ctl);
+enum exit_code cmd_login_clear(struct ctl *ctl);
 enum exit_code cmd_alias_add(struct ctl *ctl);
 enum exit_code cmd_alias_list(struct ctl *ctl);
 enum exit_code cmd_alias_show(struct ctl *ctl);

@@ -54,8 +54,8 @@ static const char zsh_tail[] =
 	"}\n"
 	"if [[ ${funcstack[1]} == _vmailctl ]]; then _vmailctl; else compdef _vmailctl vmailctl; fi\n";
 
-/* From the words before the cursor to noun, verb and the number of arguments: the two %s are the options
- * that take a value, and the nouns that have verbs. */
+/* From the words before the cursor to noun, verb and the number of arguments: the %s are the options that
+ * take a value, the pairs of nouns of which the second counts, and the nouns that have verbs. */
 static const char walk[] =
 	"\tfor w in \"${before[@]}\"; do\n"
 	"\t\tcase $take$w in\n"
@@ -65,6 +65,7 @@ static const char walk[] =
 	"\t\t%s) take=value ;;\n"
 	"\t\t-*) ;;\n"
 	"\t\t*)\tif [[ -z $noun ]]; then noun=$w\n"
+	"\t\t\telif [[ -z $verb && ',%s,' == *\",$noun $w,\"* ]]; then noun=$w\n"
 	"\t\t\telif [[ -z $verb && ' %s ' == *\" $noun \"* ]]; then verb=$w\n"
 	"\t\t\telse n=$((n + 1)); fi ;;\n"
 	"\t\tesac\n"
@@ -108,14 +109,29 @@ put_nouns(struct sbuf *out, bool with_verbs_only)
 			put_word(out, "", c->noun);
 }
 
+/* The verbs of a noun, and the nouns that may stand behind it. */
 static void
 put_verbs(struct sbuf *out, const char *noun)
 {
 	const struct command *c;
 
-	for (size_t i = 0; (c = command_at(i)) != NULL; i++)
+	for (size_t i = 0; (c = command_at(i)) != NULL; i++) {
 		if (strcmp(c->noun, noun) == 0)
 			put_word(out, "", c->verb);
+		else if (c->behind != NULL && strcmp(c->behind, noun) == 0 && is_first_of_noun(i))
+			put_word(out, "", c->noun);
+	}
+}
+
+/* "user app-password": nouns of which the second counts. */
+static void
+put_pairs(struct sbuf *out)
+{
+	const struct command *c;
+
+	for (size_t i = 0; (c = command_at(i)) != NULL; i++)
+		if (c->behind != NULL && is_first_of_noun(i))
+			sbuf_printf(out, "%s%s %s", out->n > 0 ? "," : "", c->behind, c->noun);
 }
 
 static void
@@ -269,18 +285,21 @@ put_value_pattern(struct sbuf *out)
 static void
 print_body(void)
 {
-	struct sbuf nouns, values;
+	struct sbuf nouns, pairs, values;
 
 	sbuf_init(&nouns, WORDS_MAX);
+	sbuf_init(&pairs, WORDS_MAX);
 	sbuf_init(&values, WORDS_MAX);
 	put_nouns(&nouns, true);
+	put_pairs(&pairs);
 	put_value_pattern(&values);
-	printf(walk, sbuf_cstr(&values), sbuf_cstr(&nouns));
+	printf(walk, sbuf_cstr(&values), sbuf_cstr(&pairs), sbuf_cstr(&nouns));
 	print_positions();
 	print_option_values();
 	print_option_names();
 	fputs(lines, stdout);
 	sbuf_release(&values);
+	sbuf_release(&pairs);
 	sbuf_release(&nouns);
 }
 

@@ -21,8 +21,8 @@ cmd_help(struct ctl *ctl)
 		e = args_noun(ctl, ctl->args[0], &noun);
 		c = e == EXIT_DONE ? args_sole(noun) : NULL;
 	}
-	if (e == EXIT_DONE && ctl->n > 1 && c == NULL)
-		e = args_verb(ctl, noun, ctl->args[1], &c);
+	for (size_t i = 1; e == EXIT_DONE && i < ctl->n && c == NULL; i++)
+		e = args_verb(ctl, &noun, ctl->args[i], &c);
 	if (e == EXIT_DONE)
 		help_print(noun, c);
 	return e;

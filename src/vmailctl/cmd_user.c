@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * user add, list, show, passwd, state, quota, remove: mailboxes, their passwords, and what they
- * may do.
+ * user add, list, show, passwd, state, quota, set, remove: mailboxes, their passwords, what they
+ * may do, and where they live. Logins and app passwords are in files of their own.
  */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "auth/password.h"
 #include "mail/rules.h"
+#include "store/logins.h"
 #include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/output.h"
@@ -27,6 +29,7 @@ static const struct column list_columns[] = {
 	{ "state", CELL_TEXT },
 	{ "reason", CELL_TEXT },
 	{ "created", CELL_TIME },
+	{ "last_login", CELL_TIME },
 	{ 0 },
 };
 
@@ -37,40 +40,107 @@ static const struct column show_columns[] = {
 	{ "state", CELL_TEXT },
 	{ "reason", CELL_TEXT },
 	{ "created", CELL_TIME },
+	{ "last_login", CELL_TIME },
 	{ "home", CELL_TEXT },
+	{ "mail", CELL_TEXT },
+	{ "uid", CELL_ID },
+	{ "gid", CELL_ID },
+	{ "networks", CELL_TEXT },
 	{ 0 },
+};
+
+struct list {
+	struct ctl *ctl;
+	struct table table;
+	int64_t since;        /* those alone into which nobody logged in since then; 0: all */
+	enum outcome outcome; /* of what is asked for each row */
 };
 
 static bool
 put_account(void *arg, const struct account *row)
 {
-	const struct value values[] = {
+	struct list *l = arg;
+	int64_t last;
+	struct value values[] = {
 		{ .text = sbuf_slice(&row->address) },
 		{ .number = row->quota },
 		{ .number = row->password },
 		{ .text = slice_str(account_state_name(row->state)) },
 		{ .text = sbuf_slice(&row->reason) },
 		{ .number = row->created },
+		{ .number = 0 },
 	};
 
-	return table_row(arg, values);
+	if (!l->table.names) {
+		l->outcome =
+		    store_last_login(l->ctl->store, sbuf_slice(&row->address), &last, &l->ctl->err);
+		values[6].number = last;
+	}
+	return l->outcome == FOUND && table_row(&l->table, values);
+}
+
+/* One that was removed meanwhile is passed over. */
+static bool
+put_idle(void *arg, struct slice address, int64_t last)
+{
+	struct list *l = arg;
+	struct account account;
+	bool more = true;
+	enum outcome o;
+
+	(void)last;
+	account_init(&account);
+	o = store_account(l->ctl->store, address, &account, &l->ctl->err);
+	if (o == FOUND)
+		more = put_account(l, &account);
+	else if (o != NONE)
+		l->outcome = o;
+	account_release(&account);
+	return more && l->outcome == FOUND;
+}
+
+static enum outcome
+list_accounts(struct list *l, struct slice domain)
+{
+	struct ctl *ctl = l->ctl;
+	const struct slice start = slice_str(NULL);
+
+	if (l->since == 0)
+		return store_accounts(ctl->store, domain, start, put_account, l, &ctl->err);
+	return store_idle_mailboxes(ctl->store, domain, l->since, start, put_idle, l, &ctl->err);
+}
+
+static enum exit_code
+take_idle(struct ctl *ctl, int64_t *since)
+{
+	enum { DAY = 24 * 60 * 60, DAYS_MAX = 10000 };
+	const char *typed = ctl_option(ctl, "idle");
+	unsigned long long days;
+
+	if (typed == NULL)
+		return EXIT_DONE;
+	if (!slice_number(slice_str(typed), DAYS_MAX, &days))
+		return ctl_usage(ctl, "'%s' is no number of days: 0 to %d", typed, DAYS_MAX);
+	*since = time(NULL) - (int64_t)days * DAY;
+	return EXIT_DONE;
 }
 
 enum exit_code
 cmd_user_list(struct ctl *ctl)
 {
-	struct table table;
+	struct list l = { .ctl = ctl, .outcome = FOUND };
 	struct sbuf domain;
-	enum exit_code e;
+	enum exit_code e = take_idle(ctl, &l.since);
 	enum outcome o;
 
+	if (e != EXIT_DONE)
+		return e;
 	sbuf_init(&domain, ADDRESS_MAX);
 	o = ctl_domain(ctl, ctl->args[0], &domain);
 	if (o == FOUND) {
-		table_list(&table, ctl, list_columns);
-		o = store_accounts(ctl->store, sbuf_slice(&domain), slice_str(NULL), put_account,
-		    &table, &ctl->err);
-		e = table_end(&table, o);
+		table_list(&l.table, ctl, list_columns);
+		o = list_accounts(&l, sbuf_slice(&domain));
+		e = table_end(&l.table, l.outcome == FOUND ? o : l.outcome);
 	} else {
 		e = ctl_fail(ctl, o, "cannot list the mailboxes");
 	}
@@ -78,43 +148,67 @@ cmd_user_list(struct ctl *ctl)
 	return e;
 }
 
+/* Where the mail lives: as Dovecot would be told. */
+struct places {
+	struct sbuf home;
+	struct sbuf mail;
+};
+
 static void
-take_home(void *arg, const char *key, struct slice value)
+take_place(void *arg, const char *key, struct slice value)
 {
+	struct places *p = arg;
+
 	if (strcmp(key, "home") == 0)
-		sbuf_add_slice(arg, value);
+		sbuf_add_slice(&p->home, value);
+	if (strcmp(key, "mail") == 0)
+		sbuf_add_slice(&p->mail, value);
 }
 
-/* Where the mail lives: as Dovecot would be told. */
 static void
-put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a)
+places_init(struct places *p, const struct ctl *ctl, const struct account *a)
 {
-	const struct account_rules rules = { .home = ctl->conf->mail_home };
+	const struct account_rules rules = { .home = ctl->conf->mail_home,
+		.mail = ctl->conf->mail_location };
 
-	if (!account_fields(a, &rules, take_home, out))
-		sbuf_clear(out);
+	sbuf_init(&p->home, 4 * ADDRESS_MAX);
+	sbuf_init(&p->mail, 4 * ADDRESS_MAX);
+	account_fields(a, &rules, take_place, p);
+}
+
+static void
+places_release(struct places *p)
+{
+	sbuf_release(&p->home);
+	sbuf_release(&p->mail);
 }
 
 static bool
-show_account(struct table *t, struct ctl *ctl, const struct account *a)
+show_account(struct table *t, struct ctl *ctl, const struct account *a, int64_t last)
 {
-	struct value values[] = {
-		{ .text = sbuf_slice(&a->address) },
-		{ .number = a->quota },
-		{ .number = a->password },
-		{ .text = slice_str(account_state_name(a->state)) },
-		{ .text = sbuf_slice(&a->reason) },
-		{ .number = a->created },
-		{ .text = slice_str(NULL) },
-	};
-	struct sbuf home;
+	struct places places;
 	bool ok;
 
-	sbuf_init(&home, 4 * ADDRESS_MAX);
-	put_home(&home, ctl, a);
-	values[6].text = sbuf_slice(&home);
-	ok = table_row(t, values);
-	sbuf_release(&home);
+	places_init(&places, ctl, a);
+	{
+		const struct value values[] = {
+			{ .text = sbuf_slice(&a->address) },
+			{ .number = a->quota },
+			{ .number = a->password },
+			{ .text = slice_str(account_state_name(a->state)) },
+			{ .text = sbuf_slice(&a->reason) },
+			{ .number = a->created },
+			{ .number = last },
+			{ .text = sbuf_slice(&places.home) },
+			{ .text = sbuf_slice(&places.mail) },
+			{ .number = a->uid },
+			{ .number = a->gid },
+			{ .text = sbuf_slice(&a->networks) },
+		};
+
+		ok = table_row(t, values);
+	}
+	places_release(&places);
 	return ok;
 }
 
@@ -124,6 +218,7 @@ cmd_user_show(struct ctl *ctl)
 	struct account account;
 	struct table table;
 	struct sbuf address;
+	int64_t last = 0;
 	enum exit_code e;
 	enum outcome o;
 
@@ -132,9 +227,11 @@ cmd_user_show(struct ctl *ctl)
 	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
 	if (o == FOUND)
 		o = store_account(ctl->store, sbuf_slice(&address), &account, &ctl->err);
+	if (o == FOUND)
+		o = store_last_login(ctl->store, sbuf_slice(&address), &last, &ctl->err);
 	table_record(&table, ctl, show_columns, "mailbox", sbuf_slice(&address));
 	if (o == FOUND)
-		show_account(&table, ctl, &account);
+		show_account(&table, ctl, &account, last);
 	e = table_end(&table, o);
 	sbuf_release(&address);
 	account_release(&account);
@@ -183,12 +280,9 @@ warn_of_name(struct slice address)
 static enum outcome
 hash_secret(struct ctl *ctl, const struct secret *secret, struct slice address, struct sbuf *hash)
 {
-	struct password_cost cost = password_default_cost;
 	enum outcome o = password_check(address, secret_slice(secret), &ctl->err);
 
-	cost.memory_kib = (unsigned)ctl->conf->hash_memory;
-	cost.passes = (unsigned)ctl->conf->hash_passes;
-	return o == FOUND ? password_hash(hash, secret_slice(secret), &cost, &ctl->err) : o;
+	return o == FOUND ? password_hash(hash, secret_slice(secret), &ctl->cost, &ctl->err) : o;
 }
 
 /* Append the hash of the password that the admin gives for ADDRESS; nothing with --no-password. */
@@ -305,18 +399,6 @@ cmd_user_add(struct ctl *ctl)
 	return e;
 }
 
-static enum outcome
-check_old(struct ctl *ctl, const struct sbuf *address)
-{
-	struct account account;
-	enum outcome o;
-
-	account_init(&account);
-	o = store_account(ctl->store, sbuf_slice(address), &account, &ctl->err);
-	account_release(&account);
-	return o;
-}
-
 enum exit_code
 cmd_user_passwd(struct ctl *ctl)
 {
@@ -328,9 +410,7 @@ cmd_user_passwd(struct ctl *ctl)
 		return e;
 	sbuf_init(&address, 2 * ADDRESS_MAX);
 	sbuf_init(&hash, PASSWORD_STORED_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = check_old(ctl, &address);
+	o = ctl_mailbox(ctl, ctl->args[0], &address);
 	if (o == FOUND)
 		o = get_hash(ctl, &address, &hash);
 	if (o == FOUND)
@@ -421,6 +501,62 @@ cmd_user_quota(struct ctl *ctl)
 	if (o == FOUND)
 		e = ctl_done(
 		    ctl, sbuf_slice(&address), "set the quota of '%s'", sbuf_cstr(&address));
+	else
+		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	sbuf_release(&address);
+	return e;
+}
+
+/* --- set -------------------------------------------------------------------------------------- */
+
+static enum exit_code
+take_id(struct ctl *ctl, const char *option, int64_t *id)
+{
+	const char *typed = ctl_option(ctl, option);
+	unsigned long long n = 0;
+
+	if (typed != NULL && !slice_number(slice_str(typed), STORE_ID_MAX, &n))
+		return ctl_usage(ctl,
+		    "'%s' is no id: --%s takes a number, or 0 for the configured one", typed,
+		    option);
+	*id = (int64_t)n;
+	return EXIT_DONE;
+}
+
+static enum exit_code
+take_settings(struct ctl *ctl, struct mailbox_settings *m)
+{
+	static const char *const options[] = { "home", "mail", "uid", "gid", "networks" };
+	enum exit_code e;
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (ctl_option(ctl, options[i]) != NULL)
+			m->only |= 1U << i; /* MAILBOX_SET_HOME, and so on */
+	if (m->only == 0)
+		return ctl_usage(ctl, "nothing to set: say what is to change");
+	m->home = slice_str(ctl_option(ctl, "home"));
+	m->mail = slice_str(ctl_option(ctl, "mail"));
+	m->networks = slice_str(ctl_option(ctl, "networks"));
+	e = take_id(ctl, "uid", &m->uid);
+	return e == EXIT_DONE ? take_id(ctl, "gid", &m->gid) : e;
+}
+
+enum exit_code
+cmd_user_set(struct ctl *ctl)
+{
+	struct mailbox_settings settings = { .only = 0 };
+	struct sbuf address;
+	enum exit_code e = take_settings(ctl, &settings);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	if (o == FOUND)
+		o = store_mailbox_set(ctl->store, sbuf_slice(&address), &settings, &ctl->err);
+	if (o == FOUND)
+		e = ctl_done(ctl, sbuf_slice(&address), "set mailbox '%s'", sbuf_cstr(&address));
 	else
 		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
 	sbuf_release(&address);

@@ -42,6 +42,12 @@ static const struct option domain_remove_options[] = {
 	{ 0 }
 };
 
+static const struct option user_list_options[] = {
+	{ "names", 0, NULL, "print the names alone, one a line" },
+	{ "idle", 0, "DAYS", "those alone into which nobody logged in for so long" },
+	{ 0 }
+};
+
 static const struct option user_add_options[] = {
 	{ "password-stdin", 0, NULL, "read the password from one line of standard input" },
 	{ "no-password", 0, NULL, "nobody can log in until a password is set" },
@@ -56,6 +62,28 @@ static const struct option user_passwd_options[] = {
 
 static const struct option user_state_options[] = {
 	{ "reason", 0, "TEXT", "what the user is told when a login is refused for it" },
+	{ 0 }
+};
+
+static const struct option user_set_options[] = {
+	{ "home", 0, "PATH", "its home directory; '' for the configured one" },
+	{ "mail", 0, "LOCATION", "where its mail is, maildir:~/Maildir; '' for the configured place" },
+	{ "uid", 0, "ID", "the user that its mail belongs to; 0 for the configured one" },
+	{ "gid", 0, "ID", "the group; 0 for the configured one" },
+	{ "networks", 0, "LIST", "logins from these only, 192.0.2.0/24,2001:db8::/32; '' for all" },
+	{ 0 }
+};
+
+static const struct option app_password_add_options[] = {
+	{ "label", 0, "LABEL", "what it is for: phone" },
+	{ "service", 0, "LIST", "good for these services only: imap,smtp" },
+	{ "network", 0, "LIST", "good from these networks only: 192.0.2.0/24,2001:db8::/32" },
+	{ "expires", 0, "TIME", "good for nothing from then on: " WHEN_FORMS },
+	{ 0 }
+};
+
+static const struct option login_clear_options[] = {
+	{ "all", 0, NULL, "whoever it is" },
 	{ 0 }
 };
 
@@ -172,7 +200,7 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "user", .verb = "list", .arguments = "[DOMAIN]",
-		.options = names_option,
+		.options = user_list_options,
 		.also = "ls",
 		.summary = "list the mailboxes, of one domain or of all",
 		.example = "vmailctl user list example.com",
@@ -188,7 +216,7 @@ static const struct command commands[] = {
 	{
 		.noun = "user", .verb = "passwd", .arguments = "MAILBOX",
 		.options = user_passwd_options,
-		.also = "password pw set",
+		.also = "password pw",
 		.summary = "set the password of a mailbox",
 		.detail = "Asks for it twice on a terminal.\n"
 			  "Passwords are never taken from the command line.",
@@ -213,6 +241,23 @@ static const struct command commands[] = {
 		.run = cmd_user_quota
 	},
 	{
+		.noun = "user", .verb = "set", .arguments = "MAILBOX",
+		.options = user_set_options,
+		.also = "change modify edit home mail",
+		.summary = "say where a mailbox lives, and from where one may log in to it",
+		.detail = "What is not named stays as it is.",
+		.example = "vmailctl user set harry@example.com --home /srv/mail/harry --networks 192.0.2.0/24",
+		.run = cmd_user_set
+	},
+	{
+		.noun = "user", .verb = "logins", .arguments = "MAILBOX",
+		.also = "last lastlog",
+		.summary = "list the last logins to a mailbox: from where, with what, to which service",
+		.detail = "Of each network, label and service the last one; 32 of them are kept.",
+		.example = "vmailctl user logins harry@example.com",
+		.run = cmd_user_logins
+	},
+	{
 		.noun = "user", .verb = "remove", .arguments = "MAILBOX",
 		.options = user_remove_options,
 		.also = "delete del rm drop",
@@ -220,6 +265,32 @@ static const struct command commands[] = {
 		.detail = "Mail on disk is left.",
 		.example = "vmailctl user remove harry@example.com",
 		.run = cmd_user_remove
+	},
+	{
+		.noun = "app-password", .behind = "user", .verb = "add", .arguments = "MAILBOX",
+		.options = app_password_add_options,
+		.also = "create new insert make",
+		.summary = "make an app password for a mailbox and print it, this once",
+		.detail = "A password for one device, which can be revoked alone. Dashes, blanks and\n"
+			  "upper case do not count when it is typed. 'vmailctl user app-password add'\n"
+			  "is the same.",
+		.example = "vmailctl app-password add harry@example.com --label phone --service imap,smtp",
+		.run = cmd_app_password_add
+	},
+	{
+		.noun = "app-password", .behind = "user", .verb = "list", .arguments = "MAILBOX",
+		.options = names_option,
+		.also = "ls show",
+		.summary = "list the app passwords of a mailbox, and when each was last used",
+		.example = "vmailctl app-password list harry@example.com",
+		.run = cmd_app_password_list
+	},
+	{
+		.noun = "app-password", .behind = "user", .verb = "remove", .arguments = "MAILBOX LABEL",
+		.also = "revoke delete del rm drop",
+		.summary = "revoke an app password",
+		.example = "vmailctl app-password remove harry@example.com phone",
+		.run = cmd_app_password_remove
 	},
 	{
 		.noun = "alias", .verb = "add", .arguments = "ADDRESS TARGET...",
@@ -356,6 +427,24 @@ static const struct command commands[] = {
 		.run = cmd_config_dovecot
 	},
 	{
+		.noun = "login", .verb = "throttled",
+		.also = "list ls show blocked locked",
+		.summary = "list who has tried too many wrong passwords lately",
+		.detail = "Of a user from a network, of a network whoever it says it is, and of a user\n"
+			  "from networks where he never logged in. Until then nothing is heard of them.",
+		.example = "vmailctl login throttled",
+		.run = cmd_login_throttled
+	},
+	{
+		.noun = "login", .verb = "clear", .arguments = "[WHO]",
+		.options = login_clear_options,
+		.also = "unblock unlock reset release forget remove",
+		.summary = "forget the wrong passwords of a user, or of a network",
+		.detail = "WHO is a mailbox, an address or a network as 'login throttled' prints it.",
+		.example = "vmailctl login clear harry@example.com",
+		.run = cmd_login_clear
+	},
+	{
 		.noun = "log",
 		.options = log_options,
 		.also = "history audit changes",
@@ -370,7 +459,7 @@ static const struct command commands[] = {
 		.run = cmd_completion
 	},
 	{
-		.noun = "help", .arguments = "[NOUN] [VERB]",
+		.noun = "help", .arguments = "[NOUN] [VERB...]",
 		.options = help_options,
 		.summary = "say how a command is used",
 		.example = "vmailctl help user add",

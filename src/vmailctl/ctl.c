@@ -75,7 +75,10 @@ ctl_store(struct ctl *ctl, enum store_role role)
 	if (o != FOUND || ctl->store != NULL)
 		return o;
 	put_who(ctl->who, sizeof ctl->who);
+	ctl->cost =
+	    password_cost_of((unsigned)ctl->conf->hash_memory, (unsigned)ctl->conf->hash_passes);
 	ctl->actor = (struct store_actor){ .who = ctl->who,
+		.cost = &ctl->cost,
 		.rules = { .delimiters = ctl->conf->recipient_delimiter,
 		    .propagate = ctl->conf->propagate_extensions,
 		    .now = time(NULL) } };
@@ -92,6 +95,20 @@ ctl_named(struct ctl *ctl, name_rule *rule, const char *typed, struct sbuf *out)
 	enum outcome o = rule(out, slice_str(typed), &ctl->err);
 
 	return o == FOUND ? ctl_store(ctl, STORE_ADMIN) : o;
+}
+
+enum outcome
+ctl_mailbox(struct ctl *ctl, const char *typed, struct sbuf *out)
+{
+	struct account account;
+	enum outcome o = ctl_named(ctl, rules_mailbox, typed, out);
+
+	if (o != FOUND)
+		return o;
+	account_init(&account);
+	o = store_account(ctl->store, sbuf_slice(out), &account, &ctl->err);
+	account_release(&account);
+	return o;
 }
 
 static bool

@@ -48,6 +48,14 @@ help_usage(struct sbuf *out, const struct command *c)
 	put_syntax(out, c);
 }
 
+/* Tell whether a command is one of a noun's, in its own right or with another noun between. */
+static bool
+is_choice(const struct command *c, const char *noun)
+{
+	return noun == NULL || strcmp(noun, c->noun) == 0 ||
+	       (c->behind != NULL && strcmp(noun, c->behind) == 0);
+}
+
 void
 help_choices(struct sbuf *out, const char *noun)
 {
@@ -59,9 +67,9 @@ help_choices(struct sbuf *out, const char *noun)
 	else
 		sbuf_add_str(out, "the commands are ");
 	for (size_t i = 0; (c = command_at(i)) != NULL; i++) {
-		const char *word = noun != NULL ? c->verb : c->noun;
+		const char *word = noun != NULL && strcmp(noun, c->noun) == 0 ? c->verb : c->noun;
 
-		if ((noun != NULL && strcmp(noun, c->noun) != 0) || strcmp(word, last) == 0)
+		if (!is_choice(c, noun) || strcmp(word, last) == 0)
 			continue;
 		sbuf_printf(out, "%s%s", separator, word);
 		separator = ", ";
@@ -139,7 +147,7 @@ print_commands(const char *noun)
 	for (size_t i = 0; (c = command_at(i)) != NULL; i++) {
 		struct sbuf left;
 
-		if (noun != NULL && strcmp(noun, c->noun) != 0)
+		if (!is_choice(c, noun))
 			continue;
 		sbuf_init(&left, LINE_MAX_BYTES);
 		command_name(&left, c);

@@ -73,6 +73,10 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 		if (v->number > 0)
 			put_size(out, v->number);
 		break;
+	case CELL_ID:
+		if (v->number > 0)
+			sbuf_printf(out, "%" PRId64, v->number);
+		break;
 	case CELL_TIME:
 		if (v->number != 0)
 			put_time(out, v->number, false);
@@ -137,6 +141,7 @@ json_cell(enum cell cell, const struct value *v)
 	case CELL_COUNT:
 		return json_integer(v->number);
 	case CELL_SIZE:
+	case CELL_ID:
 		return v->number > 0 ? json_integer(v->number) : json_null();
 	case CELL_TIME:
 		return v->number != 0 ? json_time(v->number) : json_null();

@@ -18,6 +18,7 @@ enum cell {
 	CELL_TEXT,
 	CELL_COUNT,
 	CELL_SIZE,  /* bytes; 0: none */
+	CELL_ID,    /* of a user or group; 0: none */
 	CELL_TIME,  /* unix seconds; 0: never */
 	CELL_YES,   /* 0: no */
 	CELL_LINES, /* texts, each ended by LF */
@@ -29,7 +30,7 @@ struct column {
 	enum cell cell;
 };
 
-/* The value of one cell: a number for count, size, time and yes, else a text. */
+/* The value of one cell: a number for count, size, id, time and yes, else a text. */
 struct value {
 	struct slice text;
 	int64_t number;

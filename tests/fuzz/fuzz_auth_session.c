@@ -11,7 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct account_rules rules = { "/v/%d/%n", 5000, 5000 };
+static const struct account_rules rules = {
+	.home = "/v/%d/%n", .mail = "maildir:~/%u", .uid = 5000, .gid = 5000
+};
 
 /* Somebody or nobody, as the sum of the name's bytes has it. */
 static enum outcome

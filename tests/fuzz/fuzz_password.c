@@ -55,5 +55,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (o == FOUND && password_check(slice_of(NULL, 0), password, NULL) != FOUND)
 		abort();
+	/* what is refused when it is to be kept would have been trouble at every login */
+	if ((o == FOUND ||
+		(o == NONE && password_check(slice_of(NULL, 0), password, NULL) == FOUND)) &&
+	    password_stored_check(stored, &cost, NULL) != FOUND)
+		abort();
 	return 0;
 }

@@ -90,6 +90,11 @@ def trouble_by_service(env):
                     check(False, "answered", reply)
                 except EOFError:
                     pass
+                try:
+                    client.send("AUTH\t2\tPLAIN\n")
+                    check(False, "Postfix would not notice that it has to connect anew")
+                except BrokenPipeError:
+                    pass
         os.rename(site.store + ".away", site.store)
         with Auth(site.auth) as client:
             check_eq(client.plain("harry@example.com", RIGHT, "smtp").word, "OK")
@@ -161,7 +166,7 @@ def fifty_at_once(env):
 
 def pipelined(env):
     """More requests on one connection than are taken at a time."""
-    with running(env, failure_delay=0) as (site, _), Auth(site.auth) as client:
+    with running(env, failure_delay=0, throttle_user=0) as (site, _), Auth(site.auth) as client:
         expected = {}
         for i in range(300):
             number = client.start("PLAIN", "\0harry@example.com\0" + (RIGHT if i % 3 else WRONG))
@@ -206,11 +211,12 @@ def deadline(env):
 
 
 HASHES = [
-    ("malformed", "{ARGON2ID}$argon2id$v=19$m=8"),
-    ("of an unknown scheme", "{TEA-LEAVES}xyz"),
-    ("of no scheme", "xyz"),
+    # what it is, what is stored, what the log says
+    ("malformed", "{ARGON2ID}$argon2id$v=19$m=8", "'{ARGON2ID}' is malformed"),
+    ("of an unknown scheme", "{TEA-LEAVES}xyz", "'{TEA-LEAVES}' is not known"),
+    ("of no scheme", "xyz", "has no {SCHEME}"),
     ("that wants a terabyte", "{ARGON2ID}$argon2id$v=19$m=1073741824,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
-                              "c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZWhhc2g"),
+                              "c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZWhhc2g", "costs more than is allowed"),
 ]
 
 
@@ -218,7 +224,7 @@ def strange_hashes(env):
     """A stored hash that cannot be tried is never a wrong password."""
     with world(env) as site:
         with contextlib.closing(sqlite3.connect(site.store)) as db, db:
-            for i, (_, stored) in enumerate(HASHES):
+            for i, (_, stored, _) in enumerate(HASHES):
                 address = "strange%d@example.com" % i
                 db.execute("INSERT INTO mailbox (address, domain, created) VALUES (?, 'example.com', 0)", (address,))
                 db.execute("INSERT INTO credential (mailbox, label, hash, created) VALUES (?, '', ?, 0)",
@@ -228,9 +234,10 @@ def strange_hashes(env):
                        " SELECT 'strange0@example.com', 'phone', hash, 0 FROM credential"
                        " WHERE mailbox = 'harry@example.com'")
         with site.start() as daemon, Auth(site.auth) as client:
-            for i, (name, stored) in enumerate(HASHES):
+            for i, (name, stored, said) in enumerate(HASHES):
                 reply = client.plain("strange%d@example.com" % i, WRONG)
                 check_eq((reply.word, reply.named.get("code")), ("FAIL", "temp_fail"), name)
+                daemon.wait_log("login failed: user 'strange%d@.*: temporary: .*%s" % (i, said))
             check_eq(client.plain("strange0@example.com", RIGHT).word, "OK")
             check(HASHES[0][1] not in daemon.log.text, "a hash in the log")
 

@@ -146,6 +146,19 @@ MISUSES = [
     ("a kind that is none", ["domain", "add", "x.example", "--kind", "vip"], ["'vip'", "relay"]),
     ("a target for the wrong kind",
      ["domain", "add", "x.example", "--kind", "relay", "--target", "example.com"], ["--target"]),
+    ("an app password without a label", ["app-password", "add", HARRY], ["--label"]),
+    ("an app password of the past", ["app-password", "add", HARRY, "--label", "x", "--expires", "2001-01-01"],
+     ["over already"]),
+    ("an app password of a time that is none", ["app-password", "add", HARRY, "--label", "x", "--expires", "soon"],
+     ["'soon'", "+30d"]),
+    ("another word for revoke", ["app-password", "revoke", HARRY, "x"], ["did you mean 'remove'"]),
+    ("half a command in two words", ["user", "app-password"], ["'app-password' needs a verb", "add, list, remove"]),
+    ("an unknown verb behind two words", ["user", "app-password", "hug"], ["'hug'", "add, list, remove"]),
+    ("nothing to set of a mailbox", ["user", "set", HARRY], ["nothing to set"]),
+    ("an id that is no number", ["user", "set", HARRY, "--uid", "vmail"], ["'vmail'", "--uid"]),
+    ("an id that is nobody's", ["user", "set", HARRY, "--gid", "4294967295"], ["'4294967295'"]),
+    ("nobody's wrong passwords", ["login", "clear"], ["--all"]),
+    ("somebody's and everybody's wrong passwords", ["login", "clear", HARRY, "--all"], ["--all"]),
     ("an unknown map", ["lookup", "alises", HARRY], ["did you mean 'aliases'"]),
     ("a map far from any", ["lookup", "xyzzyx", HARRY], ["'xyzzyx'", "vmailctl maps"]),
     ("an id that is none", ["log", "--after", "yesterday"], ["'yesterday'"]),
@@ -426,7 +439,8 @@ def _(build):
 def _(build):
     with mail_host(build) as site:
         lines = site.ctl("user", "list").splitlines()
-        check_eq(lines[0].split(), ["address", "quota", "password", "state", "reason", "created"])
+        check_eq(lines[0].split(), ["address", "quota", "password", "state", "reason", "created",
+                                     "last_login"])
         check_eq([line.split()[0] for line in lines[1:]], [HARRY, SALLY])
         check_eq(site.ctl("user", "list", "--names"), "%s\n%s\n" % (HARRY, SALLY))
         check_eq(site.ctl("alias", "list").splitlines()[1].split()[:3],
@@ -1065,6 +1079,10 @@ COMPLETIONS = [
     ("vmailctl user ", ["add", "list", "passwd", "remove", "show"]),
     ("vmailctl user show harry@e", [HARRY]),
     ("vmailctl --json -c x user show ", [HARRY]),
+    ("vmailctl user app", ["app-password"]),
+    ("vmailctl user app-password ", ["add", "list", "remove"]),
+    ("vmailctl user app-password list harry@e", [HARRY]),
+    ("vmailctl app-password add harry@example.com --la", ["--label"]),
     ("vmailctl domain add --kind rel", ["relay"]),
     ("vmailctl domain add x.example --target ", ["example.com"]),
     ("vmailctl user add --q", ["--quota"]),

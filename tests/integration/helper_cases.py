@@ -18,7 +18,8 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import Skip, check, check_eq, check_in, scratch  # noqa: E402
+import memory  # noqa: E402
+from harness import Skip, check, check_eq, check_in, scratch, wait_until  # noqa: E402
 
 TIMEOUT = 30  # seconds after which a helper is taken for lost: it gives up by itself long before
 USER, PASSWORD = "harry@example.com", "alohomora 5:Ginny"
@@ -295,6 +296,31 @@ def _(bench):
     check_eq(server.request()[3:5], ["service=im\001tap\001nUSER", "no-penalty"])
 
 
+@case("where the mail is is handed on, of a login and of a lookup")
+def _(bench):
+    bench.serve("OK\t1\tuser=%s\t%s\tuserdb_mail=maildir:~/Maildir\n" % (USER, PLACE))
+    env = bench.run(as_dovecot()).report["env"]
+    check_eq((env["EXTRA"], env["userdb_mail"]), ("userdb_uid userdb_gid userdb_mail", "maildir:~/Maildir"))
+    bench.serve_userdb(FOUND[:-1] + "\tmail=mdbox:~/md\n")
+    check_eq(bench.run(as_lookup()).report["env"]["userdb_mail"], "mdbox:~/md")
+
+
+@case("the password is gone as soon as it is sent, however long the answer takes")
+def _(bench):
+    memory.need_search(bench.program)
+    server = bench.serve(Server.HANG)
+    password = memory.secret(1)
+    helper = bench.start(as_dovecot(), told(password=password))
+    try:
+        wait_until(lambda: [line for line in server.seen if line.startswith("AUTH")], "the request")
+        # it may not have come back from send() yet
+        wait_until(lambda: not memory.traces([helper.pid], password), "the helper to forget it")
+        check(memory.holds(helper.pid, bench.conf.encode()), "it has ended, or the search finds nothing")
+    finally:
+        os.kill(helper.pid, signal.SIGKILL)
+        helper.wait()
+
+
 @case("no quota, no quota fields")
 def _(bench):
     bench.serve("OK\t1\tuser=%s\t%s\n" % (USER, PLACE))
@@ -305,7 +331,7 @@ def _(bench):
 
 @case("the server may rename the user, and unknown fields are ignored")
 def _(bench):
-    bench.serve("OK\t1\tx\tuser=Ginny@Example.COM\tuserdb_mail=y\t%s\n" % PLACE)
+    bench.serve("OK\t1\tx\tuser=Ginny@Example.COM\tuserdb_hat=y\t%s\n" % PLACE)
     check_eq(bench.run(as_dovecot()).report["env"]["USER"], "Ginny@Example.COM")
 
 

@@ -2,13 +2,18 @@
 #
 # Who may log in: IMAP and doveadm through the checkpassword helper, SASL in Postfix straight against vmaild.
 
+import contextlib
 import imaplib
+import re
+import sqlite3
 
+import memory
 from cases import case, rows
-from harness import TIMEOUT, Auth, b64, check, check_eq, check_in
+from harness import TIMEOUT, Auth, b64, check, check_eq, check_in, wait_until
 from mailhost import PASSWORDS
 
 HARRY, SALLY, ODD = "harry@example.test", "sally@example.test", "odd@example.test"
+FRED, GEORGE = "fred@example.test", "george@example.test"
 SECRET = PASSWORDS[HARRY]
 
 
@@ -171,6 +176,126 @@ def sasl(host, mechanism, user, password, wanted):
 def _(host):
     with host.postfix.session(host.submission) as session:
         check_eq(plain(session, "nobody@example.test", "wrong"), plain(session, HARRY, "wrong"))
+
+
+def come_from(session, address):
+    """Let Postfix believe that the client of SESSION is at ADDRESS."""
+    check_eq(session.command("XCLIENT ADDR=%s NAME=[UNAVAILABLE]" % address)[0], 220)
+    session.ehlo()
+
+
+def guess_until_throttled(host, user, address):
+    """Try wrong passwords until Postfix is told to say something else than 535: what it says."""
+    for i in range(20):
+        with host.postfix.session(host.submission) as session:
+            come_from(session, address)
+            code, text = plain(session, user, "guess %d" % i)
+        if code != 535:
+            return code, text
+    return 535, "twenty times"
+
+
+@case("SASL: who guesses is told 454 in the end, with the right password as well; elsewhere it is good")
+def _(host):
+    code, text = guess_until_throttled(host, FRED, "192.0.2.7")
+    check_eq(code, 454, text)
+    with host.postfix.session(host.submission) as session:
+        come_from(session, "192.0.2.8")  # the same network
+        code, text = plain(session, FRED, PASSWORDS[FRED])
+        check_eq(code, 454, text)
+    with host.postfix.session(host.submission) as session:
+        come_from(session, "192.0.2.7")
+        check_eq(plain(session, SALLY, PASSWORDS[SALLY])[0], 235, "somebody else from there")
+    with host.postfix.session(host.submission) as session:
+        come_from(session, "198.51.100.7")
+        check_eq(plain(session, FRED, PASSWORDS[FRED])[0], 235)
+
+
+@case("SASL: the owner gets in when the wait is over, though he kept asking")
+def _(host):
+    check_eq(guess_until_throttled(host, GEORGE, "203.0.113.7")[0], 454)
+
+    def gets_in():
+        with host.postfix.session(host.submission) as session:
+            come_from(session, "203.0.113.9")
+            return plain(session, GEORGE, PASSWORDS[GEORGE])[0] == 235
+    wait_until(gets_in, "the owner to get in")
+
+
+@case("SASL: logins from the mailbox's networks only, by the client's address that Postfix tells")
+def _(host):
+    def allow(networks):
+        with contextlib.closing(sqlite3.connect(host.site.store)) as db, db:
+            db.execute("UPDATE mailbox SET networks = ? WHERE address = ?", (networks, ODD))
+    allow("192.0.2.0/24")
+    try:
+        for address, password, wanted, said in (
+                ("192.0.2.7", PASSWORDS[ODD], 235, "successful"),
+                ("198.51.100.7", PASSWORDS[ODD], 535, "not allowed from this network"),
+                ("198.51.100.7", "wrong", 535, "authentication failed")):
+            with host.postfix.session(host.submission) as session:
+                come_from(session, address)
+                code, text = plain(session, ODD, password)
+                check_eq(code, wanted, text)
+                check_in(said, text)
+        with host.postfix.session(host.submission) as session:
+            come_from(session, "198.51.100.7")
+            check("network" not in plain(session, ODD, "wrong")[1], "told to one who does not know the password")
+    finally:
+        allow(None)
+
+
+@case("SASL: a suspended user is told why, who guesses is not")
+def _(host):
+    host.site.ctl("user", "state", ODD, "suspended", "--reason", "unpaid bill")
+    try:
+        with host.postfix.session(host.submission) as session:
+            code, text = plain(session, ODD, PASSWORDS[ODD])
+            check_eq(code, 535, text)
+            check_in("unpaid bill", text)
+            check("bill" not in plain(session, ODD, "wrong")[1], "told to one who does not know the password")
+    finally:
+        host.site.ctl("user", "state", ODD, "active")
+
+
+@case("an app password for smtp is good in Postfix, and in IMAP it is not; and the other way round")
+def _(host):
+    def added(label, service):
+        out = host.site.ctl("user", "app-password", "add", HARRY, "--label", label, "--service", service)
+        return re.search(r"\b[a-z]{4}(?:-[a-z]{4}){5}\b", out)[0]
+    sender, reader = added("sender", "smtp"), added("reader", "imap")
+    with host.postfix.session(host.submission) as session:
+        check_eq(plain(session, HARRY, sender)[0], 235)
+    with host.postfix.session(host.submission) as session:
+        code, text = login(session, HARRY, reader)
+        check_eq(code, 535, text)
+        check_in("not for this service", text)
+    host.dovecot.login(HARRY, reader).logout()
+    check_in("AUTHENTICATIONFAILED", host.dovecot.refusal(HARRY, sender))
+
+
+@case("no password stays with vmaild after logins through Postfix and Dovecot")
+def _(host):
+    memory.need_search(host.site.program("vmaild"))
+
+    def clean(what):
+        check_eq(memory.traces([host.vmaild.pid] + host.vmaild.workers(), password), [], what)
+    password = memory.secret(1)
+    host.site.ctl("user", "passwd", FRED, "--password-stdin", stdin=password + "\n")
+    with host.postfix.session(host.submission) as session:
+        come_from(session, "198.51.100.7")
+        check_eq(plain(session, FRED, password)[0], 235)
+        clean("PLAIN by Postfix")
+    with host.postfix.session(host.submission) as session:
+        come_from(session, "198.51.100.7")
+        check_eq(login(session, FRED, password)[0], 235)
+        clean("LOGIN by Postfix")
+    imap = host.dovecot.login(FRED, password)
+    clean("IMAP by Dovecot's helper")
+    imap.logout()
+    password = memory.secret(2)
+    check_in("AUTHENTICATIONFAILED", host.dovecot.refusal(FRED, password))
+    clean("a wrong one")
 
 
 @case("SASL: who has logged in sends mail that arrives")

@@ -25,6 +25,8 @@ PASSWORDS = {
     "keep@example.test": "keep it",
     "real@catch.test": "r3al",
     "rest@catch.test": "the rest is silence",
+    "fred@example.test": "mischief managed",
+    "george@example.test": "also managed",
     "odd@example.test": "two  blanks, \"quotes\", 100%u, {PLAIN}\\ and pässwörd",
 }
 
@@ -125,9 +127,11 @@ class MailHost:
 
     def configure_postfix(self):
         """main.cf as vmailctl prints it. Beside it: a submission port, where one may log in without TLS and
-        nobody may use an address that is somebody's without logging in; and one that asks by proxymap."""
+        nobody may use an address that is somebody's without logging in, and where we may say from where we
+        come; and one that asks by proxymap."""
         table = "proxy:socketmap:unix:%s:aliases" % self.maps
         self.submission = self.postfix.smtpd("smtpd_tls_auth_only = no",
+                                             "smtpd_authorized_xclient_hosts = 127.0.0.1",
                                              "smtpd_sender_restrictions = reject_sender_login_mismatch",
                                              "smtpd_relay_restrictions = permit_sasl_authenticated, reject")
         self.policy_port = self.postfix.smtpd(

@@ -427,6 +427,13 @@ class Daemon:
                                                    self.log.text[-6000:].splitlines()), end="")
 
 
+def is_sanitized(program):
+    """Tell whether PROGRAM was built with a sanitizer that keeps a map of all memory."""
+    with open(program, "rb") as f:
+        text = f.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
 class Site:
     """One private installation below TMP: configuration, store, sockets. The sockets (paths):
     `maps` socketmap, `auth` auth, `userdb` userdb; and `tcp`, a (host, port) for the map `tcp_map`.

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "mail/address.h"
+#include "store/logins.h"
 #include "store/store.h"
 
 enum { NOBODY = 65534 };
@@ -37,7 +38,7 @@ struct fixture {
 	struct error err;
 };
 
-static const struct store_actor tester = { "tester", { "+", true, 0 } };
+static const struct store_actor tester = { "tester", { "+", true, 0 }, NULL };
 
 #define S(text) slice_str(text)
 
@@ -246,6 +247,28 @@ ask_mailbox(struct store *s, const char *local, const char *domain)
 	return ask(s, ROW_MAILBOX, local, domain, &err);
 }
 
+/* What a login is told: the account, and one hash a line. */
+static inline enum outcome
+find_login(struct store *s, const char *address, struct account *out, struct sbuf *hashes,
+    struct error *err)
+{
+	struct login_facts facts;
+	enum outcome o;
+
+	login_facts_init(&facts);
+	o = store_find_login(s, S(address), S(""), &facts, err);
+	sbuf_clear(hashes);
+	for (size_t i = 0; i < facts.credentials; i++) {
+		sbuf_add_slice(hashes, facts.credential[i].hash);
+		sbuf_add_chr(hashes, '\n');
+	}
+	account_release(out);
+	*out = facts.account;
+	account_init(&facts.account);
+	login_facts_release(&facts);
+	return o;
+}
+
 /* --- behind its back -------------------------------------------------------------------------- */
 
 static inline sqlite3 *
@@ -306,7 +329,7 @@ static inline void
 dump(const char *path, struct sbuf *out)
 {
 	static const char *const tables[] = { "domain", "mailbox", "credential", "alias",
-		"alias_target", "map", "entry", "change" };
+		"alias_target", "map", "entry", "change", "login", "secret" };
 
 	sbuf_init(out, 64 << 20);
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

@@ -412,7 +412,7 @@ static void
 test_log_says_who_and_when(void **state)
 {
 	struct fixture *f = *state;
-	struct store_actor other = { "root via sudo", { "", false, 0 } };
+	struct store_actor other = { "root via sudo", { "", false, 0 }, NULL };
 	struct sbuf out;
 
 	store_act_as(f->s, &other);
@@ -430,7 +430,7 @@ static void
 test_rules_of_the_actor(void **state)
 {
 	struct fixture *f = *state;
-	struct store_actor plain = { "tester", { "", false, 0 } };
+	struct store_actor plain = { "tester", { "", false, 0 }, NULL };
 
 	store_act_as(f->s, &plain);
 	must(alias_add(f->s, "new@fwd.test", "new+x@fwd.test", &f->err), &f->err, "no extension");

@@ -219,7 +219,7 @@ test_answers_are_the_same(void **state)
 	f->s = open_at(f->path, STORE_LOGIN);
 	account_init(&a);
 	sbuf_init(&hashes, 1000);
-	must(store_login(f->s, S("harry@example.com"), &a, &hashes, &f->err), &f->err, "login");
+	must(find_login(f->s, "harry@example.com", &a, &hashes, &f->err), &f->err, "login");
 	assert_int_equal(a.state, STATE_ACTIVE);
 	assert_int_equal(a.quota, 1000);
 	assert_string_equal(sbuf_cstr(&a.home), "/home/harry");

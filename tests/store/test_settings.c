@@ -87,7 +87,7 @@ add_alias(struct store *s, const struct step *step, struct error *err)
 #define SALLY(quota, state, reason)                                                                \
 	"{\"address\":\"sally@example.com\",\"home\":null,\"quota\":" quota ",\"state\":\"" state  \
 	"\",\"reason\":" reason ",\"mail\":null,\"uid\":null,\"gid\":null,\"networks\":null,"      \
-				"\"created\":T,\"credentials\":[]}"
+	"\"created\":T,\"credentials\":[]}"
 #define ROOT(disabled, expires, internal, note, owner)                                             \
 	"{\"address\":\"root\",\"disabled\":" disabled ",\"expires\":" expires                     \
 	",\"internal\":" internal ",\"note\":" note ",\"owner\":" owner                            \
@@ -265,21 +265,21 @@ test_account_tells(void **state)
 
 	account_init(&a);
 	sbuf_init(&hashes, 1000);
-	must(store_login(s, S("harry@example.com"), &a, &hashes, &f->err), &f->err, "harry");
+	must(find_login(s, "harry@example.com", &a, &hashes, &f->err), &f->err, "harry");
 	assert_int_equal(a.state, STATE_ACTIVE);
 	assert_string_equal(sbuf_cstr(&a.reason), "");
 	must(store_mailbox_state(
 		 f->s, S("harry@example.com"), STATE_SUSPENDED, S("unpaid"), &f->err),
 	    &f->err, "suspend");
 	must(store_mailbox_quota(f->s, S("harry@example.com"), 77, &f->err), &f->err, "quota");
-	must(store_login(s, S("harry@example.com"), &a, &hashes, &f->err), &f->err, "harry");
+	must(find_login(s, "harry@example.com", &a, &hashes, &f->err), &f->err, "harry");
 	assert_int_equal(a.state, STATE_SUSPENDED);
 	assert_string_equal(sbuf_cstr(&a.reason), "unpaid");
 	assert_int_equal(a.quota, 77);
 	/* the reason goes with the state */
 	must(store_mailbox_state(f->s, S("harry@example.com"), STATE_ACTIVE, S(""), &f->err),
 	    &f->err, "active");
-	must(store_login(s, S("harry@example.com"), &a, &hashes, &f->err), &f->err, "harry");
+	must(find_login(s, "harry@example.com", &a, &hashes, &f->err), &f->err, "harry");
 	assert_string_equal(sbuf_cstr(&a.reason), "");
 	account_release(&a);
 	sbuf_release(&hashes);

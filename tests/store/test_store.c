@@ -374,7 +374,12 @@ open_captured(const char *path, enum store_role role)
 	return s;
 }
 
-enum { L = 1 << STORE_LOOKUP, G = 1 << STORE_LOGIN, A = 1 << STORE_ADMIN };
+enum {
+	L = 1 << STORE_LOOKUP,
+	G = 1 << STORE_LOGIN | 1 << STORE_RECORDER,
+	R = 1 << STORE_RECORDER,
+	A = 1 << STORE_ADMIN
+};
 
 static const struct {
 	const char *sql;
@@ -389,6 +394,25 @@ static const struct {
 	{ "SELECT secret_before FROM change", A }, { "SELECT count(*) FROM change", A },
 	{ "SELECT * FROM sqlite_schema", A }, { "SELECT * FROM sqlite_dbpage", 0 },
 	{ "SELECT name FROM map", L | G | A }, { "SELECT value FROM entry", L | G | A },
+	{ "SELECT at FROM login", G | A }, { "SELECT value FROM secret", G | A },
+	{ "UPDATE credential SET hash = '{PLAIN}y' WHERE mailbox = 'harry@example.com'", R | A },
+	{ "UPDATE credential SET label = 'x'", A }, { "UPDATE credential SET expires = 1", A },
+	{ "UPDATE credential SET hash = '{PLAIN}z', created = 1", A },
+	{ "INSERT INTO credential (mailbox, label, hash, created) VALUES "
+	  "('harry@example.com', 'x' || random(), 'x', 1)",
+	    A },
+	{ "DELETE FROM credential WHERE label > ''", A },
+	{ "INSERT INTO login VALUES ('harry@example.com', '', '', 'imap', random())"
+	  " ON CONFLICT DO UPDATE SET at = excluded.at",
+	    R | A },
+	{ "UPDATE login SET at = 1", R | A }, { "UPDATE login SET network = network", A },
+	{ "DELETE FROM login", R | A },
+	{ "INSERT INTO change (at, who, what, subject, after) VALUES (1, 'x', 'y', 'z', '{}')",
+	    R | A },
+	{ "UPDATE change SET who = 'me'", A }, { "DELETE FROM change", A },
+	{ "UPDATE secret SET value = 'x'", A }, { "DELETE FROM secret", A },
+	{ "DELETE FROM mailbox WHERE address = 'nobody'", A },
+	{ "UPDATE mailbox SET state = 'suspended' WHERE address = 'nobody'", A },
 	{ "INSERT INTO domain (name, kind, created) VALUES ('a.test', 'mailbox', 1)", A },
 	{ "INSERT INTO entry VALUES ('sasl-access', 'joe', 'OK', 1)", A },
 	{ "UPDATE mailbox SET quota = 1", A }, { "DELETE FROM alias", A },
@@ -450,7 +474,7 @@ test_lookup_knows_no_password(void **state)
 
 	account_init(&a);
 	sbuf_init(&hashes, 100);
-	assert_int_equal(store_login(s, S("harry@example.com"), &a, &hashes, &f->err), RETRY);
+	assert_int_equal(find_login(s, "harry@example.com", &a, &hashes, &f->err), RETRY);
 	assert_non_null(strstr(f->err.text, "does not let this program"));
 	assert_int_equal(hashes.n, 0);
 	assert_int_equal(store_account(s, S("harry@example.com"), &a, &f->err), RETRY);
@@ -473,12 +497,12 @@ never_called(void *arg, const struct change_row *row)
 static void
 test_only_admin_changes(void **state)
 {
-	static const enum store_role roles[] = { STORE_LOOKUP, STORE_LOGIN };
+	static const enum store_role roles[] = { STORE_LOOKUP, STORE_LOGIN, STORE_RECORDER };
 	struct fixture *f = *state;
 	struct sbuf before, after;
 
 	dump(f->path, &before);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
 		struct store *s = open_at(f->path, roles[i]);
 		struct error *e = &f->err;
 

@@ -42,6 +42,7 @@
 #define FIELDS(p)                                                                                  \
 	"\t" p "home=/v/alice\t" p "uid=5000\t" p "gid=6000\t" p "quota_rule=*:bytes=1048576\t" p  \
 	"quota_storage_size=1048576B\n"
+#define PLACE(name)       "\tuserdb_home=/v/" name "\tuserdb_uid=5000\tuserdb_gid=6000\n"
 #define OK(id)            "OK\t" id "\tuser=alice@example.org" FIELDS("userdb_")
 #define OK_POSTFIX(id)    "OK\t" id "\tuser=alice@example.org\n"
 #define FAIL(id, user)    "FAIL\t" id "\tuser=" user "@example.org\n"
@@ -194,6 +195,12 @@ static const struct row lookups[] = {
 	{ "USER without an id", BYTES("USER\talice@example.org\n"), CLOSED },
 	{ "PASS", BYTES("PASS\t1\talice@example.org\tservice=doveadm\n"),
 	    "PASS\t1\tuser=alice@example.org" FIELDS("userdb_") },
+	{ "PASS, from some networks only", BYTES("PASS\t1\tnear@example.org\tservice=imap\n"),
+	    "PASS\t1\tuser=near@example.org\tallow_nets=192.0.2.0/24,::1" PLACE("near") },
+	{ "PASS, suspended", BYTES("PASS\t1\tidle@example.org\tservice=imap\n"),
+	    "PASS\t1\tuser=idle@example.org\tnologin=y\treason=unpaid\001tbill" PLACE("idle") },
+	{ "USER, suspended and from some networks only", BYTES("USER\t1\tidle@example.org\n"),
+	    "USER\t1\tidle@example.org\thome=/v/idle\tuid=5000\tgid=6000\n" },
 	{ "PASS, unknown", BYTES("PASS\t1\tnobody@example.org\n"), "NOTFOUND\t1\n" },
 	{ "PASS, no answer just now", BYTES("PASS\t1\tretry@example.org\n"), "FAIL\t1\n" },
 	{ "LIST", BYTES("LIST\t5\tuser=*\tservice=doveadm\nUSER\t6\tnobody\n"),
@@ -223,7 +230,7 @@ static const struct {
 	{ PROTOCOL_USERDB, "VERSION\t1\t0\n", lookups, ROWS(lookups) },
 };
 
-static const struct account_rules rules = { "/v/%n", 5000, 6000 };
+static const struct account_rules rules = { .home = "/v/%n", .uid = 5000, .gid = 6000 };
 
 /* Who is known, and by which name; anybody else is not. */
 static const struct {
@@ -232,13 +239,17 @@ static const struct {
 	const char *address;
 	int64_t quota;
 	const char *reason; /* told with the right password only */
+	const char *networks;
+	enum account_state state;
 } users[] = {
-	{ "alice@example.org", FOUND, "alice@example.org", 1048576, "" },
-	{ "\tab@example.org", FOUND, "\tab@example.org", 0, "" },
-	{ "slash@example.org", FOUND, "a/b@example.org", 0, "" },
-	{ "retry@example.org", RETRY, "", 0, "" },
-	{ "bad@example.org", BAD, "", 0, "" },
-	{ "closed@example.org", NONE, "", 0, "unpaid\tbill" },
+	{ "alice@example.org", FOUND, "alice@example.org", 1048576, "", "", STATE_ACTIVE },
+	{ "\tab@example.org", FOUND, "\tab@example.org", 0, "", "", STATE_ACTIVE },
+	{ "slash@example.org", FOUND, "a/b@example.org", 0, "", "", STATE_ACTIVE },
+	{ "retry@example.org", RETRY, "", 0, "", "", STATE_ACTIVE },
+	{ "bad@example.org", BAD, "", 0, "", "", STATE_ACTIVE },
+	{ "closed@example.org", NONE, "", 0, "unpaid\tbill", "", STATE_ACTIVE },
+	{ "near@example.org", FOUND, "near@example.org", 0, "", "192.0.2.0/24,::1", STATE_ACTIVE },
+	{ "idle@example.org", FOUND, "idle@example.org", 0, "unpaid\tbill", "", STATE_SUSPENDED },
 };
 
 static enum outcome
@@ -250,6 +261,9 @@ find(struct auth_request *r, struct account *a)
 			continue;
 		sbuf_add_str(&a->address, users[i].address);
 		a->quota = users[i].quota;
+		a->state = users[i].state;
+		sbuf_add_str(&a->networks, users[i].networks);
+		sbuf_add_str(&a->reason, users[i].reason);
 		if (r->ask == AUTH_ASK_PASSWORD && !slice_is(sbuf_slice(&r->password), "secret"))
 			return NONE;
 		sbuf_add_str(&r->reason, users[i].reason);

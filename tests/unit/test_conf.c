@@ -159,6 +159,12 @@ static const struct {
 	{ "no failure delay", "failure-delay = 0", "failure-delay", "0" },
 	{ "most failure delay", "failure-delay = 5000", "failure-delay", "5000" },
 	{ "a home by address", "mail-home = \"/m/%u\"", "mail-home", "\"/m/%u\"" },
+	{ "where the mail is", "mail-location = \"maildir:~/%d/%n\"", "mail-location",
+	    "\"maildir:~/%d/%n\"" },
+	{ "where the mail is, left to Dovecot", "mail-location = \"\"", "mail-location", "\"\"" },
+	{ "networks", "shared-networks = { \"10.0.0.0/8\", \"fd00::/8\" }", "shared-networks",
+	    "{ \"10.0.0.0/8\", \"fd00::/8\" }" },
+	{ "no network", "shared-networks = {}", "shared-networks", "{}" },
 	{ "a percent in a home", "mail-home = \"/m%%/%n\"", "mail-home", "\"/m%%/%n\"" },
 	{ "log to syslog", "log = syslog", "log", "syslog" },
 	{ "a level", "log-level = debug", "log-level", "debug" },
@@ -272,7 +278,18 @@ defaults_by_field(void **state)
 	assert_int_equal(c->hash_passes, 3);
 	assert_int_equal(c->login_deadline, 8000);
 	assert_int_equal(c->failure_delay, 2000);
+	assert_true(c->rehash);
+	assert_int_equal(c->remember_logins, 60);
+	assert_int_equal(c->record_logins, 10);
+	assert_int_equal(c->throttle_user_network, 5);
+	assert_int_equal(c->throttle_network, 20);
+	assert_int_equal(c->throttle_user, 20);
+	assert_int_equal(c->throttle_longest, 900);
+	assert_string_equal(c->shared_network[0], "127.0.0.0/8");
+	assert_string_equal(c->shared_network[1], "::1");
+	assert_null(c->shared_network[2]);
 	assert_string_equal(c->mail_user, "vmail");
+	assert_string_equal(c->mail_location, "");
 	assert_string_equal(c->mail_home, "/var/vmail/%d/%n");
 	assert_string_equal(c->log, "stderr");
 	assert_string_equal(c->log_level, "info");
@@ -418,6 +435,19 @@ static const struct {
 	{ "a % at the end", "mail-home = \"/m/%n%\"", ":1: mail-home: '/m/%n%' has an unknown" },
 	{ "a relative home", "mail-home = \"m/%n\"", ":1: mail-home: 'm/%n' is not an absolute" },
 	{ "one home for all", "mail-home = \"/m/%d\"", "would give every mailbox the same home" },
+	{ "a location without a format", "mail-location = \"~/Maildir\"",
+	    ":1: mail-location: '~/Maildir' is no location: write" },
+	{ "a location without a path", "mail-location = \"maildir:\"", "is no location: write" },
+	{ "an unknown % letter in a location", "mail-location = \"maildir:/m/%h\"",
+	    ":1: mail-location: 'maildir:/m/%h' has an unknown '%h'" },
+	{ "neither true nor false", "rehash = perhaps", "'perhaps' is neither true nor false" },
+	{ "remembered for a day", "remember-logins = 86400", "number from 0 to 3600" },
+	{ "recorded once a day", "record-logins = 86400", "number from 0 to 3600" },
+	{ "too many wrong passwords", "throttle-user = 10001", "number from 0 to 10000" },
+	{ "no wait at all", "throttle-longest = 0", "number from 1 to 86400" },
+	{ "a network that is none", "shared-networks = { localhost }",
+	    ":1: shared-networks: 'localhost' is no network: write" },
+	{ "a network twice", "shared-networks = { \"::1\", \"::1\" }", "'::1' is named twice" },
 	{ "an unknown place to log", "log = \"/var/log/x\"",
 	    ":1: log: '/var/log/x' is none of stderr|syslog" },
 	{ "an unknown level", "log-level = loud", "is none of error|warning|info|debug" },
@@ -591,6 +621,35 @@ every_prefix_is_taken_or_refused_in_silence(void **state)
 	assert_int_equal(said, 0);
 	assert_true(loaded > 5);
 	conf_free(load(text));
+}
+
+/* --- beside the store ------------------------------------------------------------------------- */
+
+static void
+the_throttle_file_is_beside_the_store(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *want; /* NULL: there is none */
+	} rows[] = {
+		{ "", "/var/lib/vmaild/vmail.db-throttle" },
+		{ "store = \"/srv/m.db\"", "/srv/m.db-throttle" },
+		{ "store = \"postgresql:host=db\"", NULL },
+	};
+	struct sbuf out;
+
+	(void)state;
+	sbuf_init(&out, 4096);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct conf *c = load(rows[i].text);
+
+		sbuf_clear(&out);
+		assert_int_equal(conf_throttle_file(&out, c), rows[i].want != NULL);
+		if (rows[i].want != NULL)
+			assert_string_equal(sbuf_cstr(&out), rows[i].want);
+		conf_free(c);
+	}
+	sbuf_release(&out);
 }
 
 /* --- there and back -------------------------------------------------------------------------- */
@@ -768,6 +827,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(listen_sections_have_a_limit),
 		cmocka_unit_test(files_that_cannot_be_read),
 		cmocka_unit_test(every_prefix_is_taken_or_refused_in_silence),
+		cmocka_unit_test(the_throttle_file_is_beside_the_store),
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(showing_into_a_full_buffer_fails),
 		cmocka_unit_test(every_key_is_described),

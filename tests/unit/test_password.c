@@ -274,6 +274,8 @@ static const struct trouble {
 	{ "crypt: a dear bcrypt",
 	    BYTES("{BLF-CRYPT}$2y$16$JrhTnT9zaTSmJLfE0o/zQO0qTCcm039h26mRY6ZIkyyz.eY/9cC2a"),
 	    "costs" },
+	{ "crypt: BSDi of many rounds", BYTES("{CRYPT}_zzzzabcdtIvPUrZYa6w"), "costs" },
+	{ "crypt: BSDi cut short", BYTES("{CRYPT}_J9..abcdtIvPUrZYa6"), "malformed" },
 	{ "crypt: many rounds of SHA", BYTES("{CRYPT}$6$rounds=1000001$abcdefgh$x"), "costs" },
 	{ "crypt: no number of rounds", BYTES("{CRYPT}$5$rounds=$abcdefgh$x"), "malformed" },
 	{ "crypt: many rounds of SHA-1", BYTES("{CRYPT}$sha1$1000001$abcdefgh$x"), "costs" },
@@ -408,6 +410,65 @@ test_trouble_is_never_a_wrong_password(void **state)
 		if (strstr(err.text, ASCII) != NULL || strstr(err.text, "M7jw0GQ") != NULL)
 			fail_msg("%s: the text tells what is stored: '%s'", t->name, err.text);
 	}
+}
+
+/* What would be trouble at a login is refused when it is to be kept, with other words. */
+static void
+test_stored_check(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(vectors); i++) {
+		struct slice stored = bytes_copy(slice_str(vectors[i].stored));
+		struct error err = { "" };
+		enum outcome o = password_stored_check(stored, &cheap, &err);
+
+		if (o != FOUND)
+			fail_msg("%s: %s '%s'", vectors[i].name, outcome_name(o), err.text);
+		bytes_free(stored);
+	}
+	for (size_t i = 0; i < ROWS(troubles); i++) {
+		const struct trouble *t = &troubles[i];
+		struct slice stored = bytes_copy(t->stored);
+		struct error err = { "" };
+		enum outcome o = password_stored_check(stored, &cheap, &err);
+
+		if (o != BAD || strstr(err.text, "verify") != NULL)
+			fail_msg("%s: %s '%s'", t->name, outcome_name(o), err.text);
+		if (strstr(err.text, ASCII) != NULL || strstr(err.text, "M7jw0GQ") != NULL)
+			fail_msg("%s: the text tells what is stored: '%s'", t->name, err.text);
+		bytes_free(stored);
+	}
+}
+
+static const struct {
+	const char *name;
+	const char *stored;
+	bool again;
+} rehashes[] = {
+	{ "as configured", "{ARGON2ID}$argon2id$v=19$m=4096,t=3,p=1" ARGON2ID_TAG, false },
+	{ "dearer", "{ARGON2ID}$argon2id$v=19$m=8192,t=4,p=1" ARGON2ID_TAG, false },
+	{ "by another of its names", "{argon2}$argon2id$v=19$m=4096,t=3,p=1" ARGON2ID_TAG, false },
+	{ "bare", "$argon2id$v=19$m=4096,t=3,p=1" ARGON2ID_TAG, false },
+	{ "less memory", "{ARGON2ID}$argon2id$v=19$m=4095,t=9,p=1" ARGON2ID_TAG, true },
+	{ "fewer passes", "{ARGON2ID}$argon2id$v=19$m=8192,t=2,p=1" ARGON2ID_TAG, true },
+	{ "argon2i", "{ARGON2I}$argon2i$v=19$m=4096,t=3,p=1" ARGON2ID_TAG, true },
+	{ "coded", "{ARGON2ID.HEX}24", true },
+	{ "bcrypt", "{BLF-CRYPT}$2y$05$JrhTnT9zaTSmJLfE0o/zQO0qTCcm039h26mRY6ZIkyyz.eY/9cC2a",
+	    true },
+	{ "a digest", "{SSHA}BSO6FObNJrg7hK0xcr9gTYFpVoNDo3i9", true },
+	{ "the password itself", "{PLAIN}correct horse", true },
+};
+
+static void
+test_needs_rehash(void **state)
+{
+	const struct password_cost cost = { .memory_kib = 4096, .passes = 3 };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rehashes); i++)
+		if (password_needs_rehash(slice_str(rehashes[i].stored), &cost) !=
+		    rehashes[i].again)
+			fail_msg("%s", rehashes[i].name);
 }
 
 static void
@@ -590,6 +651,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_no_prefix_is_accepted),
 		cmocka_unit_test(test_trouble_is_never_a_wrong_password),
+		cmocka_unit_test(test_stored_check),
+		cmocka_unit_test(test_needs_rehash),
 		cmocka_unit_test(test_cost_is_bounded_by_the_caller),
 		cmocka_unit_test(test_passwords_that_could_never_be_set),
 		cmocka_unit_test(test_hash_is_verified),

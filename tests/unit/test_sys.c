@@ -3,6 +3,7 @@
  * Log lines, readiness, and users: each against the real thing, with what changes a process for
  * good done in a child.
  */
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <setjmp.h>
@@ -23,6 +24,7 @@
 #include <cmocka.h>
 
 #include "sys/log.h"
+#include "sys/mapped.h"
 #include "sys/notify.h"
 #include "sys/privs.h"
 
@@ -418,6 +420,66 @@ the_limit_of_open_files_is_raised(void **state)
 	assert_int_equal(in_child(open_files), 0);
 }
 
+/* --- memory that is a file -------------------------------------------------------------------- */
+
+static void
+a_mapped_file_is_kept(void **state)
+{
+	char directory[] = "/tmp/test_sys_XXXXXX", path[64];
+	void *memory, *again;
+	struct error err;
+	size_t size;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/map", directory);
+	assert_int_equal(mapped_existing(&memory, path, &size, &err), NONE);
+	assert_int_equal(mapped_open(&memory, path, 8192, &err), FOUND);
+	assert_int_equal(((char *)memory)[8191], 0);
+	strcpy(memory, "kept");
+	assert_int_equal(mapped_existing(&again, path, &size, &err), FOUND);
+	assert_int_equal(size, 8192);
+	assert_string_equal(again, "kept");
+	mapped_close(again, size);
+	mapped_close(memory, 8192);
+	assert_int_equal(truncate(path, 5), 0);
+	assert_int_equal(mapped_open(&memory, path, 4096, &err), FOUND);
+	assert_string_equal(memory, "kept");
+	mapped_close(memory, 4096);
+	unlink(path);
+	rmdir(directory);
+}
+
+static void
+what_is_no_file_is_not_mapped(void **state)
+{
+	char directory[] = "/tmp/test_sys_XXXXXX", path[64], other[64];
+	void *memory;
+	struct error err;
+	size_t size;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/map", directory);
+	snprintf(other, sizeof other, "%s/other", directory);
+	assert_int_equal(mapped_open(&memory, directory, 4096, &err), RETRY);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(mapped_open(&memory, path, 4096, &err), RETRY);
+	assert_int_equal(mapped_existing(&memory, path, &size, &err), RETRY);
+	unlink(path);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(mapped_open(&memory, path, 4096, &err), RETRY);
+	assert_int_not_equal(access(other, F_OK), 0);
+	unlink(path);
+	close(creat(path, 0600)); /* empty: there is nothing to map */
+	assert_int_equal(mapped_existing(&memory, path, &size, &err), RETRY);
+	assert_int_equal(link(path, other), 0);
+	assert_int_equal(mapped_open(&memory, path, 4096, &err), RETRY);
+	unlink(path);
+	unlink(other);
+	rmdir(directory);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -437,6 +499,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(root_may_stay_root),
 		cmocka_unit_test(memory_is_kept_from_others),
 		cmocka_unit_test(the_limit_of_open_files_is_raised),
+		cmocka_unit_test(a_mapped_file_is_kept),
+		cmocka_unit_test(what_is_no_file_is_not_mapped),
 	};
 
 	if (argc > 1)

@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: ISC
+#
+# What a login leaves behind, and what it depends on besides the password: records, fresh hashes, app
+# passwords, networks; and what it must not leave behind.
+
+import contextlib
+import hashlib
+import os
+import re
+import select
+import sqlite3
+import subprocess
+
+import memory
+from harness import Auth, Userdb, b64, check, check_eq, check_in, wait_until
+from world import running, world
+
+HARRY, SALLY = "harry@example.com", "sally@example.com"
+RIGHT = {HARRY: "alohomora", SALLY: "what she is having"}
+HERE, THERE = "192.0.2.7", "198.51.100.7"
+
+
+@contextlib.contextmanager
+def database(site):
+    with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+        yield db
+
+
+def rows(site, sql, *values):
+    with database(site) as db:
+        return db.execute(sql, values).fetchall()
+
+
+def set_hash(site, user, stored):
+    with database(site) as db:
+        db.execute("UPDATE credential SET hash = ? WHERE mailbox = ? AND label = ''", (stored, user))
+
+
+def hash_of(site, user):
+    return rows(site, "SELECT hash FROM credential WHERE mailbox = ? AND label = ''", user)[0][0]
+
+
+def plain_md5(password):
+    return "{PLAIN-MD5}" + hashlib.md5(password.encode()).hexdigest()
+
+
+def log_in(site, user=HARRY, password=None, service="imap", address=HERE, parameters=()):
+    with Auth(site.auth) as client:
+        return client.plain(user, password or RIGHT[user], service,
+                            (("rip=" + address,) if address else ()) + parameters)
+
+
+# --- what it leaves behind
+
+def rehash(env):
+    """An old hash is replaced after the login, whoever logged in; an up-to-date one is left."""
+    with running(env) as (site, _):
+        for i, stored in enumerate((plain_md5(RIGHT[HARRY]), "{PLAIN}" + RIGHT[HARRY],
+                                    "{SHA256.HEX}" + hashlib.sha256(RIGHT[HARRY].encode()).hexdigest())):
+            set_hash(site, HARRY, stored)
+            check_eq(log_in(site).word, "OK", stored)
+            wait_until(lambda: hash_of(site, HARRY).startswith("{ARGON2ID}$argon2id$"), "a fresh hash")
+            check_eq(log_in(site).word, "OK", "by the fresh hash")
+            check_eq(log_in(site, password="wrong").word, "FAIL")
+        fresh = hash_of(site, HARRY)
+        check_eq(log_in(site).word, "OK")
+        what = [w for w, in rows(site, "SELECT what FROM change WHERE subject = ?", HARRY)]
+        check_eq(what.count("user rehash"), 3, what)
+    check_eq(hash_of(site, HARRY) if os.path.exists(site.store) else fresh, fresh)
+
+
+def rehash_to_a_higher_cost(env):
+    with world(env) as site:
+        low = hash_of(site, HARRY)
+        site.configure(hash_passes=2)
+        with site.start():
+            check_eq(log_in(site).word, "OK")
+            wait_until(lambda: hash_of(site, HARRY) != low, "a fresh hash")
+            check_in("m=8,t=2,", hash_of(site, HARRY))
+            check_eq(log_in(site).word, "OK")
+
+
+def no_rehash(env):
+    with world(env, rehash=False) as site:
+        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+        with site.start():
+            check_eq(log_in(site).word, "OK")
+        check_eq(hash_of(site, HARRY), plain_md5(RIGHT[HARRY]))
+
+
+def not_for_a_wrong_password(env):
+    with world(env) as site:
+        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+        with site.start(), Userdb(site.userdb) as userdb:
+            check_eq(log_in(site, password="wrong").word, "FAIL")
+            check_eq(userdb.ask("USER", HARRY).word, "USER")
+            check_eq(userdb.ask("PASS", HARRY).word, "PASS")
+        check_eq(hash_of(site, HARRY), plain_md5(RIGHT[HARRY]))
+
+
+def records(env):
+    """Written within the interval: one row for the same thing again."""
+    with running(env, record_logins=1) as (site, _):
+        for address, service in ((HERE, "imap"), ("192.0.2.99", "imap"), (HERE, "smtp"), (THERE, "imap"),
+                                 ("2001:db8:1:2::3", "imap"), ("", "imap")):
+            check_eq(log_in(site, address=address, service=service).word, "OK")
+        log_in(site, SALLY, "wrong")
+
+        def recorded():
+            return sorted(rows(site, "SELECT mailbox, network, label, service FROM login"))
+        expected = sorted((HARRY, network, "", service) for network, service in (
+            ("192.0.2.0/24", "imap"), ("192.0.2.0/24", "smtp"), ("198.51.100.0/24", "imap"),
+            ("2001:db8:1::/48", "imap"), ("", "imap")))
+        wait_until(lambda: recorded() == expected, lambda: recorded())
+
+
+def recorded_at_the_end(env):
+    """An orderly end writes what is left, however long the interval."""
+    with world(env, record_logins=3600) as site:
+        with site.start():
+            check_eq(log_in(site).word, "OK")
+            check_eq(rows(site, "SELECT * FROM login"), [])
+        check_eq(rows(site, "SELECT mailbox, network FROM login"), [(HARRY, "192.0.2.0/24")])
+
+
+def not_recorded(env):
+    with world(env, record_logins=0) as site:
+        with site.start():
+            check_eq(log_in(site).word, "OK")
+        check_eq(rows(site, "SELECT * FROM login"), [])
+
+
+def recorded_when_the_store_lets(env):
+    """Somebody holds the store for writing: logins go on, and are recorded when he is done."""
+    with running(env, record_logins=1, lookup_deadline=100) as (site, daemon):
+        set_hash(site, SALLY, plain_md5(RIGHT[SALLY]))
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            for user in (HARRY, SALLY):
+                check_eq(log_in(site, user).word, "OK")
+            daemon.wait_log("warning: logins are recorded later: ")
+            check_eq(log_in(site).word, "OK", "while it waits")
+            db.execute("ROLLBACK")
+        wait_until(lambda: len(rows(site, "SELECT * FROM login")) == 2, "the logins to be recorded")
+        wait_until(lambda: hash_of(site, SALLY).startswith("{ARGON2ID}"), "the fresh hash")
+
+
+KEPT, MORE = 10000, 1000
+
+
+def oldest_dropped(env):
+    """More logins than are kept while nothing can be written: they all succeed, and the last one is recorded."""
+    with running(env, record_logins=1, log_level="info") as (site, daemon), Auth(site.auth) as client:
+        check_eq(log_in(site).word, "OK")
+        wait_until(lambda: rows(site, "SELECT * FROM login"), "the first one")
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            for block in range((KEPT + MORE) // 50):
+                for i in range(block * 50, block * 50 + 50):
+                    client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]),
+                                 parameters=("rip=10.%d.%d.1" % (i // 256, i % 256),))
+                check_eq({client.answer().word for _ in range(50)}, {"OK"})
+            check_eq(log_in(site, SALLY).word, "OK")
+            daemon.wait_log("warning: the store cannot be written: the oldest of %d logins" % KEPT)
+            db.execute("ROLLBACK")
+        wait_until(lambda: rows(site, "SELECT * FROM login WHERE mailbox = ?", SALLY), "the last one")
+        check_eq(rows(site, "SELECT count(*) FROM login WHERE mailbox = ?", HARRY), [(32,)], "of one mailbox")
+
+
+# --- what it depends on
+
+def networks(env):
+    """allow_nets, whoever asks; only who knows the password is told."""
+    with running(env, failure_delay=0) as (site, daemon):
+        with database(site) as db:
+            db.execute("UPDATE mailbox SET networks = '192.0.2.0/24,2001:db8::/32' WHERE address = ?", (HARRY,))
+        for service in ("imap", "smtp"):
+            for address, word in ((HERE, "OK"), ("2001:db8::7", "OK"), ("::ffff:192.0.2.7", "OK"), (THERE, "FAIL"),
+                                  ("", "FAIL"), ("junk", "FAIL")):
+                reply = log_in(site, service=service, address=address)
+                check_eq(reply.word, word, service, address)
+                check_eq("reason" in reply.named, word == "FAIL", reply)
+            check("reason" not in log_in(site, password="wrong", service=service, address=THERE).named)
+        daemon.wait_log("login refused: user '%s', service smtp, from %s: not allowed from this network"
+                        % (HARRY, THERE))
+        with Userdb(site.userdb) as client:
+            check_eq(client.ask("PASS", HARRY).named["allow_nets"], "192.0.2.0/24,2001:db8::/32")
+
+
+def states(env):
+    with running(env, failure_delay=0) as (site, daemon):
+        site.ctl("user", "state", HARRY, "suspended", "--reason", "unpaid bill")
+        for service in ("imap", "smtp"):
+            reply = log_in(site, service=service)
+            check_eq((reply.word, reply.named.get("reason")), ("FAIL", "unpaid bill"))
+            check("reason" not in log_in(site, service=service, password="wrong").named)
+        daemon.wait_log("login refused: user '%s', service imap, from %s: suspended" % (HARRY, HERE))
+        with Userdb(site.userdb) as client:
+            reply = client.ask("PASS", HARRY, "service=imap")
+            check("nologin" in reply.named, reply)
+            check_eq(reply.named["reason"], "unpaid bill")
+            check("nologin" not in client.ask("PASS", SALLY, "service=imap").named)
+        site.ctl("user", "state", HARRY, "receive-only")
+        check_eq(log_in(site).word, "OK")
+        check_eq(log_in(site, service="smtp").word, "FAIL")
+
+
+def locations(env):
+    """One set of fields in OK, PASS and USER; what the mailbox has of its own goes first."""
+    with running(env, mail_home="/srv/%d/%n", mail_location="maildir:~/Maildir") as (site, _):
+        with database(site) as db:
+            db.execute("UPDATE mailbox SET home = '/own/home', mail = 'mdbox:~/md', uid = 4001, gid = 4002"
+                       " WHERE address = ?", (SALLY,))
+        for user, home, mail, driver, path in (
+                (HARRY, "/srv/example.com/harry", "maildir:~/Maildir", "maildir", "~/Maildir"),
+                (SALLY, "/own/home", "mdbox:~/md", "mdbox", "~/md")):
+            with Userdb(site.userdb) as client:
+                fields = client.ask("USER", user).named
+                passed = client.ask("PASS", user).named
+            ok = log_in(site, user).named
+            check_eq([fields[k] for k in ("home", "mail", "mail_driver", "mail_path")], [home, mail, driver, path])
+            for reply in (ok, passed):
+                check_eq({k[7:]: v for k, v in reply.items() if k.startswith("userdb_")}, fields)
+            if user == SALLY:
+                check_eq((fields["uid"], fields["gid"]), ("4001", "4002"))
+
+
+# --- without a slow hash
+
+SLOW = dict(hash_memory=65536, hash_passes=3, hash_threads=1, failure_delay=0)
+
+
+def answered_before(client, right, others):
+    """Send OTHERS (wrong ones that must be hashed) and RIGHT behind them: true when it is answered first."""
+    for i in range(others):
+        client.start("PLAIN", "\0%s\0wrong %d" % (SALLY, i), parameters=("rip=" + THERE,))
+    number = client.start("PLAIN", "\0%s\0%s" % right, parameters=("rip=" + HERE,))
+    replies = [client.answer() for _ in range(others + 1)]
+    check_eq([r.word for r in replies if r.id == number], ["OK"])
+    return replies[0].id == number
+
+
+def remembered(env):
+    """The second good login needs no hash; after a change of the password the old one is not good any more."""
+    with running(env, **SLOW) as (site, _), Auth(site.auth) as client:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin=RIGHT[HARRY] + "\n")
+        check_eq(log_in(site).word, "OK")
+        check(answered_before(client, (HARRY, RIGHT[HARRY]), 3), "it was hashed")
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="new words\n")
+        check_eq(log_in(site).word, "FAIL", "the old password")
+        check_eq(log_in(site, password="new words").word, "OK")
+        site.ctl("user", "state", HARRY, "suspended")
+        check_eq(log_in(site, password="new words").word, "FAIL", "a remembered one of a suspended account")
+
+
+def not_remembered(env):
+    with running(env, remember_logins=0, **SLOW) as (site, _), Auth(site.auth) as client:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin=RIGHT[HARRY] + "\n")
+        check_eq(log_in(site).word, "OK")
+        check(not answered_before(client, (HARRY, RIGHT[HARRY]), 3), "it was not hashed")
+
+
+def app_password(site, user, label, *options):
+    """Have one made: what vmailctl printed."""
+    out = site.ctl("user", "app-password", "add", user, "--label", label, *options)
+    return re.search(r"\b[a-z]{4}(?:-[a-z]{4}){5}\b", out)[0]
+
+
+def app_passwords(env):
+    """Good at once, in any spelling, where they may be used; and no longer than that."""
+    with running(env, **SLOW) as (site, daemon), Auth(site.auth) as client:
+        phone = app_password(site, HARRY, "phone", "--service", "imap")
+        check(answered_before(client, (HARRY, phone), 3), "it was hashed slowly")
+        check_eq(log_in(site, password=phone.upper().replace("-", "")).word, "OK", "typed by hand")
+        check_eq(log_in(site).word, "OK", "the own password")
+        reply = log_in(site, password=phone, service="smtp")
+        check_eq((reply.word, reply.named["reason"]), ("FAIL", "this app password is not for this service"))
+        daemon.wait_log("login refused: .*: app password not for this service")
+        check_eq(log_in(site, SALLY, phone).word, "FAIL", "somebody else's")
+        office = app_password(site, HARRY, "office", "--network", "192.0.2.0/24")
+        check_eq(log_in(site, password=office).word, "OK")
+        check_eq(log_in(site, password=office, address=THERE).word, "FAIL")
+        daemon.wait_log("login refused: .*: app password not from this network")
+        old = app_password(site, HARRY, "old", "--expires", "2099-01-01")
+        check_eq(log_in(site, password=old).word, "OK")
+        with database(site) as db:
+            db.execute("UPDATE credential SET expires = 1 WHERE label = 'old'")
+        check_eq(log_in(site, password=old).named["reason"], "this app password has expired")
+        site.ctl("user", "app-password", "remove", HARRY, "phone")
+        check_eq(log_in(site, password=phone).word, "FAIL", "a revoked one")
+    check_eq(("phone" in hash_log(daemon), phone in hash_log(daemon)), (False, False))
+
+
+def hash_log(daemon):
+    return daemon.log.text
+
+
+def app_password_of_another_store(env):
+    """A copy of the credentials is of no use without the store's key."""
+    with running(env, failure_delay=0) as (site, _):
+        phone = app_password(site, HARRY, "phone")
+        check_eq(log_in(site, password=phone).word, "OK")
+        with database(site) as db:
+            db.execute("UPDATE secret SET value = lower(hex(randomblob(32)))")
+        check_eq(log_in(site, password=phone).word, "FAIL")
+
+
+# --- storms
+
+def unread(client):
+    """How many whole answers have come that nobody has read."""
+    while select.select([client.socket], [], [], 0)[0] and client.more():
+        pass
+    return client.pending.count(b"\n")
+
+
+def turns(env):
+    """Somebody from elsewhere does not wait behind a storm from one network."""
+    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0, throttle_user_network=0, throttle_network=0,
+                 throttle_user=0) as (site, _), contextlib.ExitStack() as stack:
+        storm = [stack.enter_context(Auth(site.auth)) for _ in range(3)]
+        for i, client in enumerate(storm):
+            for j in range(60):
+                client.start("PLAIN", "\0%s\0storm %d %d" % (HARRY, i, j), parameters=("rip=192.0.2.%d" % (i + 1),))
+        check_eq(log_in(site, SALLY, address=THERE).word, "OK")
+        check(sum(unread(client) for client in storm) < 90, "he waited for the storm")
+        check_eq([client.answer().word for client in storm for _ in range(60)], ["FAIL"] * 180)
+
+
+def crowded_out(env):
+    """In a full queue a place is found for somebody from elsewhere."""
+    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0, throttle_user_network=0, throttle_network=0,
+                 throttle_user=0) as (site, _), contextlib.ExitStack() as stack:
+        storm = [stack.enter_context(Auth(site.auth)) for _ in range(6)]
+        for i, client in enumerate(storm):
+            for j in range(60):
+                client.start("PLAIN", "\0%s\0storm %d %d" % (HARRY, i, j), parameters=("rip=192.0.2.1",))
+        check_eq(log_in(site, SALLY, address=THERE).word, "OK")
+        words = {r.named.get("code", r.word) for client in storm for r in [client.answer() for _ in range(60)]}
+        check_eq(words, {"FAIL", "temp_fail"})
+
+
+def told_as_it_was(env):
+    """What had no room is no refusal, in the log neither: nobody is to be banned for it."""
+    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0, throttle_user_network=0, throttle_network=0,
+                 throttle_user=0) as (site, daemon), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Auth(site.auth)) for _ in range(6)]
+        for i, client in enumerate(clients):
+            for j in range(60):
+                client.start("PLAIN", "\0nobody@example.com\0%d %d" % (i, j), parameters=("rip=192.0.2.1",))
+        replies = [client.answer() for client in clients for _ in range(60)]
+        later = len([r for r in replies if r.named.get("code") == "temp_fail"])
+        check(0 < later < len(replies), later)
+        wait_until(lambda: daemon.log.text.count("login failed: user 'nobody@example.com'") == later, "a line for each")
+        check_eq(daemon.log.text.count("login refused: user 'nobody@example.com'"), len(replies) - later)
+
+
+# --- what it must not leave behind
+
+def crypted(password, *options):
+    """What openssl makes of it, as crypt(3) would."""
+    return "{CRYPT}" + subprocess.run(["openssl", "passwd", "-stdin", *options], input=password, text=True,
+                                      stdout=subprocess.PIPE, check=True).stdout.strip()
+
+
+def pbkdf2(password):
+    return "{PBKDF2}$1$salty$1000$" + hashlib.pbkdf2_hmac("sha1", password.encode(), b"salty", 1000).hex()
+
+
+# {PLAIN} has no place here: what is in the store is in SQLite's pages as well.
+SCHEMES = [plain_md5, lambda p: crypted(p, "-6"), lambda p: crypted(p, "-1"), pbkdf2]
+
+
+def no_password_stays(env):
+    """When the answer is there, no process of vmaild has the password any more, in clear or in base64: whatever
+    was asked and however it was stored, while the connection is still open and after it."""
+    memory.need_search(env.program("vmaild"))
+    number = 0
+
+    def clean(what, kind="auth"):
+        check_eq(memory.traces(daemon.workers(kind), password), [], what)
+
+    with running(env, failure_delay=0, throttle_user_network=0, throttle_user=0) as (site, daemon):
+        check(memory.holds(daemon.workers("auth")[0], site.store.encode()), "the search finds nothing")
+        for scheme in SCHEMES:
+            for mechanism, service in (("plain", "imap"), ("login", "smtp")):
+                number += 1
+                password = memory.secret(number)
+                with Auth(site.auth) as client:
+                    set_hash(site, HARRY, scheme(password))
+                    check_eq(getattr(client, mechanism)(HARRY, password, service).word, "OK")
+                    wait_until(lambda: hash_of(site, HARRY).startswith("{ARGON2ID}"), "the fresh hash")
+                    clean("a right password, hashed anew")
+                    check_eq(client.plain(HARRY, password).word, "OK")
+                    clean("one by the fresh hash, or remembered")
+                    number += 1
+                    password = memory.secret(number)
+                    check_eq(getattr(client, mechanism)(HARRY, password, service).word, "FAIL")
+                    clean("a wrong one")
+                    check_eq(getattr(client, mechanism)("nobody@example.com", password, service).word, "FAIL")
+                    clean("of an unknown user")
+                clean("after the end", kind="")
+        number += 1
+        password = memory.secret(number)
+        line = "AUTH\t77\tPLAIN\tservice=imap\tresp=%s\n" % b64("\0%s\0%s" % (HARRY, password))
+        with Auth(site.auth) as client:
+            client.send("AUTH\t76\tPLAIN\tservice=imap\tresp=" + b64("\0x\0y") + "\n" + line[:60])
+            check_eq(client.answer().word, "FAIL")
+            client.send(line[60:])
+            check_eq(client.answer().word, "FAIL")
+            clean("in two pieces")
+            client.send(line.replace("PLAIN", "TEA-LEAVES"))
+            check_eq(client.answer().word, "FAIL")
+            clean("by a mechanism that there is not")
+        with Auth(site.auth) as client:
+            client.send(line[:-5])
+            client.end_of_input()
+            client.closed()
+            clean("half a line")
+
+
+def register(suite):
+    suite.add("login: an old hash is replaced", rehash)
+    suite.add("login: a hash of a lower cost is replaced", rehash_to_a_higher_cost)
+    suite.add("login: no hash is replaced where that is switched off", no_rehash)
+    suite.add("login: no hash is replaced for a wrong password or a lookup", not_for_a_wrong_password)
+    suite.add("login: good ones are recorded", records)
+    suite.add("login: what is not recorded yet is at the end", recorded_at_the_end)
+    suite.add("login: nothing is recorded where that is switched off", not_recorded)
+    suite.add("login: recorded when the store lets, and nobody waits for it", recorded_when_the_store_lets)
+    suite.add("login: of too many that cannot be recorded the oldest are dropped", oldest_dropped)
+    suite.add("login: from the mailbox's networks only", networks)
+    suite.add("login: what the account's state allows", states)
+    suite.add("login: one set of fields in every answer", locations)
+    suite.add("login: the same again is remembered", remembered)
+    suite.add("login: nothing is remembered where that is switched off", not_remembered)
+    suite.add("login: app passwords", app_passwords)
+    suite.add("login: app passwords are this store's alone", app_password_of_another_store)
+    suite.add("login: a storm from one network holds nobody else up", turns)
+    suite.add("login: a full queue has room for somebody else", crowded_out)
+    suite.add("login: one that found no room is not logged as refused", told_as_it_was)
+    suite.add("login: no password stays in memory", no_password_stays)
