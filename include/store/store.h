@@ -96,6 +96,10 @@ enum outcome store_ask(
 /* Run a whole lookup against the store: lookup_start must have been called. */
 void store_resolve(struct store *s, struct lookup *l);
 
+/* The same for a whole expansion (mail/rules.h): expand_start must have been called. */
+struct expand;
+void store_expand(struct store *s, struct expand *x);
+
 /* --- people --------------------------------------------------------------------------------- */
 
 /* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
