@@ -87,6 +87,9 @@ complete -c vmailctl -n '__fish_seen_subcommand_from lookup' -l live -d 'ask the
 complete -c vmailctl -n __fish_use_subcommand -a maps -d 'list the maps a mail server can ask'
 complete -c vmailctl -n '__fish_seen_subcommand_from maps' -l all -d 'those that an admin made, too'
 complete -c vmailctl -n '__fish_seen_subcommand_from maps' -l names -d 'print the names alone, one a line'
+complete -c vmailctl -n __fish_use_subcommand -a explain -d 'say where a mail to an address goes, and why'
+complete -c vmailctl -n '__fish_seen_subcommand_from explain' -l from -x -d 'find out whether this sender may write to it; <> for bounces'
+complete -c vmailctl -n '__fish_seen_subcommand_from explain' -l live -d 'ask the running daemon as well, and mark where it differs'
 complete -c vmailctl -n __fish_use_subcommand -a config
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a show -d 'print the configuration in effect'
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a postfix -d 'print the lines for Postfix\'s main.cf on this host'

@@ -91,6 +91,12 @@ static const struct option lookup_options[] = {
 	{ 0 }
 };
 
+static const struct option explain_options[] = {
+	{ "from", 0, "SENDER", "find out whether this sender may write to it; <> for bounces" },
+	{ "live", 0, NULL, "ask the running daemon as well, and mark where it differs" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -335,6 +341,16 @@ static const struct command commands[] = {
 		.summary = "list the maps a mail server can ask",
 		.example = "vmailctl maps",
 		.run = cmd_maps
+	},
+	{
+		.noun = "explain", .arguments = "ADDRESS",
+		.options = explain_options,
+		.also = "trace why test where",
+		.summary = "say where a mail to an address goes, and why",
+		.detail = "Every row that is looked for, every rule that decides, each step that Postfix\n"
+			  "repeats, and where the mail ends. Exits 0 when it arrives everywhere.",
+		.example = "vmailctl explain info+news@example.com --from harry@example.net",
+		.run = cmd_explain
 	},
 	{
 		.noun = "config", .verb = "show",

@@ -71,6 +71,15 @@ enum exit_code output_text(struct ctl *ctl, const char *key, struct slice text);
 struct json_t;
 enum exit_code output_json(struct ctl *ctl, struct json_t *j);
 
+/* A text as JSON; what is no UTF-8 in it becomes question marks. */
+struct json_t *output_json_text(struct slice s);
+
+/* Append a number of bytes as people write it: 2G. */
+void output_put_size(struct sbuf *out, int64_t bytes);
+
+/* Let a table have colours where they are wanted. */
+void output_colors(struct libscols_table *scols);
+
 /* Print the object that tells in JSON how it went. SUBJECT and TEXT may be empty. */
 void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text);
 
