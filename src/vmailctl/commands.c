@@ -97,6 +97,12 @@ static const struct option explain_options[] = {
 	{ 0 }
 };
 
+static const struct option lint_options[] = {
+	{ "since", 0, "TIME", "name mailboxes nobody logged into since then: " WHEN_PAST_FORMS },
+	{ "all", 0, NULL, "print every finding, not only the first 20 of a kind" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -351,6 +357,16 @@ static const struct command commands[] = {
 			  "repeats, and where the mail ends. Exits 0 when it arrives everywhere.",
 		.example = "vmailctl explain info+news@example.com --from harry@example.net",
 		.run = cmd_explain
+	},
+	{
+		.noun = "lint",
+		.options = lint_options,
+		.also = "audit verify",
+		.summary = "look through the store for what will not do what it seems to be there for",
+		.detail = "Targets where nobody is, loops, names that hide others, weak passwords,\n"
+			  "missing postmasters and more. Exits 1 when a finding is a warning or worse.",
+		.example = "vmailctl lint --since 180d",
+		.run = cmd_lint
 	},
 	{
 		.noun = "config", .verb = "show",

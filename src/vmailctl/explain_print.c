@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmailctl/explain.h"
 #include "vmailctl/output.h"
+#include "vmailctl/pager.h"
 
 enum { CELL_MAX = 1 << 20 };
 
@@ -372,6 +372,7 @@ explain_print(struct ctl *ctl, const json_t *journey)
 {
 	struct tree t;
 
+	pager_start();
 	if (!tree_init(&t))
 		return ctl_fail(ctl, RETRY, "no memory for the tree");
 	put_journey(&t, journey);

@@ -231,16 +231,22 @@ add_column(struct libscols_table *scols, const char *name, int flags)
 		scols_column_set_wrapfunc(c, folded_size, next_line, NULL);
 }
 
-void
-output_colors(struct libscols_table *scols)
+bool
+output_wants_colors(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 
+	return pager_is_terminal() && (no_color == NULL || no_color[0] == '\0');
+}
+
+void
+output_colors(struct libscols_table *scols)
+{
 	if (!pager_is_terminal())
 		return;
 	scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
 	scols_table_set_termwidth(scols, pager_columns());
-	scols_table_enable_colors(scols, no_color == NULL || no_color[0] == '\0');
+	scols_table_enable_colors(scols, output_wants_colors());
 }
 
 static struct libscols_table *
