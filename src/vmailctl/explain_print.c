@@ -11,10 +11,11 @@
 #include "vmailctl/output.h"
 #include "vmailctl/pager.h"
 
-enum { CELL_MAX = 1 << 20 };
+enum { CELL_MAX = 1 << 20, RESULT_MIN = 30 };
 
 struct tree {
 	struct libscols_table *table;
+	size_t left; /* how wide the first column is: the other has what is left of the terminal */
 	bool broken; /* no memory */
 };
 
@@ -30,12 +31,55 @@ text_of(const json_t *j, const char *name)
 	return s != NULL ? s : "";
 }
 
+static size_t
+result_width(const struct tree *t)
+{
+	size_t columns = pager_columns();
+
+	return columns > t->left + RESULT_MIN ? columns - t->left - 1 : RESULT_MIN;
+}
+
+static size_t
+result_size(const struct libscols_column *c, const char *text, void *arg)
+{
+	size_t n = strlen(text), width = result_width(arg);
+
+	(void)c;
+	return n < width ? n : width;
+}
+
+/* Fold between words; the library would do it in the middle of one. */
+static char *
+next_line(const struct libscols_column *c, char *text, void *arg)
+{
+	size_t n = text_line(text, result_width(arg));
+
+	(void)c;
+	if (text[n] == '\0')
+		return NULL;
+	text[n] = '\0';
+	return text + n + 1;
+}
+
+/* Two columns for every step that a line stands below the first. */
+static void
+widen(struct tree *t, const line *parent, const char *what)
+{
+	size_t n = strlen(what) + 1;
+
+	for (; parent != NULL; parent = scols_line_get_parent(parent))
+		n += 2;
+	if (n > t->left)
+		t->left = n;
+}
+
 /* Add a line below PARENT. */
 static line *
 put(struct tree *t, line *parent, const char *color, const char *what, const char *result)
 {
 	line *l = scols_table_new_line(t->table, parent);
 
+	widen(t, parent, what);
 	if (l == NULL || scols_line_set_data(l, 0, what) != 0 ||
 	    scols_line_set_data(l, 1, result) != 0)
 		t->broken = true;
@@ -357,13 +401,18 @@ put_journey(struct tree *t, const json_t *journey)
 static bool
 tree_init(struct tree *t)
 {
+	struct libscols_column *result;
+
 	*t = (struct tree){ .table = scols_new_table() };
 	if (t->table == NULL)
 		return false;
 	output_colors(t->table);
 	scols_table_enable_noheadings(t->table, 1);
-	t->broken = scols_table_new_column(t->table, "", 0, SCOLS_FL_TREE) == NULL ||
-		    scols_table_new_column(t->table, "", 0, SCOLS_FL_WRAP) == NULL;
+	t->broken = scols_table_new_column(t->table, "", 0, SCOLS_FL_TREE) == NULL;
+	result = scols_table_new_column(t->table, "", 0, pager_is_terminal() ? SCOLS_FL_WRAP : 0);
+	t->broken |= result == NULL;
+	if (result != NULL && pager_is_terminal())
+		scols_column_set_wrapfunc(result, result_size, next_line, t);
 	return true;
 }
 
