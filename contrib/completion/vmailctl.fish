@@ -93,6 +93,9 @@ complete -c vmailctl -n '__fish_seen_subcommand_from explain' -l live -d 'ask th
 complete -c vmailctl -n __fish_use_subcommand -a lint -d 'look through the store for what will not do what it seems to be there for'
 complete -c vmailctl -n '__fish_seen_subcommand_from lint' -l since -x -d 'name mailboxes nobody logged into since then: 2026-12-31, 2026-12-31T18:00, 90d or 12h'
 complete -c vmailctl -n '__fish_seen_subcommand_from lint' -l all -d 'print every finding, not only the first 20 of a kind'
+complete -c vmailctl -n __fish_use_subcommand -a doctor -d 'examine this host: vmaild, Postfix and Dovecot together'
+complete -c vmailctl -n '__fish_seen_subcommand_from doctor' -l postfix -x -d 'the configuration directory of Postfix, where it is not the usual one'
+complete -c vmailctl -n '__fish_seen_subcommand_from doctor' -l dovecot -r -F -d 'the configuration file of Dovecot, likewise'
 complete -c vmailctl -n __fish_use_subcommand -a config
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a show -d 'print the configuration in effect'
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a postfix -d 'print the lines for Postfix\'s main.cf on this host'

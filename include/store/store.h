@@ -234,6 +234,7 @@ enum outcome store_changes(
  *	BARE              a bare name while no domain is local
  *	ENTRIES           a map with entries (number of them) that no admin made
  *	DOMAINS           a domain of the kind mailbox or alias (detail) that stands for none
+ *	MAILBOX_DOMAINS   a domain of the kind mailbox
  *	DOTS              an address that is another (detail) but for its dots
  *	ALL_...           each of them
  *	HASHES            a mailbox whose password is of a scheme (detail, upper case, or empty) not
@@ -254,6 +255,7 @@ enum store_scan {
 	SCAN_BARE,
 	SCAN_ENTRIES,
 	SCAN_DOMAINS,
+	SCAN_MAILBOX_DOMAINS,
 	SCAN_DOTS,
 	SCAN_ALL_DOMAINS,
 	SCAN_ALL_MAILBOXES,

@@ -262,6 +262,10 @@ GROUP BY map;
 -- The domains in which RFC 2142 wants somebody to answer; what stands for another is that one.
 SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND target IS NULL;
 
+-- lint_mailbox_domains
+-- Domains with mailboxes that stand for themselves.
+SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox';
+
 -- lint_dots
 -- Addresses that differ from another only in dots.
 -- scan: every address is looked at

@@ -22,6 +22,7 @@ static const struct {
 	[SCAN_BARE] = { Q_lint_bare, false },
 	[SCAN_ENTRIES] = { Q_lint_entries, false },
 	[SCAN_DOMAINS] = { Q_lint_domains, false },
+	[SCAN_MAILBOX_DOMAINS] = { Q_lint_mailbox_domains, false },
 	[SCAN_DOTS] = { Q_lint_dots, false },
 	[SCAN_ALL_DOMAINS] = { Q_lint_all_domains, false },
 	[SCAN_ALL_MAILBOXES] = { Q_lint_all_mailboxes, false },

@@ -103,6 +103,12 @@ static const struct option lint_options[] = {
 	{ 0 }
 };
 
+static const struct option doctor_options[] = {
+	{ "postfix", 0, "DIR", "the configuration directory of Postfix, where it is not the usual one" },
+	{ "dovecot", 0, "FILE", "the configuration file of Dovecot, likewise" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -367,6 +373,16 @@ static const struct command commands[] = {
 			  "missing postmasters and more. Exits 1 when a finding is a warning or worse.",
 		.example = "vmailctl lint --since 180d",
 		.run = cmd_lint
+	},
+	{
+		.noun = "doctor",
+		.options = doctor_options,
+		.also = "check health diagnose status",
+		.summary = "examine this host: vmaild, Postfix and Dovecot together",
+		.detail = "Says of each thing that mail needs whether it is right, and what to do where it is\n"
+			  "not. Exits 0 when mail would flow. As root it can look at more.",
+		.example = "vmailctl doctor",
+		.run = cmd_doctor
 	},
 	{
 		.noun = "config", .verb = "show",
