@@ -54,6 +54,9 @@ struct slice doctor_parameter(const struct doctor *d, const char *name);
 /* Find a setting of Dovecot (of the outermost level); p is NULL when it is at its default. */
 struct slice doctor_setting(const struct doctor *d, const char *name);
 
+/* Tell whether both name the same characters, in any order. */
+bool doctor_same_delimiters(struct slice a, struct slice b);
+
 /* Run a whole examination, with the findings into LIST (NULL: printed). EXIT_DONE when mail would
  * flow, EXIT_NOT when it would not. */
 struct json_t;

@@ -10,6 +10,31 @@
 #include "vmailctl/host.h"
 #include "vmailctl/listeners.h"
 
+static struct slice
+unquoted(struct slice s)
+{
+	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+		return slice_of(s.p + 1, s.n - 2);
+	return s;
+}
+
+struct slice
+doctor_setting(const struct doctor *d, const char *name)
+{
+	struct slice text = sbuf_slice(&d->dovecot_conf);
+
+	while (text.n > 0) {
+		struct slice value = slice_cut(&text, '\n'), word;
+
+		if (value.n == 0 || value.p[0] == ' ')
+			continue;
+		word = slice_trim(slice_cut(&value, '='));
+		if (value.p != NULL && slice_is(word, name))
+			return unquoted(slice_trim(value));
+	}
+	return slice_str(NULL);
+}
+
 static int
 doveconf(struct doctor *d, struct sbuf *trouble)
 {
@@ -152,12 +177,14 @@ check_system_users(struct doctor *d, const struct check *c)
 {
 	static const char *const drivers[] = { "pam", "passwd", "shadow", "bsdauth" };
 	struct slice rest = sbuf_slice(&d->dovecot_conf), passdb;
-	char line[32];
+	char old[32], now[32];
 
 	while ((passdb = next_passdb(&rest)).p != NULL) {
 		for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
-			snprintf(line, sizeof line, "driver = %s\n", drivers[i]);
-			if (holds(passdb, line))
+			/* as 2.3 writes it, and as 2.4 does */
+			snprintf(old, sizeof old, "driver = %s\n", drivers[i]);
+			snprintf(now, sizeof now, "passdb %s {", drivers[i]);
+			if (holds(passdb, old) || holds(passdb, now))
 				return doctor_bad(d, c, slice_str(drivers[i]),
 				    "users of this host may log in too, and each login of a "
 				    "mailbox is "
@@ -180,4 +207,18 @@ check_dovecot_lmtp(struct doctor *d, const struct check *c)
 			return true;
 	return doctor_bad(d, c, slice_str("protocols"), "lmtp is not among them: '%.*s'",
 	    (int)protocols.n, protocols.p != NULL ? protocols.p : "");
+}
+
+bool
+check_dovecot_delimiter(struct doctor *d, const struct check *c)
+{
+	struct slice theirs = doctor_setting(d, "recipient_delimiter");
+
+	if (theirs.p == NULL)
+		theirs = slice_str("+");
+	if (doctor_same_delimiters(theirs, slice_str(d->ctl->conf->recipient_delimiter)))
+		return true;
+	return doctor_bad(d, c, slice_str("recipient_delimiter"),
+	    "Dovecot says '%.*s', vmaild.conf says '%s'", (int)theirs.n, theirs.p,
+	    d->ctl->conf->recipient_delimiter);
 }

@@ -48,23 +48,6 @@ doctor_parameter(const struct doctor *d, const char *name)
 	return value_of(sbuf_slice(&d->main_cf), name);
 }
 
-struct slice
-doctor_setting(const struct doctor *d, const char *name)
-{
-	struct slice text = sbuf_slice(&d->dovecot_conf);
-
-	while (text.n > 0) {
-		struct slice value = slice_cut(&text, '\n'), word;
-
-		if (value.n == 0 || value.p[0] == ' ')
-			continue;
-		word = slice_trim(slice_cut(&value, '='));
-		if (value.p != NULL && slice_is(word, name))
-			return slice_trim(value);
-	}
-	return slice_str(NULL);
-}
-
 bool
 check_postfix(struct doctor *d, const struct check *c)
 {
@@ -343,8 +326,8 @@ check_mydestination(struct doctor *d, const struct check *c)
  */
 
 /* A set of characters, in any order. */
-static bool
-same_set(struct slice a, struct slice b)
+bool
+doctor_same_delimiters(struct slice a, struct slice b)
 {
 	for (size_t i = 0; i < a.n; i++)
 		if (memchr(b.p, a.p[i], b.n) == NULL)
@@ -355,36 +338,16 @@ same_set(struct slice a, struct slice b)
 	return true;
 }
 
-static struct slice
-delimiters(const struct doctor *d)
-{
-	return slice_str(d->ctl->conf->recipient_delimiter);
-}
-
 bool
 check_delimiter(struct doctor *d, const struct check *c)
 {
 	struct slice theirs = doctor_parameter(d, "recipient_delimiter");
 
-	if (same_set(theirs.p != NULL ? theirs : slice_str(""), delimiters(d)))
+	if (doctor_same_delimiters(theirs, slice_str(d->ctl->conf->recipient_delimiter)))
 		return true;
 	return doctor_bad(d, c, slice_str("recipient_delimiter"),
 	    "main.cf says '%.*s', vmaild.conf says '%s'", (int)theirs.n,
 	    theirs.p != NULL ? theirs.p : "", d->ctl->conf->recipient_delimiter);
-}
-
-bool
-check_dovecot_delimiter(struct doctor *d, const struct check *c)
-{
-	struct slice theirs = doctor_setting(d, "recipient_delimiter");
-
-	if (theirs.p == NULL)
-		theirs = slice_str("+");
-	if (same_set(theirs, delimiters(d)))
-		return true;
-	return doctor_bad(d, c, slice_str("recipient_delimiter"),
-	    "Dovecot says '%.*s', vmaild.conf says '%s'", (int)theirs.n, theirs.p,
-	    d->ctl->conf->recipient_delimiter);
 }
 
 bool

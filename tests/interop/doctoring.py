@@ -263,6 +263,7 @@ FAULTS = [
      {"dovecot-passdb": "error"}),
     ("system users", dovecot(r"\Z", "\npassdb {\n  driver = pam\n}\n"), {"dovecot-system-users": "notice"}),
     ("no LMTP in Dovecot", dovecot(r"^protocols = .*", "protocols = imap"), {"dovecot-lmtp": "error"}),
+    ("protocols as Debian writes them", dovecot(r"^protocols = .*", 'protocols = " imap lmtp"'), {}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),
      {"dovecot-delimiter": "warning"}),
 ]
