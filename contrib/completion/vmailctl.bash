@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ' domain user alias map config ' == *" $noun "* ]]; then verb=$w
@@ -19,7 +19,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user alias map lookup maps explain lint doctor config log completion help version' ;;
+	'  0') list='init migrate domain user alias map lookup maps explain lint doctor setup config log completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
@@ -48,6 +48,7 @@ _vmailctl()
 	'map import 0') from='maps --all --names' ;;
 	'map import 1') files=1 ;;
 	'lookup  0') from='maps --all --names' ;;
+	'setup  0') list='postfix dovecot' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
@@ -66,6 +67,8 @@ _vmailctl()
 	--search) list='exact address rewrite domain transport access host network' ;;
 	--from) list= from= ;;
 	--since) list= from= ;;
+	--postfix) list= from= ;;
+	--dovecot) files=1 ;;
 	--postfix) list= from= ;;
 	--dovecot) files=1 ;;
 	--after) list= from= ;;
@@ -90,6 +93,7 @@ _vmailctl()
 	'explain ') options+='--from --live' ;;
 	'lint ') options+='--since --all' ;;
 	'doctor ') options+='--postfix --dovecot' ;;
+	'setup ') options+='--dry-run --yes --postfix --dovecot' ;;
 	'log ') options+='--after' ;;
 	'help ') options+='--all' ;;
 	esac

@@ -96,6 +96,12 @@ complete -c vmailctl -n '__fish_seen_subcommand_from lint' -l all -d 'print ever
 complete -c vmailctl -n __fish_use_subcommand -a doctor -d 'examine this host: vmaild, Postfix and Dovecot together'
 complete -c vmailctl -n '__fish_seen_subcommand_from doctor' -l postfix -x -d 'the configuration directory of Postfix, where it is not the usual one'
 complete -c vmailctl -n '__fish_seen_subcommand_from doctor' -l dovecot -r -F -d 'the configuration file of Dovecot, likewise'
+complete -c vmailctl -n __fish_use_subcommand -a setup -d 'write what \'config\' prints into the configuration of Postfix and Dovecot'
+complete -c vmailctl -n '__fish_seen_subcommand_from setup' -a 'postfix dovecot'
+complete -c vmailctl -n '__fish_seen_subcommand_from setup' -l dry-run -d 'show what would be changed, and change nothing'
+complete -c vmailctl -n '__fish_seen_subcommand_from setup' -l yes -d 'do not ask'
+complete -c vmailctl -n '__fish_seen_subcommand_from setup' -l postfix -x -d 'the configuration directory of Postfix, where it is not the usual one'
+complete -c vmailctl -n '__fish_seen_subcommand_from setup' -l dovecot -r -F -d 'the configuration file of Dovecot, likewise'
 complete -c vmailctl -n __fish_use_subcommand -a config
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a show -d 'print the configuration in effect'
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a postfix -d 'print the lines for Postfix\'s main.cf on this host'

@@ -182,6 +182,7 @@ enum exit_code cmd_maps(struct ctl *ctl);
 enum exit_code cmd_explain(struct ctl *ctl);
 enum exit_code cmd_lint(struct ctl *ctl);
 enum exit_code cmd_doctor(struct ctl *ctl);
+enum exit_code cmd_setup(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);

@@ -109,6 +109,14 @@ static const struct option doctor_options[] = {
 	{ 0 }
 };
 
+static const struct option setup_options[] = {
+	{ "dry-run", 0, NULL, "show what would be changed, and change nothing" },
+	{ "yes", 0, NULL, "do not ask" },
+	{ "postfix", 0, "DIR", "the configuration directory of Postfix, where it is not the usual one" },
+	{ "dovecot", 0, "FILE", "the configuration file of Dovecot, likewise" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -385,6 +393,17 @@ static const struct command commands[] = {
 		.run = cmd_doctor
 	},
 	{
+		.noun = "setup", .arguments = "[PROGRAM]",
+		.options = setup_options,
+		.also = "install configure",
+		.summary = "write what 'config' prints into the configuration of Postfix and Dovecot",
+		.detail = "Shows the changes first and asks; keeps the old files as FILE.vmaild-TIME;\n"
+			  "takes everything back when a program does not understand it; runs doctor.\n"
+			  "A second run changes nothing.",
+		.example = "vmailctl setup --dry-run",
+		.run = cmd_setup
+	},
+	{
 		.noun = "config", .verb = "show",
 		.also = "get list dump print",
 		.summary = "print the configuration in effect",
@@ -442,6 +461,7 @@ static const struct argument_words words[] = {
 	{ "STATE", "active receive-only send-only suspended", NULL },
 	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
 	{ "WHETHER", "yes no default", NULL },
+	{ "PROGRAM", "postfix dovecot", NULL },
 	{ "SHELL", "bash zsh fish", NULL },
 	{ "FILE", NULL, NULL }
 };

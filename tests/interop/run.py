@@ -25,6 +25,7 @@ import differences  # noqa: F401
 import bench
 import international  # noqa: F401
 import doctoring  # noqa: F401
+import settingup  # noqa: F401
 import differential
 import processes
 import trouble
