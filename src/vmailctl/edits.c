@@ -46,10 +46,26 @@ read_all(struct sbuf *out, int fd)
 	do {
 		room = sbuf_room(out, 4096);
 		n = room != NULL ? read(fd, room, 4096) : -1;
-		if (n > 0)
+		if (n > 0) {
 			out->n += (size_t)n;
+			out->p[out->n] = '\0';
+		}
 	} while (n > 0);
 	return n == 0;
+}
+
+bool
+edits_read(struct sbuf *out, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	sbuf_clear(out);
+	ok = read_all(out, fd);
+	close(fd);
+	return ok;
 }
 
 static enum outcome

@@ -35,6 +35,9 @@ void edits_release(struct edits *e);
  * empty, and is made when NEW is set. NULL with ERR when it cannot be read. */
 struct edit *edits_open(struct edits *e, const char *path, bool new, struct error *err);
 
+/* Read a whole file in place of what is in OUT. */
+bool edits_read(struct sbuf *out, const char *path);
+
 bool edit_is_change(const struct edit *edit);
 size_t edits_count(const struct edits *e); /* of those that are */
 

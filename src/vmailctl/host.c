@@ -77,8 +77,10 @@ read_some(struct sbuf *out, int fd)
 	char *room = sbuf_room(out, 4096);
 	ssize_t n = room != NULL ? read(fd, room, 4096) : -1;
 
-	if (n > 0)
+	if (n > 0) {
 		out->n += (size_t)n;
+		out->p[out->n] = '\0';
+	}
 	return n > 0 ? 1 : (int)n;
 }
 

@@ -151,23 +151,6 @@ write_file(const char *path, struct slice text)
 	return f != NULL && fclose(f) == 0 && ok;
 }
 
-static bool
-read_file(struct sbuf *out, const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *room;
-	size_t n = 0;
-
-	sbuf_clear(out);
-	if (f == NULL)
-		return false;
-	while ((room = sbuf_room(out, 4096)) != NULL && (n = fread(room, 1, 4096, f)) > 0)
-		out->n += n;
-	n = (size_t)(room == NULL || ferror(f));
-	fclose(f);
-	return n == 0;
-}
-
 static enum outcome
 edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
 {
@@ -181,7 +164,7 @@ edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
 		error_set(err, RETRY, "cannot write '%s'", path);
 	else
 		o = run_postconf(lines, directory, err);
-	if (o == FOUND && !read_file(&edit->now, path))
+	if (o == FOUND && !edits_read(&edit->now, path))
 		o = error_set(err, RETRY, "cannot read '%s'", path);
 	unlink(path);
 	rmdir(directory);
