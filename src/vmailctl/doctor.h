@@ -90,6 +90,7 @@ check_fn check_probe;
 check_fn check_dovecot;
 check_fn check_dovecot_conf;
 check_fn check_passdb;
+check_fn check_dovecot_reach;
 check_fn check_system_users;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;

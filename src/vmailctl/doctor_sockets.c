@@ -256,6 +256,49 @@ check_reach(struct doctor *d, const struct check *c)
 	return ok;
 }
 
+/* Is there a socket of PROTOCOL that Dovecot's user can use? */
+static bool
+dovecot_reaches(const struct conf *conf, const struct identity *who, enum protocol protocol)
+{
+	for (size_t i = 0; i < conf->listeners; i++) {
+		const struct conf_listener *l = &conf->listener[i];
+
+		if (l->protocol == protocol && listener_is_unix(l) &&
+		    reach(who, NULL, listener_where(l)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A helper or a script carries the questions; a passdb that reads the store itself needs no socket.
+ */
+bool
+check_dovecot_reach(struct doctor *d, const struct check *c)
+{
+	static const enum protocol needed[] = { PROTOCOL_AUTH, PROTOCOL_USERDB };
+	struct slice owner = doctor_setting(d, "default_internal_user");
+	struct identity who;
+	struct error err;
+	char name[64];
+	bool ok = true;
+
+	if (strstr(sbuf_cstr(&d->dovecot_conf), "vmail-checkpassword") == NULL &&
+	    strstr(sbuf_cstr(&d->dovecot_conf), ".lua") == NULL)
+		return true;
+	if (geteuid() != 0)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
+		    "only root can try what Dovecot's user may do");
+	snprintf(name, sizeof name, "%.*s", (int)owner.n, owner.n > 0 ? owner.p : "");
+	if (identity_of_user(&who, owner.n > 0 ? name : "dovecot", &err) != FOUND)
+		return doctor_bad(d, c, slice_str(name), "%s", err.text);
+	for (size_t i = 0; i < 2; i++)
+		if (!dovecot_reaches(d->ctl->conf, &who, needed[i]))
+			ok = doctor_bad(d, c, slice_str(protocol_name(needed[i])),
+			    "the user '%s' can connect to no unix listener with 'protocol = %s'",
+			    who.name, protocol_name(needed[i]));
+	return ok;
+}
+
 /* --- LMTP ---------------------------------------------------------------------------------------
  */
 

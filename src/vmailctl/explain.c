@@ -196,6 +196,7 @@ is_relayed(struct explain *x, struct slice domain, const struct domain_facts *d)
 	lookup_start(&x->lookup, &x->ctl->actor.rules, slice_str("relay-domains"), domain);
 	store_resolve(x->ctl->store, &x->lookup);
 	json_array_clear(x->tried);
+	x->retry |= x->lookup.outcome == RETRY;
 	return is_found(x);
 }
 
@@ -315,7 +316,7 @@ end_by_class(struct explain *x, json_t *end, json_t *asked, struct slice address
 		end_with(x, end, "local", true);
 	} else {
 		blame(x, "'%s': %s", json_string_value(json_object_get(end, "address")),
-		    last_rule(end, "text"));
+		    trace_rule_text(TRACE_NOBODY));
 		end_with(x, end, "nobody", false);
 	}
 	facts_release(&facts);

@@ -77,7 +77,8 @@ struct json_t *output_json_text(struct slice s);
 /* Append a number of bytes as people write it: 2G. */
 void output_put_size(struct sbuf *out, int64_t bytes);
 
-/* Tell whether colours are wanted on stdout, and make a table fit the terminal, with colours then. */
+/* Tell whether colours are wanted on stdout, and make a table fit the terminal, with colours then.
+ */
 bool output_wants_colors(void);
 void output_colors(struct libscols_table *scols);
 

@@ -44,6 +44,7 @@ JOURNEYS = [
     ("a relayed domain", "who@relay.example", 0, "delivered", [("who@relay.example", "relay")]),
     ("nobody", "nobody@example.com", 1, "refused", [("nobody@example.com", "nobody")]),
     ("nobody in a domain of aliases", "nobody@lists.example", 1, "refused", [("nobody@lists.example", "nobody")]),
+    ("itself, and nobody is there", "self@lists.example", 1, "refused", [("self@lists.example", "nobody")]),
     ("a domain of others", "who@nowhere.example", 1, "outside", [("who@nowhere.example", "outside")]),
 ]
 
@@ -68,10 +69,12 @@ def register(suite):
 
 def journey(env, address, code, outcome, wanted):
     with world(env) as site:
+        site.ctl("alias", "add", "self@lists.example", "self@lists.example")
         j = explain(site, address, code=code)
         check_eq((j["outcome"], ends(j["expansion"])), (outcome, wanted), j)
         check_eq(j["recipients"], len([1 for _, how in wanted if how != "nobody"]))
         check_eq("reason" in j, outcome != "delivered", j)
+        check(not j.get("reason", "").endswith(": "), j)
 
 
 def rules(env):

@@ -87,7 +87,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 27)
+        check_eq(len({f["code"] for f in found}), 28)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -201,6 +201,17 @@ def unreachable(p):
     p.findings = lambda: found
 
 
+def unreachable_for_dovecot(p):
+    path = p.host.userdb
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    os.chmod(path, 0o600)
+    try:
+        found = p.findings()
+    finally:
+        os.chmod(path, mode)
+    p.findings = lambda: found
+
+
 def no_twin(p):
     """Another queue directory than the one that vmaild knows."""
     queue = os.path.join(p.tmp, "q")
@@ -222,6 +233,7 @@ FAULTS = [
     ("nobody on the socket that main.cf names", no_sockets,
      {"listener": "error", "twin": "error", "reach": "error", "main-cf": "error", "probe": "error"}),
     ("sockets that Postfix's user cannot use", unreachable, {"reach": "error"}),
+    ("a socket that Dovecot's user cannot use", unreachable_for_dovecot, {"dovecot-reach": "error"}),
     ("another queue directory", no_twin, {"twin": "error", "reach": "error"}),
     ("no Postfix", lambda p: p.program("postconf", "exit 1"), {"postfix": "error"}),
     ("a message bigger than the disk", main_cf("message_size_limit = 900000000000000"), {"postfix-disk": "error"}),
@@ -302,5 +314,5 @@ def _(host):
                                "--dovecot", p.dovecot, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=120)
         found = {f["code"]: f for f in json.loads(done.stdout)}
-        check_eq(found["reach"]["severity"], "notice")
+        check_eq((found["reach"]["severity"], found["dovecot-reach"]["severity"]), ("notice", "notice"))
         check_in("root", found["reach"]["cure"])
