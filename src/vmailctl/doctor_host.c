@@ -108,7 +108,8 @@ bool
 check_permissions(struct doctor *d, const struct check *c)
 {
 	static const char *const beside[] = { "-wal", "-shm" };
-	char directory[PATH_ROOM], file[PATH_ROOM + 8];
+	char directory[PATH_ROOM], file[PATH_ROOM + 8], cure[3 * PATH_ROOM + 256];
+	struct check row = *c; /* with the cure for this very place */
 	struct identity user;
 	struct error err;
 	struct stat st;
@@ -118,12 +119,15 @@ check_permissions(struct doctor *d, const struct check *c)
 		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
 	if (!store_directory(d, directory))
 		return doctor_bad(d, c, slice_str(store_path(d)), "its path is too long");
-	ok = is_proper(d, c, directory, &user, 0700) && is_shared(d, c, directory);
-	ok = is_proper(d, c, store_path(d), &user, 0600) && ok;
+	snprintf(cure, sizeof cure, "as root: chown -R %s: %s; chmod 2770 %s; chmod 0660 %s/*",
+	    user.name, directory, directory, directory);
+	row.cure = cure;
+	ok = is_proper(d, &row, directory, &user, 0700) && is_shared(d, &row, directory);
+	ok = is_proper(d, &row, store_path(d), &user, 0600) && ok;
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(file, sizeof file, "%s%s", store_path(d), beside[i]);
 		if (stat(file, &st) == 0)
-			ok = is_proper(d, c, file, &user, 0600) && ok;
+			ok = is_proper(d, &row, file, &user, 0600) && ok;
 	}
 	return ok;
 }

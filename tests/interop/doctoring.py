@@ -140,6 +140,15 @@ def foreign(p):
     os.chown(fresh_store(p), 1, 1)
 
 
+def cured(host):
+    """What doctor says is to be done helps."""
+    with patient(host) as p:
+        foreign(p)
+        cure = [f["cure"] for f in p.findings() if f["code"] == "store-permissions" and f["severity"] == "error"][0]
+        subprocess.run(["sh", "-c", cure.removeprefix("as root: ")], check=True)
+        check_eq([f["severity"] for f in p.findings() if f["code"] == "store-permissions"], ["ok"])
+
+
 def no_setgid(p):
     os.chmod(os.path.dirname(fresh_store(p)), 0o700)
 
@@ -295,6 +304,9 @@ def planted(host, plant, wanted):
 
 for name, *row in FAULTS:
     case("doctor: " + name)(lambda host, row=row: planted(host, *row))
+
+
+case("doctor: the cure for a store of somebody else helps")(cured)
 
 
 @case("doctor: the daemon is down")
