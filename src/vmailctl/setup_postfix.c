@@ -30,13 +30,15 @@ get_parameter(struct sbuf *out, const char *directory, const char *name)
 	    out, directory != NULL ? argv : (const char *[]){ "postconf", "-h", name, NULL });
 }
 
-/* Where main.cf is. */
+/* Where main.cf is, or should be: without one, postconf knows only what was built in. */
 static bool
 find_directory(struct sbuf *out, const char *where)
 {
+	static const char *const built_in[] = { "postconf", "-h", "-d", "config_directory", NULL };
+
 	if (where != NULL)
 		return sbuf_add_str(out, where);
-	return get_parameter(out, NULL, "config_directory");
+	return get_parameter(out, NULL, "config_directory") || host_ask(out, built_in);
 }
 
 /* --- what to write ------------------------------------------------------------------------------

@@ -228,6 +228,15 @@ def _(host):
         check_in("no dovecot here", p.run("--yes").stderr)
 
 
+@case("setup: a Postfix without a main.cf")
+def _(host):
+    with place(host) as p:
+        os.unlink(p.main_cf)
+        before = p.files()
+        check_in("cannot read '%s'" % p.main_cf, p.run("--yes", code=75).stderr)
+        check_eq(p.files(), before)
+
+
 def on_terminal(command, answer):
     """Run COMMAND on a terminal and answer its question: (exit status, what was shown)."""
     pid, fd = pty.fork()
