@@ -85,9 +85,8 @@ take_home(void *arg, const char *key, struct slice value)
 		sbuf_add_slice(arg, value);
 }
 
-/* Where the mail lives: as Dovecot would be told. */
-static void
-put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a)
+void
+ctl_put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a)
 {
 	const struct account_rules rules = { .home = ctl->conf->mail_home };
 
@@ -111,7 +110,7 @@ show_account(struct table *t, struct ctl *ctl, const struct account *a)
 	bool ok;
 
 	sbuf_init(&home, 4 * ADDRESS_MAX);
-	put_home(&home, ctl, a);
+	ctl_put_home(&home, ctl, a);
 	values[6].text = sbuf_slice(&home);
 	ok = table_row(t, values);
 	sbuf_release(&home);

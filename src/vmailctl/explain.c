@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/account.h"
 #include "vmailctl/live.h"
 #include "vmailctl/output.h"
 
@@ -112,6 +111,17 @@ answer_of(struct explain *x, const struct lookup *l, const char *map, struct sli
 	return j;
 }
 
+/* Put J behind the others of LIST, which owns it then. Without memory nothing can be told for sure.
+ */
+static json_t *
+append(struct explain *x, json_t *list, json_t *j)
+{
+	if (json_array_append_new(list, j) == 0)
+		return j;
+	x->retry = true;
+	return NULL;
+}
+
 /* Look KEY up in MAP, put the answer behind the others in LIST, and return it. */
 static json_t *
 look_up(struct explain *x, json_t *list, const char *map, struct slice key)
@@ -121,8 +131,7 @@ look_up(struct explain *x, json_t *list, const char *map, struct slice key)
 	lookup_start(&x->lookup, &x->ctl->actor.rules, slice_str(map), key);
 	store_resolve(x->ctl->store, &x->lookup);
 	j = answer_of(x, &x->lookup, map, key);
-	json_array_append_new(list, j);
-	return j;
+	return append(x, list, j);
 }
 
 static bool
@@ -136,8 +145,7 @@ new_list(json_t *owner, const char *name)
 {
 	json_t *list = json_array();
 
-	json_object_set_new(owner, name, list);
-	return list;
+	return json_object_set_new(owner, name, list) == 0 ? list : NULL;
 }
 
 /* --- domains ------------------------------------------------------------------------------------
@@ -170,9 +178,10 @@ add_domain(struct explain *x, struct slice domain, const struct domain_facts *d)
 	static const char *const lists[] = { "local-domains", "alias-domains", "domains",
 		"relay-domains" };
 	const struct lookup_rules *rules = &x->ctl->actor.rules;
-	json_t *j = json_pack("{s:o, s:s, s:s, s:b}", "name", output_json_text(domain), "class",
-	    class_of(d), "delimiters", d->own_delimiters ? d->delimiters : rules->delimiters,
-	    "propagate", d->propagate < 0 ? rules->propagate : d->propagate == 1);
+	const char *delimiters = d->own_delimiters ? d->delimiters : rules->delimiters;
+	json_t *j = json_pack("{s:o, s:s, s:o, s:b}", "name", output_json_text(domain), "class",
+	    class_of(d), "delimiters", output_json_text(slice_str(delimiters)), "propagate",
+	    (int)(d->propagate < 0 ? rules->propagate : d->propagate == 1));
 	json_t *asked = new_list(j, "lookups");
 
 	if (d->target.n > 0)
@@ -203,31 +212,17 @@ is_relayed(struct explain *x, struct slice domain, const struct domain_facts *d)
 /* --- ends ---------------------------------------------------------------------------------------
  */
 
-struct home {
-	struct sbuf text;
-};
-
-static void
-take_home(void *arg, const char *key, struct slice value)
-{
-	struct home *home = arg;
-
-	if (strcmp(key, "home") == 0)
-		sbuf_add_slice(&home->text, value);
-}
-
 static json_t *
 json_home(const struct ctl *ctl, const struct account *a)
 {
-	const struct account_rules rules = { .home = ctl->conf->mail_home };
-	struct home home;
-	json_t *j = NULL;
+	struct sbuf home;
+	json_t *j;
 
-	sbuf_init(&home.text, 4 * ADDRESS_MAX);
-	if (account_fields(a, &rules, take_home, &home))
-		j = output_json_text(sbuf_slice(&home.text));
-	sbuf_release(&home.text);
-	return j != NULL ? j : json_null();
+	sbuf_init(&home, 4 * ADDRESS_MAX);
+	ctl_put_home(&home, ctl, a);
+	j = home.n > 0 ? output_json_text(sbuf_slice(&home)) : json_null();
+	sbuf_release(&home);
+	return j;
 }
 
 static void
@@ -357,8 +352,7 @@ new_node(struct explain *x, json_t *parent, struct slice address)
 	}
 	if (leads == NULL)
 		leads = new_list(parent, "leads");
-	json_array_append_new(leads, j);
-	return j;
+	return append(x, leads, j);
 }
 
 static void
