@@ -435,7 +435,7 @@ static bool
 keeps_out(struct slice action)
 {
 	static const char *const words[] = { "REJECT", "DEFER", "DEFER_IF_PERMIT",
-		"DEFER_IF_REJECT", "DISCARD", "reject" };
+		"DEFER_IF_REJECT", "DISCARD" };
 	struct slice word = slice_cut(&action, ' ');
 	unsigned long long code;
 
