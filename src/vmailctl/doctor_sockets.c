@@ -70,16 +70,32 @@ expect(int fd, const char *const starts[], struct error *err)
 }
 
 static bool
-ask_tcp(int fd, struct error *err)
+ask_line(int fd, const char *question, const char *const answers[], struct error *err)
 {
-	static const char question[] = "get vmaild.invalid\n";
-	static const char *const answers[] = { "200 ", "500 ", NULL };
-
-	if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) < 0) {
+	if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0) {
 		error_set(err, RETRY, "cannot ask: %s", strerror(errno));
 		return false;
 	}
 	return expect(fd, answers, err);
+}
+
+static bool
+ask_tcp(int fd, struct error *err)
+{
+	static const char *const answers[] = { "200 ", "500 ", NULL };
+
+	return ask_line(fd, "get vmaild.invalid\n", answers, err);
+}
+
+static bool
+ask_policy(int fd, struct error *err)
+{
+	static const char *const answers[] = { "action=DUNNO", "action=dunno", NULL };
+
+	return ask_line(fd,
+	    "request=smtpd_access_policy\nsender=a@vmaild.invalid\n"
+	    "recipient=b@vmaild.invalid\n\n",
+	    answers, err);
 }
 
 static bool
@@ -96,6 +112,7 @@ converse(enum protocol protocol, int fd, struct error *err)
 	static bool (*const talk[PROTOCOLS])(int, struct error *) = {
 		[PROTOCOL_SOCKETMAP] = ask_socketmap,
 		[PROTOCOL_TCP] = ask_tcp,
+		[PROTOCOL_POLICY] = ask_policy,
 		[PROTOCOL_AUTH] = hear_greeting,
 		[PROTOCOL_USERDB] = hear_greeting,
 	};
@@ -145,8 +162,7 @@ check_listeners(struct doctor *d, const struct check *c)
 static bool
 is_for_postfix(const struct conf_listener *l)
 {
-	return listener_is_unix(l) &&
-	       (l->protocol == PROTOCOL_SOCKETMAP || l->protocol == PROTOCOL_AUTH) && l->twin;
+	return listener_is_unix(l) && l->twin && l->protocol != PROTOCOL_USERDB;
 }
 
 static bool

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/policy.h"
+#include "vmailctl/listeners.h"
 #include "vmailctl/live.h"
 #include "vmailctl/output.h"
 
@@ -455,19 +457,56 @@ take_access(struct explain *x, json_t *list, const char *map, struct slice key)
 	return false;
 }
 
+/* What the policy server would say, who sees both addresses. NULL: nothing against it. */
+static const char *
+ask_policy(struct explain *x, json_t *access, struct slice address, struct slice from)
+{
+	struct policy p;
+	const char *action = NULL;
+	json_t *j;
+
+	policy_init(&p);
+	policy_start(&p, &x->lookup, &x->ctl->actor.rules, from, address);
+	while (p.asking) {
+		store_resolve(x->ctl->store, &x->lookup);
+		policy_tell(&p);
+	}
+	x->retry |= p.outcome == RETRY;
+	if (p.outcome == FOUND)
+		action = p.action;
+	j = json_pack("{s:s, s:o}", "outcome", outcome_name(p.outcome), "tried", x->tried);
+	x->tried = json_array();
+	if (p.outcome != NONE)
+		json_object_set_new(j, p.outcome == FOUND ? "action" : "reason",
+		    output_json_text(slice_str(p.action)));
+	json_object_set_new(access, "policy", j);
+	policy_release(&p);
+	return action;
+}
+
+/* A closed list lets in whom the policy server does, where the configuration has one; else our own
+ * senders and the members of any closed list. */
+static bool
+is_let_in(struct explain *x, json_t *access, json_t *list, struct slice address, struct slice from)
+{
+	const char *against = ask_policy(x, access, address, from);
+
+	if (listener_for(x->ctl->conf, PROTOCOL_POLICY, NULL) != NULL)
+		return against == NULL;
+	look_up(x, list, "members", from);
+	return is_found(x);
+}
+
 /* recipient-access: its entries, and the closed lists. Whom those let in is asked of FROM. */
 static bool
-may_write(struct explain *x, json_t *list, struct slice address, struct slice from)
+may_write(struct explain *x, json_t *access, json_t *list, struct slice address, struct slice from)
 {
 	bool may = take_access(x, list, "recipient-access", address);
 
 	if (!is_found(x) || !slice_is(sbuf_slice(&x->lookup.value), MAP_CLOSED_LIST))
 		return may;
 	json_object_set_new(x->journey, "closed_list", json_true());
-	if (from.p == NULL)
-		return true;
-	look_up(x, list, "members", from);
-	if (is_found(x))
+	if (from.p == NULL || is_let_in(x, access, list, address, from))
 		return true;
 	blame(x, "'%s' is a closed list, and the sender is neither one of ours nor a member",
 	    json_string_value(json_object_get(x->journey, "address")));
@@ -490,7 +529,7 @@ add_sender(struct explain *x, struct slice address, struct slice from)
 			json_object_set_new(
 			    j, "logins", output_json_text(sbuf_slice(&x->lookup.value)));
 	}
-	may = may_write(x, asked, address, from) && may;
+	may = may_write(x, j, asked, address, from) && may;
 	if (from.p != NULL)
 		json_object_set_new(j, "sender", output_json_text(from));
 	json_object_set_new(j, "may", json_boolean(may));

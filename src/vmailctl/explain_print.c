@@ -311,6 +311,19 @@ put_extension(struct tree *t, line *root, const json_t *journey)
 }
 
 static void
+put_policy(struct tree *t, line *parent, const json_t *policy)
+{
+	const char *action = text_of(policy, "action");
+	line *l;
+
+	if (policy == NULL)
+		return;
+	l = put(t, parent, NULL, "policy server",
+	    action[0] != '\0' ? action : "has nothing against it");
+	put_tried(t, l, json_object_get(policy, "tried"));
+}
+
+static void
 put_access(struct tree *t, line *root, const json_t *journey)
 {
 	const json_t *access = json_object_get(journey, "access");
@@ -329,6 +342,7 @@ put_access(struct tree *t, line *root, const json_t *journey)
 		    may ? "may write to it" : "may not write to it");
 	if (logins[0] != '\0')
 		put(t, l, NULL, "must have logged in as", logins);
+	put_policy(t, l, json_object_get(access, "policy"));
 	put_answers(t, l, json_object_get(access, "lookups"), false);
 }
 

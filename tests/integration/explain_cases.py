@@ -4,7 +4,7 @@
 
 import json
 
-from harness import check, check_eq, check_in
+from harness import check, check_eq, check_in, listener
 from world import running, world
 
 HARRY, SALLY = "harry@example.com", "sally@example.com"
@@ -146,6 +146,17 @@ def access(env):
         check_in("closed list", j["reason"])
         j = explain(site, "team@example.com", "--from", "Post@Example.com")
         check_eq((j["access"]["sender"], j["access"]["logins"]), ("post@example.com", HARRY))
+        # a member of another list: the map of members lets him in, the policy server does not
+        site.ctl("alias", "add", "inner@lists.example", "friend@elsewhere.example")
+        site.ctl("alias", "set", "inner@lists.example", "--internal")
+        j = explain(site, "team@example.com", "--from", "friend@elsewhere.example")
+        check_eq((j["access"]["may"], j["access"]["policy"]["outcome"]), (True, "found"))
+        site.listeners.append(listener("unix:" + site.tmp + "/policy.sock", "policy"))
+        site.configure()
+        j = explain(site, "team@example.com", "--from", "friend@elsewhere.example", code=1)
+        check_eq((j["outcome"], j["access"]["may"]), ("refused", False))
+        check_eq(explain(site, "inner@lists.example", "--from", "friend@elsewhere.example")["access"]["may"], True)
+        check_in("policy server", site.ctl("explain", "inner@lists.example", "--from", "friend@elsewhere.example"))
         site.ctl("map", "set", "sender-access", "spam.example", "REJECT no spam")
         j = explain(site, HARRY, "--from", "x@spam.example", code=1)
         check_eq(j["reason"], "sender-access says 'REJECT no spam'")
