@@ -37,6 +37,9 @@ static const char directory[] = "domain d.test mailbox\n"
 				"alias s-*@p.test ann@d.test\n"
 				"pattern s-@p.test s-*@p.test\n"
 				"alias @p.test ann@d.test\n"
+				"asked strasse.test xn--strae-oqa.test\n"
+				"domain xn--strae-oqa.test mailbox\n"
+				"mailbox u@xn--strae-oqa.test\n"
 				"entry transports d.test smtp:two\n"
 				"member friend@o.test\n";
 
@@ -74,6 +77,9 @@ static const struct {
 	{ "mailboxes", "ann+x@d.test",
 	    "miss mailbox ann+x@d.test; miss alias ann+x@d.test; hit mailbox ann@d.test; "
 	    "mailbox active; " },
+	{ "mailboxes", "u@strasse.test",
+	    "miss mailbox u@strasse.test; renamed xn--strae-oqa.test; "
+	    "hit mailbox u@xn--strae-oqa.test; mailbox active; " },
 	{ "domains", "d.test", "our-domain mailbox; " },
 	{ "domains", "copy.test", "other-kind alias; " },
 	{ "domains", "x.test", "unknown-domain; " },
