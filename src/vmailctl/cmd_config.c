@@ -148,18 +148,31 @@ find_odd_name(struct ctl *ctl, struct sbuf *out)
 		store_accounts(ctl->store, all, all, look_at_name, out, &ctl->err);
 }
 
-enum exit_code
-cmd_config_dovecot(struct ctl *ctl)
+enum outcome
+config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 {
-	struct sbuf text, odd_name;
+	struct sbuf odd_name;
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)
-		return ctl_fail(ctl, o, "cannot read the configuration");
-	sbuf_init(&text, CONFIG_MAX);
+		return o;
 	sbuf_init(&odd_name, ADDRESS_MAX + 1);
 	find_odd_name(ctl, &odd_name);
-	config_put_dovecot(&text, ctl->conf, ctl->conf_file, sbuf_slice(&odd_name));
+	config_put_dovecot(out, ctl->conf, ctl->conf_file, sbuf_slice(&odd_name));
 	sbuf_release(&odd_name);
-	return print_text(ctl, &text);
+	return FOUND;
+}
+
+enum exit_code
+cmd_config_dovecot(struct ctl *ctl)
+{
+	struct sbuf text;
+	enum outcome o;
+
+	sbuf_init(&text, CONFIG_MAX);
+	o = config_dovecot_text(ctl, &text);
+	if (o == FOUND)
+		return print_text(ctl, &text);
+	sbuf_release(&text);
+	return ctl_fail(ctl, o, "cannot read the configuration");
 }

@@ -18,6 +18,10 @@ void config_put_postfix(struct sbuf *out, const struct conf *conf);
 void config_put_dovecot(
     struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name);
 
+/* Append what `config dovecot` prints. */
+struct ctl;
+enum outcome config_dovecot_text(struct ctl *ctl, struct sbuf *out);
+
 /* Tell whether Dovecot takes NAME for a user's with its default auth_username_chars. */
 bool config_dovecot_takes(struct slice name);
 
