@@ -47,6 +47,8 @@ struct record {
 	unsigned said;     /* RECORD_... */
 	int64_t created;   /* 0: now. Only for what is new */
 
+	bool force; /* for store_drop: a mailbox even when aliases lead to it */
+
 	/* a domain */
 	enum domain_kind domain_kind;
 	struct slice target;

@@ -45,6 +45,10 @@ SELECT kind, target, delimiters, coalesce(propagate, -1),
 FROM domain d
 WHERE name = ?1;
 
+-- ask_domain_known
+-- Whether a domain is one of ours.
+SELECT 1 FROM domain WHERE name = ?1;
+
 -- ask_alias
 -- The targets of an alias in their order; a row of NULL for one that has none, which should not be.
 SELECT t.target, a.disabled, a.expires, a.internal
@@ -183,6 +187,12 @@ DELETE FROM domain WHERE name = ?1;
 SELECT (SELECT count(*) FROM mailbox WHERE domain = ?1),
     (SELECT count(*) FROM alias WHERE domain = ?1);
 
+-- domain_has_catch_all
+-- A catch-all or a pattern in a domain.
+SELECT address FROM alias
+WHERE domain = ?1 AND (prefix IS NOT NULL OR address = '@' || domain)
+LIMIT 1;
+
 -- domain_standing_for
 -- A domain that stands for this one.
 SELECT name FROM domain WHERE target = ?1 LIMIT 1;
@@ -277,6 +287,10 @@ SELECT address FROM alias_target WHERE domain = ?1
 UNION ALL
 SELECT t.address FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = ?1;
 
+-- targets_delete
+-- All targets of an alias go; others follow.
+DELETE FROM alias_target WHERE address = ?1;
+
 -- ## plain maps
 
 -- maps
@@ -308,7 +322,87 @@ DELETE FROM entry WHERE map = ?1 AND key = ?2;
 -- All of a map.
 DELETE FROM entry WHERE map = ?1;
 
+-- ## records: an object with all that is known of it, and everything in a store
+
+-- record_domain
+-- One domain.
+SELECT name, kind, target, created, delimiters, propagate FROM domain WHERE name = ?1;
+
+-- record_domains
+-- The domains that stand for none.
+SELECT name, kind, target, created, delimiters, propagate
+FROM domain
+WHERE name > '' AND target IS NULL
+ORDER BY name;
+
+-- record_stand_ins
+-- Those that do.
+SELECT name, kind, target, created, delimiters, propagate
+FROM domain
+WHERE name > '' AND target IS NOT NULL
+ORDER BY name;
+
+-- record_mailbox
+-- One mailbox.
+SELECT address, quota, created, home, mail, coalesce(uid, 0), coalesce(gid, 0), networks, state, reason
+FROM mailbox
+WHERE address = ?1;
+
+-- record_mailboxes
+-- All of them.
+SELECT address, quota, created, home, mail, coalesce(uid, 0), coalesce(gid, 0), networks, state, reason
+FROM mailbox
+WHERE address > ''
+ORDER BY address;
+
+-- record_credentials
+-- What one can log in to a mailbox with.
+SELECT label, hash, services, networks, expires, created FROM credential WHERE mailbox = ?1 ORDER BY label;
+
+-- record_map
+-- One map that an admin made.
+SELECT name, search, created FROM map WHERE name = ?1;
+
+-- record_entry
+-- One entry.
+SELECT map, key, value, created FROM entry WHERE map = ?1 AND key = ?2;
+
+-- record_entries
+-- The entries of all maps.
+SELECT map, key, value, created FROM entry WHERE map > '' ORDER BY map, key;
+
+-- record_domain_put
+-- What a domain is and does.
+UPDATE domain SET kind = ?2, target = ?3, delimiters = ?4, propagate = ?5 WHERE name = ?1;
+
+-- record_mailbox_add
+-- A mailbox with all that is known of it, but its credentials.
+INSERT INTO mailbox (address, domain, created, quota, home, mail, uid, gid, networks, state, reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- record_mailbox_put
+-- The same for one that is there.
+UPDATE mailbox
+SET quota = ?4, home = ?5, mail = ?6, uid = ?7, gid = ?8, networks = ?9, state = ?10, reason = ?11
+WHERE address = ?1;
+
+-- record_credential_put
+-- A credential with all that is known of it.
+INSERT INTO credential (mailbox, label, hash, services, networks, expires, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (mailbox, label) DO UPDATE
+SET hash = excluded.hash, services = excluded.services, networks = excluded.networks,
+    expires = excluded.expires, created = excluded.created;
+
+-- record_credential_drop
+-- One goes.
+DELETE FROM credential WHERE mailbox = ?1 AND label = ?2;
+
 -- ## the change log
+
+-- next_change
+-- What the next change will be called.
+SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0);
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
@@ -354,21 +448,21 @@ WHERE map = substr(?1, 1, instr(?1, ' ') - 1) AND key = substr(?1, instr(?1, ' '
 
 -- log_entries_gone
 -- A change for every entry of a map (4) that is about to go.
-INSERT INTO change (at, who, what, subject, before)
-SELECT ?1, ?2, ?3, map || ' ' || key, json_object('map', map, 'key', key, 'value', value, 'created', created)
+INSERT INTO change (at, who, what, subject, batch, before)
+SELECT ?1, ?2, ?3, map || ' ' || key, ?5, json_object('map', map, 'key', key, 'value', value, 'created', created)
 FROM entry
 WHERE map = ?4
 ORDER BY key;
 
 -- log
 -- One change.
-INSERT INTO change (at, who, what, subject, before, after, secret_before, secret_after)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+INSERT INTO change (at, who, what, subject, undoes, batch, before, after, secret_before, secret_after)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
 
 -- log_mailboxes_gone
 -- A change for every mailbox of a domain (4) that is about to go: its image as above.
-INSERT INTO change (at, who, what, subject, before, secret_before)
-SELECT ?1, ?2, ?3, address,
+INSERT INTO change (at, who, what, subject, batch, before, secret_before)
+SELECT ?1, ?2, ?3, address, ?5,
     json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
         'mail', mail, 'uid', uid, 'gid', gid, 'networks', networks, 'created', created,
         'credentials', (SELECT json_group_array(json_object('label', label, 'services', services,
@@ -384,8 +478,8 @@ ORDER BY address;
 
 -- log_aliases_gone
 -- The same for its aliases.
-INSERT INTO change (at, who, what, subject, before)
-SELECT ?1, ?2, ?3, address,
+INSERT INTO change (at, who, what, subject, batch, before)
+SELECT ?1, ?2, ?3, address, ?5,
     json_object('address', address, 'disabled', disabled, 'expires', expires, 'internal', internal,
         'note', note, 'owner', owner, 'created', created,
         'targets', (SELECT json_group_array(target)

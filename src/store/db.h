@@ -60,6 +60,9 @@ enum outcome db_commit(struct db *db, struct error *err);
 /* Leave a transaction without a trace; also right when there is none any more. */
 void db_rollback(struct db *db);
 
+/* Keep more of the database in memory while many changes are made. */
+void db_bulk(struct db *db, bool on);
+
 /* Find the version of the schema. In a read transaction the view is taken by this. */
 enum outcome db_version(struct db *db, int *version, struct error *err);
 

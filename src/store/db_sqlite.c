@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +21,9 @@ enum {
 	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
 	HASTY_MS = 1000,             /* how long nobody waits after somebody waited in vain */
 	TIDY_MS = 100,               /* how long it may take to leave */
-	OPCODES = 1000               /* between two looks at the clock */
+	OPCODES = 1000,              /* between two looks at the clock */
+	CACHE_KIB = 2048,            /* enough, as measured */
+	BULK_CACHE_KIB = 256 * 1024  /* for a transaction of a million changes */
 };
 
 struct db_stmt {
@@ -209,7 +212,6 @@ struct db *
 db_new(const char *place, enum store_role role)
 {
 	struct db *db = calloc(1, sizeof *db);
-
 	if (db == NULL || !db_file_init(&db->file, place)) {
 		free(db);
 		return NULL;
@@ -288,7 +290,6 @@ configure(struct db *db, struct error *err)
 	static const char *const settings[] = {
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA cell_size_check = ON",
-		"PRAGMA cache_size = -2048", /* KiB: enough, as measured */
 		"PRAGMA synchronous = FULL",
 	};
 
@@ -302,6 +303,7 @@ configure(struct db *db, struct error *err)
 		if (rc != SQLITE_OK)
 			return failed(db, rc, err);
 	}
+	db_bulk(db, false);
 	return FOUND;
 }
 
@@ -539,6 +541,16 @@ db_rollback(struct db *db)
 	if (db->sq != NULL && !sqlite3_get_autocommit(db->sq) &&
 	    db_run(db_prepare(db, Q_rollback), NULL, NULL) != FOUND)
 		db->broken = true;
+}
+
+void
+db_bulk(struct db *db, bool on)
+{
+	char sql[64];
+
+	/* no answer depends on it: what goes wrong here is only slow */
+	snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", on ? BULK_CACHE_KIB : CACHE_KIB);
+	sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 }
 
 enum outcome

@@ -9,8 +9,8 @@
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-static enum outcome
-check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
+enum outcome
+domain_check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
 {
 	const struct sbuf *further = &s->facts.domain.target;
 	enum outcome o;
@@ -52,7 +52,7 @@ add_domain(struct store *s, const struct sbuf *name, enum domain_kind kind,
 	if (o == FOUND && change_existed(&c))
 		o = error_set(err, BAD, "domain '%s' already exists", sbuf_cstr(name));
 	if (o == FOUND && target->n > 0)
-		o = check_target(s, sbuf_cstr(name), target, err);
+		o = domain_check_target(s, sbuf_cstr(name), target, err);
 	if (o == FOUND)
 		o = insert_domain(&c, kind, target, err);
 	/* aliases that led nowhere may lead on from here now */
@@ -147,18 +147,18 @@ store_domain_set(
 
 /* Whoever stands for the domain would stand for nothing. */
 static enum outcome
-check_stand_ins(struct change *c, const char *name, struct error *err)
+check_stand_ins(struct store *s, struct slice name, struct error *err)
 {
-	struct db_stmt *st = db_prepare(c->s->db, Q_domain_standing_for);
+	struct db_stmt *st = db_prepare(s->db, Q_domain_standing_for);
 	enum outcome o;
 
-	db_bind_text(st, 1, c->subject);
+	db_bind_text(st, 1, name);
 	o = db_step(st, err);
 	if (o == FOUND) {
 		struct slice other = db_text(st, 0);
 
-		error_set(err, BAD, "domain '%.*s' stands for '%s': remove that one first",
-		    (int)other.n, other.p, name);
+		error_set(err, BAD, "domain '%.*s' stands for '%.*s': remove that one first",
+		    (int)other.n, other.p, (int)name.n, name.p);
 	}
 	db_reset(st);
 	if (o == FOUND)
@@ -172,6 +172,50 @@ put_count(struct sbuf *out, int64_t n, const char *one, const char *many)
 	if (n > 0)
 		sbuf_printf(
 		    out, "%s%" PRId64 " %s", out->n > 0 ? " and " : "", n, n == 1 ? one : many);
+}
+
+enum outcome
+domain_check_no_mailboxes(struct store *s, struct slice name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_domain_counts);
+	enum outcome o;
+	int64_t n = 0;
+
+	db_bind_text(st, 1, name);
+	o = db_step(st, err);
+	if (o == FOUND)
+		n = db_int(st, 0);
+	db_reset(st);
+	if (o == FOUND && n > 0)
+		o = error_set(err, BAD,
+		    "domain '%.*s' still has %" PRId64 " %s: it stays of kind mailbox until they "
+		    "are removed",
+		    (int)name.n, name.p, n, n == 1 ? "mailbox" : "mailboxes");
+	return o;
+}
+
+enum outcome
+domain_check_can_stand_in(struct store *s, struct slice name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_domain_has_catch_all);
+	enum outcome o = check_stand_ins(s, name, err);
+
+	if (o != FOUND)
+		return o;
+	db_bind_text(st, 1, name);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		struct slice alias = db_text(st, 0);
+
+		error_set(err, BAD,
+		    "alias '%.*s' would mean nothing in a domain that stands for another: remove "
+		    "it first",
+		    (int)alias.n, alias.p);
+	}
+	db_reset(st);
+	if (o == FOUND)
+		return BAD;
+	return o == NONE ? FOUND : o;
 }
 
 static enum outcome
@@ -221,7 +265,7 @@ remove_domain(struct store *s, const struct sbuf *name, bool all, struct error *
 	if (o == FOUND && !change_existed(&c))
 		o = error_set(err, NONE, "there is no domain '%s'", sbuf_cstr(name));
 	if (o == FOUND)
-		o = check_stand_ins(&c, sbuf_cstr(name), err);
+		o = check_stand_ins(s, sbuf_slice(name), err);
 	if (o == FOUND)
 		o = all ? remove_contents(&c, err) : check_empty(&c, sbuf_cstr(name), err);
 	if (o == FOUND)

@@ -16,6 +16,8 @@ struct store {
 	struct db *db;
 	enum store_state state;
 	enum store_batch batch;
+	int64_t first;      /* the first change of this transaction, or 0 */
+	int64_t undoing;    /* the change that is being taken back, or 0 */
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
 };

@@ -168,6 +168,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 		db_rollback(s->db);
 		return RETRY;
 	}
+	s->first = 0;
 	s->state = kind == DB_WRITE ? STORE_WRITING : STORE_READING;
 	return FOUND;
 }
@@ -214,6 +215,7 @@ store_batch_begin(struct store *s, struct error *err)
 		return o;
 	s->state = STORE_IDLE;
 	s->batch = BATCH_GOOD;
+	db_bulk(s->db, true);
 	return FOUND;
 }
 
@@ -230,6 +232,7 @@ store_batch_end(struct store *s, bool keep, struct error *err)
 	if (keep && o == FOUND)
 		o = db_commit(s->db, err);
 	db_rollback(s->db);
+	db_bulk(s->db, false);
 	return o;
 }
 
