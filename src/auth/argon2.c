@@ -110,19 +110,47 @@ verify_odd(const struct scheme *s, struct slice text, struct slice password, str
 	return errno == EINVAL ? NONE : scheme_malformed(s, err);
 }
 
+static enum outcome
+read_and_price(struct argon2 *a, const struct scheme *s, struct slice data,
+    const struct password_cost *cost, struct error *err)
+{
+	size_t at;
+
+	if (slice_chr(data, '\0', &at) || !read_argon2(a, data))
+		return scheme_malformed(s, err);
+	if (a->memory_kib > cost->max_memory_kib || a->passes > cost->max_passes)
+		return scheme_too_costly(s, err);
+	return FOUND;
+}
+
+/* Salt and tag of any length that libsodium takes, but whole base64. */
+enum outcome
+scheme_argon2_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	unsigned char bytes[TAG_MAX];
+	size_t n = 0;
+	struct argon2 a;
+	enum outcome o = read_and_price(&a, s, data, cost, err);
+
+	if (o == FOUND &&
+	    (a.memory_kib < 8 * a.lanes || !decode(bytes, sizeof bytes, &n, a.salt) || n < 8 ||
+		!decode(bytes, sizeof bytes, &n, a.tag) || n < crypto_pwhash_BYTES_MIN))
+		o = scheme_malformed(s, err);
+	return o;
+}
+
 enum outcome
 scheme_argon2(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
 	unsigned char salt[crypto_pwhash_SALTBYTES], tag[TAG_MAX];
 	size_t salt_n = 0, tag_n = 0;
-	enum outcome o;
 	struct argon2 a;
+	enum outcome o = read_and_price(&a, s, data, cost, err);
 
-	if (slice_chr(data, '\0', &tag_n) || !read_argon2(&a, data))
-		return scheme_malformed(s, err);
-	if (a.memory_kib > cost->max_memory_kib || a.passes > cost->max_passes)
-		return scheme_too_costly(s, err);
+	if (o != FOUND)
+		return o;
 	if (!scheme_room(a.memory_kib))
 		return scheme_no_memory(s, err);
 	if (decode(salt, sizeof salt, &salt_n, a.salt) && decode(tag, sizeof tag, &tag_n, a.tag) &&

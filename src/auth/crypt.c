@@ -128,16 +128,31 @@ static const struct {
 	const char *prefix;
 	price_fn *price;
 	unsigned long long most; /* MEMORY: what the configuration allows, in KiB */
+	size_t digest;           /* letters behind the last $, or in all where none follows */
 } forms[] = {
-	{ "$2a$", price_bcrypt, BCRYPT_COST_MAX }, { "$2b$", price_bcrypt, BCRYPT_COST_MAX },
-	{ "$2x$", price_bcrypt, BCRYPT_COST_MAX }, { "$2y$", price_bcrypt, BCRYPT_COST_MAX },
-	{ "$6$", price_rounds, SCHEME_ROUNDS_MAX }, { "$5$", price_rounds, SCHEME_ROUNDS_MAX },
-	{ "$y$", price_yescrypt, MEMORY }, { "$gy$", price_yescrypt, MEMORY },
-	{ "$7$", price_scrypt, MEMORY }, { "$1$", price_fixed, 1 }, { "$3$", price_fixed, 1 },
-	{ "$sha1$", price_number, SCHEME_ROUNDS_MAX }, { "$md5", price_rounds, SCHEME_ROUNDS_MAX },
-	{ "_", price_fixed, 1 }, /* its rounds fit in 24 bits */
-	{ "", price_des, 1 },    /* last: it stands for whatever is left */
+	{ "$2a$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2b$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2x$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$2y$", price_bcrypt, BCRYPT_COST_MAX, 53 },
+	{ "$6$", price_rounds, SCHEME_ROUNDS_MAX, 86 },
+	{ "$5$", price_rounds, SCHEME_ROUNDS_MAX, 43 }, { "$y$", price_yescrypt, MEMORY, 43 },
+	{ "$gy$", price_yescrypt, MEMORY, 43 }, { "$7$", price_scrypt, MEMORY, 43 },
+	{ "$1$", price_fixed, 1, 22 }, { "$3$", price_fixed, 1, 32 },
+	{ "$sha1$", price_number, SCHEME_ROUNDS_MAX, 28 },
+	{ "$md5", price_rounds, SCHEME_ROUNDS_MAX, 22 },
+	{ "_", price_fixed, 1, 20 },      /* its rounds fit in 24 bits */
+	{ "", price_des, 1, DES_LENGTH }, /* last: it stands for whatever is left */
 };
+
+static size_t
+form_of(struct slice data)
+{
+	size_t i = 0;
+
+	while (!slice_starts(data, forms[i].prefix))
+		i++;
+	return i;
+}
 
 /* FOUND: go ahead. Want of memory is seen to here, for the library calls it malformed text. */
 static enum outcome
@@ -145,10 +160,8 @@ check_price(
     const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
 {
 	unsigned long long price, most;
-	size_t i = 0;
+	size_t i = form_of(data);
 
-	while (!slice_starts(data, forms[i].prefix))
-		i++;
 	price = forms[i].price(slice_tail(data, strlen(forms[i].prefix)));
 	most = forms[i].most == MEMORY ? cost->max_memory_kib : forms[i].most;
 	if (price == 0)
@@ -157,6 +170,25 @@ check_price(
 		return scheme_too_costly(s, err);
 	if (forms[i].most == MEMORY && !scheme_room(price))
 		return scheme_no_memory(s, err);
+	return FOUND;
+}
+
+enum outcome
+scheme_crypt_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	enum outcome o = check_price(s, data, cost, err);
+	size_t i = form_of(data), at;
+
+	if (o != FOUND)
+		return o;
+	if (slice_rchr(data, '$', &at))
+		data = slice_tail(data, at + 1);
+	if (data.n != forms[i].digest)
+		return scheme_malformed(s, err);
+	for (at = forms[i].prefix[0] == '_'; at < data.n; at++)
+		if (data.p[at] == '\0' || strchr(alphabet, data.p[at]) == NULL)
+			return scheme_malformed(s, err);
 	return FOUND;
 }
 

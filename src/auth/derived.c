@@ -97,6 +97,39 @@ verify(const struct scheme *s, const struct derived *d, struct slice password, d
 }
 
 static enum outcome
+check_form(const struct scheme *s, struct slice data, read_fn *read, struct error *err)
+{
+	struct derived d = { .rounds = 0 };
+	enum outcome o = FOUND;
+
+	sbuf_init(&d.salt, PASSWORD_STORED_MAX);
+	sbuf_init(&d.key, PASSWORD_STORED_MAX);
+	if (!read(&d, s, data) || d.key.n != s->hash->n)
+		o = scheme_malformed(s, err);
+	else if (d.rounds > SCHEME_ROUNDS_MAX)
+		o = scheme_too_costly(s, err);
+	sbuf_release(&d.salt);
+	sbuf_release_secret(&d.key);
+	return o;
+}
+
+enum outcome
+scheme_pbkdf2_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	(void)cost;
+	return check_form(s, data, read_pbkdf2, err);
+}
+
+enum outcome
+scheme_scram_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	(void)cost;
+	return check_form(s, data, read_scram, err);
+}
+
+static enum outcome
 read_and_verify(const struct scheme *s, struct slice data, struct slice password, read_fn *read,
     derive_fn *derive, struct error *err)
 {

@@ -35,12 +35,27 @@ verify(const struct scheme *s, struct slice stored, struct slice salt, struct sl
 }
 
 enum outcome
+scheme_digest_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	(void)cost;
+	return data.n == s->hash->n ? FOUND : scheme_malformed(s, err);
+}
+
+enum outcome
+scheme_salted_form(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err)
+{
+	(void)cost;
+	return data.n > s->hash->n ? FOUND : scheme_malformed(s, err);
+}
+
+enum outcome
 scheme_digest(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
-	(void)cost;
-	if (data.n != s->hash->n)
-		return scheme_malformed(s, err);
+	if (scheme_digest_form(s, data, cost, err) != FOUND)
+		return RETRY;
 	return verify(s, data, slice_of("", 0), password, err);
 }
 
@@ -48,8 +63,7 @@ enum outcome
 scheme_salted(const struct scheme *s, struct slice data, struct slice password,
     const struct password_cost *cost, struct error *err)
 {
-	(void)cost;
-	if (data.n <= s->hash->n)
-		return scheme_malformed(s, err);
+	if (scheme_salted_form(s, data, cost, err) != FOUND)
+		return RETRY;
 	return verify(s, slice_head(data, s->hash->n), slice_tail(data, s->hash->n), password, err);
 }

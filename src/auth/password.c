@@ -23,37 +23,41 @@ static const struct hash sha256 = { EVP_sha256, 32 };
 static const struct hash sha512 = { EVP_sha512, 64 };
 
 static const struct scheme schemes[] = {
-	{ "ARGON2ID", scheme_argon2, CODING_TEXT, NULL, NULL, "$argon2" },
-	{ "ARGON2I", scheme_argon2, CODING_TEXT, NULL, NULL, NULL },
-	{ "ARGON2", scheme_argon2, CODING_TEXT, NULL, NULL, NULL },
+	{ "ARGON2ID", scheme_argon2, scheme_argon2_form, CODING_TEXT, NULL, NULL, "$argon2" },
+	{ "ARGON2I", scheme_argon2, scheme_argon2_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "ARGON2", scheme_argon2, scheme_argon2_form, CODING_TEXT, NULL, NULL, NULL },
 
-	{ "CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, "$" },
-	{ "BLF-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "SHA512-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "SHA256-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "MD5-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "DES-CRYPT", scheme_crypt, CODING_TEXT, NULL, NULL, NULL },
-	{ "MD5", scheme_crypt, CODING_TEXT, NULL, "$1$", NULL },
+	{ "BCRYPT-SHA256", scheme_bcrypt_sha256, scheme_bcrypt_sha256_form, CODING_TEXT, NULL, NULL,
+	    "$bcrypt-sha256$" },
+	{ "PBKDF2", scheme_passlib, scheme_passlib_form, CODING_TEXT, NULL, "$pbkdf2", "$pbkdf2" },
 
-	{ "SSHA", scheme_salted, CODING_BASE64, &sha1, NULL, NULL },
-	{ "SSHA256", scheme_salted, CODING_BASE64, &sha256, NULL, NULL },
-	{ "SSHA512", scheme_salted, CODING_BASE64, &sha512, NULL, NULL },
-	{ "SMD5", scheme_salted, CODING_BASE64, &md5, NULL, NULL },
-	{ "SHA", scheme_digest, CODING_DIGEST, &sha1, NULL, NULL },
-	{ "SHA1", scheme_digest, CODING_DIGEST, &sha1, NULL, NULL },
-	{ "SHA256", scheme_digest, CODING_DIGEST, &sha256, NULL, NULL },
-	{ "SHA512", scheme_digest, CODING_DIGEST, &sha512, NULL, NULL },
-	{ "PLAIN-MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
-	{ "LDAP-MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
-	{ "MD5", scheme_digest, CODING_DIGEST, &md5, NULL, NULL },
+	{ "CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, "$" },
+	{ "BLF-CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "SHA512-CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "SHA256-CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "MD5-CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "DES-CRYPT", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "MD5", scheme_crypt, scheme_crypt_form, CODING_TEXT, NULL, "$1$", NULL },
 
-	{ "PBKDF2", scheme_pbkdf2, CODING_TEXT, &sha1, NULL, NULL },
-	{ "SCRAM-SHA-1", scheme_scram, CODING_TEXT, &sha1, NULL, NULL },
-	{ "SCRAM-SHA-256", scheme_scram, CODING_TEXT, &sha256, NULL, NULL },
+	{ "SSHA", scheme_salted, scheme_salted_form, CODING_BASE64, &sha1, NULL, NULL },
+	{ "SSHA256", scheme_salted, scheme_salted_form, CODING_BASE64, &sha256, NULL, NULL },
+	{ "SSHA512", scheme_salted, scheme_salted_form, CODING_BASE64, &sha512, NULL, NULL },
+	{ "SMD5", scheme_salted, scheme_salted_form, CODING_BASE64, &md5, NULL, NULL },
+	{ "SHA", scheme_digest, scheme_digest_form, CODING_DIGEST, &sha1, NULL, NULL },
+	{ "SHA1", scheme_digest, scheme_digest_form, CODING_DIGEST, &sha1, NULL, NULL },
+	{ "SHA256", scheme_digest, scheme_digest_form, CODING_DIGEST, &sha256, NULL, NULL },
+	{ "SHA512", scheme_digest, scheme_digest_form, CODING_DIGEST, &sha512, NULL, NULL },
+	{ "PLAIN-MD5", scheme_digest, scheme_digest_form, CODING_DIGEST, &md5, NULL, NULL },
+	{ "LDAP-MD5", scheme_digest, scheme_digest_form, CODING_DIGEST, &md5, NULL, NULL },
+	{ "MD5", scheme_digest, scheme_digest_form, CODING_DIGEST, &md5, NULL, NULL },
 
-	{ "PLAIN", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
-	{ "CLEAR", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
-	{ "CLEARTEXT", scheme_plain, CODING_TEXT, NULL, NULL, NULL },
+	{ "PBKDF2", scheme_pbkdf2, scheme_pbkdf2_form, CODING_TEXT, &sha1, NULL, NULL },
+	{ "SCRAM-SHA-1", scheme_scram, scheme_scram_form, CODING_TEXT, &sha1, NULL, NULL },
+	{ "SCRAM-SHA-256", scheme_scram, scheme_scram_form, CODING_TEXT, &sha256, NULL, NULL },
+
+	{ "PLAIN", scheme_plain, scheme_plain_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "CLEAR", scheme_plain, scheme_plain_form, CODING_TEXT, NULL, NULL, NULL },
+	{ "CLEARTEXT", scheme_plain, scheme_plain_form, CODING_TEXT, NULL, NULL, NULL },
 };
 
 enum { SCHEMES = sizeof schemes / sizeof schemes[0] };
@@ -231,6 +235,116 @@ password_verify(
 		o = s->verify(s, sbuf_slice(&data), password, cost, err);
 	else
 		o = scheme_malformed(s, err);
+	sbuf_release_secret(&data);
+	return o;
+}
+
+/* --- what others have stored ------------------------------------------------------------------ */
+
+/* Digests in hex tell what they are by their length; nobody has such a password. */
+static const struct {
+	size_t n;
+	const char *name;
+} hex_digests[] = {
+	{ 32, "PLAIN-MD5" },
+	{ 40, "SHA.HEX" },
+	{ 64, "SHA256.HEX" },
+	{ 128, "SHA512.HEX" },
+};
+
+static const char *
+hex_digest(struct slice data)
+{
+	for (size_t i = 0; i < data.n; i++)
+		if (memchr("0123456789abcdefABCDEF", data.p[i], 22) == NULL)
+			return NULL;
+	for (size_t i = 0; i < sizeof hex_digests / sizeof hex_digests[0]; i++)
+		if (hex_digests[i].n == data.n)
+			return hex_digests[i].name;
+	return NULL;
+}
+
+/* What stands in shadow files and databases where nobody may log in. */
+static bool
+is_no_password(struct slice stored)
+{
+	return stored.n == 0 || stored.p[0] == '!' || stored.p[0] == '*' || slice_is(stored, "x") ||
+	       slice_is_nocase(stored, "{CRYPT}!") || slice_is_nocase(stored, "{CRYPT}*") ||
+	       slice_is_nocase(stored, "{CRYPT}x");
+}
+
+static struct slice
+label_of_bare(struct slice data, struct slice bare)
+{
+	const struct scheme *s = scheme_of_bare(data);
+	const char *hex = hex_digest(data);
+
+	if (s != NULL)
+		return slice_str(s->name);
+	/* a form that is certain goes before what the caller thinks of the others */
+	return hex != NULL ? slice_str(hex) : bare;
+}
+
+static enum outcome
+put_adopted(struct sbuf *out, const struct scheme *s, const struct stored *parts,
+    struct slice decoded, struct error *err)
+{
+	bool clear = s->verify == scheme_plain;
+	struct slice label = clear ? slice_str("PLAIN") : parts->label;
+	const char *why = clear ? unusable(decoded) : NULL;
+
+	if (why != NULL)
+		return error_set(err, BAD, "nobody could log in with this password: %s", why);
+	sbuf_add_chr(out, '{');
+	sbuf_add_slice(out, label);
+	sbuf_add_chr(out, '}');
+	sbuf_add_slice(out, clear ? decoded : parts->data);
+	return out->failed ? error_set(err, RETRY, "no memory for a password") : FOUND;
+}
+
+static enum outcome
+unknown_form(const struct stored *parts, struct error *err)
+{
+	if (parts->label.n == 0)
+		return error_set(err, BAD,
+		    "the form of this password is not known: it has no {SCHEME} and could be a "
+		    "hash "
+		    "or "
+		    "a password in the clear");
+	return error_set(err, BAD, "the scheme '{%.*s}' is not known here",
+	    (int)slice_head(parts->label, 64).n, parts->label.p);
+}
+
+enum outcome
+password_adopt(struct sbuf *out, struct slice stored, struct slice bare,
+    const struct password_cost *cost, struct error *err)
+{
+	struct stored parts = stored_split(stored);
+	const struct scheme *s;
+	enum coding coding;
+	struct sbuf data;
+	enum outcome o;
+
+	if (is_no_password(stored) && !slice_is_nocase(bare, "PLAIN"))
+		return NONE;
+	if (stored.n > PASSWORD_STORED_MAX - 32)
+		return error_set(err, BAD, "%zu bytes are no password", stored.n);
+	if (parts.label.p == NULL)
+		parts.label = label_of_bare(parts.data, bare);
+	s = parts.label.n > 0 ? scheme_of(&parts, &coding) : NULL;
+	if (s == NULL)
+		return unknown_form(&parts, err);
+	sbuf_init(&data, PASSWORD_STORED_MAX);
+	o = scheme_decode(&data, coding, s->hash, parts.data)
+		? s->form(s, sbuf_slice(&data), cost, err)
+		: RETRY;
+	if (o == FOUND)
+		o = put_adopted(out, s, &parts, sbuf_slice(&data), err);
+	else
+		o = error_set(err, BAD, "what is stored as '{%s}' %s", s->name,
+		    err->text[0] != '\0' && strstr(err->text, "costs more") != NULL
+			? "costs more to verify than is allowed"
+			: "is malformed");
 	sbuf_release_secret(&data);
 	return o;
 }

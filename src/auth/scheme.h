@@ -33,9 +33,15 @@ struct scheme;
 typedef enum outcome scheme_verify_fn(const struct scheme *s, struct slice data,
     struct slice password, const struct password_cost *cost, struct error *err);
 
+/* Judge the form of DATA without computing anything: FOUND when a password could be verified by it,
+ * RETRY as scheme_verify_fn when none ever could. */
+typedef enum outcome scheme_form_fn(
+    const struct scheme *s, struct slice data, const struct password_cost *cost, struct error *err);
+
 struct scheme {
 	const char *name;
 	scheme_verify_fn *verify;
+	scheme_form_fn *form;
 	enum coding coding;
 	const struct hash *hash;
 	const char *begins; /* the row is only meant where the text begins so */
@@ -43,12 +49,24 @@ struct scheme {
 };
 
 scheme_verify_fn scheme_argon2;
+scheme_verify_fn scheme_bcrypt_sha256;
 scheme_verify_fn scheme_crypt;
 scheme_verify_fn scheme_digest;
 scheme_verify_fn scheme_salted;
 scheme_verify_fn scheme_pbkdf2;
+scheme_verify_fn scheme_passlib;
 scheme_verify_fn scheme_scram;
 scheme_verify_fn scheme_plain;
+
+scheme_form_fn scheme_argon2_form;
+scheme_form_fn scheme_bcrypt_sha256_form;
+scheme_form_fn scheme_crypt_form;
+scheme_form_fn scheme_digest_form;
+scheme_form_fn scheme_salted_form;
+scheme_form_fn scheme_pbkdf2_form;
+scheme_form_fn scheme_passlib_form;
+scheme_form_fn scheme_scram_form;
+scheme_form_fn scheme_plain_form;
 
 /* FOUND when both are the same N bytes, NONE otherwise; takes equally long wherever they differ. */
 enum outcome scheme_compare(struct slice stored, const void *computed, size_t n);
