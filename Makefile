@@ -48,7 +48,7 @@ CTLLIBS    := $(call pc,--libs smartcols jansson)
 # --- rooms -------------------------------------------------------------------------------------
 
 room   = $(patsubst %.c,$(B)/%.o,$(wildcard $(1:%=src/%/*.c)))
-PURE  := $(call room,base wire mail auth session)
+PURE  := $(call room,base wire mail auth session foreign)
 CONF  := $(call room,conf)
 SYS   := $(call room,sys)
 STORE := $(call room,store)
@@ -73,7 +73,7 @@ $(B)/vmaild: $(call room,vmaild) $(SERVE) $(STORE) $(CONF) $(SYS) $(PURE)
 
 $(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(SYS) $(PURE)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS)
+	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS) -lpthread
 
 # The helper is started for every login: it gets what it needs and nothing that links a library more.
 HELPER := $(call room,checkpassword base wire) $(CONF)

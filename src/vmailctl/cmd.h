@@ -43,7 +43,7 @@ struct command {
 /* The options that every command takes, by their rows in the table. */
 enum global_option { GLOBAL_CONFIG, GLOBAL_STORE, GLOBAL_JSON, GLOBAL_HELP, GLOBAL_VERSION };
 
-enum { OPTIONS_MAX = 8, WHO_MAX = 192 };
+enum { OPTIONS_MAX = 12, WHO_MAX = 192 };
 
 struct ctl {
 	/* as typed */
@@ -182,6 +182,8 @@ enum exit_code cmd_maps(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);
+enum exit_code cmd_import(struct ctl *ctl);
+enum exit_code cmd_formats(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);

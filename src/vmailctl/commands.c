@@ -91,6 +91,19 @@ static const struct option lookup_options[] = {
 	{ 0 }
 };
 
+static const struct option import_options[] = {
+	{ "from", 0, "FORMAT", "what it is, where that is not certain: see `vmailctl formats`" },
+	{ "dry-run", 0, NULL, "list what would be added and changed, and change nothing" },
+	{ "strict", 0, NULL, "change nothing if anything has to be skipped" },
+	{ "domain", 0, "NAME", "what stands behind names that have no domain" },
+	{ "passwords", 0, "SCHEME", "what passwords are that do not tell: plain, crypt, md5, ..." },
+	{ "keep-clear", 0, NULL, "do not hash passwords that are in the clear" },
+	{ "base", 0, "DIR", "the directory that relative paths of mailboxes are below" },
+	{ "columns", 0, "LIST", "names for a table without a line of them; or OURS=THEIRS,..." },
+	{ "map", 0, "MAP", "the map that entries are for, with --from postfix-map" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -356,6 +369,25 @@ static const struct command commands[] = {
 		.run = cmd_config_dovecot
 	},
 	{
+		.noun = "import", .arguments = "FILE...",
+		.options = import_options,
+		.also = "migrate-from load convert",
+		.summary = "take over the domains, mailboxes and aliases of another system",
+		.detail = "Files are databases of SQLite, dumps of MySQL or PostgreSQL, CSV, TSV, or the\n"
+			  "texts that Postfix and Dovecot read; NAME=FILE says which table a file is.\n"
+			  "Hashes are kept. One transaction; doing it again changes nothing.\n"
+			  "The formats: `vmailctl formats`.",
+		.example = "vmailctl import --dry-run vmail.sql",
+		.run = cmd_import
+	},
+	{
+		.noun = "formats",
+		.options = names_option,
+		.summary = "list what can be imported",
+		.example = "vmailctl formats",
+		.run = cmd_formats
+	},
+	{
 		.noun = "log",
 		.options = log_options,
 		.also = "history audit changes",
@@ -395,6 +427,7 @@ static const struct argument_words words[] = {
 	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
 	{ "WHETHER", "yes no default", NULL },
 	{ "SHELL", "bash zsh fish", NULL },
+	{ "FORMAT", NULL, "formats --names" },
 	{ "FILE", NULL, NULL }
 };
 
