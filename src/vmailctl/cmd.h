@@ -184,6 +184,7 @@ enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);
 enum exit_code cmd_import(struct ctl *ctl);
 enum exit_code cmd_formats(struct ctl *ctl);
+enum exit_code cmd_export(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);

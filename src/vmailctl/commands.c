@@ -109,6 +109,12 @@ static const struct option log_options[] = {
 	{ 0 }
 };
 
+static const struct option export_options[] = {
+	{ "format", 0, "FORM", "jsonl (the default: all of it), csv, postfix or dovecot" },
+	{ "no-hashes", 0, NULL, "leave the password hashes out" },
+	{ 0 }
+};
+
 static const struct option help_options[] = {
 	{ "all", 0, NULL, "print every command and option, one a line, fields separated by TAB" },
 	{ 0 }
@@ -388,6 +394,17 @@ static const struct command commands[] = {
 		.run = cmd_formats
 	},
 	{
+		.noun = "export", .arguments = "[FILE]",
+		.options = export_options,
+		.also = "dump save",
+		.summary = "write out everything that is in the store",
+		.detail = "jsonl: all of it, an object a line, which apply, diff and import read;\n"
+			  "csv: for a spreadsheet; postfix: a directory FILE of tables for postmap;\n"
+			  "dovecot: a passwd-file. What has hashes in it is for its owner's eyes (0600).",
+		.example = "vmailctl export /root/mail.jsonl",
+		.run = cmd_export
+	},
+	{
 		.noun = "log",
 		.options = log_options,
 		.also = "history audit changes",
@@ -426,6 +443,7 @@ static const struct argument_words words[] = {
 	{ "STATE", "active receive-only send-only suspended", NULL },
 	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
 	{ "WHETHER", "yes no default", NULL },
+	{ "FORM", "jsonl csv postfix dovecot", NULL },
 	{ "SHELL", "bash zsh fish", NULL },
 	{ "FORMAT", NULL, "formats --names" },
 	{ "FILE", NULL, NULL }
