@@ -164,7 +164,99 @@ WHERE address = ?1;
 
 -- changes
 -- The change log, without the secrets.
-SELECT id, at, who, what, subject, before, after FROM change WHERE id > ?1 ORDER BY id LIMIT ?2;
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id > ?1
+ORDER BY id
+LIMIT ?2;
+
+-- changes_of
+-- The changes of a subject (3).
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE subject = ?3 AND id > ?1
+ORDER BY id
+LIMIT ?2;
+
+-- change
+-- One of them.
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id = ?1;
+
+-- changes_back
+-- The newest before one of them (1) come first.
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id < ?1
+ORDER BY id DESC;
+
+-- change_before_last
+-- The change before the last so many (1).
+SELECT id FROM change WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?1;
+
+-- change_undone
+-- By which change one of them was taken back last.
+SELECT id FROM change WHERE undoes = ?1 ORDER BY id DESC LIMIT 1;
+
+-- change_since
+-- The first change of the same thing (2: the noun) after one of them (3: its subject).
+SELECT id, what, who FROM change
+WHERE subject = ?3 AND id > ?1 AND substr(what, 1, length(?2) + 1) = ?2 || ' '
+ORDER BY id
+LIMIT 1;
+
+-- undo_secrets
+-- What stands apart from the images.
+SELECT secret_before, secret_after FROM change WHERE id = ?1;
+
+-- undo_domain
+-- A domain as it was before a change.
+SELECT json_extract(before, '$.name'), json_extract(before, '$.kind'), json_extract(before, '$.target'),
+    json_extract(before, '$.created'), json_extract(before, '$.delimiters'), json_extract(before, '$.propagate')
+FROM change
+WHERE id = ?1;
+
+-- undo_mailbox
+-- A mailbox, by the columns of record_mailbox.
+SELECT json_extract(before, '$.address'), json_extract(before, '$.quota'), json_extract(before, '$.created'),
+    json_extract(before, '$.home'), json_extract(before, '$.mail'), coalesce(json_extract(before, '$.uid'), 0),
+    coalesce(json_extract(before, '$.gid'), 0), json_extract(before, '$.networks'),
+    coalesce(json_extract(before, '$.state'), 'active'), json_extract(before, '$.reason')
+FROM change
+WHERE id = ?1;
+
+-- undo_credentials
+-- Its credentials, by the columns of record_credentials: the hashes from the secrets, their limits from the image.
+SELECT json_extract(s.value, '$.label'), json_extract(s.value, '$.hash'), json_extract(i.value, '$.services'),
+    json_extract(i.value, '$.networks'), coalesce(json_extract(i.value, '$.expires'), 0),
+    json_extract(s.value, '$.created')
+FROM change c, json_each(c.secret_before) s LEFT JOIN json_each(c.before, '$.credentials') i
+    ON json_extract(i.value, '$.label') = json_extract(s.value, '$.label')
+WHERE c.id = ?1;
+
+-- undo_alias
+-- An alias, by the columns of alias.
+SELECT json_extract(before, '$.address'),
+    (SELECT group_concat(value, char(10)) FROM json_each(before, '$.targets')),
+    json_extract(before, '$.created'), coalesce(json_extract(before, '$.disabled'), 0),
+    coalesce(json_extract(before, '$.expires'), 0), coalesce(json_extract(before, '$.internal'), 0),
+    json_extract(before, '$.note'), json_extract(before, '$.owner')
+FROM change
+WHERE id = ?1;
+
+-- undo_map
+-- A map.
+SELECT json_extract(before, '$.name'), json_extract(before, '$.search'), json_extract(before, '$.created')
+FROM change
+WHERE id = ?1;
+
+-- undo_entry
+-- An entry of one.
+SELECT json_extract(before, '$.map'), json_extract(before, '$.key'), json_extract(before, '$.value'),
+    json_extract(before, '$.created')
+FROM change
+WHERE id = ?1;
 
 -- ## changing domains
 
@@ -398,7 +490,26 @@ SET hash = excluded.hash, services = excluded.services, networks = excluded.netw
 -- One goes.
 DELETE FROM credential WHERE mailbox = ?1 AND label = ?2;
 
+-- check_mailboxes
+-- Mailboxes where none can be.
+SELECT address FROM mailbox m JOIN domain d ON d.name = m.domain
+WHERE m.address > '' AND d.kind <> 'mailbox'
+ORDER BY m.address;
+
+-- check_targets
+-- All targets, as they are handed out and as they are indexed.
+SELECT address, target, folded FROM alias_target WHERE address > '' ORDER BY address, position;
+
+-- check_prefixes
+-- All aliases, and what a pattern is indexed by.
+SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
+
 -- ## the change log
+
+-- log_restore
+-- A backup (3) was brought back.
+INSERT INTO change (at, who, what, subject, after)
+VALUES (?1, ?2, 'store restore', ?3, json_object('from', ?3));
 
 -- next_change
 -- What the next change will be called.

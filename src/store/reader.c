@@ -116,11 +116,15 @@ find_texts(struct reader *rd)
 static enum outcome
 take_credentials(struct reader *rd, struct store *s, struct error *err)
 {
-	struct db_stmt *st = db_prepare(s->db, Q_record_credentials);
+	struct db_stmt *st =
+	    db_prepare(s->db, rd->change != 0 ? Q_undo_credentials : Q_record_credentials);
 	enum outcome o;
 
 	sbuf_clear(&rd->text);
-	db_bind_text(st, 1, rd->r.name);
+	if (rd->change != 0)
+		db_bind_int(st, 1, rd->change);
+	else
+		db_bind_text(st, 1, rd->r.name);
 	while ((o = db_step(st, err)) == FOUND) {
 		o = take_credential(rd, st, err);
 		if (o != FOUND)
@@ -260,6 +264,31 @@ reader_find(struct reader *rd, struct store *s, enum record_kind kind, struct sl
 	o = db_step(*st, err);
 	if (o == FOUND)
 		o = reader_take(rd, s, kind, *st, err);
+	if (o != FOUND)
+		db_reset(*st);
+	return o;
+}
+
+enum outcome
+reader_find_before(struct reader *rd, struct store *s, enum record_kind kind, int64_t id,
+    struct db_stmt **st, struct error *err)
+{
+	static const enum statement before[] = {
+		[RECORD_DOMAIN] = Q_undo_domain,
+		[RECORD_MAILBOX] = Q_undo_mailbox,
+		[RECORD_ALIAS] = Q_undo_alias,
+		[RECORD_MAP] = Q_undo_map,
+		[RECORD_ENTRY] = Q_undo_entry,
+	};
+	enum outcome o;
+
+	*st = db_prepare(s->db, before[kind]);
+	db_bind_int(*st, 1, id);
+	o = db_step(*st, err);
+	rd->change = id;
+	if (o == FOUND)
+		o = reader_take(rd, s, kind, *st, err);
+	rd->change = 0;
 	if (o != FOUND)
 		db_reset(*st);
 	return o;

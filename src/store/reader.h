@@ -15,6 +15,7 @@ struct reader {
 	struct slice *target;
 	size_t targets_size;
 	struct sbuf text; /* of the credentials */
+	int64_t change;   /* what is read is from the image before that change, or 0 */
 };
 
 void reader_init(struct reader *rd);
@@ -28,6 +29,10 @@ enum outcome reader_take(struct reader *rd, struct store *s, enum record_kind ki
 /* Find one by its canonical name (and map). FOUND: *ST is at it, and is to be reset. */
 enum outcome reader_find(struct reader *rd, struct store *s, enum record_kind kind,
     struct slice name, struct slice map, struct db_stmt **st, struct error *err);
+
+/* The same out of the log: as it was before the change ID. */
+enum outcome reader_find_before(struct reader *rd, struct store *s, enum record_kind kind,
+    int64_t id, struct db_stmt **st, struct error *err);
 
 /* Append the canonical name of the object that R names (for an entry its key). FOUND, or BAD. */
 enum outcome record_name(

@@ -15,6 +15,8 @@ static const struct option global_options[] = {
 	[GLOBAL_CONFIG] = { "config", 'c', "FILE", "the configuration to read, not " CONF_DEFAULT_FILE },
 	[GLOBAL_STORE] = { "store", 0, "URI", "the store to use, sqlite:PATH, not the configured one" },
 	[GLOBAL_JSON] = { "json", 0, NULL, "print JSON" },
+	[GLOBAL_DRY_RUN] = { "dry-run", 0, NULL, "show what a change would change, and change nothing" },
+	[GLOBAL_YES] = { "yes", 0, NULL, "ask nothing" },
 	[GLOBAL_HELP] = { "help", 'h', NULL, "say how a command is used" },
 	[GLOBAL_VERSION] = { "version", 0, NULL, "print the version" },
 	{ 0 }
@@ -106,6 +108,21 @@ static const struct option import_options[] = {
 
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
+	{ "last", 0, "N", "only the last so many of the log" },
+	{ "since", 0, "TIME", "only what was done since " WHEN_AGO },
+	{ "until", 0, "TIME", "only what was done before that" },
+	{ "who", 0, "WHO", "only what was done by somebody" },
+	{ "what", 0, "WHAT", "only what is called so: 'user', 'user passwd'" },
+	{ "match", 0, "GLOB", "only what was done to those that match" },
+	{ "follow", 0, NULL, "go on, and print each change as it is made" },
+	{ 0 }
+};
+
+static const struct option undo_options[] = {
+	{ "id", 0, "ID", "take back that change, and what was done with it" },
+	{ "since", 0, "TIME", "take back all that was done since " WHEN_AGO },
+	{ "anyone", 0, NULL, "what others did, too" },
+	{ "force", 0, NULL, "even what was changed again since" },
 	{ 0 }
 };
 
@@ -143,6 +160,7 @@ static const struct command commands[] = {
 		.detail = "Kinds: mailbox, mailboxes live here; alias, only aliases do;\n"
 			  "relay, taken for another host; local, Postfix's own (mydestination).",
 		.example = "vmailctl domain add example.org --target example.com",
+		.changes = true, .many = true,
 		.run = cmd_domain_add
 	},
 	{
@@ -167,6 +185,7 @@ static const struct command commands[] = {
 		.summary = "treat the addresses of a domain in its own way",
 		.detail = "What is not named stays as it is. 'default' is what the configuration says.",
 		.example = "vmailctl domain set example.com --delimiters +- --propagate no",
+		.changes = true,
 		.run = cmd_domain_set
 	},
 	{
@@ -177,6 +196,7 @@ static const struct command commands[] = {
 		.detail = "With mailboxes or aliases in it only --all removes it.\n"
 			  "Mail on disk is left.",
 		.example = "vmailctl domain remove example.org --all",
+		.changes = true, .many = true,
 		.run = cmd_domain_remove
 	},
 	{
@@ -187,6 +207,7 @@ static const struct command commands[] = {
 		.detail = "Asks for the password twice on a terminal.\n"
 			  "Passwords are never taken from the command line.",
 		.example = "vmailctl user add harry@example.com --quota 2G",
+		.changes = true, .many = true,
 		.run = cmd_user_add
 	},
 	{
@@ -212,6 +233,7 @@ static const struct command commands[] = {
 		.detail = "Asks for it twice on a terminal.\n"
 			  "Passwords are never taken from the command line.",
 		.example = "vmailctl user passwd harry@example.com",
+		.changes = true,
 		.run = cmd_user_passwd
 	},
 	{
@@ -222,6 +244,7 @@ static const struct command commands[] = {
 		.detail = "States: active; receive-only, gets mail and may read it but not send;\n"
 			  "send-only, may send and gets no mail; suspended, neither.",
 		.example = "vmailctl user state harry@example.com suspended --reason 'unpaid bill'",
+		.changes = true, .many = true,
 		.run = cmd_user_state
 	},
 	{
@@ -229,6 +252,7 @@ static const struct command commands[] = {
 		.also = "size limit",
 		.summary = "set how much mail a mailbox may hold: 500M, 2G; 0 for no limit",
 		.example = "vmailctl user quota harry@example.com 2G",
+		.changes = true, .many = true,
 		.run = cmd_user_quota
 	},
 	{
@@ -238,6 +262,7 @@ static const struct command commands[] = {
 		.summary = "remove a mailbox and its password",
 		.detail = "Mail on disk is left.",
 		.example = "vmailctl user remove harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_user_remove
 	},
 	{
@@ -247,6 +272,7 @@ static const struct command commands[] = {
 		.detail = "@DOMAIN as the address is the catch-all of that domain, a local part\n"
 			  "with * in it a pattern. Targets that it has already stay.",
 		.example = "vmailctl alias add info@example.com harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_alias_add
 	},
 	{
@@ -271,6 +297,7 @@ static const struct command commands[] = {
 		.summary = "switch an alias off or on, let it expire, close it, describe it",
 		.detail = "What is not named stays as it is. Dates are those of this host's clock.",
 		.example = "vmailctl alias set sale@example.com --expires +30d --note 'spring sale'",
+		.changes = true,
 		.run = cmd_alias_set
 	},
 	{
@@ -278,6 +305,7 @@ static const struct command commands[] = {
 		.also = "delete del rm drop",
 		.summary = "remove targets from an alias, or all of it",
 		.example = "vmailctl alias remove info@example.com harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_alias_remove
 	},
 	{
@@ -290,6 +318,7 @@ static const struct command commands[] = {
 			  "transport, user+ext@d user@d d .parents; access, user+ext@d user@d d parents\n"
 			  "user@; host, names and parents or IP addresses by octets; network, a.b.c.d/n.",
 		.example = "vmailctl map create blocked --search network",
+		.changes = true,
 		.run = cmd_map_create
 	},
 	{
@@ -297,6 +326,7 @@ static const struct command commands[] = {
 		.also = "delete del rm drop",
 		.summary = "remove a map that was created, with its entries",
 		.example = "vmailctl map remove blocked",
+		.changes = true,
 		.run = cmd_map_remove
 	},
 	{
@@ -304,6 +334,7 @@ static const struct command commands[] = {
 		.also = "put change add",
 		.summary = "give a key of a map its value",
 		.example = "vmailctl map set transports example.org 'smtp:[mail.example.org]'",
+		.changes = true, .many = true,
 		.run = cmd_map_set
 	},
 	{
@@ -319,6 +350,7 @@ static const struct command commands[] = {
 		.also = "clear erase",
 		.summary = "take a key out of a map",
 		.example = "vmailctl map unset transports example.org",
+		.changes = true, .many = true,
 		.run = cmd_map_unset
 	},
 	{
@@ -336,6 +368,7 @@ static const struct command commands[] = {
 		.detail = "All or none: the first line that is refused is named, and nothing is changed.\n"
 			  "Entries that are there already and not in the file stay.",
 		.example = "vmailctl map import transports /etc/postfix/transport",
+		.changes = true,
 		.run = cmd_map_import
 	},
 	{
@@ -394,6 +427,31 @@ static const struct command commands[] = {
 		.run = cmd_formats
 	},
 	{
+		.noun = "backup", .arguments = "FILE",
+		.also = "copy",
+		.summary = "copy the whole store while it is in use",
+		.detail = "The copy is of one moment, read again before it takes its name, and for its\n"
+			  "owner's eyes: it has the passwords' hashes in it.",
+		.example = "vmailctl backup /var/backups/vmail.db",
+		.run = cmd_backup
+	},
+	{
+		.noun = "restore", .arguments = "FILE",
+		.summary = "make the store what a backup is, while it is in use",
+		.detail = "In one step: who asks gets answers of the old or of the new. What the store was is\n"
+			  "kept beside it, as *.before-restore. An older schema is brought up to date.",
+		.example = "vmailctl restore /var/backups/vmail.db",
+		.run = cmd_restore
+	},
+	{
+		.noun = "check",
+		.also = "verify fsck integrity",
+		.summary = "look for damage, and for rows that no lookup would find",
+		.detail = "Exits 1 when there is trouble.",
+		.example = "vmailctl check",
+		.run = cmd_check
+	},
+	{
 		.noun = "export", .arguments = "[FILE]",
 		.options = export_options,
 		.also = "dump save",
@@ -405,12 +463,23 @@ static const struct command commands[] = {
 		.run = cmd_export
 	},
 	{
-		.noun = "log",
+		.noun = "log", .arguments = "[NAME]",
 		.options = log_options,
 		.also = "history audit changes",
-		.summary = "print the log of all changes, oldest first",
-		.example = "vmailctl log --after 17",
+		.summary = "print the log of all changes, oldest first, or those of one name",
+		.example = "vmailctl log harry@example.com --since 7d",
 		.run = cmd_log
+	},
+	{
+		.noun = "undo", .arguments = "[N]",
+		.options = undo_options,
+		.also = "revert rollback",
+		.summary = "take back the last thing that you did, or the last N of them",
+		.detail = "What one command did is taken back as a whole. That is a change itself: undo --id of it\n"
+			  "makes it good again. What was changed again since is refused, and nothing is done.",
+		.example = "vmailctl undo --dry-run",
+		.changes = true,
+		.run = cmd_undo
 	},
 	{
 		.noun = "completion", .arguments = "SHELL",

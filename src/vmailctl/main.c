@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmailctl/args.h"
+#include "vmailctl/run.h"
 
 /* A caller may have closed one of the three: the store's file must not become our stdout. What
  * stands in for them fails on use, as a closed one does. */
@@ -32,7 +33,7 @@ run(struct ctl *ctl)
 		help_print(ctl->noun, ctl->command);
 		return EXIT_DONE;
 	}
-	return ctl->command->run(ctl);
+	return run_command(ctl);
 }
 
 /* An answer that nobody could read is no answer; a change that was made stays made. */

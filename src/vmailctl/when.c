@@ -10,7 +10,7 @@
 
 #include "base/slice.h"
 
-enum { HOUR = 3600, DAY = 24 * HOUR, SPAN_MAX = 100000 };
+enum { MINUTE = 60, HOUR = 3600, DAY = 24 * HOUR, SPAN_MAX = 100000 };
 
 /* mktime makes the 3rd of March of a 31st of February, and sscanf is easy-going: what is printed
  * again must be what was typed. */
@@ -52,4 +52,20 @@ when_parse(const char *text, int64_t now, int64_t *out)
 {
 	*out = 0;
 	return strcmp(text, "never") == 0 || parse_span(text, now, out) || parse_date(text, out);
+}
+
+bool
+when_ago(const char *text, int64_t now, int64_t *out)
+{
+	struct slice s = slice_str(text);
+	unsigned long long n;
+	int64_t unit = slice_ends(s, "d") ? DAY : slice_ends(s, "h") ? HOUR : MINUTE;
+
+	if (parse_date(text, out))
+		return true;
+	if (s.n < 2 || strchr("dhm", s.p[s.n - 1]) == NULL ||
+	    !slice_number(slice_head(s, s.n - 1), SPAN_MAX, &n))
+		return false;
+	*out = now - (int64_t)n * unit;
+	return true;
 }

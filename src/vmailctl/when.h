@@ -14,4 +14,9 @@
  * seconds; `never` is 0. False when it is none of them. */
 bool when_parse(const char *text, int64_t now, int64_t *out);
 
+#define WHEN_AGO "2030-12-31, 2030-12-31T18:00, 30d, 12h or 10m ago"
+
+/* Read one of WHEN_AGO, as when_parse does, spans back from NOW. */
+bool when_ago(const char *text, int64_t now, int64_t *out);
+
 #endif
