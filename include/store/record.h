@@ -86,6 +86,14 @@ enum record_change { RECORD_SAME, RECORD_ADDED, RECORD_CHANGED, RECORD_GONE };
 enum outcome store_put(
     struct store *s, const struct record *r, enum record_change *did, struct error *err);
 
+/* Find what store_put would do: FN is told what is there (or NULL) and what there would be, in
+ * canonical form and with all that R does not say filled in; DIFFERS is false when they are the
+ * same. */
+typedef void store_compare_fn(
+    void *arg, const struct record *now, const struct record *wanted, bool differs);
+enum outcome store_compare(
+    struct store *s, const struct record *r, store_compare_fn *fn, void *arg, struct error *err);
+
 /* Remove the object that R names. NONE when it is not there. */
 enum outcome store_drop(struct store *s, const struct record *r, struct error *err);
 

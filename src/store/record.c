@@ -104,11 +104,12 @@ fill_in(struct record *w, const struct record *now)
 #undef FILL
 }
 
+static const struct record fresh = { .propagate = -1 };
+
 /* In a transaction. The row that is there stays open until all is written: its texts are used. */
 static enum outcome
 make_so(struct put *p, const struct kind *k, struct error *err)
 {
-	static const struct record fresh = { .propagate = -1 };
 	struct slice none = slice_str("");
 	struct db_stmt *st;
 	enum outcome o;
@@ -181,6 +182,93 @@ put_map(struct store *s, const struct record *r, enum record_change *did, struct
 	return error_set(err, BAD,
 	    "map '%.*s' is searched as '%s', not as '%s': remove the map first", (int)r->name.n,
 	    r->name.p, key_search_name(seen.search), key_search_name(r->search));
+}
+
+/* --- comparing ----------------------------------------------------------------------------------
+ */
+
+static bool
+same_value(const struct record *now, const struct record *w)
+{
+	return w->kind == RECORD_MAP ? now->search == w->search : slice_eq(now->value, w->value);
+}
+
+/* The value as the map would have it. */
+static enum outcome
+check_entry(struct put *p, struct error *err)
+{
+	enum key_search search;
+	enum map_value kind;
+	enum outcome o = store_map(p->s, p->wanted.map, &search, &kind, err);
+
+	if (o == FOUND)
+		o = rules_value(&p->targets, kind, p->wanted.value, err);
+	p->wanted.value = sbuf_slice(&p->targets);
+	return o == NONE ? BAD : o;
+}
+
+static enum outcome
+check_wanted(struct put *p, struct error *err)
+{
+	switch (p->wanted.kind) {
+	case RECORD_MAP:
+		return FOUND;
+	case RECORD_ENTRY:
+		return check_entry(p, err);
+	default:
+		return kinds[p->wanted.kind].check(p, err);
+	}
+}
+
+static bool
+differs(const struct put *p)
+{
+	const struct record *now = &p->now.r, *w = &p->wanted;
+
+	if (!p->there)
+		return true;
+	if (w->kind == RECORD_MAP || w->kind == RECORD_ENTRY)
+		return !same_value(now, w);
+	return kinds[w->kind].compare(now, w) != 0;
+}
+
+static enum outcome
+compare_one(struct put *p, store_compare_fn *fn, void *arg, struct error *err)
+{
+	struct db_stmt *st;
+	enum outcome o;
+
+	o = reader_find(
+	    &p->now, p->s, p->wanted.kind, sbuf_slice(&p->name), p->wanted.map, &st, err);
+	if (o != FOUND && o != NONE)
+		return o;
+	p->there = o == FOUND;
+	p->wanted.name = sbuf_slice(&p->name);
+	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
+	fn(arg, p->there ? &p->now.r : NULL, &p->wanted, differs(p));
+	db_reset(st);
+	return FOUND;
+}
+
+enum outcome
+store_compare(
+    struct store *s, const struct record *r, store_compare_fn *fn, void *arg, struct error *err)
+{
+	struct put p;
+	bool mine;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	put_init(&p, s, r);
+	o = record_name(&p.name, s, r, err);
+	if (o == FOUND)
+		o = check_wanted(&p, err);
+	if (o == FOUND)
+		o = compare_one(&p, fn, arg, err);
+	put_release(&p);
+	view_end(s, mine);
+	return o;
 }
 
 /* --- put and drop ----------------------------------------------------------------------------- */

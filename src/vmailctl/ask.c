@@ -46,7 +46,8 @@ ask_consent(struct ctl *ctl, const char *fmt, ...)
 	va_end(ap);
 	if (is_somebody_there())
 		return ask(question);
-	ctl_fail(ctl, BAD, "%s there is nobody to ask: say --yes, or see with --dry-run", question);
+	ctl_fail(ctl, BAD, "%s there is nobody to ask: say --yes%s", question,
+	    ctl->command->changes ? ", or see with --dry-run" : "");
 	return EXIT_USAGE;
 }
 

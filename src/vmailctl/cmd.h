@@ -215,6 +215,8 @@ enum exit_code cmd_backup(struct ctl *ctl);
 enum exit_code cmd_restore(struct ctl *ctl);
 enum exit_code cmd_check(struct ctl *ctl);
 enum exit_code cmd_export(struct ctl *ctl);
+enum exit_code cmd_diff(struct ctl *ctl);
+enum exit_code cmd_apply(struct ctl *ctl);
 enum exit_code cmd_undo(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);

@@ -118,6 +118,11 @@ static const struct option log_options[] = {
 	{ 0 }
 };
 
+static const struct option apply_options[] = {
+	{ "prune", 0, NULL, "remove what is not in the file, of the kinds that are" },
+	{ 0 }
+};
+
 static const struct option undo_options[] = {
 	{ "id", 0, "ID", "take back that change, and what was done with it" },
 	{ "since", 0, "TIME", "take back all that was done since " WHEN_AGO },
@@ -450,6 +455,26 @@ static const struct command commands[] = {
 		.detail = "Exits 1 when there is trouble.",
 		.example = "vmailctl check",
 		.run = cmd_check
+	},
+	{
+		.noun = "diff", .arguments = "FILE",
+		.also = "compare",
+		.summary = "show what the store would gain (+), lose (-) and change (~) to be like a file",
+		.detail = "The file is an export, or one like it, or a backup. Exits 1 when there is a difference.",
+		.example = "vmailctl diff /var/backups/vmail.db",
+		.run = cmd_diff
+	},
+	{
+		.noun = "apply", .arguments = "FILE",
+		.options = apply_options,
+		.also = "sync load",
+		.summary = "make what is in the store be as a file says, all of it or nothing",
+		.detail = "The file has an object a line, as export writes them; - is standard input. What would be\n"
+			  "done is shown first. Passwords that the file does not name stay. Doing it again\n"
+			  "changes nothing. Objects that are not in the file stay too, unless --prune is given.",
+		.example = "vmailctl apply --prune mail.jsonl",
+		.changes = true,
+		.run = cmd_apply
 	},
 	{
 		.noun = "export", .arguments = "[FILE]",

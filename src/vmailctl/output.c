@@ -437,3 +437,15 @@ output_lookup(struct ctl *ctl, const char *map, const char *key, enum outcome o,
 		json_object_set_new(j, "reason", json_text(text));
 	output_json(ctl, j);
 }
+
+enum exit_code
+output_counts(struct ctl *ctl, size_t added, size_t changed, size_t removed)
+{
+	if (ctl->json)
+		return output_json(ctl,
+		    json_pack("{s:s, s:I, s:I, s:I}", "outcome", "done", "added", (json_int_t)added,
+			"changed", (json_int_t)changed, "removed", (json_int_t)removed));
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "added %zu, changed %zu, removed %zu\n", added, changed, removed);
+	return EXIT_DONE;
+}

@@ -81,4 +81,8 @@ void output_set(struct ctl *ctl, struct slice map, size_t n);
 void output_lookup(
     struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text);
 
+/* Tell how many objects were added, changed and removed, or would be: a line for a person, or in
+ * JSON an object. */
+enum exit_code output_counts(struct ctl *ctl, size_t added, size_t changed, size_t removed);
+
 #endif
