@@ -170,7 +170,6 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 	changes_put(&p->line, &row);
 	if (!ok || p->line.failed)
 		p->outcome = no_memory(p);
-	progress_end(&p->bar);
 	fwrite(p->line.p, 1, p->line.n, stdout);
 }
 
@@ -210,7 +209,7 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 	enum outcome o = store_compare(p->ctl->store, &all, note, p, err);
 
 	(void)line;
-	progress_step(&p->bar, (int64_t)p->records, 0);
+	progress_at(&p->bar, p->records);
 	/* a map that the file itself makes is not there yet */
 	if (o == BAD && r->kind == RECORD_ENTRY) {
 		note(p, NULL, &all, true);
@@ -238,7 +237,7 @@ make_plan(struct plan *p, const char *file)
 	struct ctl *ctl = p->ctl;
 	enum outcome o = source_open(&p->source, file, &ctl->err);
 
-	progress_start(&p->bar, "comparing", "records");
+	progress_begin(&p->bar, "comparing", 0);
 	if (o == FOUND)
 		o = source_each(&p->source, compare, p, &ctl->err);
 	if (o == FOUND)
@@ -292,7 +291,7 @@ put_or_keep(struct plan *p, const struct record *r, struct error *err)
 	enum record_change did;
 	enum outcome o = store_put(p->ctl->store, &all, &did, err);
 
-	progress_step(&p->bar, (int64_t)++p->records, (int64_t)p->n);
+	progress_at(&p->bar, ++p->records);
 	if (o != BAD)
 		return o;
 	return jsonl_put(&p->later, r, true) ? FOUND : no_memory(p);
@@ -407,7 +406,7 @@ make_so(struct plan *p)
 	if (o != FOUND)
 		return o;
 	p->records = 0;
-	progress_start(&p->bar, "applying", "records");
+	progress_begin(&p->bar, "applying", p->n);
 	o = carry_out(p);
 	progress_end(&p->bar);
 	if (mine && store_batch_end(ctl->store, o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)

@@ -14,7 +14,10 @@
 static void
 show_progress(void *arg, int64_t done, int64_t all)
 {
-	progress_step(arg, done, all);
+	struct progress *bar = arg;
+
+	bar->total = (uint64_t)all;
+	progress_at(bar, (uint64_t)done);
 }
 
 /* "sqlite:PATH", or the path alone. */
@@ -45,7 +48,7 @@ cmd_backup(struct ctl *ctl)
 	if (o == FOUND && same_file(file, path_of(ctl_uri(ctl))))
 		return ctl_usage(ctl, "'%s' is the store itself", file);
 	if (o == FOUND) {
-		progress_start(&bar, "copying", NULL);
+		progress_begin(&bar, "copying pages", 0);
 		o = store_backup(ctl->store, file, &progress, &ctl->err);
 		progress_end(&bar);
 	}
@@ -64,7 +67,7 @@ restore(struct ctl *ctl, const char *from, const char *keep)
 	struct store_progress progress = { show_progress, &bar };
 	enum outcome o;
 
-	progress_start(&bar, "restoring", NULL);
+	progress_begin(&bar, "restoring pages", 0);
 	o = store_restore(ctl_uri(ctl), from, keep, &ctl->actor, &progress, &ctl->err);
 	progress_end(&bar);
 	return o;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
  * How far something long has come.
- * A bar on standard error, on a line of its own that goes away.
  */
 #include "vmailctl/progress.h"
 
@@ -66,55 +65,6 @@ progress_at(struct progress *p, uint64_t done)
 		return;
 	p->shown = now;
 	draw(p, done, now - p->began);
-#include <unistd.h>
-
-enum { BAR = 30, NAP_MS = 100 };
-
-static double
-between(const struct timespec *from, const struct timespec *to)
-{
-	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_nsec - from->tv_nsec) / 1e9;
-}
-
-void
-progress_start(struct progress *p, const char *what, const char *unit)
-{
-	*p = (struct progress){ .what = what, .unit = unit, .shown = isatty(STDERR_FILENO) == 1 };
-	clock_gettime(CLOCK_MONOTONIC, &p->begun);
-}
-
-static void
-draw(const struct progress *p, int64_t done, int64_t all, double seconds)
-{
-	static const char full[] = "##############################";
-	static const char empty[] = "..............................";
-	int at = all > 0 ? (int)(done * BAR / all) : 0;
-
-	fprintf(stderr, "\r%s ", p->what);
-	if (all > 0)
-		fprintf(stderr, "[%.*s%.*s] %3d %%", at, full, BAR - at, empty,
-		    (int)(done * 100 / all));
-	else
-		fprintf(stderr, "%" PRId64, done);
-	if (p->unit != NULL && seconds > 0)
-		fprintf(stderr, " %.0f %s/s", (double)done / seconds, p->unit);
-	fputs("\033[K", stderr);
-	fflush(stderr);
-}
-
-void
-progress_step(struct progress *p, int64_t done, int64_t all)
-{
-	struct timespec now;
-
-	if (!p->shown)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (p->drawn && between(&p->last, &now) * 1000 < NAP_MS)
-		return;
-	p->last = now;
-	p->drawn = true;
-	draw(p, done, all, between(&p->begun, &now));
 }
 
 void
@@ -123,7 +73,4 @@ progress_end(struct progress *p)
 	if (p->on && p->shown >= p->began + FIRST_MS)
 		fputs("\r\033[K", stderr);
 	p->on = false;
-	if (p->drawn)
-		fputs("\r\033[K", stderr);
-	p->drawn = p->shown = false;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
  * How far something long has come: a bar with its rate, on stderr, when that is a terminal.
- * How far something has come, for whoever waits at a terminal.
  */
 #ifndef VMAILCTL_PROGRESS_H
 #define VMAILCTL_PROGRESS_H
@@ -22,21 +21,6 @@ void progress_begin(struct progress *p, const char *what, uint64_t total);
 
 /* DONE of them are. To be called as often as one likes. */
 void progress_at(struct progress *p, uint64_t done);
-#include <time.h>
-
-struct progress {
-	const char *what; /* "copying", "importing" */
-	const char *unit; /* what the rate is of ("records"), or NULL: no rate */
-	bool shown;       /* stderr is a terminal */
-	bool drawn;
-	struct timespec begun, last;
-};
-
-/* Start one; nothing shows unless standard error is a terminal. */
-void progress_start(struct progress *p, const char *what, const char *unit);
-
-/* Draw it anew, ten times a second at most. ALL 0: nobody knows how much it will be. */
-void progress_step(struct progress *p, int64_t done, int64_t all);
 
 /* Wipe it away. */
 void progress_end(struct progress *p);
