@@ -702,7 +702,7 @@ add_target(struct read_row *r, struct object *o, struct slice typed)
 		remark(f, REMARK_NOTE, &r->at, "'%.*s' has an absence message, which is for Sieve",
 		    TEXT(name));
 	else if (is_pseudo(typed))
-		remark(f, REMARK_NOTE, &r->at,
+		remark(f, REMARK_SKIPPED, &r->at,
 		    "'%.*s' leads to '%.*s', which stands for something done to mail: see the map "
 		    "transports, discard:",
 		    TEXT(name), TEXT(typed));
@@ -810,6 +810,7 @@ make_alias(struct read_row *r, bool local)
 	fill_alias(r, o);
 	if (given(r->value[M_TARGETS]))
 		add_targets(r, o, r->value[M_TARGETS]);
+	o->has_said |= given(r->value[M_TARGETS]) || given(r->value[M_LOGINS]);
 	if (given(r->value[M_LOGINS]))
 		make_senders(r, o->made.record.name, r->value[M_LOGINS]);
 }

@@ -27,6 +27,7 @@ struct object {
 	struct slice hash; /* a mailbox's own password, or p NULL */
 	struct app_password *app;
 	size_t apps;
+	bool has_said; /* why an alias leads nowhere */
 	bool no_login; /* its passwords are not to be carried over */
 	bool dropped;
 };

@@ -256,7 +256,8 @@ take_value(struct lexer *l, bool *computed)
 			n++;
 		value = slice_head(l->rest, n);
 		skip(l, n);
-		*computed |= take_char(l, '(') || n == 0;
+		skip_blanks(l);
+		*computed |= slice_starts(l->rest, "(") || n == 0;
 		if (slice_is_nocase(value, "NULL"))
 			value = slice_of(NULL, 0);
 	}

@@ -131,7 +131,7 @@ settle_alias(struct foreign *f, struct object *o)
 	struct record *r = &o->made.record;
 
 	if (o->items == 0 || is_mere_self(f, o)) {
-		if (o->items == 0)
+		if (o->items == 0 && !o->has_said)
 			remark(f, REMARK_NOTE, &o->made.at, "'%.*s' leads nowhere", TEXT(r->name));
 		o->dropped = true;
 		return;
