@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "sys/privs.h"
+#include "vmailctl/changes.h"
 #include "vmailctl/guess.h"
 #include "vmailctl/intake.h"
+#include "vmailctl/jsonl.h"
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/rehash.h"
@@ -26,6 +28,7 @@ struct import {
 	bool dry_run;
 	bool strict;
 	bool keep_clear; /* passwords in the clear stay so */
+	int64_t seen;    /* of a dry run: the last line of the log that was shown */
 	size_t count[RECORD_GONE];
 	size_t skipped;
 	size_t notes;
@@ -98,35 +101,66 @@ put_object(struct sbuf *out, const struct record *r)
 		sbuf_printf(out, " standing for %.*s", (int)r->target.n, r->target.p);
 }
 
+static bool
+keep_line(void *arg, const struct change_row *row)
+{
+	sbuf_clear(arg);
+	changes_put(arg, row);
+	return true;
+}
+
+/* "+ mailbox x", or of a change what differs. */
+static void
+put_change(struct import *im, struct sbuf *out, enum record_change did, const struct record *r)
+{
+	struct error ignored;
+
+	if (did == RECORD_CHANGED &&
+	    store_changes(im->ctl->store, im->seen, keep_line, out, &ignored) == FOUND)
+		return;
+	sbuf_clear(out);
+	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : "~ ");
+	put_object(out, r);
+}
+
+static void
+print_change(struct import *im, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
+{
+	struct error ignored;
+	struct sbuf text;
+
+	sbuf_init(&text, 1 << 16);
+	put_change(im, &text, did, r);
+	sbuf_add_str(&text, "  (");
+	put_place(&text, at);
+	printf("%s)\n", sbuf_cstr(&text));
+	sbuf_release(&text);
+	store_last_change(im->ctl->store, &im->seen, &ignored);
+	im->ctl->printed = true;
+}
+
 /* A dry run lists what it would do. */
 static void
-say_change(struct import *im, enum record_change did, const struct foreign_object *o)
+say_change(struct import *im, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
 {
 	static const char *const words[] = {
 		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed"
 	};
-	const struct record *r = &o->record;
-	struct sbuf text;
 	json_t *j;
 
 	if (!im->dry_run || did == RECORD_SAME)
 		return;
-	if (im->ctl->json) {
-		j = json_pack("{s:s, s:s, s:s%}", "change", words[did], "kind", kind_name(r->kind),
-		    "name", r->name.p, r->name.n);
-		if (r->kind == RECORD_ENTRY)
-			json_object_set_new(j, "map", json_stringn(r->map.p, r->map.n));
-		output_json(im->ctl, json_place(&o->at, j));
+	if (!im->ctl->json) {
+		print_change(im, did, r, at);
 		return;
 	}
-	sbuf_init(&text, 8192);
-	sbuf_add_str(&text, did == RECORD_ADDED ? "+ " : "~ ");
-	put_object(&text, r);
-	sbuf_add_str(&text, "  (");
-	put_place(&text, &o->at);
-	printf("%s)\n", sbuf_cstr(&text));
-	sbuf_release(&text);
-	im->ctl->printed = true;
+	j = json_pack("{s:s, s:s, s:s%}", "change", words[did], "kind", kind_name(r->kind), "name",
+	    r->name.p, r->name.n);
+	if (r->kind == RECORD_ENTRY)
+		json_object_set_new(j, "map", json_stringn(r->map.p, r->map.n));
+	output_json(im->ctl, json_place(at, j));
 }
 
 static void
@@ -290,7 +324,22 @@ put_object_in(struct import *im, struct foreign_object *o, enum record_change *d
 	return store_put(im->ctl->store, &o->record, did, &im->err);
 }
 
-/* FOUND when it is put or, after a remark, refused; RETRY ends it all. */
+/* What came of one. FOUND, also when it was refused and that is said; RETRY ends it all. */
+static enum outcome
+note_one(struct import *im, enum outcome done, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
+{
+	if (done == RETRY)
+		return RETRY;
+	if (done != FOUND) {
+		say_remark(im, REMARK_SKIPPED, at, im->err.text);
+		return FOUND;
+	}
+	im->count[did]++;
+	say_change(im, did, r, at);
+	return FOUND;
+}
+
 static enum outcome
 put_one(struct import *im, struct foreign_object *o)
 {
@@ -299,20 +348,14 @@ put_one(struct import *im, struct foreign_object *o)
 
 	im->err.text[0] = '\0';
 	done = put_object_in(im, o, &did);
-	if (done == RETRY)
-		return RETRY;
-	if (done != FOUND) {
-		say_remark(im, REMARK_SKIPPED, &o->at, im->err.text);
-		return FOUND;
-	}
 	/* a domain that was there is no object of the source */
-	im->count[did] += !(o->implied && did == RECORD_SAME);
-	say_change(im, did, o);
-	return FOUND;
+	if (done == FOUND && o->implied && did == RECORD_SAME)
+		return FOUND;
+	return note_one(im, done, did, &o->record, &o->at);
 }
 
 static enum outcome
-put_all(struct import *im)
+put_objects(struct import *im)
 {
 	struct foreign_object *o;
 	struct progress p;
@@ -330,18 +373,100 @@ put_all(struct import *im)
 	return done;
 }
 
+/* --- our own ---------------------------------------------------------------------------------- */
+
+/* "FILE:LINE: " is before the text already. */
+static enum outcome
+refuse_line(struct import *im, const struct foreign_place *at)
+{
+	const char *text = strstr(im->err.text, ": ");
+
+	say_remark(im, REMARK_SKIPPED, at, text != NULL ? text + 2 : im->err.text);
+	return FOUND;
+}
+
+static enum outcome
+put_lines(struct import *im, struct jsonl *j)
+{
+	struct foreign_place at = { j->name, { NULL, 0 }, 0 };
+	enum record_change did = RECORD_SAME;
+	enum outcome done = FOUND;
+	struct progress p;
+	struct record r;
+	uint64_t n = 0;
+
+	progress_begin(&p, im->dry_run ? "trying" : "importing", 0);
+	while (done == FOUND) {
+		enum outcome o = jsonl_next(j, &r, &im->err);
+
+		at.line = j->line;
+		if (o == NONE)
+			break;
+		if (o == BAD)
+			done = refuse_line(im, &at);
+		else if (o == FOUND)
+			done = note_one(
+			    im, store_put(im->ctl->store, &r, &did, &im->err), did, &r, &at);
+		else
+			done = o;
+		progress_at(&p, ++n);
+	}
+	progress_end(&p);
+	return done;
+}
+
+static enum outcome
+put_files(struct import *im)
+{
+	enum outcome done = FOUND;
+	struct slice text;
+	const char *name;
+
+	for (size_t i = 0; done == FOUND && intake_text(&im->intake, i, &name, &text); i++) {
+		struct jsonl j = { .name = name };
+
+		if (text.n == 0)
+			continue;
+		j.file = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
+		if (j.file == NULL)
+			return error_set(&im->err, RETRY, "no memory");
+		done = put_lines(im, &j);
+		jsonl_close(&j);
+	}
+	return done;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static enum outcome
+put_all(struct import *im)
+{
+	return format_is_ours(im->format) ? put_files(im) : put_objects(im);
+}
+
+/* A dry run is in a transaction from the moment that the store was opened. */
+static enum outcome
+begin(struct import *im)
+{
+	struct ctl *ctl = im->ctl;
+
+	im->seen = ctl->before;
+	return ctl->batch ? FOUND : store_batch_begin(ctl->store, &ctl->err);
+}
+
 static enum exit_code
 put_in_batch(struct import *im)
 {
 	struct ctl *ctl = im->ctl;
-	enum outcome o = store_batch_begin(ctl->store, &ctl->err);
-	bool keep;
+	enum outcome o = begin(im);
+	bool keep = false;
 
 	if (o == FOUND) {
 		o = put_all(im);
 		keep = o == FOUND && !im->dry_run && !(im->strict && im->skipped > 0);
 		if (o != FOUND)
 			error_set(&ctl->err, o, "%s", im->err.text);
+		ctl->batch = false;
 		if (store_batch_end(ctl->store, keep, o == FOUND ? &ctl->err : NULL) != FOUND &&
 		    o == FOUND)
 			o = RETRY;
@@ -426,7 +551,7 @@ hash_clear(struct import *im, size_t n)
 		if (o->clear.n > 0)
 			done = add_job(im, &job[at++], o);
 	if (done == FOUND)
-		done = rehash(job, n, &im->options.cost, &im->ctl->err);
+		done = rehash(job, n, &im->options.cost, im->dry_run, &im->ctl->err);
 	at = 0;
 	for (size_t i = 0; done == FOUND && (o = foreign_object_at(im->foreign, i)) != NULL; i++)
 		if (o->clear.n > 0)
@@ -463,6 +588,8 @@ settle_clear(struct import *im)
 	struct foreign_object *o;
 	size_t n = 0;
 
+	if (format_is_ours(im->format))
+		return FOUND;
 	for (size_t i = 0; (o = foreign_object_at(im->foreign, i)) != NULL; i++)
 		n += o->clear.n > 0;
 	if (n == 0)
@@ -485,7 +612,7 @@ take_options(struct import *im)
 	o->map = slice_str(ctl_option(ctl, "map"));
 	o->say = say_remark;
 	o->arg = im;
-	im->dry_run = ctl_option(ctl, "dry-run") != NULL;
+	im->dry_run = ctl->dry_run;
 	im->strict = ctl_option(ctl, "strict") != NULL;
 	im->keep_clear = ctl_option(ctl, "keep-clear") != NULL;
 }
@@ -552,6 +679,8 @@ read_all(struct import *im)
 		o = intake_guess(&im->intake, im->foreign, &im->format, err);
 	if (o != FOUND)
 		return o;
+	if (format_is_ours(im->format))
+		return FOUND;
 	foreign_use(im->foreign, im->format);
 	o = intake_read(&im->intake, im->foreign, err);
 	if (o == FOUND)

@@ -95,7 +95,6 @@ static const struct option lookup_options[] = {
 
 static const struct option import_options[] = {
 	{ "from", 0, "FORMAT", "what it is, where that is not certain: see `vmailctl formats`" },
-	{ "dry-run", 0, NULL, "list what would be added and changed, and change nothing" },
 	{ "strict", 0, NULL, "change nothing if anything has to be skipped" },
 	{ "domain", 0, "NAME", "what stands behind names that have no domain" },
 	{ "passwords", 0, "SCHEME", "what passwords are that do not tell: plain, crypt, md5, ..." },
@@ -422,6 +421,7 @@ static const struct command commands[] = {
 			  "Hashes are kept. One transaction; doing it again changes nothing.\n"
 			  "The formats: `vmailctl formats`.",
 		.example = "vmailctl import --dry-run vmail.sql",
+		.changes = true,
 		.run = cmd_import
 	},
 	{

@@ -16,6 +16,7 @@ struct work {
 	struct rehash_job *job;
 	size_t n;
 	const struct password_cost *cost;
+	bool dry;
 	atomic_size_t next;
 	atomic_size_t done;
 	atomic_bool stop;
@@ -31,7 +32,10 @@ do_one(const struct work *w, struct rehash_job *j)
 		sbuf_add_slice(&j->hash, j->before);
 		return;
 	}
-	j->outcome = password_hash(&j->hash, j->clear, w->cost, &j->err);
+	if (w->dry)
+		sbuf_add_str(&j->hash, "{PLAIN}a dry run");
+	else
+		j->outcome = password_hash(&j->hash, j->clear, w->cost, &j->err);
 }
 
 /* Take jobs until there are none; whoever waits for the others draws the bar. */
@@ -77,9 +81,10 @@ threads_for(size_t jobs)
 }
 
 enum outcome
-rehash(struct rehash_job *job, size_t n, const struct password_cost *cost, struct error *err)
+rehash(
+    struct rehash_job *job, size_t n, const struct password_cost *cost, bool dry, struct error *err)
 {
-	struct work w = { .job = job, .n = n, .cost = cost };
+	struct work w = { .job = job, .n = n, .cost = cost, .dry = dry };
 	pthread_t thread[THREADS_MAX];
 	size_t threads = 0, wanted = threads_for(n);
 

@@ -18,8 +18,9 @@ struct rehash_job {
 };
 
 /* Hash all of them, as many at once as there are processors (at most 4: each takes the memory that
- * COST says). RETRY: one could not be; *ERR says why. */
-enum outcome rehash(
-    struct rehash_job *job, size_t n, const struct password_cost *cost, struct error *err);
+ * COST says). If DRY, what would have to be hashed anew gets a hash that is none, for nothing of it
+ * is kept. RETRY: one could not be; *ERR says why. */
+enum outcome rehash(struct rehash_job *job, size_t n, const struct password_cost *cost, bool dry,
+    struct error *err);
 
 #endif
