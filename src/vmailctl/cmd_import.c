@@ -104,8 +104,12 @@ put_object(struct sbuf *out, const struct record *r)
 static bool
 keep_line(void *arg, const struct change_row *row)
 {
-	sbuf_clear(arg);
-	changes_put(arg, row);
+	struct sbuf *line = arg;
+
+	sbuf_clear(line);
+	changes_put(line, row);
+	if (slice_ends(sbuf_slice(line), "\n"))
+		sbuf_truncate(line, line->n - 1);
 	return true;
 }
 
@@ -375,14 +379,14 @@ put_objects(struct import *im)
 
 /* --- our own ---------------------------------------------------------------------------------- */
 
-/* "FILE:LINE: " is before the text already. */
-static enum outcome
-refuse_line(struct import *im, const struct foreign_place *at)
+/* The reader puts "FILE:LINE: " before what is wrong with a line; so does say_remark. */
+static void
+strip_place(struct import *im)
 {
 	const char *text = strstr(im->err.text, ": ");
 
-	say_remark(im, REMARK_SKIPPED, at, text != NULL ? text + 2 : im->err.text);
-	return FOUND;
+	if (text != NULL)
+		memmove(im->err.text, text + 2, strlen(text + 2) + 1);
 }
 
 static enum outcome
@@ -402,13 +406,11 @@ put_lines(struct import *im, struct jsonl *j)
 		at.line = j->line;
 		if (o == NONE)
 			break;
-		if (o == BAD)
-			done = refuse_line(im, &at);
-		else if (o == FOUND)
-			done = note_one(
-			    im, store_put(im->ctl->store, &r, &did, &im->err), did, &r, &at);
-		else
-			done = o;
+		if (o == FOUND)
+			o = store_put(im->ctl->store, &r, &did, &im->err);
+		else if (o == BAD)
+			strip_place(im);
+		done = note_one(im, o, did, &r, &at);
 		progress_at(&p, ++n);
 	}
 	progress_end(&p);

@@ -429,6 +429,28 @@ def postfix_tables(env):
         check_eq(site.ctl("lookup", "aliases", "a@example.com"), "b@example.com\n")
 
 
+def own_lines(env):
+    """What was exported is what is imported; a line that cannot be is named, and the others count."""
+    with scratch() as tmp, scratch() as other:
+        one, two = Site(env.build, tmp), Site(env.build, other)
+        one.init()
+        two.init()
+        one.ctl("import", with_files(SYSTEMS["iRedMail"], ["vmail.sql"], tmp)[0])
+        text = one.ctl("export")
+        objects = len(text.splitlines()) - 1
+        done = import_text(two, "all.jsonl", text, "--dry-run", tmp=tmp)
+        check_eq((done.returncode, done.stdout.count("\n+ ") + 1), (DONE, objects), done.stdout, done.stderr)
+        check_in("%d would be added, 0 would be changed, 0 the same" % objects, done.stdout)
+        check_in("%d added" % objects, import_text(two, "all.jsonl", text, tmp=tmp).stdout)
+        check_eq(two.ctl("export"), text)
+        text = text.replace('"quota":1073741824', '"quota":7') + '{"mailbox":7}\n{"mailbox":"x@nowhere.test"}\n'
+        done = import_text(two, "all.jsonl", text, "--dry-run", tmp=tmp)
+        check_eq(done.returncode, SKIPPED)
+        check_in("~ user rosa@red.test: quota 1073741824 -> 7  (", done.stdout)
+        check_in("all.jsonl:%d: skipped: 'mailbox' must be a text" % (objects + 2), done.stderr)
+        check_in("all.jsonl:%d: skipped: domain 'nowhere.test'" % (objects + 3), done.stderr)
+
+
 def formats_are_listed(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -449,4 +471,5 @@ def register(suite):
     suite.add("import: what the source does not say stays", merge)
     suite.add("import: Postfix tables, line by line", postfix_tables)
     suite.add("import: what is refused", refusals)
+    suite.add("import: our own export", own_lines)
     suite.add("import: the formats", formats_are_listed)
