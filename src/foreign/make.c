@@ -714,18 +714,25 @@ add_target(struct read_row *r, struct object *o, struct slice typed)
 		object_add_item(f, o, target);
 }
 
-/* Commands stand in quotes or go to the end of the list. */
+/* Commands stand in quotes, or go up to a comma. */
 static void
 add_targets(struct read_row *r, struct object *o, struct slice list)
 {
 	struct slice one;
 
-	if (slice_starts(slice_trim(list), "|")) {
-		add_target(r, o, slice_trim(list));
-		return;
+	while (list.n > 0) {
+		struct slice part = slice_trim(list);
+
+		if (slice_starts(part, "|")) {
+			one = slice_trim(slice_cut(&part, ','));
+			add_target(r, o, one);
+			list = part;
+		} else if (convert_next(&list, &one)) {
+			add_target(r, o, one);
+		}
+		while (list.n > 0 && (list.p[0] == ',' || list.p[0] == ' '))
+			list = slice_tail(list, 1);
 	}
-	while (convert_next(&list, &one))
-		add_target(r, o, one);
 }
 
 /* A note is one line of at most 1000 bytes, cut between characters. */
