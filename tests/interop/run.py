@@ -24,6 +24,7 @@ import maps  # noqa: F401
 import conformance
 import bench
 import international  # noqa: F401
+import moving  # noqa: F401
 import differential
 import processes
 from harness import check
