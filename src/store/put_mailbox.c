@@ -201,7 +201,12 @@ put_mailbox(struct put *p, struct error *err)
 		o = mailbox_check_domain(p->s, &p->name, err);
 	if (o == FOUND && (!p->there || rest != 0))
 		o = write_mailbox(p, err);
-	if (o == FOUND && (p->differs & RECORD_CREDENTIALS) != 0)
+	if (o == FOUND && (p->differs & RECORD_CREDENTIALS) != 0) {
 		o = write_credentials(p, err);
+		/* they were judged before: what the database has against them is no refusal, and
+		 * the mailbox is written already */
+		if (o == BAD)
+			o = RETRY;
+	}
 	return o;
 }

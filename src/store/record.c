@@ -17,15 +17,16 @@ struct kind {
 	enum outcome (*check)(struct put *p, struct error *err);
 	unsigned (*compare)(const struct record *now, const struct record *wanted);
 	enum outcome (*write)(struct put *p, struct error *err);
+	bool sure; /* once it writes, it refuses no more */
 };
 
 static const struct kind kinds[] = {
 	[RECORD_DOMAIN] = { Q_domain_image, "domain add", "domain set", put_check_domain,
-	    put_compare_domain, put_domain },
+	    put_compare_domain, put_domain, false },
 	[RECORD_MAILBOX] = { Q_mailbox_image, "user add", "user set", put_check_mailbox,
-	    put_compare_mailbox, put_mailbox },
+	    put_compare_mailbox, put_mailbox, true },
 	[RECORD_ALIAS] = { Q_alias_image, "alias add", "alias set", put_check_alias,
-	    put_compare_alias, put_alias },
+	    put_compare_alias, put_alias, false },
 };
 
 /* --- a put ------------------------------------------------------------------------------------ */
@@ -139,10 +140,12 @@ put_one(struct put *p, enum record_change *did, struct error *err)
 		o = k->check(p, err);
 	if (o != FOUND)
 		return o;
+	p->s->sure = k->sure;
 	o = change_begin_blind(&p->change, p->s, k->set, k->image, sbuf_slice(&p->name), err);
 	if (o == FOUND)
 		o = make_so(p, k, err);
 	o = change_end(&p->change, o, err);
+	p->s->sure = false;
 	*did = !p->there ? RECORD_ADDED : p->change.logged ? RECORD_CHANGED : RECORD_SAME;
 	return o;
 }

@@ -124,7 +124,7 @@ batch_step_begin(struct store *s, struct error *err)
 	if (s->batch == BATCH_BROKEN)
 		return error_set(err, RETRY, "an earlier change of the same transaction failed");
 	db_arm(s->db);
-	if (db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
+	if (!s->sure && db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
 	}
@@ -135,11 +135,13 @@ batch_step_begin(struct store *s, struct error *err)
 static enum outcome
 batch_step_end(struct store *s, enum outcome o, struct error *err)
 {
-	bool kept = o == FOUND;
+	bool kept = o == FOUND, ok = o != RETRY;
 
-	if (o == RETRY ||
-	    (!kept && db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) != FOUND) ||
-	    db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) != FOUND) {
+	if (ok && !s->sure && !kept)
+		ok = db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) == FOUND;
+	if (ok && !s->sure)
+		ok = db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) == FOUND;
+	if (!ok) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
 	}
