@@ -170,7 +170,7 @@ say_change(struct import *im, enum record_change did, const struct record *r,
 static void
 say_sum(struct import *im, bool kept)
 {
-	const char *would = im->dry_run ? "would be " : "";
+	const char *would = kept ? "" : "would be ";
 
 	if (im->ctl->json) {
 		output_json(

@@ -344,6 +344,7 @@ def strict(env):
         done = import_text(site, "users.csv", text, "--strict", tmp=tmp)
         check_eq(done.returncode, SKIPPED, done.stdout, done.stderr)
         check_in("nothing was changed", done.stderr)
+        check_in("2 would be added", done.stdout)
         check_eq(json.loads(site.ctl("--json", "domain", "list")), [])
         done = import_text(site, "users.csv", text, tmp=tmp)
         check_eq(done.returncode, SKIPPED)
