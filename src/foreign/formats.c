@@ -174,7 +174,7 @@ static const struct rule mcw_spamalias[] = {
 static const struct rule mcw_app_passwd[] = {
 	{ "mailbox", M_ADDRESS, NULL, NULL }, { "name", M_LABEL, NULL, NULL }, { "id", M_ID, NULL, NULL },
 	{ "password", M_PASSWORD, NULL, NULL }, { "active", M_ACTIVE, NULL, NULL },
-	{ "imap_access", M_SERVICE, "imap", NULL }, { "smtp_access", M_SERVICE, "smtp", NULL },
+	{ "imap_access", M_SERVICE, "imap", NULL }, { "smtp_access", M_SERVICE, "smtp,submission", NULL },
 	{ "pop3_access", M_SERVICE, "pop3", NULL }, { "sieve_access", M_SERVICE, "sieve", NULL },
 	{ "created", M_CREATED, NULL, NULL },
 	{ 0 }

@@ -629,6 +629,13 @@ make_app_password(struct read_row *r)
 	struct app_password *a;
 	struct slice stored;
 
+	/* none of them would be any of them */
+	if (o != NULL && r->limited && r->services.n == 0) {
+		remark(f, REMARK_NOTE, &r->at,
+		    "an app password of '%.*s' is good for no mail at all",
+		    TEXT(o->made.record.name));
+		return;
+	}
 	if (o == NULL || is_off(r) || adopt(r, o->made.record.name, &stored) != FOUND)
 		return;
 	if (slice_starts(stored, "{PLAIN}")) {

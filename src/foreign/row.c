@@ -253,6 +253,7 @@ add_service(struct read_row *r, const char *name, struct slice value)
 {
 	struct slice before = r->services;
 
+	r->limited = true;
 	if (!convert_yes(value))
 		return;
 	r->services = before.n > 0

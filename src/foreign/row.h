@@ -36,6 +36,7 @@ struct read_row {
 	int64_t unit;                 /* of a quota */
 	const char *between;          /* value and value2 */
 	struct slice services;
+	bool limited; /* there are columns that say for what it is good */
 };
 
 /* Find out which columns of T mean what. False, after a remark, when what must be there is not. */
