@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ' domain user alias map config ' == *" $noun "* ]]; then verb=$w
@@ -19,7 +19,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user alias map lookup maps config log completion help version' ;;
+	'  0') list='init migrate domain user alias map lookup maps config import formats backup restore check diff apply export log undo completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
@@ -49,6 +49,12 @@ _vmailctl()
 	'map import 1') files=1 ;;
 	'lookup  0') from='maps --all --names' ;;
 	'config  0') list='show postfix dovecot' ;;
+	'import  '*) files=1 ;;
+	'backup  0') files=1 ;;
+	'restore  0') files=1 ;;
+	'diff  0') files=1 ;;
+	'apply  0') files=1 ;;
+	'export  0') files=1 ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
 	case $prev in
@@ -64,9 +70,24 @@ _vmailctl()
 	--note) list= from= ;;
 	--owner) list= from= ;;
 	--search) list='exact address rewrite domain transport access host network' ;;
+	--from) from='formats --names' ;;
+	--domain) list= from= ;;
+	--passwords) list= from= ;;
+	--base) list= from= ;;
+	--columns) list= from= ;;
+	--map) from='maps --all --names' ;;
+	--format) list='jsonl csv postfix dovecot' ;;
 	--after) list= from= ;;
+	--last) list= from= ;;
+	--since) list= from= ;;
+	--until) list= from= ;;
+	--who) list= from= ;;
+	--what) list= from= ;;
+	--match) list= from= ;;
+	--id) list= from= ;;
+	--since) list= from= ;;
 	esac
-	options='--config --store --json --help --version '
+	options='--config --store --json --dry-run --yes --help --version '
 	case "$noun $verb" in
 	'domain add') options+='--kind --target' ;;
 	'domain list') options+='--names' ;;
@@ -83,7 +104,12 @@ _vmailctl()
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
-	'log ') options+='--after' ;;
+	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
+	'formats ') options+='--names' ;;
+	'apply ') options+='--prune' ;;
+	'export ') options+='--format --no-hashes' ;;
+	'log ') options+='--after --last --since --until --who --what --match --follow' ;;
+	'undo ') options+='--id --since --anyone --force' ;;
 	'help ') options+='--all' ;;
 	esac
 	if [[ $cur == -* ]]; then list=$options from=; fi
