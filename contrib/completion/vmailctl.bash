@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--reason|--expires|--note|--owner|--search|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
+		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--reason|--match|--after|--limit|--expires|--note|--owner|--search|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ' domain user alias map config ' == *" $noun "* ]]; then verb=$w
@@ -21,24 +21,24 @@ _vmailctl()
 	case "$noun $verb $n" in
 	'  0') list='init migrate domain user alias map lookup maps config import formats backup restore check diff apply export log undo completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
-	'domain show 0') from='domain list --names' ;;
-	'domain set 0') from='domain list --names' ;;
-	'domain remove 0') from='domain list --names' ;;
+	'domain show 0') from='domain list --names --limit 500 --match' ;;
+	'domain set 0') from='domain list --names --limit 500 --match' ;;
+	'domain remove 0') from='domain list --names --limit 500 --match' ;;
 	'user  0') list='add list show passwd state quota remove' ;;
-	'user list 0') from='domain list --names' ;;
-	'user show 0') from='user list --names' ;;
-	'user passwd 0') from='user list --names' ;;
-	'user state 0') from='user list --names' ;;
+	'user list 0') from='domain list --names --limit 500 --match' ;;
+	'user show 0') from='user list --names --limit 500 --match' ;;
+	'user passwd 0') from='user list --names --limit 500 --match' ;;
+	'user state 0') from='user list --names --limit 500 --match' ;;
 	'user state 1') list='active receive-only send-only suspended' ;;
-	'user quota 0') from='user list --names' ;;
-	'user remove 0') from='user list --names' ;;
+	'user quota 0') from='user list --names --limit 500 --match' ;;
+	'user remove 0') from='user list --names --limit 500 --match' ;;
 	'alias  0') list='add list show set remove' ;;
-	'alias add '*) from='user list --names' ;;
-	'alias list 0') from='domain list --names' ;;
-	'alias show 0') from='alias list --names' ;;
-	'alias set 0') from='alias list --names' ;;
-	'alias remove 0') from='alias list --names' ;;
-	'alias remove '*) from='user list --names' ;;
+	'alias add '*) from='user list --names --limit 500 --match' ;;
+	'alias list 0') from='domain list --names --limit 500 --match' ;;
+	'alias show 0') from='alias list --names --limit 500 --match' ;;
+	'alias set 0') from='alias list --names --limit 500 --match' ;;
+	'alias remove 0') from='alias list --names --limit 500 --match' ;;
+	'alias remove '*) from='user list --names --limit 500 --match' ;;
 	'map  0') list='create remove set get unset list import' ;;
 	'map remove 0') from='maps --all --names' ;;
 	'map set 0') from='maps --all --names' ;;
@@ -61,11 +61,20 @@ _vmailctl()
 	-c|--config) list= from= files=1 ;;
 	--store) list= from= ;;
 	--kind) list='mailbox alias relay local' ;;
-	--target) from='domain list --names' ;;
+	--target) from='domain list --names --limit 500 --match' ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--delimiters) list= from= ;;
 	--propagate) list='yes no default' ;;
 	--quota) list= from= ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--reason) list= from= ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--expires) list= from= ;;
 	--note) list= from= ;;
 	--owner) list= from= ;;
@@ -90,21 +99,21 @@ _vmailctl()
 	options='--config --store --json --dry-run --yes --help --version '
 	case "$noun $verb" in
 	'domain add') options+='--kind --target' ;;
-	'domain list') options+='--names' ;;
+	'domain list') options+='--names --match --after --limit --count' ;;
 	'domain set') options+='--delimiters --propagate' ;;
 	'domain remove') options+='--all' ;;
 	'user add') options+='--password-stdin --no-password --quota' ;;
-	'user list') options+='--names' ;;
+	'user list') options+='--names --match --after --limit --count' ;;
 	'user passwd') options+='--password-stdin' ;;
 	'user state') options+='--reason' ;;
 	'user remove') options+='--force' ;;
-	'alias list') options+='--names' ;;
+	'alias list') options+='--names --match --after --limit --count' ;;
 	'alias set') options+='--disable --enable --expires --internal --open --note --owner' ;;
 	'map create') options+='--search' ;;
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
-	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
+	'import ') options+='--from --dry-run --strict --domain --passwords --keep-clear --base --columns --map' ;;
 	'formats ') options+='--names' ;;
 	'apply ') options+='--prune' ;;
 	'export ') options+='--format --no-hashes' ;;
@@ -114,7 +123,8 @@ _vmailctl()
 	esac
 	if [[ $cur == -* ]]; then list=$options from=; fi
 	list=${list// /$'\n'}
-	if [[ -n $from ]]; then list=$(vmailctl "${with[@]}" $from 2>/dev/null); fi
+	if [[ $from == *--match ]]; then list=$(vmailctl "${with[@]}" $from "$cur*" 2>/dev/null)
+	elif [[ -n $from ]]; then list=$(vmailctl "${with[@]}" $from 2>/dev/null); fi
 	if [[ -n $files ]]; then compopt -o default; fi
 	# readline takes what follows an @ for a word of its own
 	head=${cur%"${COMP_WORDS[COMP_CWORD]}"}

@@ -177,6 +177,17 @@ enum outcome store_accounts(struct store *s, struct slice domain, struct slice a
 enum outcome store_aliases(struct store *s, struct slice address, struct slice domain,
     store_alias_fn *fn, void *arg, struct error *err);
 
+/* The aliases of DOMAIN (empty: of all) behind AFTER, as store_accounts. */
+enum outcome store_aliases_after(struct store *s, struct slice domain, struct slice after,
+    store_alias_fn *fn, void *arg, struct error *err);
+
+/* Count what is there, at once; in DOMAIN (empty: everywhere). */
+struct store_counts {
+	int64_t domains, mailboxes, aliases;
+};
+enum outcome store_count(
+    struct store *s, struct slice domain, struct store_counts *out, struct error *err);
+
 typedef bool store_map_fn(void *arg, const struct map_row *row);
 typedef bool store_entry_fn(void *arg, const struct entry_row *row);
 

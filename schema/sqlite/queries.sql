@@ -162,6 +162,11 @@ SELECT address, (SELECT group_concat(target, char(10))
 FROM alias a
 WHERE address = ?1;
 
+-- counts
+-- How much there is of what.
+SELECT (SELECT count(*) FROM domain WHERE name > ''), (SELECT count(*) FROM mailbox WHERE domain > ''),
+    (SELECT count(*) FROM alias WHERE domain > '') + (SELECT count(*) FROM alias WHERE domain IS NULL);
+
 -- changes
 -- The change log, without the secrets.
 SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)

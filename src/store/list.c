@@ -320,6 +320,46 @@ store_aliases(struct store *s, struct slice address, struct slice domain, store_
 }
 
 enum outcome
+store_aliases_after(struct store *s, struct slice domain, struct slice after, store_alias_fn *fn,
+    void *arg, struct error *err)
+{
+	struct listing l;
+	enum outcome o;
+
+	listing_init(&l, s, domain.n > 0 ? Q_aliases_of : Q_aliases, arg);
+	l.give = give_alias;
+	l.alias_fn = fn;
+	l.domain = domain;
+	if (sbuf_add_slice(&l.key, after))
+		o = list_pages(&l, err);
+	else
+		o = error_set(err, RETRY, "no memory for a listing");
+	listing_release(&l);
+	return o;
+}
+
+enum outcome
+store_count(struct store *s, struct slice domain, struct store_counts *out, struct error *err)
+{
+	bool one = domain.n > 0, mine;
+	struct db_stmt *st;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	st = db_prepare(s->db, one ? Q_domain_counts : Q_counts);
+	if (one)
+		db_bind_text(st, 1, domain);
+	o = db_step(st, err);
+	if (o == FOUND)
+		*out = (struct store_counts){ one ? 1 : db_int(st, 0), db_int(st, !one),
+			db_int(st, one ? 1 : 2) };
+	db_reset(st);
+	view_end(s, mine);
+	return o == NONE ? RETRY : o;
+}
+
+enum outcome
 store_changes_of(struct store *s, struct slice subject, int64_t after_id, store_change_fn *fn,
     void *arg, struct error *err)
 {

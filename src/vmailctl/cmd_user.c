@@ -10,6 +10,7 @@
 #include "mail/rules.h"
 #include "sys/privs.h"
 #include "vmailctl/output.h"
+#include "vmailctl/page.h"
 #include "vmailctl/secret.h"
 
 enum {
@@ -40,9 +41,17 @@ static const struct column show_columns[] = {
 	{ 0 },
 };
 
+/* What is listed, and what of it. */
+struct listing {
+	struct table table;
+	struct page page;
+};
+
 static bool
 put_account(void *arg, const struct account *row)
 {
+	struct listing *l = arg;
+	bool more, wanted = page_wants(&l->page, sbuf_slice(&row->address), &more);
 	const struct value values[] = {
 		{ .text = sbuf_slice(&row->address) },
 		{ .number = row->quota },
@@ -52,28 +61,56 @@ put_account(void *arg, const struct account *row)
 		{ .number = row->created },
 	};
 
-	return table_row(arg, values);
+	if (wanted && !l->page.count)
+		return table_row(&l->table, values) && more;
+	return more;
+}
+
+static enum exit_code
+count_accounts(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	struct store_counts counts = { 0 };
+	enum outcome o;
+
+	if (page_counts_all(&l->page))
+		o = store_count(ctl->store, domain, &counts, &ctl->err);
+	else
+		o = store_accounts(
+		    ctl->store, domain, page_start(&l->page), put_account, l, &ctl->err);
+	if (o != FOUND && o != NONE)
+		return ctl_fail(ctl, o, "cannot count the mailboxes");
+	return page_print_count(
+	    ctl, page_counts_all(&l->page) ? counts.mailboxes : (int64_t)l->page.n);
+}
+
+static enum exit_code
+list_accounts(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	enum outcome o;
+
+	if (l->page.count)
+		return count_accounts(ctl, l, domain);
+	table_list(&l->table, ctl, list_columns);
+	o = store_accounts(ctl->store, domain, page_start(&l->page), put_account, l, &ctl->err);
+	return table_end(&l->table, o);
 }
 
 enum exit_code
 cmd_user_list(struct ctl *ctl)
 {
-	struct table table;
+	struct listing l;
 	struct sbuf domain;
-	enum exit_code e;
+	enum exit_code e = page_take(&l.page, ctl);
 	enum outcome o;
 
 	sbuf_init(&domain, ADDRESS_MAX);
-	o = ctl_domain(ctl, ctl->args[0], &domain);
-	if (o == FOUND) {
-		table_list(&table, ctl, list_columns);
-		o = store_accounts(ctl->store, sbuf_slice(&domain), slice_str(NULL), put_account,
-		    &table, &ctl->err);
-		e = table_end(&table, o);
-	} else {
-		e = ctl_fail(ctl, o, "cannot list the mailboxes");
+	if (e == EXIT_DONE) {
+		o = ctl_domain(ctl, ctl->args[0], &domain);
+		e = o == FOUND ? list_accounts(ctl, &l, sbuf_slice(&domain))
+			       : ctl_fail(ctl, o, "cannot list the mailboxes");
 	}
 	sbuf_release(&domain);
+	page_release(&l.page);
 	return e;
 }
 

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "vmailctl/page.h"
 #include "vmailctl/when.h"
 
 /* clang-format off */
@@ -24,6 +25,11 @@ static const struct option global_options[] = {
 
 static const struct option names_option[] = {
 	{ "names", 0, NULL, "print the names alone, one a line" },
+	{ 0 }
+};
+
+static const struct option list_options[] = {
+	PAGE_OPTIONS,
 	{ 0 }
 };
 
@@ -169,7 +175,7 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "domain", .verb = "list",
-		.options = names_option,
+		.options = list_options,
 		.also = "ls",
 		.summary = "list the domains",
 		.example = "vmailctl domain list",
@@ -216,10 +222,10 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "user", .verb = "list", .arguments = "[DOMAIN]",
-		.options = names_option,
+		.options = list_options,
 		.also = "ls",
 		.summary = "list the mailboxes, of one domain or of all",
-		.example = "vmailctl user list example.com",
+		.example = "vmailctl user list example.com --match 'info*' --limit 50",
 		.run = cmd_user_list
 	},
 	{
@@ -281,7 +287,7 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "alias", .verb = "list", .arguments = "[DOMAIN]",
-		.options = names_option,
+		.options = list_options,
 		.also = "ls",
 		.summary = "list the aliases, of one domain or of all",
 		.example = "vmailctl alias list example.com",
@@ -528,10 +534,10 @@ static const struct command commands[] = {
 };
 
 static const struct argument_words words[] = {
-	{ "DOMAIN", NULL, "domain list --names" },
-	{ "MAILBOX", NULL, "user list --names" },
-	{ "ALIAS", NULL, "alias list --names" },
-	{ "TARGET", NULL, "user list --names" },
+	{ "DOMAIN", NULL, "domain list --names --limit 500 --match" },
+	{ "MAILBOX", NULL, "user list --names --limit 500 --match" },
+	{ "ALIAS", NULL, "alias list --names --limit 500 --match" },
+	{ "TARGET", NULL, "user list --names --limit 500 --match" },
 	{ "MAP", NULL, "maps --all --names" },
 	{ "KIND", "mailbox alias relay local", NULL },
 	{ "STATE", "active receive-only send-only suspended", NULL },

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20 };
+enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20, PIECE_ROWS = 1000 };
 
 /* --- cells as text ---------------------------------------------------------------------------- */
 
@@ -231,6 +231,21 @@ set_cell(struct libscols_line *line, size_t at, enum cell cell, const struct val
 	return ok;
 }
 
+/* A list without end goes out in pieces, in the widths of the first. */
+static void
+print_piece(struct table *t)
+{
+	scols_print_table(t->scols);
+	for (size_t i = 0; i < t->columns; i++) {
+		struct libscols_column *c = scols_table_get_column(t->scols, i);
+
+		scols_column_set_whint(c, (double)scols_column_get_width(c));
+	}
+	scols_table_enable_noheadings(t->scols, 1);
+	scols_table_remove_lines(t->scols);
+	t->ctl->printed = true;
+}
+
 static bool
 list_row(struct table *t, const struct value *values)
 {
@@ -239,6 +254,8 @@ list_row(struct table *t, const struct value *values)
 
 	for (size_t i = 0; ok && i < t->columns; i++)
 		ok = set_cell(line, i, t->column[i].cell, &values[i]);
+	if (ok && (t->rows + 1) % PIECE_ROWS == 0)
+		print_piece(t);
 	return ok;
 }
 
@@ -335,7 +352,7 @@ print_rest(struct table *t)
 {
 	if (t->ctl->json)
 		fputs(t->record ? "\n" : t->rows == 0 ? "[]\n" : "\n]\n", stdout);
-	else if (t->scols != NULL && t->rows > 0)
+	else if (t->scols != NULL && scols_table_get_nlines(t->scols) > 0)
 		scols_print_table(t->scols);
 	t->ctl->printed = true;
 }

@@ -3,7 +3,8 @@
  * What vmailctl prints on stdout: tables, single records and JSON, all from one description of the
  * columns.
  *
- * Tables are laid out when the last row is in; names and JSON leave row by row.
+ * Tables are laid out by their first thousand rows, and leave a thousand at a time; names and JSON
+ * leave row by row.
  */
 #ifndef VMAILCTL_OUTPUT_H
 #define VMAILCTL_OUTPUT_H
