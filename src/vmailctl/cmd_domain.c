@@ -2,9 +2,11 @@
  *
  * domain add, list, show, set, remove.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "mail/rules.h"
+#include "vmailctl/ask.h"
 #include "vmailctl/output.h"
 #include "vmailctl/page.h"
 
@@ -165,16 +167,37 @@ cmd_domain_add(struct ctl *ctl)
 	return e;
 }
 
+/* All that is in a domain is more than one may have had in mind. */
+static enum exit_code
+ask_all(struct ctl *ctl, const struct sbuf *name)
+{
+	struct store_counts n = { 0 };
+
+	if (ctl_option(ctl, "all") == NULL ||
+	    store_count(ctl->store, sbuf_slice(name), &n, &ctl->err) != FOUND ||
+	    n.mailboxes + n.aliases == 0)
+		return EXIT_DONE; /* what is wrong will be told by the removal */
+	return ask_on_terminal(ctl,
+	    "remove domain '%s' with %" PRId64 " mailboxes and %" PRId64 " aliases?",
+	    sbuf_cstr(name), n.mailboxes, n.aliases);
+}
+
 enum exit_code
 cmd_domain_remove(struct ctl *ctl)
 {
 	bool all = ctl_option(ctl, "all") != NULL;
 	struct sbuf name;
-	enum exit_code e;
+	enum exit_code e = EXIT_DONE;
 	enum outcome o;
 
 	sbuf_init(&name, ADDRESS_MAX);
 	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	if (o == FOUND)
+		e = ask_all(ctl, &name);
+	if (e != EXIT_DONE) {
+		sbuf_release(&name);
+		return e;
+	}
 	if (o == FOUND)
 		o = store_domain_remove(ctl->store, sbuf_slice(&name), all, &ctl->err);
 	if (o == FOUND)
