@@ -211,6 +211,20 @@ WHERE subject = ?3 AND id > ?1 AND substr(what, 1, length(?2) + 1) = ?2 || ' '
 ORDER BY id
 LIMIT 1;
 
+-- undo_leads_here
+-- An alias that leads to a mailbox (1: its domain) now, and did not before a change (3).
+SELECT t.address
+FROM alias_target t
+WHERE t.domain = ?1 AND t.folded = ?2
+    AND EXISTS (SELECT 1 FROM change c WHERE c.subject = t.address AND c.id > ?3 AND substr(c.what, 1, 6) = 'alias ')
+    AND NOT EXISTS (
+        SELECT 1
+        FROM json_each((SELECT c.before FROM change c
+            WHERE c.subject = t.address AND c.id > ?3 AND substr(c.what, 1, 6) = 'alias '
+            ORDER BY c.id LIMIT 1), '$.targets') j
+        WHERE lower(j.value) = ?2)
+LIMIT 1;
+
 -- undo_secrets
 -- What stands apart from the images.
 SELECT secret_before, secret_after FROM change WHERE id = ?1;

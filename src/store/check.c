@@ -164,8 +164,7 @@ check_record(void *arg, const struct record *r)
 	return !c->enough && c->outcome == FOUND;
 }
 
-/* --- what records do not tell
- * --------------------------------------------------------------------- */
+/* --- what records do not tell ----------------------------------------------------------------- */
 
 /* Mailboxes of domains that have none. */
 static enum outcome

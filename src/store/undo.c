@@ -32,12 +32,10 @@ struct undo {
 	struct sbuf subject;
 	struct sbuf what;
 	bool created; /* by the change: there was nothing before */
-	bool redo;    /* it was an undoing itself: what comes back was there once, aliases or not */
 	struct sbuf after, secret_after;
 };
 
-/* --- the change
- * ----------------------------------------------------------------------------------- */
+/* --- the change ------------------------------------------------------------------------------- */
 
 static enum outcome
 find_noun(struct undo *u, struct error *err)
@@ -84,7 +82,6 @@ read_change(struct undo *u, struct error *err)
 		sbuf_add_slice(&u->subject, db_text(st, 4));
 		u->created = db_text(st, 5).n == 0;
 		sbuf_add_slice(&u->after, db_text(st, 6));
-		u->redo = db_int(st, 7) != 0;
 	}
 	db_reset(st);
 	if (o == NONE)
@@ -116,8 +113,7 @@ is_undone(struct store *s, int64_t id, int64_t *by, struct error *err)
 	}
 }
 
-/* --- may it be taken back
- * ------------------------------------------------------------------------- */
+/* --- may it be taken back --------------------------------------------------------------------- */
 
 static enum outcome
 check_undone(struct undo *u, struct error *err)
@@ -179,20 +175,47 @@ check_untouched(struct undo *u, struct error *err)
 	return o == FOUND ? BAD : o == NONE ? FOUND : o;
 }
 
-/* --- taking it back
- * ------------------------------------------------------------------------------- */
+/* An alias that led here all along would be left as it was; one that was made since is another's.
+ */
+static enum outcome
+check_leads_here(struct undo *u, struct error *err)
+{
+	struct db_stmt *st = db_prepare(u->s->db, Q_undo_leads_here);
+	enum outcome o;
+
+	db_bind_text(st, 1, domain_of(sbuf_slice(&u->subject)));
+	db_bind_text(st, 2, sbuf_slice(&u->subject));
+	db_bind_int(st, 3, u->id);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		struct slice alias = db_text(st, 0);
+
+		error_set(err, BAD,
+		    "alias '%.*s' leads to '%s' since then: remove that target first, or say "
+		    "--force",
+		    (int)(alias.n < 200 ? alias.n : 200), alias.p, sbuf_cstr(&u->subject));
+	}
+	db_reset(st);
+	return o == FOUND ? BAD : o == NONE ? FOUND : o;
+}
+
+/* --- taking it back --------------------------------------------------------------------------- */
 
 static enum outcome
 drop(struct undo *u, struct error *err)
 {
-	struct record r = { .kind = nouns[u->noun].kind,
-		.name = sbuf_slice(&u->subject),
-		.force = u->force || u->redo };
+	struct record r = {
+		.kind = nouns[u->noun].kind, .name = sbuf_slice(&u->subject), .force = true
+	};
+
+	enum outcome o = FOUND;
 
 	/* the map, a blank, the key */
 	if (r.kind == RECORD_ENTRY)
 		r.map = slice_cut(&r.name, ' ');
-	return store_drop(u->s, &r, err);
+	if (r.kind == RECORD_MAILBOX && !u->force)
+		o = check_leads_here(u, err);
+	return o != FOUND ? o : store_drop(u->s, &r, err);
 }
 
 static enum outcome
@@ -254,8 +277,7 @@ store_undo(struct store *s, int64_t id, bool force, struct error *err)
 	return o;
 }
 
-/* --- which
- * ---------------------------------------------------------------------------------------- */
+/* --- which ------------------------------------------------------------------------------------ */
 
 struct search {
 	struct store *s;
@@ -379,8 +401,7 @@ store_undoable(struct store *s, const struct undo_choice *choice, store_undo_fn 
 	return o;
 }
 
-/* --- the log's end
- * -------------------------------------------------------------------------------- */
+/* --- the log's end ---------------------------------------------------------------------------- */
 
 enum outcome
 store_change_before(struct store *s, int64_t n, int64_t *id, struct error *err)

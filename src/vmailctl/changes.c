@@ -13,8 +13,7 @@
 
 enum { LINE_TEXT_MAX = 8 << 20, VALUE_SHOWN = 200 };
 
-/* --- one change
- * ----------------------------------------------------------------------------------- */
+/* --- one change ------------------------------------------------------------------------------- */
 
 static json_t *
 load(struct slice image)
@@ -140,8 +139,7 @@ changes_put(struct sbuf *out, const struct change_row *row)
 	sbuf_add_chr(out, '\n');
 }
 
-/* --- all of a transaction
- * ------------------------------------------------------------------------- */
+/* --- all of a transaction --------------------------------------------------------------------- */
 
 static bool
 count(void *arg, const struct change_row *row)

@@ -68,8 +68,7 @@ no_memory(struct plan *p)
 	return error_set(&p->ctl->err, RETRY, "no memory for so many records");
 }
 
-/* --- names
- * ---------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static bool
 put_key(struct sbuf *out, const struct record *r)
@@ -127,8 +126,7 @@ is_in_file(struct plan *p, const struct record *r)
 	return bsearch(&key, p->name, p->n, sizeof *p->name, compare_names) != NULL;
 }
 
-/* --- comparing
- * ------------------------------------------------------------------------------------ */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static const char *const nouns[] = { "domain", "user", "alias", "map", "map" };
 
@@ -249,8 +247,7 @@ make_plan(struct plan *p, const char *file)
 	return o == FOUND ? p->outcome : o;
 }
 
-/* --- diff
- * ----------------------------------------------------------------------------------------- */
+/* --- diff ------------------------------------------------------------------------------------- */
 
 static enum exit_code
 print_counts(struct ctl *ctl, const struct plan *p)
@@ -280,8 +277,7 @@ cmd_diff(struct ctl *ctl)
 	return e;
 }
 
-/* --- apply
- * ---------------------------------------------------------------------------------------- */
+/* --- apply ------------------------------------------------------------------------------------ */
 
 /* What is refused now may be right when others have been made: it is tried again behind them. */
 static enum outcome

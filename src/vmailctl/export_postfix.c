@@ -115,8 +115,7 @@ close_tables(struct postfix *p, enum outcome o)
 	return o;
 }
 
-/* --- what must be known of domains
- * ---------------------------------------------------------------- */
+/* --- what must be known of domains ------------------------------------------------------------ */
 
 static bool
 add_place(struct places *list, struct slice name, struct slice target)
@@ -171,8 +170,7 @@ is_guarded(const struct postfix *p, struct slice address)
 		   compare) != NULL;
 }
 
-/* --- domains
- * -------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 /* Ask whether the domain has a catch-all, or patterns. */
 static bool
@@ -219,8 +217,7 @@ put_domain(struct postfix *p, const struct record *r)
 		p->outcome = no_memory(p);
 }
 
-/* --- addresses
- * ------------------------------------------------------------------------------------ */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* Whom a secondary MX accepts mail for: the address, and the same in what stands for its domain. */
 static void
@@ -368,8 +365,7 @@ put_record(void *arg, const struct record *r)
 	return p->outcome == FOUND;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Those that Postfix is told of are there, whatever is in them. */
 static void

@@ -19,13 +19,15 @@ static struct query queries[] = {
 
 static struct fixture *shared;
 
-/* Steps that only look like trouble: the few ordered rows of a subquery, a SELECT without FROM, and
- * SQLite's own table of one row. */
+/* Steps that only look like trouble: the few ordered rows of a subquery, a SELECT without FROM,
+ * SQLite's own table of one row, and the values of one JSON text. */
 static int
 is_harmless(const char *step)
 {
 	return strncmp(step, "SCAN (subquery-", 15) == 0 ||
-	       strcmp(step, "SCAN CONSTANT ROW") == 0 || strcmp(step, "SCAN sqlite_sequence") == 0;
+	       strcmp(step, "SCAN CONSTANT ROW") == 0 ||
+	       strcmp(step, "SCAN sqlite_sequence") == 0 ||
+	       strstr(step, " VIRTUAL TABLE INDEX ") != NULL;
 }
 
 static void
