@@ -77,7 +77,7 @@ put_difference(struct sbuf *out, const char *name, const json_t *before, const j
 	*separator = ", ";
 	if (strcmp(name, "credentials") == 0) {
 		sbuf_add_str(out, "passwords");
-	} else if (json_is_array(after)) {
+	} else if (json_is_array(after) || json_is_array(before)) {
 		sbuf_add_str(out, name);
 		put_list(out, before, after);
 	} else {
@@ -97,6 +97,12 @@ put_differences(struct sbuf *out, const struct change_row *row)
 	json_object_foreach(after, name, value)
 	{
 		put_difference(out, name, json_object_get(before, name), value, &separator);
+	}
+	/* what is as for a new object may be left out */
+	json_object_foreach(before, name, value)
+	{
+		if (json_object_get(after, name) == NULL)
+			put_difference(out, name, value, NULL, &separator);
 	}
 	/* the one thing that images do not show */
 	if (separator[0] == ':')
