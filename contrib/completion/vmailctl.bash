@@ -113,7 +113,7 @@ _vmailctl()
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
-	'import ') options+='--from --dry-run --strict --domain --passwords --keep-clear --base --columns --map' ;;
+	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
 	'formats ') options+='--names' ;;
 	'apply ') options+='--prune' ;;
 	'export ') options+='--format --no-hashes' ;;

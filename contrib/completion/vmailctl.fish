@@ -108,7 +108,6 @@ complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen
 complete -c vmailctl -n __fish_use_subcommand -a import -d 'take over the domains, mailboxes and aliases of another system'
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -F
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -l from -x -a '(vmailctl formats --names 2>/dev/null)' -d 'what it is, where that is not certain: see `vmailctl formats`'
-complete -c vmailctl -n '__fish_seen_subcommand_from import' -l dry-run -d 'list what would be added and changed, and change nothing'
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -l strict -d 'change nothing if anything has to be skipped'
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -l domain -x -d 'what stands behind names that have no domain'
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -l passwords -x -d 'what passwords are that do not tell: plain, crypt, md5, ...'

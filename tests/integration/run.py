@@ -19,8 +19,6 @@ from harness import Suite
 
 MODULES = ("lookup_cases", "junk_cases", "store_cases", "daemon_cases", "reload_cases", "auth_cases",
            "userdb_cases", "map_cases", "import_cases")
-PROGRAMS = ("helper_cases", "cli_cases")
-           "userdb_cases", "map_cases")
 PROGRAMS = ("helper_cases", "cli_cases", "records_cases")
 
 
