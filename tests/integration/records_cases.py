@@ -248,7 +248,7 @@ def _(build):
             done = run(site, "diff", file)
             check_eq(done.returncode, NOT)
             check_eq(sorted(done.stdout.splitlines()), sorted([
-                "~ user harry@example.com: quota 5242880 -> none, passwords",
+                "~ user harry@example.com: passwords, quota 5242880 -> none",
                 "~ alias info@example.com: targets -'x@y.test'",
                 "- alias new@example.com",
                 "+ user sally@example.com"]))
