@@ -303,6 +303,23 @@ is_off(const struct record *r, int64_t now)
 	return r->disabled || (r->expires != 0 && r->expires <= now);
 }
 
+/* A mailbox that gets mail was written down before. */
+static bool
+is_told(struct postfix *p, struct slice address)
+{
+	struct account mailbox;
+	bool told;
+	enum outcome o;
+
+	account_init(&mailbox);
+	o = store_account(p->ctl->store, address, &mailbox, &p->ctl->err);
+	told = o == FOUND && account_state_receives(mailbox.state);
+	if (o == RETRY)
+		p->outcome = o;
+	account_release(&mailbox);
+	return told;
+}
+
 static void
 put_alias(struct postfix *p, const struct record *r)
 {
@@ -326,7 +343,7 @@ put_alias(struct postfix *p, const struct record *r)
 		put_pattern(p, r, sbuf_slice(&targets));
 	else
 		put_line(p, "aliases", r->name, sbuf_slice(&targets));
-	if (!rules_is_pattern(r->name, &prefix))
+	if (!rules_is_pattern(r->name, &prefix) && !is_told(p, r->name))
 		put_recipient(p, r->name);
 	sbuf_release(&targets);
 }

@@ -25,6 +25,7 @@ import conformance
 import bench
 import international  # noqa: F401
 import moving  # noqa: F401
+import exports  # noqa: F401
 import differential
 import processes
 from harness import check
