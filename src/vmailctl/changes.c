@@ -172,7 +172,7 @@ print_line(void *arg, const struct change_row *row)
 
 	sbuf_clear(line);
 	changes_put(line, row);
-	return fwrite(line->p, 1, line->n, stdout) == line->n;
+	return fwrite(sbuf_cstr(line), 1, line->n, stdout) == line->n;
 }
 
 enum outcome

@@ -26,7 +26,7 @@ put_record(void *arg, const struct record *r)
 		    (int)(r->name.n < 200 ? r->name.n : 200), r->name.p);
 		return false;
 	}
-	fwrite(e->text.p, 1, e->text.n, e->out.file);
+	fwrite(sbuf_cstr(&e->text), 1, e->text.n, e->out.file);
 	return !ferror(e->out.file);
 }
 
@@ -41,7 +41,7 @@ export_file(
 		return o;
 	e->put = put;
 	e->outcome = FOUND;
-	fwrite(e->text.p, 1, e->text.n, e->out.file); /* a head */
+	fwrite(sbuf_cstr(&e->text), 1, e->text.n, e->out.file); /* a head */
 	o = store_records(ctl->store, put_record, e, &ctl->err);
 	if (o == FOUND)
 		o = e->outcome;
