@@ -48,7 +48,7 @@ CTLLIBS    := $(call pc,--libs smartcols jansson)
 # --- rooms -------------------------------------------------------------------------------------
 
 room   = $(patsubst %.c,$(B)/%.o,$(wildcard $(1:%=src/%/*.c)))
-PURE  := $(call room,base wire mail auth session)
+PURE  := $(call room,base wire mail auth session foreign)
 CONF  := $(call room,conf)
 SYS   := $(call room,sys)
 STORE := $(call room,store)
@@ -74,7 +74,7 @@ $(B)/vmaild: $(call room,vmaild) $(SERVE) $(STORE) $(CONF) $(SYS) $(PURE)
 
 $(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(SYS) $(PURE)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS)
+	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS) -lpthread
 
 # The helper is started for every login: it gets what it needs and nothing that links a library more.
 HELPER := $(call room,checkpassword base wire) $(CONF)
@@ -244,6 +244,8 @@ install-files:
 	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
 	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+	install -d $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
+	install -m 644 docs/moving-from/*.md $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf

@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--after) take=value ;;
+		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--match|--after|--limit|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
@@ -20,32 +20,32 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login log completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login import formats backup restore check diff apply export log undo completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
-	'domain show 0') from='domain list --names' ;;
-	'domain set 0') from='domain list --names' ;;
-	'domain remove 0') from='domain list --names' ;;
+	'domain show 0') from='domain list --names --limit 500 --match' ;;
+	'domain set 0') from='domain list --names --limit 500 --match' ;;
+	'domain remove 0') from='domain list --names --limit 500 --match' ;;
 	'user  0') list='add list show passwd state quota set logins remove app-password' ;;
-	'user list 0') from='domain list --names' ;;
-	'user show 0') from='user list --names' ;;
-	'user passwd 0') from='user list --names' ;;
-	'user state 0') from='user list --names' ;;
+	'user list 0') from='domain list --names --limit 500 --match' ;;
+	'user show 0') from='user list --names --limit 500 --match' ;;
+	'user passwd 0') from='user list --names --limit 500 --match' ;;
+	'user state 0') from='user list --names --limit 500 --match' ;;
 	'user state 1') list='active receive-only send-only suspended' ;;
-	'user quota 0') from='user list --names' ;;
-	'user set 0') from='user list --names' ;;
-	'user logins 0') from='user list --names' ;;
-	'user remove 0') from='user list --names' ;;
+	'user quota 0') from='user list --names --limit 500 --match' ;;
+	'user set 0') from='user list --names --limit 500 --match' ;;
+	'user logins 0') from='user list --names --limit 500 --match' ;;
+	'user remove 0') from='user list --names --limit 500 --match' ;;
 	'app-password  0') list='add list remove' ;;
-	'app-password add 0') from='user list --names' ;;
-	'app-password list 0') from='user list --names' ;;
-	'app-password remove 0') from='user list --names' ;;
+	'app-password add 0') from='user list --names --limit 500 --match' ;;
+	'app-password list 0') from='user list --names --limit 500 --match' ;;
+	'app-password remove 0') from='user list --names --limit 500 --match' ;;
 	'alias  0') list='add list show set remove' ;;
-	'alias add '*) from='user list --names' ;;
-	'alias list 0') from='domain list --names' ;;
-	'alias show 0') from='alias list --names' ;;
-	'alias set 0') from='alias list --names' ;;
-	'alias remove 0') from='alias list --names' ;;
-	'alias remove '*) from='user list --names' ;;
+	'alias add '*) from='user list --names --limit 500 --match' ;;
+	'alias list 0') from='domain list --names --limit 500 --match' ;;
+	'alias show 0') from='alias list --names --limit 500 --match' ;;
+	'alias set 0') from='alias list --names --limit 500 --match' ;;
+	'alias remove 0') from='alias list --names --limit 500 --match' ;;
+	'alias remove '*) from='user list --names --limit 500 --match' ;;
 	'map  0') list='create remove set get unset list import' ;;
 	'map remove 0') from='maps --all --names' ;;
 	'map set 0') from='maps --all --names' ;;
@@ -58,16 +58,28 @@ _vmailctl()
 	'setup  0') list='postfix dovecot' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'login  0') list='throttled clear' ;;
+	'import  '*) files=1 ;;
+	'backup  0') files=1 ;;
+	'restore  0') files=1 ;;
+	'diff  0') files=1 ;;
+	'apply  0') files=1 ;;
+	'export  0') files=1 ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
 	case $prev in
 	-c|--config) list= from= files=1 ;;
 	--store) list= from= ;;
 	--kind) list='mailbox alias relay local' ;;
-	--target) from='domain list --names' ;;
+	--target) from='domain list --names --limit 500 --match' ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--delimiters) list= from= ;;
 	--propagate) list='yes no default' ;;
 	--quota) list= from= ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--idle) list= from= ;;
 	--reason) list= from= ;;
 	--home) list= from= ;;
@@ -79,6 +91,9 @@ _vmailctl()
 	--service) list= from= ;;
 	--network) list= from= ;;
 	--expires) list= from= ;;
+	--match) list= from= ;;
+	--after) list= from= ;;
+	--limit) list= from= ;;
 	--expires) list= from= ;;
 	--note) list= from= ;;
 	--owner) list= from= ;;
@@ -89,23 +104,38 @@ _vmailctl()
 	--dovecot) files=1 ;;
 	--postfix) list= from= ;;
 	--dovecot) files=1 ;;
+	--from) from='formats --names' ;;
+	--domain) list= from= ;;
+	--passwords) list= from= ;;
+	--base) list= from= ;;
+	--columns) list= from= ;;
+	--map) from='maps --all --names' ;;
+	--format) list='jsonl csv postfix dovecot' ;;
 	--after) list= from= ;;
+	--last) list= from= ;;
+	--since) list= from= ;;
+	--until) list= from= ;;
+	--who) list= from= ;;
+	--what) list= from= ;;
+	--match) list= from= ;;
+	--id) list= from= ;;
+	--since) list= from= ;;
 	esac
-	options='--config --store --json --help --version '
+	options='--config --store --json --dry-run --yes --help --version '
 	case "$noun $verb" in
 	'domain add') options+='--kind --target' ;;
-	'domain list') options+='--names' ;;
+	'domain list') options+='--names --match --after --limit --count' ;;
 	'domain set') options+='--delimiters --propagate' ;;
 	'domain remove') options+='--all' ;;
 	'user add') options+='--password-stdin --no-password --quota' ;;
-	'user list') options+='--names --idle' ;;
+	'user list') options+='--names --match --after --limit --count --idle' ;;
 	'user passwd') options+='--password-stdin' ;;
 	'user state') options+='--reason' ;;
 	'user set') options+='--home --mail --uid --gid --networks' ;;
 	'user remove') options+='--force' ;;
 	'app-password add') options+='--label --service --network --expires' ;;
 	'app-password list') options+='--names' ;;
-	'alias list') options+='--names' ;;
+	'alias list') options+='--names --match --after --limit --count' ;;
 	'alias set') options+='--disable --enable --expires --internal --open --note --owner' ;;
 	'map create') options+='--search' ;;
 	'map list') options+='--names' ;;
@@ -114,14 +144,20 @@ _vmailctl()
 	'explain ') options+='--from --live' ;;
 	'lint ') options+='--since --all' ;;
 	'doctor ') options+='--postfix --dovecot' ;;
-	'setup ') options+='--dry-run --yes --postfix --dovecot' ;;
+	'setup ') options+='--postfix --dovecot' ;;
 	'login clear') options+='--all' ;;
-	'log ') options+='--after' ;;
+	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
+	'formats ') options+='--names' ;;
+	'apply ') options+='--prune' ;;
+	'export ') options+='--format --no-hashes' ;;
+	'log ') options+='--after --last --since --until --who --what --match --follow' ;;
+	'undo ') options+='--id --since --anyone --force' ;;
 	'help ') options+='--all' ;;
 	esac
 	if [[ $cur == -* ]]; then list=$options from=; fi
 	list=${list// /$'\n'}
-	if [[ -n $from ]]; then list=$(vmailctl "${with[@]}" $from 2>/dev/null); fi
+	if [[ $from == *--match ]]; then list=$(vmailctl "${with[@]}" $from "$cur*" 2>/dev/null)
+	elif [[ -n $from ]]; then list=$(vmailctl "${with[@]}" $from 2>/dev/null); fi
 	if [[ -n $files ]]; then compopt -o default; fi
 	# readline takes what follows an @ for a word of its own
 	head=${cur%"${COMP_WORDS[COMP_CWORD]}"}

@@ -57,6 +57,13 @@ enum outcome password_stored_check(
 /* Tell whether STORED, which somebody logged in with, should be replaced by a fresh hash: all but
  * argon2id of at least COST. */
 bool password_needs_rehash(struct slice stored, const struct password_cost *cost);
+/* Judge a password as another system stores it, and append it as it is stored here: {SCHEME}data
+ * that password_verify can judge. What has no {SCHEME} and does not tell by its text what it is, is
+ * taken as BARE, the name of a scheme ("" where that is not known). FOUND; {PLAIN} stands for
+ * whatever the other system kept in the clear. NONE: it is a mark that nobody can log in. BAD: no
+ * password could ever be verified by it, or nobody knows how; nothing of it is repeated. */
+enum outcome password_adopt(struct sbuf *out, struct slice stored, struct slice bare,
+    const struct password_cost *cost, struct error *err);
 
 /* Spend what a verification against a fresh hash would, and answer NONE: for unknown users. */
 enum outcome password_verify_dummy(

@@ -14,6 +14,7 @@
 #include "mail/question.h"
 
 struct store;
+struct store_actor;
 
 /* Who opens it decides what it may see and do. */
 enum store_role {
@@ -60,6 +61,32 @@ void store_close(struct store *s);
 
 /* The schema version this program was built with. */
 int store_schema_version(void);
+
+/* --- whole stores ----------------------------------------------------------------------------- */
+
+/* How far a long call has come; FN may be NULL. */
+struct store_progress {
+	void (*fn)(void *arg, int64_t done, int64_t all);
+	void *arg;
+};
+
+/* Copy the store, as it is at one moment and while others write to it, into the file PATH, and see
+ * whether the copy is whole. PATH is as it was, or complete and on the disk. */
+enum outcome store_backup(
+    struct store *s, const char *path, const struct store_progress *progress, struct error *err);
+
+/* Make the store be what the backup in the file FROM is, brought to this program's schema, with a
+ * line about it in the log by ACTOR. Whoever reads sees the old or the new; so does whoever comes
+ * after a crash. What was there is kept in the file KEEP. A store that is missing or damaged is
+ * replaced. BAD when FROM is no whole store. */
+enum outcome store_restore(const char *uri, const char *from, const char *keep,
+    const struct store_actor *actor, const struct store_progress *progress, struct error *err);
+
+/* Look at everything in the store, and call FN for what should not be: where (a table, or the kind
+ * of an object), the object's name (or nothing), what is wrong. NONE when nothing is, FOUND when
+ * something is, RETRY when it could not be looked at. */
+typedef bool store_trouble_fn(void *arg, struct slice where, struct slice name, const char *text);
+enum outcome store_check(struct store *s, store_trouble_fn *fn, void *arg, struct error *err);
 
 /* --- lookups -------------------------------------------------------------------------------- */
 
@@ -180,6 +207,17 @@ enum outcome store_accounts(struct store *s, struct slice domain, struct slice a
 enum outcome store_aliases(struct store *s, struct slice address, struct slice domain,
     store_alias_fn *fn, void *arg, struct error *err);
 
+/* The aliases of DOMAIN (empty: of all) behind AFTER, as store_accounts. */
+enum outcome store_aliases_after(struct store *s, struct slice domain, struct slice after,
+    store_alias_fn *fn, void *arg, struct error *err);
+
+/* Count what is there, at once; in DOMAIN (empty: everywhere). */
+struct store_counts {
+	int64_t domains, mailboxes, aliases;
+};
+enum outcome store_count(
+    struct store *s, struct slice domain, struct store_counts *out, struct error *err);
+
 typedef bool store_map_fn(void *arg, const struct map_row *row);
 typedef bool store_entry_fn(void *arg, const struct entry_row *row);
 
@@ -205,13 +243,44 @@ struct change_row {
 	struct slice subject; /* the address or domain */
 	struct slice before;  /* JSON, empty for none; password hashes never appear in it */
 	struct slice after;
+	int64_t undoes; /* the change that this one took back, or 0 */
+	int64_t batch;  /* the first change of the same transaction */
 };
 
 typedef bool store_change_fn(void *arg, const struct change_row *row);
 
-/* The change log, oldest first, from AFTER_ID (exclusive) on. */
+/* The change log, oldest first, from AFTER_ID (exclusive) on; or of SUBJECT (canonical) alone. */
 enum outcome store_changes(
     struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err);
+enum outcome store_changes_of(struct store *s, struct slice subject, int64_t after_id,
+    store_change_fn *fn, void *arg, struct error *err);
+
+/* Find the id of the last change, or of the one before the last N; 0 when there is none. */
+enum outcome store_last_change(struct store *s, int64_t *id, struct error *err);
+enum outcome store_change_before(struct store *s, int64_t n, int64_t *id, struct error *err);
+
+/* --- undoing ---------------------------------------------------------------------------------- */
+
+/* Take the change ID back: what it changed is as it was before, with all that belonged to it. That
+ * is a change of its own, which can be taken back as well. NONE when there is no such change, BAD
+ * when it was undone already, and when what it changed was changed again since (unless FORCE). */
+enum outcome store_undo(struct store *s, int64_t id, bool force, struct error *err);
+
+/* Which transactions to take back: the newest first, of WHO (empty: anybody), that are no undoing
+ * themselves and were not undone, at most N (0: all) of them, back to the time SINCE (0: ever).
+ * With ID, the transaction that this change belongs to, whatever it is. */
+struct undo_choice {
+	struct slice who;
+	int64_t n;
+	int64_t since;
+	int64_t id;
+};
+
+/* Call FN for every change of them, in the order in which they must be taken back. NONE when there
+ * is nothing to undo. FN may not ask the store: the ids are to be kept. */
+typedef bool store_undo_fn(void *arg, int64_t id);
+enum outcome store_undoable(struct store *s, const struct undo_choice *choice, store_undo_fn *fn,
+    void *arg, struct error *err);
 
 /* --- looking at all of it --------------------------------------------------------------------- */
 

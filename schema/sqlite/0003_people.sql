@@ -46,5 +46,6 @@ CREATE TABLE secret (
 INSERT INTO secret (name, value) VALUES ('app-password', lower(hex(randomblob(32))));
 
 ALTER TABLE change ADD COLUMN undoes INTEGER REFERENCES change (id); -- the change that this one took back
+ALTER TABLE change ADD COLUMN batch INTEGER; -- the first change of the same transaction; none: itself
 CREATE INDEX change_by_subject ON change (subject, id);
 CREATE INDEX change_by_undoes ON change (undoes) WHERE undoes IS NOT NULL;

@@ -49,6 +49,10 @@ WHERE name = ?1;
 -- The domain that Postfix asks for by another name than its own.
 SELECT name FROM domain WHERE asked = ?1;
 
+-- ask_domain_known
+-- Whether a domain is one of ours.
+SELECT 1 FROM domain WHERE name = ?1;
+
 -- ask_alias
 -- The targets of an alias in their order; a row of NULL for one that has none, which should not be.
 SELECT t.target, a.disabled, a.expires, a.internal
@@ -219,9 +223,120 @@ SELECT address, (SELECT group_concat(target, char(10))
 FROM alias a
 WHERE address = ?1;
 
+-- counts
+-- How much there is of what.
+SELECT (SELECT count(*) FROM domain WHERE name > ''), (SELECT count(*) FROM mailbox WHERE domain > ''),
+    (SELECT count(*) FROM alias WHERE domain > '') + (SELECT count(*) FROM alias WHERE domain IS NULL);
+
 -- changes
 -- The change log, without the secrets.
-SELECT id, at, who, what, subject, before, after FROM change WHERE id > ?1 ORDER BY id LIMIT ?2;
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id > ?1
+ORDER BY id
+LIMIT ?2;
+
+-- changes_of
+-- The changes of a subject (3).
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE subject = ?3 AND id > ?1
+ORDER BY id
+LIMIT ?2;
+
+-- change
+-- One of them.
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id = ?1;
+
+-- changes_back
+-- The newest before one of them (1) come first.
+SELECT id, at, who, what, subject, before, after, coalesce(undoes, 0), coalesce(batch, id)
+FROM change
+WHERE id < ?1
+ORDER BY id DESC;
+
+-- change_before_last
+-- The change before the last so many (1).
+SELECT id FROM change WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?1;
+
+-- change_undone
+-- By which change one of them was taken back last.
+SELECT id FROM change WHERE undoes = ?1 ORDER BY id DESC LIMIT 1;
+
+-- change_since
+-- The first change of the same thing (2: the noun) after one of them (3: its subject).
+SELECT id, what, who FROM change
+WHERE subject = ?3 AND id > ?1 AND substr(what, 1, length(?2) + 1) = ?2 || ' '
+ORDER BY id
+LIMIT 1;
+
+-- undo_leads_here
+-- An alias that leads to a mailbox (1: its domain) now, and did not before a change (3).
+SELECT t.address
+FROM alias_target t
+WHERE t.domain = ?1 AND t.folded = ?2
+    AND EXISTS (SELECT 1 FROM change c WHERE c.subject = t.address AND c.id > ?3 AND substr(c.what, 1, 6) = 'alias ')
+    AND NOT EXISTS (
+        SELECT 1
+        FROM json_each((SELECT c.before FROM change c
+            WHERE c.subject = t.address AND c.id > ?3 AND substr(c.what, 1, 6) = 'alias '
+            ORDER BY c.id LIMIT 1), '$.targets') j
+        WHERE lower(j.value) = ?2)
+LIMIT 1;
+
+-- undo_secrets
+-- What stands apart from the images.
+SELECT secret_before, secret_after FROM change WHERE id = ?1;
+
+-- undo_domain
+-- A domain as it was before a change.
+SELECT json_extract(before, '$.name'), json_extract(before, '$.kind'), json_extract(before, '$.target'),
+    json_extract(before, '$.created'), json_extract(before, '$.delimiters'), json_extract(before, '$.propagate')
+FROM change
+WHERE id = ?1;
+
+-- undo_mailbox
+-- A mailbox, by the columns of record_mailbox.
+SELECT json_extract(before, '$.address'), json_extract(before, '$.quota'), json_extract(before, '$.created'),
+    json_extract(before, '$.home'), json_extract(before, '$.mail'), coalesce(json_extract(before, '$.uid'), 0),
+    coalesce(json_extract(before, '$.gid'), 0), json_extract(before, '$.networks'),
+    coalesce(json_extract(before, '$.state'), 'active'), json_extract(before, '$.reason')
+FROM change
+WHERE id = ?1;
+
+-- undo_credentials
+-- Its credentials, by the columns of record_credentials: the hashes from the secrets, their limits from the image.
+SELECT json_extract(s.value, '$.label'), json_extract(s.value, '$.hash'), json_extract(i.value, '$.services'),
+    json_extract(i.value, '$.networks'), coalesce(json_extract(i.value, '$.expires'), 0),
+    json_extract(s.value, '$.created')
+FROM change c, json_each(c.secret_before) s LEFT JOIN json_each(c.before, '$.credentials') i
+    ON json_extract(i.value, '$.label') = json_extract(s.value, '$.label')
+WHERE c.id = ?1;
+
+-- undo_alias
+-- An alias, by the columns of alias.
+SELECT json_extract(before, '$.address'),
+    (SELECT group_concat(value, char(10)) FROM json_each(before, '$.targets')),
+    json_extract(before, '$.created'), coalesce(json_extract(before, '$.disabled'), 0),
+    coalesce(json_extract(before, '$.expires'), 0), coalesce(json_extract(before, '$.internal'), 0),
+    json_extract(before, '$.note'), json_extract(before, '$.owner')
+FROM change
+WHERE id = ?1;
+
+-- undo_map
+-- A map.
+SELECT json_extract(before, '$.name'), json_extract(before, '$.search'), json_extract(before, '$.created')
+FROM change
+WHERE id = ?1;
+
+-- undo_entry
+-- An entry of one.
+SELECT json_extract(before, '$.map'), json_extract(before, '$.key'), json_extract(before, '$.value'),
+    json_extract(before, '$.created')
+FROM change
+WHERE id = ?1;
 
 -- ## lint: what is looked at once in a while, and then all of it. Columns: subject, detail, more, number.
 
@@ -401,6 +516,12 @@ DELETE FROM domain WHERE name = ?1;
 SELECT (SELECT count(*) FROM mailbox WHERE domain = ?1),
     (SELECT count(*) FROM alias WHERE domain = ?1);
 
+-- domain_has_catch_all
+-- A catch-all or a pattern in a domain.
+SELECT address FROM alias
+WHERE domain = ?1 AND (prefix IS NOT NULL OR address = '@' || domain)
+LIMIT 1;
+
 -- domain_standing_for
 -- A domain that stands for this one.
 SELECT name FROM domain WHERE target = ?1 LIMIT 1;
@@ -532,6 +653,10 @@ SELECT address FROM alias_target WHERE domain = ?1
 UNION ALL
 SELECT t.address FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = ?1;
 
+-- targets_delete
+-- All targets of an alias go; others follow.
+DELETE FROM alias_target WHERE address = ?1;
+
 -- ## plain maps
 
 -- maps
@@ -632,7 +757,106 @@ UPDATE entry
 SET key = substr(?2, instr(?2, ' ') + 1)
 WHERE map = substr(?1, 1, instr(?1, ' ') - 1) AND key = substr(?1, instr(?1, ' ') + 1);
 
+-- ## records: an object with all that is known of it, and everything in a store
+
+-- record_domain
+-- One domain.
+SELECT name, kind, target, created, delimiters, propagate FROM domain WHERE name = ?1;
+
+-- record_domains
+-- The domains that stand for none.
+SELECT name, kind, target, created, delimiters, propagate
+FROM domain
+WHERE name > '' AND target IS NULL
+ORDER BY name;
+
+-- record_stand_ins
+-- Those that do.
+SELECT name, kind, target, created, delimiters, propagate
+FROM domain
+WHERE name > '' AND target IS NOT NULL
+ORDER BY name;
+
+-- record_mailbox
+-- One mailbox.
+SELECT address, quota, created, home, mail, coalesce(uid, 0), coalesce(gid, 0), networks, state, reason
+FROM mailbox
+WHERE address = ?1;
+
+-- record_mailboxes
+-- All of them.
+SELECT address, quota, created, home, mail, coalesce(uid, 0), coalesce(gid, 0), networks, state, reason
+FROM mailbox
+WHERE address > ''
+ORDER BY address;
+
+-- record_credentials
+-- What one can log in to a mailbox with.
+SELECT label, hash, services, networks, expires, created FROM credential WHERE mailbox = ?1 ORDER BY label;
+
+-- record_map
+-- One map that an admin made.
+SELECT name, search, created FROM map WHERE name = ?1;
+
+-- record_entry
+-- One entry.
+SELECT map, key, value, created FROM entry WHERE map = ?1 AND key = ?2;
+
+-- record_entries
+-- The entries of all maps.
+SELECT map, key, value, created FROM entry WHERE map > '' ORDER BY map, key;
+
+-- record_domain_put
+-- What a domain is and does.
+UPDATE domain SET kind = ?2, target = ?3, delimiters = ?4, propagate = ?5 WHERE name = ?1;
+
+-- record_mailbox_add
+-- A mailbox with all that is known of it, but its credentials.
+INSERT INTO mailbox (address, domain, created, quota, home, mail, uid, gid, networks, state, reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- record_mailbox_put
+-- The same for one that is there.
+UPDATE mailbox
+SET quota = ?4, home = ?5, mail = ?6, uid = ?7, gid = ?8, networks = ?9, state = ?10, reason = ?11
+WHERE address = ?1;
+
+-- record_credential_put
+-- A credential with all that is known of it.
+INSERT INTO credential (mailbox, label, hash, services, networks, expires, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (mailbox, label) DO UPDATE
+SET hash = excluded.hash, services = excluded.services, networks = excluded.networks,
+    expires = excluded.expires, created = excluded.created;
+
+-- record_credential_drop
+-- One goes.
+DELETE FROM credential WHERE mailbox = ?1 AND label = ?2;
+
+-- check_mailboxes
+-- Mailboxes where none can be.
+SELECT address FROM mailbox m JOIN domain d ON d.name = m.domain
+WHERE m.address > '' AND d.kind <> 'mailbox'
+ORDER BY m.address;
+
+-- check_targets
+-- All targets, as they are handed out and as they are indexed.
+SELECT address, target, folded FROM alias_target WHERE address > '' ORDER BY address, position;
+
+-- check_prefixes
+-- All aliases, and what a pattern is indexed by.
+SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
+
 -- ## the change log
+
+-- log_restore
+-- A backup (3) was brought back.
+INSERT INTO change (at, who, what, subject, after)
+VALUES (?1, ?2, 'store restore', ?3, json_object('from', ?3));
+
+-- next_change
+-- What the next change will be called.
+SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0);
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
@@ -678,21 +902,21 @@ WHERE map = substr(?1, 1, instr(?1, ' ') - 1) AND key = substr(?1, instr(?1, ' '
 
 -- log_entries_gone
 -- A change for every entry of a map (4) that is about to go.
-INSERT INTO change (at, who, what, subject, before)
-SELECT ?1, ?2, ?3, map || ' ' || key, json_object('map', map, 'key', key, 'value', value, 'created', created)
+INSERT INTO change (at, who, what, subject, batch, before)
+SELECT ?1, ?2, ?3, map || ' ' || key, ?5, json_object('map', map, 'key', key, 'value', value, 'created', created)
 FROM entry
 WHERE map = ?4
 ORDER BY key;
 
 -- log
 -- One change.
-INSERT INTO change (at, who, what, subject, before, after, secret_before, secret_after)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+INSERT INTO change (at, who, what, subject, undoes, batch, before, after, secret_before, secret_after)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
 
 -- log_mailboxes_gone
 -- A change for every mailbox of a domain (4) that is about to go: its image as above.
-INSERT INTO change (at, who, what, subject, before, secret_before)
-SELECT ?1, ?2, ?3, address,
+INSERT INTO change (at, who, what, subject, batch, before, secret_before)
+SELECT ?1, ?2, ?3, address, ?5,
     json_object('address', address, 'home', home, 'quota', quota, 'state', state, 'reason', reason,
         'mail', mail, 'uid', uid, 'gid', gid, 'networks', networks, 'created', created,
         'credentials', (SELECT json_group_array(json_object('label', label, 'services', services,
@@ -708,8 +932,8 @@ ORDER BY address;
 
 -- log_aliases_gone
 -- The same for its aliases.
-INSERT INTO change (at, who, what, subject, before)
-SELECT ?1, ?2, ?3, address,
+INSERT INTO change (at, who, what, subject, batch, before)
+SELECT ?1, ?2, ?3, address, ?5,
     json_object('address', address, 'disabled', disabled, 'expires', expires, 'internal', internal,
         'note', note, 'owner', owner, 'created', created,
         'targets', (SELECT json_group_array(target)

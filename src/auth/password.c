@@ -41,6 +41,9 @@ static const struct scheme schemes[] = {
 	{ "ARGON2I", &family_argon2, CODING_TEXT, NULL, NULL, NULL },
 	{ "ARGON2", &family_argon2, CODING_TEXT, NULL, NULL, NULL },
 
+	{ "BCRYPT-SHA256", &family_bcrypt_sha256, CODING_TEXT, NULL, NULL, "$bcrypt-sha256$" },
+	{ "PBKDF2", &family_passlib, CODING_TEXT, NULL, "$pbkdf2", "$pbkdf2" },
+
 	{ "CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, "$" },
 	{ "BLF-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
 	{ "SHA512-CRYPT", &family_crypt, CODING_TEXT, NULL, NULL, NULL },
@@ -234,18 +237,25 @@ struct readied {
 };
 
 static void
-ready(struct readied *r, struct slice stored, const struct password_cost *cost)
+ready_parts(struct readied *r, const struct stored *parts, const struct password_cost *cost)
 {
-	struct stored parts = stored_split(stored);
 	enum coding coding;
 
-	r->scheme = scheme_of(&parts, &coding);
-	r->label = parts.label;
+	r->scheme = scheme_of(parts, &coding);
+	r->label = parts->label;
 	sbuf_init(&r->data, PASSWORD_STORED_MAX);
-	if (r->scheme == NULL || !scheme_decode(&r->data, coding, r->scheme->hash, parts.data))
+	if (r->scheme == NULL || !scheme_decode(&r->data, coding, r->scheme->hash, parts->data))
 		r->flaw = FLAW_MALFORMED;
 	else
 		r->flaw = r->scheme->family->judge(r->scheme, sbuf_slice(&r->data), cost);
+}
+
+static void
+ready(struct readied *r, struct slice stored, const struct password_cost *cost)
+{
+	struct stored parts = stored_split(stored);
+
+	ready_parts(r, &parts, cost);
 }
 
 static enum outcome
@@ -324,6 +334,113 @@ password_needs_rehash(struct slice stored, const struct password_cost *cost)
 
 	return s == NULL || s->family != &family_argon2 || coding != CODING_TEXT ||
 	       !argon2_is_current(parts.data, cost);
+}
+
+/* --- what others have stored ------------------------------------------------------------------ */
+
+/* Digests in hex tell what they are by their length; nobody has such a password. */
+static const struct {
+	size_t n;
+	const char *name;
+} hex_digests[] = {
+	{ 32, "PLAIN-MD5" },
+	{ 40, "SHA.HEX" },
+	{ 64, "SHA256.HEX" },
+	{ 128, "SHA512.HEX" },
+};
+
+static const char *
+hex_digest(struct slice data)
+{
+	for (size_t i = 0; i < data.n; i++)
+		if (memchr("0123456789abcdefABCDEF", data.p[i], 22) == NULL)
+			return NULL;
+	for (size_t i = 0; i < sizeof hex_digests / sizeof hex_digests[0]; i++)
+		if (hex_digests[i].n == data.n)
+			return hex_digests[i].name;
+	return NULL;
+}
+
+/* What stands in shadow files and databases where nobody may log in. */
+static bool
+is_no_password(struct slice stored)
+{
+	return stored.n == 0 || stored.p[0] == '!' || stored.p[0] == '*' || slice_is(stored, "x") ||
+	       slice_is_nocase(stored, "{CRYPT}!") || slice_is_nocase(stored, "{CRYPT}*") ||
+	       slice_is_nocase(stored, "{CRYPT}x");
+}
+
+static struct slice
+label_of_bare(struct slice data, struct slice bare)
+{
+	const struct scheme *s = scheme_of_bare(data);
+	const char *hex = hex_digest(data);
+
+	if (s != NULL)
+		return slice_str(s->name);
+	/* a form that is certain goes before what the caller thinks of the others */
+	return hex != NULL ? slice_str(hex) : bare;
+}
+
+static enum outcome
+put_adopted(struct sbuf *out, const struct scheme *s, const struct stored *parts,
+    struct slice decoded, struct error *err)
+{
+	bool clear = s->family == &family_plain;
+	struct slice label = clear ? slice_str("PLAIN") : parts->label;
+	const char *why = clear ? unusable(decoded) : NULL;
+
+	if (why != NULL)
+		return error_set(err, BAD, "nobody could log in with this password: %s", why);
+	sbuf_add_chr(out, '{');
+	sbuf_add_slice(out, label);
+	sbuf_add_chr(out, '}');
+	sbuf_add_slice(out, clear ? decoded : parts->data);
+	return out->failed ? error_set(err, RETRY, "no memory for a password") : FOUND;
+}
+
+static enum outcome
+unknown_form(const struct stored *parts, struct error *err)
+{
+	if (parts->label.n == 0)
+		return error_set(err, BAD,
+		    "the form of this password is not known: it has no {SCHEME} and could be a "
+		    "hash "
+		    "or "
+		    "a password in the clear");
+	return error_set(err, BAD, "the scheme '{%.*s}' is not known here",
+	    (int)slice_head(parts->label, 64).n, parts->label.p);
+}
+
+enum outcome
+password_adopt(struct sbuf *out, struct slice stored, struct slice bare,
+    const struct password_cost *cost, struct error *err)
+{
+	struct stored parts = stored_split(stored);
+	struct readied r;
+	enum outcome o;
+
+	if (is_no_password(stored) && !slice_is_nocase(bare, "PLAIN"))
+		return NONE;
+	if (stored.n > PASSWORD_STORED_MAX - 32)
+		return error_set(err, BAD, "%zu bytes are no password", stored.n);
+	if (parts.label.p == NULL)
+		parts.label = label_of_bare(parts.data, bare);
+	if (parts.label.n == 0)
+		return unknown_form(&parts, err);
+	ready_parts(&r, &parts, cost);
+	if (r.data.failed)
+		o = error_set(err, RETRY, "no memory for a password");
+	else if (r.scheme == NULL)
+		o = unknown_form(&parts, err);
+	else if (r.flaw != FLAW_NONE)
+		o = error_set(err, BAD, "what is stored as '{%s}' %s", r.scheme->name,
+		    r.flaw == FLAW_TOO_COSTLY ? "costs more to verify than is allowed"
+					      : "is malformed");
+	else
+		o = put_adopted(out, r.scheme, &parts, sbuf_slice(&r.data), err);
+	sbuf_release_secret(&r.data);
+	return o;
 }
 
 enum outcome

@@ -55,6 +55,8 @@ struct scheme {
 };
 
 extern const struct family family_argon2;
+extern const struct family family_bcrypt_sha256;
+extern const struct family family_passlib;
 extern const struct family family_crypt;
 extern const struct family family_digest;
 extern const struct family family_salted;

@@ -3,7 +3,7 @@
  * Matching of pattern aliases. A `*` that matched too little is tried again one byte further, and
  * only the last one is, which is enough: no recursion, no regular expressions.
  */
-#include "glob.h"
+#include "mail/glob.h"
 
 bool
 glob_match(struct slice pattern, struct slice text)

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "glob.h"
+#include "mail/glob.h"
 
 void
 lookup_init(struct lookup *l)

@@ -9,6 +9,8 @@
 
 #include <unistr.h>
 
+#include "mail/keys.h"
+
 enum { SHOWN = 80 }; /* bytes of a refused name that a message repeats */
 
 static int
@@ -444,4 +446,63 @@ rules_map_name(struct slice typed, struct error *err)
 		return error_set(err, BAD, "'%.*s' is a map already: see `vmailctl maps`",
 		    shown(typed), typed.p);
 	return FOUND;
+}
+
+/* --- where mail is, and who may log in ----------------------------------------------------------
+ */
+
+enum outcome
+rules_place(const char *what, struct slice typed, struct error *err)
+{
+	if (typed.n > 1000)
+		return error_set(
+		    err, BAD, "a %s of %zu bytes: at most 1000 are kept", what, typed.n);
+	return check_text(what, typed, err);
+}
+
+enum outcome
+rules_label(struct slice typed, struct error *err)
+{
+	if (typed.n > 64)
+		return error_set(err, BAD, "a label of %zu bytes: at most 64 are kept", typed.n);
+	return check_text("label", typed, err);
+}
+
+enum outcome
+rules_services(struct slice typed, struct error *err)
+{
+	struct slice rest = typed;
+
+	if (typed.n > 200)
+		return error_set(err, BAD, "services of %zu bytes: at most 200 are kept", typed.n);
+	while (rest.n > 0 || rest.p != NULL) {
+		struct slice name = slice_cut(&rest, ',');
+		size_t n = 0;
+
+		while (n < name.n && ((name.p[n] >= 'a' && name.p[n] <= 'z') ||
+					 (name.p[n] >= '0' && name.p[n] <= '9') ||
+					 name.p[n] == '-' || name.p[n] == '_'))
+			n++;
+		if (n == 0 || n < name.n)
+			return error_set(err, BAD,
+			    "'%.*s' is no list of services: write it like imap,smtp", shown(typed),
+			    typed.p);
+	}
+	return FOUND;
+}
+
+enum outcome
+rules_networks(struct slice typed, struct error *err)
+{
+	struct slice rest = typed;
+	struct sbuf masked;
+	enum outcome o = FOUND;
+
+	if (typed.n > 1000)
+		return error_set(err, BAD, "networks of %zu bytes: at most 1000 are kept", typed.n);
+	sbuf_init(&masked, 2000);
+	while (o == FOUND && (rest.n > 0 || rest.p != NULL))
+		o = key_check(&masked, SEARCH_NETWORK, slice_cut(&rest, ','), err);
+	sbuf_release(&masked);
+	return o;
 }

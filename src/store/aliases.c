@@ -50,8 +50,8 @@ insert_target(struct change *c, struct slice target, struct error *err)
 	return o;
 }
 
-static enum outcome
-insert_targets(struct change *c, struct slice targets, struct error *err)
+enum outcome
+alias_insert_targets(struct change *c, struct slice targets, struct error *err)
 {
 	enum outcome o = FOUND;
 
@@ -77,8 +77,8 @@ count_targets(struct change *c, int64_t *all, int64_t *whole, int64_t *bytes, st
 }
 
 /* The rules for a list of targets, where they meet those that were there before. */
-static enum outcome
-check_together(struct change *c, const char *address, struct error *err)
+enum outcome
+alias_check_together(struct change *c, const char *address, struct error *err)
 {
 	int64_t all, whole, bytes;
 	enum outcome o = count_targets(c, &all, &whole, &bytes, err);
@@ -106,8 +106,8 @@ check_together(struct change *c, const char *address, struct error *err)
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-static enum outcome
-check_domain(struct store *s, const struct sbuf *address, struct error *err)
+enum outcome
+alias_check_domain(struct store *s, const struct sbuf *address, struct error *err)
 {
 	struct slice name = domain_of(sbuf_slice(address));
 	struct domain_facts *domain = &s->facts.domain;
@@ -128,8 +128,8 @@ check_domain(struct store *s, const struct sbuf *address, struct error *err)
 	return FOUND;
 }
 
-static enum outcome
-insert_alias(struct change *c, struct error *err)
+enum outcome
+alias_insert(struct change *c, int64_t created, struct error *err)
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_alias_insert);
 	struct slice domain = domain_of(c->subject);
@@ -140,7 +140,7 @@ insert_alias(struct change *c, struct error *err)
 		db_bind_text(st, 2, domain);
 	else
 		db_bind_null(st, 2);
-	db_bind_int(st, 3, c->at);
+	db_bind_int(st, 3, created);
 	if (rules_is_pattern(c->subject, &prefix))
 		db_bind_text(st, 4, slice_head(c->subject, prefix));
 	else
@@ -157,13 +157,13 @@ add_alias(
 
 	o = change_begin(&c, s, "alias add", Q_alias_image, sbuf_slice(address), err);
 	if (o == FOUND)
-		o = check_domain(s, address, err);
+		o = alias_check_domain(s, address, err);
 	if (o == FOUND && !change_existed(&c))
-		o = insert_alias(&c, err);
+		o = alias_insert(&c, c.at, err);
 	if (o == FOUND)
-		o = insert_targets(&c, sbuf_slice(targets), err);
+		o = alias_insert_targets(&c, sbuf_slice(targets), err);
 	if (o == FOUND)
-		o = check_together(&c, sbuf_cstr(address), err);
+		o = alias_check_together(&c, sbuf_cstr(address), err);
 	if (o == FOUND)
 		o = loops_check_alias(s, sbuf_slice(address), err);
 	return change_end(&c, o, err);

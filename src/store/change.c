@@ -27,16 +27,39 @@ take_image(struct change *c, struct sbuf *image, struct sbuf *secret, struct err
 	return o == NONE ? FOUND : o;
 }
 
-enum outcome
-change_join(struct change *c, struct store *s, const char *what, enum statement image,
-    struct slice subject, struct error *err)
+static void
+start(
+    struct change *c, struct store *s, const char *what, enum statement image, struct slice subject)
 {
 	assert(s->actor != NULL);
 	*c = (struct change){ .s = s, .what = what, .image = image, .subject = subject };
 	c->at = time(NULL);
 	sbuf_init(&c->before, IMAGE_MAX);
 	sbuf_init(&c->secret_before, IMAGE_MAX);
+}
+
+enum outcome
+change_look(struct change *c, struct error *err)
+{
 	return take_image(c, &c->before, &c->secret_before, err);
+}
+
+enum outcome
+change_join(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err)
+{
+	start(c, s, what, image, subject);
+	return change_look(c, err);
+}
+
+enum outcome
+change_begin_blind(struct change *c, struct store *s, const char *what, enum statement image,
+    struct slice subject, struct error *err)
+{
+	enum outcome o = transaction_begin(s, DB_WRITE, err);
+
+	start(c, s, what, image, subject);
+	return o;
 }
 
 enum outcome
@@ -69,6 +92,24 @@ change_existed(const struct change *c)
 	return c->before.n > 0;
 }
 
+/* The changes of one transaction belong together: each names the first. */
+static enum outcome
+bind_batch(struct change *c, struct db_stmt *log, int n, struct error *err)
+{
+	struct store *s = c->s;
+
+	if (s->first == 0) {
+		struct db_stmt *st = db_prepare(s->db, Q_next_change);
+
+		if (db_step(st, err) != FOUND)
+			return RETRY;
+		s->first = db_int(st, 0);
+		db_reset(st);
+	}
+	db_bind_int(log, n, s->first);
+	return FOUND;
+}
+
 static enum outcome
 log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret, struct error *err)
 {
@@ -78,10 +119,17 @@ log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret
 	db_bind_text(st, 2, slice_str(c->s->actor->who));
 	db_bind_text(st, 3, slice_str(c->what));
 	db_bind_text(st, 4, c->subject);
-	bind_optional(st, 5, sbuf_slice(&c->before));
-	bind_optional(st, 6, sbuf_slice(after));
-	bind_optional(st, 7, sbuf_slice(&c->secret_before));
-	bind_optional(st, 8, sbuf_slice(secret));
+	if (c->s->undoing != 0)
+		db_bind_int(st, 5, c->s->undoing);
+	else
+		db_bind_null(st, 5);
+	if (bind_batch(c, st, 6, err) != FOUND)
+		return RETRY;
+	bind_optional(st, 7, sbuf_slice(&c->before));
+	bind_optional(st, 8, sbuf_slice(after));
+	bind_optional(st, 9, sbuf_slice(&c->secret_before));
+	bind_optional(st, 10, sbuf_slice(secret));
+	c->logged = true;
 	return db_run(st, NULL, err);
 }
 
@@ -105,7 +153,7 @@ log_difference(struct change *c, struct error *err)
 enum outcome
 change_leave(struct change *c, enum outcome o, struct error *err)
 {
-	if (o == FOUND)
+	if (o == FOUND && !c->idle)
 		o = log_difference(c, err);
 	sbuf_release(&c->before);
 	sbuf_release_secret(&c->secret_before);
@@ -131,6 +179,8 @@ change_log_all(
 	db_bind_text(st, 2, slice_str(c->s->actor->who));
 	db_bind_text(st, 3, slice_str(what));
 	db_bind_text(st, 4, name);
+	if (bind_batch(c, st, 5, err) != FOUND)
+		return RETRY;
 	return db_run(st, NULL, err);
 }
 

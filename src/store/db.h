@@ -82,6 +82,9 @@ void db_disturbed(struct db *db);
 /* Leave a transaction without a trace; also right when there is none any more. */
 void db_rollback(struct db *db);
 
+/* Keep more of the database in memory while many changes are made. */
+void db_bulk(struct db *db, bool on);
+
 /* Find the version of the schema. In a read transaction the view is taken by this. */
 enum outcome db_version(struct db *db, int *version, struct error *err);
 
@@ -91,6 +94,35 @@ int db_version_built(void);
 /* Take the schema from VERSION - 1 to VERSION, in a transaction of its own; nothing is done when
  * somebody else was faster. */
 enum outcome db_migrate(struct db *db, int version, struct error *err);
+
+/* --- whole databases -------------------------------------------------------------------------- */
+
+/* Copy all that is in FROM, as it is at one moment and while others write, into a new file PATH,
+ * for its owner alone. PATH is as it was, or complete and on the disk. */
+enum outcome db_copy_out(
+    struct db *from, const char *path, const struct store_progress *progress, struct error *err);
+
+/* Make all that is in DB be what is in the file PATH, in one transaction: whoever reads sees the
+ * old or the new. With KEEP, what was there is copied out to it first, and nothing is lost in
+ * between. */
+enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
+    const struct store_progress *progress, struct error *err);
+
+/* Where there is no database, or a damaged one: let the file PATH take its place. What was there,
+ * with its log, is called KEEP from then on. */
+enum outcome db_replace(struct db *db, const char *path, const char *keep, struct error *err);
+
+/* Tell whether the file was seen to be damaged, or is not there. */
+bool db_is_damaged(const struct db *db);
+bool db_is_missing(const struct db *db);
+
+/* Give the path of the embedded database. */
+const char *db_path(const struct db *db);
+
+/* Look through the whole file and call FN for what is wrong with it. FOUND when it could be looked
+ * through. */
+typedef bool db_trouble_fn(void *arg, struct slice table, struct slice text);
+enum outcome db_integrity(struct db *db, db_trouble_fn *fn, void *arg, struct error *err);
 
 /* --- statements ------------------------------------------------------------------------------- */
 

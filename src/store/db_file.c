@@ -169,10 +169,9 @@ db_file_note(struct db_file *f)
 
 /* --- what others left ------------------------------------------------------------------------- */
 
-/* One at a time may tidy up or create: whoever holds the directory's lock. It is never waited for:
- * a lookup has no time for that. -1 with a text. */
-static int
-lock_directory(const struct db_file *f, struct error *err)
+/* It is never waited for: a lookup has no time for that. */
+int
+db_file_lock(const struct db_file *f, struct error *err)
 {
 	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -216,7 +215,7 @@ static enum outcome
 put_old_aside(const struct db_file *f, struct error *err)
 {
 	enum outcome o = FOUND;
-	int lock = lock_directory(f, err);
+	int lock = db_file_lock(f, err);
 
 	if (lock < 0)
 		return RETRY;
@@ -346,7 +345,7 @@ db_file_create(
 
 	if (o != FOUND)
 		return o;
-	lock = lock_directory(f, err);
+	lock = db_file_lock(f, err);
 	if (lock < 0)
 		return RETRY;
 	o = create_file(f, owner, group, err);

@@ -67,6 +67,10 @@ enum outcome db_file_take(struct db_file *f, bool write, struct error *err);
 /* Remember what lies beside the file, now that it is in use. */
 void db_file_note(struct db_file *f);
 
+/* One at a time may tidy up, create or replace: whoever holds this lock, until it is closed. -1
+ * with a text when somebody else does. */
+int db_file_lock(const struct db_file *f, struct error *err);
+
 /* Make the file, and its directory, where they are missing. Calls FN while nobody else can do the
  * same, if the file is empty. */
 typedef enum outcome db_file_fn(void *arg, struct error *err);

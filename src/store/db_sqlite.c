@@ -4,17 +4,14 @@
  * where its codes become outcomes: a row and the end of rows are good, a broken rule is BAD, and
  * everything else is RETRY, whatever it was. Which file it is, is db_file.c's business.
  */
-#include "store/db.h"
+#include "store/db_sqlite.h"
 
 #include <assert.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "store/db_file.h"
 
 enum {
 	APPLICATION_ID = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
@@ -24,39 +21,9 @@ enum {
 	OPCODES = 1000,              /* between two looks at the clock */
 	CALM_MS = 200,               /* after a change no view is kept for so long */
 	WAL_INDEX_VERSION = 3007000,
-	WAL_INDEX_HEADER = 48, /* of the -shm: written anew, twice, at the end of every commit */
-	WAL_INDEX_REGION = 32768
-};
-
-struct db_stmt {
-	struct db *db;
-	sqlite3_stmt *st;
-	int rc; /* what went wrong before the step */
-};
-
-struct db {
-	sqlite3_vfs vfs; /* first: SQLite's retries find us by it */
-	sqlite3_vfs *files;
-	char name[32]; /* of vfs */
-	sqlite3 *sq;   /* NULL while unconnected */
-	bool ours;     /* it leads to a store */
-	bool broken;   /* the connection has seen something that a new one may not see */
-	enum store_role role;
-	struct db_file file;
-	unsigned limit_ms;
-	int64_t armed_at;    /* when the call began, in milliseconds */
-	int64_t hasty_until; /* until then, wait for nothing */
-
-	/* views that outlive their transaction */
-	bool keeping;
-	bool kept; /* one is held, and nobody is using it */
-	const unsigned char
-	    *index; /* the header of the wal-index; NULL: not known, nothing is kept */
-	unsigned char seen[WAL_INDEX_HEADER]; /* it, before the view was taken */
-	int64_t calm_at;                      /* not before then is one kept again */
-	uint64_t view;
-
-	struct db_stmt stmt[STATEMENTS];
+	WAL_INDEX_REGION = 32768,
+	CACHE_KIB = 2048,           /* enough, as measured */
+	BULK_CACHE_KIB = 256 * 1024 /* for a transaction of a million changes */
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -99,9 +66,9 @@ static const struct {
 	{ SQLITE_IOERR, true, "could not be read or written" },
 };
 
-/* Explain a code of SQLite's in ERR. The message is copied at once: the next call changes it. */
-static enum outcome
-failed(struct db *db, int rc, struct error *err)
+/* The message is copied at once: the next call changes it. */
+enum outcome
+db_failed(struct db *db, int rc, struct error *err)
 {
 	const char *detail = db->sq == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(db->sq);
 	const char *what = "could not be used";
@@ -117,6 +84,7 @@ failed(struct db *db, int rc, struct error *err)
 		}
 	}
 	db->broken |= broken;
+	db->damaged |= (rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT;
 	return error_set(err, RETRY, "the store '%s' %s (%s)", db->file.path, what, detail);
 }
 
@@ -204,6 +172,7 @@ static const struct {
 	{ "credential", STORE_LOGIN, NULL }, { "login", STORE_LOGIN, NULL },
 	{ "secret", STORE_LOGIN, NULL },
 	{ "change", STORE_RECORDER, "id" }, /* the foreign key of a new change looks there */
+	{ "sqlite_sequence", STORE_RECORDER, NULL }, /* and what it will be called stands there */
 };
 
 /* All that STORE_RECORDER may write. */
@@ -301,7 +270,6 @@ struct db *
 db_new(const char *place, enum store_role role)
 {
 	struct db *db = calloc(1, sizeof *db);
-
 	if (db == NULL || !db_file_init(&db->file, place)) {
 		free(db);
 		return NULL;
@@ -388,7 +356,6 @@ configure(struct db *db, struct error *err)
 	static const char *const settings[] = {
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA cell_size_check = ON",
-		"PRAGMA cache_size = -2048", /* KiB: enough, as measured */
 		"PRAGMA synchronous = FULL",
 	};
 
@@ -400,14 +367,14 @@ configure(struct db *db, struct error *err)
 		int rc = sqlite3_exec(db->sq, settings[i], NULL, NULL, NULL);
 
 		if (rc != SQLITE_OK)
-			return failed(db, rc, err);
+			return db_failed(db, rc, err);
 	}
+	db_bulk(db, false);
 	return FOUND;
 }
 
-/* Read the one number that a statement gives. */
-static enum outcome
-read_number(struct db *db, const char *sql, int64_t *out, struct error *err)
+enum outcome
+db_number(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
 	sqlite3_stmt *st = NULL;
 	enum outcome o = FOUND;
@@ -418,7 +385,7 @@ read_number(struct db *db, const char *sql, int64_t *out, struct error *err)
 	if (rc == SQLITE_ROW)
 		*out = sqlite3_column_int64(st, 0);
 	else
-		o = failed(db, rc, err);
+		o = db_failed(db, rc, err);
 	sqlite3_finalize(st);
 	return o;
 }
@@ -428,9 +395,9 @@ identify(struct db *db, struct error *err)
 {
 	int64_t application, version, objects;
 
-	if (read_number(db, "PRAGMA application_id", &application, err) != FOUND ||
-	    read_number(db, "PRAGMA user_version", &version, err) != FOUND ||
-	    read_number(db, "SELECT count(*) FROM sqlite_schema", &objects, err) != FOUND)
+	if (db_number(db, "PRAGMA application_id", &application, err) != FOUND ||
+	    db_number(db, "PRAGMA user_version", &version, err) != FOUND ||
+	    db_number(db, "SELECT count(*) FROM sqlite_schema", &objects, err) != FOUND)
 		return RETRY;
 	if (application == APPLICATION_ID)
 		return FOUND;
@@ -456,7 +423,7 @@ open_file(struct db *db, struct error *err)
 	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, db->name);
 
 	if (rc != SQLITE_OK)
-		return failed(db, rc, err);
+		return db_failed(db, rc, err);
 	return configure(db, err);
 }
 
@@ -509,7 +476,7 @@ start_file(void *arg, struct error *err)
 	if (o == FOUND) {
 		rc = write_ahead(db);
 		if (rc != SQLITE_OK)
-			o = failed(db, rc, err);
+			o = db_failed(db, rc, err);
 	}
 	disconnect(db, true);
 	return o;
@@ -581,7 +548,7 @@ db_step(struct db_stmt *st, struct error *err)
 	if (rc == SQLITE_ROW)
 		return FOUND;
 	if (rc != SQLITE_DONE)
-		o = failed(st->db, rc, err);
+		o = db_failed(st->db, rc, err);
 	db_reset(st);
 	return o;
 }
@@ -765,6 +732,16 @@ db_rollback(struct db *db)
 		db->broken = true;
 }
 
+void
+db_bulk(struct db *db, bool on)
+{
+	char sql[64];
+
+	/* no answer depends on it: what goes wrong here is only slow */
+	snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", on ? BULK_CACHE_KIB : CACHE_KIB);
+	sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
+}
+
 enum outcome
 db_version(struct db *db, int *version, struct error *err)
 {
@@ -801,7 +778,7 @@ apply(struct db *db, int version, struct error *err)
 		if (migrations[i].version == version)
 			rc = sqlite3_exec(db->sq, migrations[i].text, NULL, NULL, NULL);
 		if (rc != SQLITE_OK)
-			return failed(db, rc, err);
+			return db_failed(db, rc, err);
 	}
 	o = db_version(db, &reached, err);
 	assert(o != FOUND || reached == version);

@@ -9,8 +9,8 @@
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-static enum outcome
-check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
+enum outcome
+domain_check_target(struct store *s, const char *name, const struct sbuf *target, struct error *err)
 {
 	const struct sbuf *further = &s->facts.domain.target;
 	enum outcome o;
@@ -53,27 +53,22 @@ domain_check_asked(struct store *s, struct slice name, struct slice asked, struc
 }
 
 static enum outcome
-insert_row(struct change *c, enum domain_kind kind, const struct sbuf *target, struct slice asked,
-    struct error *err)
+insert_row(struct change *c, enum domain_kind kind, struct slice target, struct slice asked,
+    int64_t created, struct error *err)
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_domain_insert);
 
 	db_bind_text(st, 1, c->subject);
 	db_bind_text(st, 2, slice_str(domain_kind_name(kind)));
-	if (target->n > 0)
-		db_bind_text(st, 3, sbuf_slice(target));
-	else
-		db_bind_null(st, 3);
-	db_bind_int(st, 4, c->at);
-	if (slice_eq(asked, c->subject))
-		db_bind_null(st, 5);
-	else
-		db_bind_text(st, 5, asked);
+	bind_optional(st, 3, target);
+	db_bind_int(st, 4, created != 0 ? created : c->at);
+	bind_optional(st, 5, slice_eq(asked, c->subject) ? slice_str("") : asked);
 	return db_run(st, NULL, err);
 }
 
-static enum outcome
-insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target, struct error *err)
+enum outcome
+domain_insert(struct change *c, enum domain_kind kind, struct slice target, int64_t created,
+    struct error *err)
 {
 	struct address a;
 	enum outcome o;
@@ -81,7 +76,7 @@ insert_domain(struct change *c, enum domain_kind kind, const struct sbuf *target
 	if (!domain_parse(&a, c->subject) || !domain_as_asked(&a))
 		return error_set(err, RETRY, "no memory for a domain");
 	o = domain_check_asked(c->s, c->subject, address_domain(&a), err);
-	return o == FOUND ? insert_row(c, kind, target, address_domain(&a), err) : o;
+	return o == FOUND ? insert_row(c, kind, target, address_domain(&a), created, err) : o;
 }
 
 static enum outcome
@@ -95,9 +90,9 @@ add_domain(struct store *s, const struct sbuf *name, enum domain_kind kind,
 	if (o == FOUND && change_existed(&c))
 		o = error_set(err, BAD, "domain '%s' already exists", sbuf_cstr(name));
 	if (o == FOUND && target->n > 0)
-		o = check_target(s, sbuf_cstr(name), target, err);
+		o = domain_check_target(s, sbuf_cstr(name), target, err);
 	if (o == FOUND)
-		o = insert_domain(&c, kind, target, err);
+		o = domain_insert(&c, kind, sbuf_slice(target), 0, err);
 	/* aliases that led nowhere may lead on from here now */
 	if (o == FOUND && (target->n > 0 || kind == DOMAIN_LOCAL))
 		o = loops_check_domain(s, sbuf_slice(name), err);
@@ -189,18 +184,18 @@ store_domain_set(
 
 /* Whoever stands for the domain would stand for nothing. */
 static enum outcome
-check_stand_ins(struct change *c, const char *name, struct error *err)
+check_stand_ins(struct store *s, struct slice name, struct error *err)
 {
-	struct db_stmt *st = db_prepare(c->s->db, Q_domain_standing_for);
+	struct db_stmt *st = db_prepare(s->db, Q_domain_standing_for);
 	enum outcome o;
 
-	db_bind_text(st, 1, c->subject);
+	db_bind_text(st, 1, name);
 	o = db_step(st, err);
 	if (o == FOUND) {
 		struct slice other = db_text(st, 0);
 
-		error_set(err, BAD, "domain '%.*s' stands for '%s': remove that one first",
-		    (int)other.n, other.p, name);
+		error_set(err, BAD, "domain '%.*s' stands for '%.*s': remove that one first",
+		    (int)other.n, other.p, (int)name.n, name.p);
 	}
 	db_reset(st);
 	if (o == FOUND)
@@ -214,6 +209,50 @@ put_count(struct sbuf *out, int64_t n, const char *one, const char *many)
 	if (n > 0)
 		sbuf_printf(
 		    out, "%s%" PRId64 " %s", out->n > 0 ? " and " : "", n, n == 1 ? one : many);
+}
+
+enum outcome
+domain_check_no_mailboxes(struct store *s, struct slice name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_domain_counts);
+	enum outcome o;
+	int64_t n = 0;
+
+	db_bind_text(st, 1, name);
+	o = db_step(st, err);
+	if (o == FOUND)
+		n = db_int(st, 0);
+	db_reset(st);
+	if (o == FOUND && n > 0)
+		o = error_set(err, BAD,
+		    "domain '%.*s' still has %" PRId64 " %s: it stays of kind mailbox until they "
+		    "are removed",
+		    (int)name.n, name.p, n, n == 1 ? "mailbox" : "mailboxes");
+	return o;
+}
+
+enum outcome
+domain_check_can_stand_in(struct store *s, struct slice name, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_domain_has_catch_all);
+	enum outcome o = check_stand_ins(s, name, err);
+
+	if (o != FOUND)
+		return o;
+	db_bind_text(st, 1, name);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		struct slice alias = db_text(st, 0);
+
+		error_set(err, BAD,
+		    "alias '%.*s' would mean nothing in a domain that stands for another: remove "
+		    "it first",
+		    (int)alias.n, alias.p);
+	}
+	db_reset(st);
+	if (o == FOUND)
+		return BAD;
+	return o == NONE ? FOUND : o;
 }
 
 static enum outcome
@@ -262,7 +301,7 @@ remove_domain(struct store *s, const struct sbuf *name, bool all, struct error *
 	o = change_begin_known(
 	    &c, s, "domain remove", Q_domain_image, "domain", sbuf_slice(name), err);
 	if (o == FOUND)
-		o = check_stand_ins(&c, sbuf_cstr(name), err);
+		o = check_stand_ins(s, sbuf_slice(name), err);
 	if (o == FOUND)
 		o = all ? remove_contents(&c, err) : check_empty(&c, sbuf_cstr(name), err);
 	if (o == FOUND)

@@ -16,6 +16,10 @@ struct store {
 	struct db *db;
 	enum store_state state;
 	enum store_batch batch;
+	bool sure;          /* the change under way refuses before it writes: in a batch it needs no
+			       savepoint,	  which would cost a third of all the time */
+	int64_t first;      /* the first change of this transaction, or 0 */
+	int64_t undoing;    /* the change that is being taken back, or 0 */
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
 };

@@ -11,7 +11,7 @@ enum { PAGE_ROWS = 500 };
 struct listing {
 	struct store *s;
 	enum statement which;
-	struct slice domain; /* or map: bound where it is not empty */
+	struct slice domain; /* or map, or subject: bound where it is not empty */
 	struct sbuf key;     /* the page begins behind this one ... */
 	int64_t id;          /* ... or this one, in the change log */
 	struct sbuf last;    /* the last key that was seen */
@@ -54,12 +54,19 @@ listing_release(struct listing *l)
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
+/* The log has numbers for keys. */
+static bool
+is_log(const struct listing *l)
+{
+	return l->which == Q_changes || l->which == Q_changes_of;
+}
+
 static struct db_stmt *
 page_stmt(struct listing *l)
 {
 	struct db_stmt *st = db_prepare(l->s->db, l->which);
 
-	if (l->which == Q_changes)
+	if (is_log(l))
 		db_bind_int(st, 1, l->id);
 	else
 		db_bind_text(st, 1, sbuf_slice(&l->key));
@@ -78,7 +85,7 @@ take_row(struct listing *l, struct db_stmt *st, struct error *err)
 
 	l->rows++;
 	sbuf_clear(&l->last);
-	if (l->which == Q_changes)
+	if (is_log(l))
 		l->id = db_int(st, 0);
 	else if (!sbuf_add_slice(&l->last, db_text(st, 0)))
 		return error_set(err, RETRY, "no memory for a listing");
@@ -225,6 +232,8 @@ give_change(struct listing *l, struct db_stmt *st, struct error *err)
 		.subject = db_text(st, 4),
 		.before = db_text(st, 5),
 		.after = db_text(st, 6),
+		.undoes = db_int(st, 7),
+		.batch = db_int(st, 8),
 	};
 
 	(void)err;
@@ -344,18 +353,66 @@ store_aliases(struct store *s, struct slice address, struct slice domain, store_
 }
 
 enum outcome
-store_changes(struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err)
+store_aliases_after(struct store *s, struct slice domain, struct slice after, store_alias_fn *fn,
+    void *arg, struct error *err)
 {
 	struct listing l;
 	enum outcome o;
 
-	listing_init(&l, s, Q_changes, arg);
+	listing_init(&l, s, domain.n > 0 ? Q_aliases_of : Q_aliases, arg);
+	l.give = give_alias;
+	l.alias_fn = fn;
+	l.domain = domain;
+	if (sbuf_add_slice(&l.key, after))
+		o = list_pages(&l, err);
+	else
+		o = error_set(err, RETRY, "no memory for a listing");
+	listing_release(&l);
+	return o;
+}
+
+enum outcome
+store_count(struct store *s, struct slice domain, struct store_counts *out, struct error *err)
+{
+	bool one = domain.n > 0, mine;
+	struct db_stmt *st;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	st = db_prepare(s->db, one ? Q_domain_counts : Q_counts);
+	if (one)
+		db_bind_text(st, 1, domain);
+	o = db_step(st, err);
+	if (o == FOUND)
+		*out = (struct store_counts){ one ? 1 : db_int(st, 0), db_int(st, !one),
+			db_int(st, one ? 1 : 2) };
+	db_reset(st);
+	view_end(s, mine);
+	return o == NONE ? RETRY : o;
+}
+
+enum outcome
+store_changes_of(struct store *s, struct slice subject, int64_t after_id, store_change_fn *fn,
+    void *arg, struct error *err)
+{
+	struct listing l;
+	enum outcome o;
+
+	listing_init(&l, s, subject.n > 0 ? Q_changes_of : Q_changes, arg);
 	l.give = give_change;
 	l.change_fn = fn;
+	l.domain = subject;
 	l.id = after_id;
 	o = list_pages(&l, err);
 	listing_release(&l);
 	return o;
+}
+
+enum outcome
+store_changes(struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err)
+{
+	return store_changes_of(s, slice_str(NULL), after_id, fn, arg, err);
 }
 
 enum outcome

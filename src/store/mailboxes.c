@@ -41,8 +41,8 @@ refuse_kind(
 	return FOUND;
 }
 
-static enum outcome
-check_domain(struct store *s, const struct sbuf *address, struct error *err)
+enum outcome
+mailbox_check_domain(struct store *s, const struct sbuf *address, struct error *err)
 {
 	struct slice name = domain_of(sbuf_slice(address));
 	enum outcome o;
@@ -88,7 +88,7 @@ add_mailbox(struct store *s, const struct sbuf *address, struct slice hash, int6
 	if (o == FOUND && change_existed(&c))
 		o = error_set(err, BAD, "mailbox '%s' already exists", sbuf_cstr(address));
 	if (o == FOUND)
-		o = check_domain(s, address, err);
+		o = mailbox_check_domain(s, address, err);
 	if (o == FOUND)
 		o = insert_mailbox(&c, quota, err);
 	if (o == FOUND && hash.n > 0)
@@ -98,8 +98,8 @@ add_mailbox(struct store *s, const struct sbuf *address, struct slice hash, int6
 
 /* The stored form is printable and short, and one that could log somebody in; nothing of a refused
  * one is repeated. */
-static enum outcome
-check_hash(struct store *s, struct slice hash, struct error *err)
+enum outcome
+mailbox_check_hash(struct store *s, struct slice hash, struct error *err)
 {
 	const struct password_cost *cost = s->actor->cost;
 
@@ -124,7 +124,7 @@ store_mailbox_add(
 	sbuf_init(&canonical, QUESTION_TEXT);
 	o = rules_mailbox(&canonical, address, err);
 	if (o == FOUND)
-		o = check_hash(s, hash, err);
+		o = mailbox_check_hash(s, hash, err);
 	if (o == FOUND && quota < 0)
 		o = error_set(err, BAD, "a quota cannot be negative: 0 stands for none");
 	if (o == FOUND)
@@ -158,7 +158,7 @@ store_mailbox_passwd(struct store *s, struct slice address, struct slice hash, s
 	sbuf_init(&canonical, QUESTION_TEXT);
 	o = rules_mailbox(&canonical, address, err);
 	if (o == FOUND)
-		o = check_hash(s, hash, err);
+		o = mailbox_check_hash(s, hash, err);
 	if (o == FOUND && hash.n == 0)
 		o = error_set(err, BAD, "the new password hash is empty");
 	if (o == FOUND)

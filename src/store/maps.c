@@ -116,7 +116,8 @@ store_entry(
  */
 
 static enum outcome
-create_map(struct store *s, struct slice name, enum key_search search, struct error *err)
+create_map(
+    struct store *s, struct slice name, enum key_search search, int64_t created, struct error *err)
 {
 	struct change c;
 	struct db_stmt *st;
@@ -129,7 +130,7 @@ create_map(struct store *s, struct slice name, enum key_search search, struct er
 		st = db_prepare(s->db, Q_map_insert);
 		db_bind_text(st, 1, name);
 		db_bind_text(st, 2, slice_str(key_search_name(search)));
-		db_bind_int(st, 3, c.at);
+		db_bind_int(st, 3, created != 0 ? created : c.at);
 		o = db_run(st, NULL, err);
 	}
 	return change_end(&c, o, err);
@@ -138,9 +139,16 @@ create_map(struct store *s, struct slice name, enum key_search search, struct er
 enum outcome
 store_map_create(struct store *s, struct slice name, enum key_search search, struct error *err)
 {
+	return map_create(s, name, search, 0, err);
+}
+
+enum outcome
+map_create(
+    struct store *s, struct slice name, enum key_search search, int64_t created, struct error *err)
+{
 	enum outcome o = rules_map_name(name, err);
 
-	return o == FOUND ? create_map(s, name, search, err) : o;
+	return o == FOUND ? create_map(s, name, search, created, err) : o;
 }
 
 enum outcome
@@ -272,6 +280,35 @@ store_entries_set(
 	}
 	if (s->state == STORE_WRITING)
 		o = write_end(s, o, err);
+	entry_release(&e);
+	return o;
+}
+
+enum outcome
+entry_put(struct store *s, struct slice map, struct slice key, struct slice value, int64_t created,
+    enum record_change *did, struct error *err)
+{
+	enum key_search search = SEARCH_EXACT;
+	enum map_value kind = VALUE_TEXT;
+	struct change c;
+	struct entry e;
+	enum outcome o = store_map(s, map, &search, &kind, err);
+
+	if (o != FOUND)
+		return o == NONE ? BAD : o;
+	entry_init(&e, map);
+	o = entry_take(&e, search, kind, key, value, err);
+	if (o == FOUND) {
+		bool same = false;
+
+		o = change_begin(&c, s, "map set", Q_entry_image, sbuf_slice(&e.subject), err);
+		if (o == FOUND)
+			o = is_there(s, &e, &same, err);
+		if (o == FOUND && !same)
+			o = put_entry(s, &e, created != 0 ? created : c.at, err);
+		*did = same ? RECORD_SAME : change_existed(&c) ? RECORD_CHANGED : RECORD_ADDED;
+		o = change_end(&c, o, err);
+	}
 	entry_release(&e);
 	return o;
 }

@@ -134,7 +134,7 @@ batch_step_begin(struct store *s, struct error *err)
 	if (s->batch == BATCH_BROKEN)
 		return error_set(err, RETRY, "an earlier change of the same transaction failed");
 	db_arm(s->db);
-	if (db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
+	if (!s->sure && db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
 	}
@@ -145,11 +145,13 @@ batch_step_begin(struct store *s, struct error *err)
 static enum outcome
 batch_step_end(struct store *s, enum outcome o, struct error *err)
 {
-	bool kept = o == FOUND;
+	bool kept = o == FOUND, ok = o != RETRY;
 
-	if (o == RETRY ||
-	    (!kept && db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) != FOUND) ||
-	    db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) != FOUND) {
+	if (ok && !s->sure && !kept)
+		ok = db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) == FOUND;
+	if (ok && !s->sure)
+		ok = db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) == FOUND;
+	if (!ok) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
 	}
@@ -183,6 +185,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 		db_rollback(s->db);
 		return RETRY;
 	}
+	s->first = 0;
 	s->state = kind == DB_WRITE ? STORE_WRITING : STORE_READING;
 	return FOUND;
 }
@@ -257,6 +260,7 @@ store_batch_begin(struct store *s, struct error *err)
 		return o;
 	s->state = STORE_IDLE;
 	s->batch = BATCH_GOOD;
+	db_bulk(s->db, true);
 	return FOUND;
 }
 
@@ -273,6 +277,7 @@ store_batch_end(struct store *s, bool keep, struct error *err)
 	if (keep && o == FOUND)
 		o = db_commit(s->db, err);
 	db_rollback(s->db);
+	db_bulk(s->db, false);
 	return o;
 }
 

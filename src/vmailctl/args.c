@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vmailctl/guess.h"
+#include "vmailctl/run.h"
 
 /* --- nouns and verbs -------------------------------------------------------------------------- */
 
@@ -148,6 +149,12 @@ set_global(struct ctl *ctl, const struct option *o, const char *value)
 	case GLOBAL_JSON:
 		ctl->json = true;
 		break;
+	case GLOBAL_DRY_RUN:
+		ctl->dry_run = true;
+		break;
+	case GLOBAL_YES:
+		ctl->yes = true;
+		break;
 	case GLOBAL_HELP:
 		ctl->help = true;
 		break;
@@ -265,9 +272,8 @@ take_letters(struct ctl *ctl, const char *letters, char **argv[])
 
 /* --- the whole line --------------------------------------------------------------------------- */
 
-/* Check the count of arguments against "ADDRESS TARGET..." or "[DOMAIN]". */
-static enum exit_code
-check_count(struct ctl *ctl)
+enum exit_code
+args_check_count(struct ctl *ctl)
 {
 	struct slice rest = slice_str(ctl->command->arguments);
 	size_t n = 0;
@@ -296,7 +302,12 @@ check_whole(struct ctl *ctl)
 		return ctl_usage(ctl, "which command?");
 	if (ctl->command == NULL)
 		return ctl_usage(ctl, "'%s' needs a verb", ctl->noun);
-	return check_count(ctl);
+	if (ctl->dry_run && !ctl->command->changes)
+		return ctl_usage(ctl, "there is nothing to see with --dry-run: this command "
+				      "changes no domain, mailbox, alias or map");
+	if (run_is_many(ctl))
+		return EXIT_DONE;
+	return args_check_count(ctl);
 }
 
 enum exit_code

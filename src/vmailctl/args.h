@@ -16,6 +16,9 @@ enum exit_code args_noun(struct ctl *ctl, const char *typed, const char **out);
 enum exit_code args_verb(
     struct ctl *ctl, const char **noun, const char *typed, const struct command **out);
 
+/* Check the count of arguments against "ADDRESS TARGET..." or "[DOMAIN]". */
+enum exit_code args_check_count(struct ctl *ctl);
+
 /* Find the command that NOUN is all by itself; NULL when it has verbs. */
 const struct command *args_sole(const char *noun);
 

@@ -39,13 +39,24 @@ struct command {
 	const char *detail; /* NULL: the summary says it all */
 	const char *example;
 	const char *also; /* words people try instead of the verb, for "did you mean" */
+	bool changes;     /* it changes what is in the store: --dry-run shows what */
+	bool
+	    many; /* instead of its arguments, - takes them from standard input, a line each time */
 	enum exit_code (*run)(struct ctl *ctl);
 };
 
 /* The options that every command takes, by their rows in the table. */
-enum global_option { GLOBAL_CONFIG, GLOBAL_STORE, GLOBAL_JSON, GLOBAL_HELP, GLOBAL_VERSION };
+enum global_option {
+	GLOBAL_CONFIG,
+	GLOBAL_STORE,
+	GLOBAL_JSON,
+	GLOBAL_DRY_RUN,
+	GLOBAL_YES,
+	GLOBAL_HELP,
+	GLOBAL_VERSION
+};
 
-enum { OPTIONS_MAX = 8, WHO_MAX = 192 };
+enum { OPTIONS_MAX = 12, WHO_MAX = 192 };
 
 struct ctl {
 	/* as typed */
@@ -57,6 +68,8 @@ struct ctl {
 	const char *conf_file;
 	const char *store_uri;
 	bool json;
+	bool dry_run;
+	bool yes;
 	bool help;
 	bool version;
 
@@ -66,6 +79,12 @@ struct ctl {
 	struct store_actor actor;
 	struct password_cost cost; /* of a hash: as configured */
 	char who[WHO_MAX];
+
+	/* many at once, and changes that are not kept (run.c) */
+	size_t line;    /* of standard input, or 0 */
+	bool batch;     /* one transaction around all of it */
+	size_t count;   /* how many changes it made */
+	int64_t before; /* the last change that was there when it began */
 
 	/* how it goes */
 	struct error err;
@@ -100,6 +119,9 @@ const char *ctl_option(const struct ctl *ctl, const char *name);
  * nothing is known of what was asked, and exit code 1 would say "no". */
 enum outcome ctl_conf(struct ctl *ctl);
 enum outcome ctl_store(struct ctl *ctl, enum store_role role);
+
+/* Take the human who acts for whoever changes a store. The configuration must be loaded. */
+void ctl_act(struct ctl *ctl);
 
 /* Append TYPED in its canonical form, by one of the functions of mail/rules.h, and open the store
  * for a change or a listing. */
@@ -159,6 +181,11 @@ void help_choices(struct sbuf *out, const char *noun);
  * This is what the manual page is checked against. */
 void help_print_all(void);
 
+/* --- the log (cmd_log.c) ---------------------------------------------------------------------- */
+
+/* Print the changes behind one in JSON. */
+enum outcome log_print(struct ctl *ctl, int64_t after);
+
 /* --- handlers --------------------------------------------------------------------------------- */
 
 enum exit_code cmd_init(struct ctl *ctl);
@@ -203,6 +230,15 @@ enum exit_code cmd_setup(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);
+enum exit_code cmd_import(struct ctl *ctl);
+enum exit_code cmd_formats(struct ctl *ctl);
+enum exit_code cmd_backup(struct ctl *ctl);
+enum exit_code cmd_restore(struct ctl *ctl);
+enum exit_code cmd_check(struct ctl *ctl);
+enum exit_code cmd_export(struct ctl *ctl);
+enum exit_code cmd_diff(struct ctl *ctl);
+enum exit_code cmd_apply(struct ctl *ctl);
+enum exit_code cmd_undo(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);

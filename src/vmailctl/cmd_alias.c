@@ -7,6 +7,7 @@
 
 #include "mail/rules.h"
 #include "vmailctl/output.h"
+#include "vmailctl/page.h"
 #include "vmailctl/when.h"
 
 static const struct column columns[] = {
@@ -21,9 +22,17 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
+/* What is listed, and what of it. */
+struct listing {
+	struct table table;
+	struct page page;
+};
+
 static bool
 put_alias(void *arg, const struct alias_row *row)
 {
+	struct listing *l = arg;
+	bool more, wanted = page_wants(&l->page, row->address, &more);
 	const struct value values[] = {
 		{ .text = row->address },
 		{ .text = row->targets },
@@ -35,46 +44,74 @@ put_alias(void *arg, const struct alias_row *row)
 		{ .number = row->created },
 	};
 
-	return table_row(arg, values);
+	if (wanted && !l->page.count)
+		return table_row(&l->table, values) && more;
+	return more;
+}
+
+static enum exit_code
+count_aliases(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	struct store_counts counts = { 0 };
+	enum outcome o;
+
+	if (page_counts_all(&l->page))
+		o = store_count(ctl->store, domain, &counts, &ctl->err);
+	else
+		o = store_aliases_after(
+		    ctl->store, domain, page_start(&l->page), put_alias, l, &ctl->err);
+	if (o != FOUND && o != NONE)
+		return ctl_fail(ctl, o, "cannot count the aliases");
+	return page_print_count(
+	    ctl, page_counts_all(&l->page) ? counts.aliases : (int64_t)l->page.n);
+}
+
+static enum exit_code
+list_aliases(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	enum outcome o;
+
+	if (l->page.count)
+		return count_aliases(ctl, l, domain);
+	table_list(&l->table, ctl, columns);
+	o = store_aliases_after(ctl->store, domain, page_start(&l->page), put_alias, l, &ctl->err);
+	return table_end(&l->table, o);
 }
 
 enum exit_code
 cmd_alias_list(struct ctl *ctl)
 {
-	struct table table;
+	struct listing l;
 	struct sbuf domain;
-	enum exit_code e;
+	enum exit_code e = page_take(&l.page, ctl);
 	enum outcome o;
 
 	sbuf_init(&domain, ADDRESS_MAX);
-	o = ctl_domain(ctl, ctl->args[0], &domain);
-	if (o == FOUND) {
-		table_list(&table, ctl, columns);
-		o = store_aliases(
-		    ctl->store, slice_str(NULL), sbuf_slice(&domain), put_alias, &table, &ctl->err);
-		e = table_end(&table, o);
-	} else {
-		e = ctl_fail(ctl, o, "cannot list the aliases");
+	if (e == EXIT_DONE) {
+		o = ctl_domain(ctl, ctl->args[0], &domain);
+		e = o == FOUND ? list_aliases(ctl, &l, sbuf_slice(&domain))
+			       : ctl_fail(ctl, o, "cannot list the aliases");
 	}
 	sbuf_release(&domain);
+	page_release(&l.page);
 	return e;
 }
 
 enum exit_code
 cmd_alias_show(struct ctl *ctl)
 {
-	struct table table;
+	struct listing one = { .page = { .n = 0 } };
 	struct sbuf address;
 	enum exit_code e;
 	enum outcome o;
 
 	sbuf_init(&address, 2 * ADDRESS_MAX);
 	o = ctl_named(ctl, rules_alias, ctl->args[0], &address);
-	table_record(&table, ctl, columns, "alias", sbuf_slice(&address));
+	table_record(&one.table, ctl, columns, "alias", sbuf_slice(&address));
 	if (o == FOUND)
-		o = store_aliases(ctl->store, sbuf_slice(&address), slice_str(NULL), put_alias,
-		    &table, &ctl->err);
-	e = table_end(&table, o);
+		o = store_aliases(
+		    ctl->store, sbuf_slice(&address), slice_str(NULL), put_alias, &one, &ctl->err);
+	e = table_end(&one.table, o);
 	sbuf_release(&address);
 	return e;
 }

@@ -26,7 +26,8 @@ static const char bash_head[] =
 	"\tbefore=(\"${before[@]:1:${#before[@]}-2}\")\n";
 
 static const char bash_tail[] =
-	"\tif [[ -n $from ]]; then list=$(vmailctl \"${with[@]}\" $from 2>/dev/null); fi\n"
+	"\tif [[ $from == *--match ]]; then list=$(vmailctl \"${with[@]}\" $from \"$cur*\" 2>/dev/null)\n"
+	"\telif [[ -n $from ]]; then list=$(vmailctl \"${with[@]}\" $from 2>/dev/null); fi\n"
 	"\tif [[ -n $files ]]; then compopt -o default; fi\n"
 	"\t# readline takes what follows an @ for a word of its own\n"
 	"\thead=${cur%\"${COMP_WORDS[COMP_CWORD]}\"}\n"
@@ -49,7 +50,8 @@ static const char zsh_head[] =
 	"\tbefore=(\"${(@)words[2,CURRENT-1]}\")\n";
 
 static const char zsh_tail[] =
-	"\tif [[ -n $from ]]; then list=$(vmailctl \"${with[@]}\" ${=from} 2>/dev/null); fi\n"
+	"\tif [[ $from == *--match ]]; then list=$(vmailctl \"${with[@]}\" ${=from} \"$cur*\" 2>/dev/null)\n"
+	"\telif [[ -n $from ]]; then list=$(vmailctl \"${with[@]}\" ${=from} 2>/dev/null); fi\n"
 	"\tif [[ -n $files ]]; then _files; else compadd -- ${(f)list}; fi\n"
 	"}\n"
 	"if [[ ${funcstack[1]} == _vmailctl ]]; then _vmailctl; else compdef _vmailctl vmailctl; fi\n";
@@ -349,7 +351,8 @@ print_fish_words(const struct argument_words *w)
 	if (w->words != NULL)
 		printf(" -a '%s'", w->words);
 	else if (!is_file(w))
-		printf(" -a '(vmailctl %s 2>/dev/null)'", w->command);
+		printf(" -a '(vmailctl %s%s 2>/dev/null)'", w->command,
+		    slice_ends(slice_str(w->command), "--match") ? " (commandline -ct)\"*\"" : "");
 	else
 		fputs(" -F", stdout);
 }

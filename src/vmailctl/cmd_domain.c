@@ -2,10 +2,13 @@
  *
  * domain add, list, show, set, remove.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "mail/rules.h"
+#include "vmailctl/ask.h"
 #include "vmailctl/output.h"
+#include "vmailctl/page.h"
 
 static const struct column list_columns[] = {
 	{ "name", CELL_TEXT },
@@ -44,9 +47,17 @@ propagate_text(const struct domain_row *row)
 	return slice_str(row->propagate < 0 ? "default" : row->propagate > 0 ? "yes" : "no");
 }
 
+/* What is listed, and what of it. */
+struct listing {
+	struct table table;
+	struct page page;
+};
+
 static bool
 put_domain(void *arg, const struct domain_row *row)
 {
+	struct listing *l = arg;
+	bool more, wanted = page_wants(&l->page, row->name, &more);
 	const struct value values[] = {
 		{ .text = row->name },
 		{ .text = slice_str(domain_kind_name(row->kind)) },
@@ -58,35 +69,55 @@ put_domain(void *arg, const struct domain_row *row)
 		{ .text = propagate_text(row) },
 	};
 
-	return table_row(arg, values);
+	if (wanted && !l->page.count)
+		return table_row(&l->table, values) && more;
+	return more;
+}
+
+static enum exit_code
+list_domains(struct ctl *ctl, struct listing *l)
+{
+	enum outcome o;
+
+	if (!l->page.count)
+		table_list(&l->table, ctl, list_columns);
+	o = store_domains(ctl->store, slice_str(NULL), put_domain, l, &ctl->err);
+	if (!l->page.count)
+		return table_end(&l->table, o);
+	if (o == RETRY || o == BAD)
+		return ctl_fail(ctl, o, "cannot count the domains");
+	return page_print_count(ctl, (int64_t)l->page.n);
 }
 
 enum exit_code
 cmd_domain_list(struct ctl *ctl)
 {
-	struct table table;
-	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+	struct listing l;
+	enum exit_code e = page_take(&l.page, ctl);
+	enum outcome o = e == EXIT_DONE ? ctl_store(ctl, STORE_ADMIN) : FOUND;
 
-	table_list(&table, ctl, list_columns);
-	if (o == FOUND)
-		o = store_domains(ctl->store, slice_str(NULL), put_domain, &table, &ctl->err);
-	return table_end(&table, o);
+	if (o != FOUND)
+		e = ctl_fail(ctl, o, "cannot list the domains");
+	else if (e == EXIT_DONE)
+		e = list_domains(ctl, &l);
+	page_release(&l.page);
+	return e;
 }
 
 enum exit_code
 cmd_domain_show(struct ctl *ctl)
 {
-	struct table table;
+	struct listing one = { .page = { .n = 0 } };
 	struct sbuf name;
 	enum exit_code e;
 	enum outcome o;
 
 	sbuf_init(&name, ADDRESS_MAX);
 	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
-	table_record(&table, ctl, show_columns, "domain", sbuf_slice(&name));
+	table_record(&one.table, ctl, show_columns, "domain", sbuf_slice(&name));
 	if (o == FOUND)
-		o = store_domains(ctl->store, sbuf_slice(&name), put_domain, &table, &ctl->err);
-	e = table_end(&table, o);
+		o = store_domains(ctl->store, sbuf_slice(&name), put_domain, &one, &ctl->err);
+	e = table_end(&one.table, o);
 	sbuf_release(&name);
 	return e;
 }
@@ -150,16 +181,37 @@ cmd_domain_add(struct ctl *ctl)
 	return e;
 }
 
+/* All that is in a domain is more than one may have had in mind. */
+static enum exit_code
+ask_all(struct ctl *ctl, const struct sbuf *name)
+{
+	struct store_counts n = { 0 };
+
+	if (ctl_option(ctl, "all") == NULL ||
+	    store_count(ctl->store, sbuf_slice(name), &n, &ctl->err) != FOUND ||
+	    n.mailboxes + n.aliases == 0)
+		return EXIT_DONE; /* what is wrong will be told by the removal */
+	return ask_on_terminal(ctl,
+	    "remove domain '%s' with %" PRId64 " mailboxes and %" PRId64 " aliases?",
+	    sbuf_cstr(name), n.mailboxes, n.aliases);
+}
+
 enum exit_code
 cmd_domain_remove(struct ctl *ctl)
 {
 	bool all = ctl_option(ctl, "all") != NULL;
 	struct sbuf name;
-	enum exit_code e;
+	enum exit_code e = EXIT_DONE;
 	enum outcome o;
 
 	sbuf_init(&name, ADDRESS_MAX);
 	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
+	if (o == FOUND)
+		e = ask_all(ctl, &name);
+	if (e != EXIT_DONE) {
+		sbuf_release(&name);
+		return e;
+	}
 	if (o == FOUND)
 		o = store_domain_remove(ctl->store, sbuf_slice(&name), all, &ctl->err);
 	if (o == FOUND)

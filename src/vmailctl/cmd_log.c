@@ -2,9 +2,20 @@
  *
  * log: who changed what, and when.
  */
-#include "vmailctl/output.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
-static const struct column columns[] = {
+#include "mail/glob.h"
+#include "vmailctl/changes.h"
+
+#include "vmailctl/output.h"
+#include "vmailctl/when.h"
+
+enum { FOLLOW_MS = 500, LINE_TEXT_MAX = 8 << 20 };
+
+/* The columns of a table; JSON has those behind as well. */
+static const struct column plain_columns[] = {
 	{ "id", CELL_COUNT },
 	{ "at", CELL_TIME },
 	{ "who", CELL_TEXT },
@@ -15,8 +26,49 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
+static const struct column json_columns[] = {
+	{ "id", CELL_COUNT },
+	{ "at", CELL_TIME },
+	{ "who", CELL_TEXT },
+	{ "what", CELL_TEXT },
+	{ "subject", CELL_TEXT },
+	{ "before", CELL_JSON },
+	{ "after", CELL_JSON },
+	{ "undoes", CELL_SIZE },
+	{ "batch", CELL_COUNT },
+	{ 0 },
+};
+
+/* What is asked for. */
+struct filter {
+	struct slice who;
+	struct slice what;
+	const char *match;
+	int64_t since, until;
+	int64_t last; /* that was seen */
+	struct table *table;
+	struct sbuf line; /* without a table */
+};
+
+/* "user" is all that begins so: "user add", "user passwd". */
 static bool
-put_change(void *arg, const struct change_row *row)
+is_what(struct slice what, struct slice wanted)
+{
+	return wanted.n == 0 || slice_eq(what, wanted) ||
+	       (what.n > wanted.n && what.p[wanted.n] == ' ' &&
+		   slice_eq(slice_head(what, wanted.n), wanted));
+}
+
+static bool
+is_wanted(const struct filter *f, const struct change_row *row)
+{
+	return (f->who.n == 0 || slice_eq(row->who, f->who)) && is_what(row->what, f->what) &&
+	       (f->since == 0 || row->at >= f->since) && (f->until == 0 || row->at < f->until) &&
+	       (f->match == NULL || glob_match(slice_str(f->match), row->subject));
+}
+
+static bool
+put_row(struct table *table, const struct change_row *row)
 {
 	const struct value values[] = {
 		{ .number = row->id },
@@ -26,24 +78,195 @@ put_change(void *arg, const struct change_row *row)
 		{ .text = row->subject },
 		{ .text = row->before },
 		{ .text = row->after },
+		{ .number = row->undoes },
+		{ .number = row->batch },
 	};
 
-	return table_row(arg, values);
+	return table_row(table, values);
+}
+
+/* A change on a line of its own, for whoever watches. */
+static bool
+put_line(struct filter *f, const struct change_row *row)
+{
+	char when[32];
+	struct tm tm;
+	time_t at = (time_t)row->at;
+
+	sbuf_clear(&f->line);
+	if (localtime_r(&at, &tm) == NULL ||
+	    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		when[0] = '\0';
+	sbuf_printf(
+	    &f->line, "%lld %s %.*s ", (long long)row->id, when, (int)row->who.n, row->who.p);
+	changes_put(&f->line, row);
+	fwrite(f->line.p, 1, f->line.n, stdout);
+	return fflush(stdout) == 0;
+}
+
+static bool
+put_change(void *arg, const struct change_row *row)
+{
+	struct filter *f = arg;
+
+	f->last = row->id;
+	if (!is_wanted(f, row))
+		return true;
+	return f->table != NULL ? put_row(f->table, row) : put_line(f, row);
+}
+
+/* --- following ----------------------------------------------------------------------------------
+ */
+
+static bool
+put_json_line(void *arg, const struct change_row *row)
+{
+	struct filter *f = arg;
+	struct table one;
+	bool more;
+
+	f->last = row->id;
+	if (!is_wanted(f, row))
+		return true;
+	table_record(&one, f->table->ctl, json_columns, "change", row->subject);
+	more = put_row(&one, row);
+	table_end(&one, FOUND);
+	return more && fflush(stdout) == 0;
+}
+
+/* Until it is interrupted, or nobody reads any more. */
+static enum exit_code
+follow(struct ctl *ctl, struct filter *f, struct slice name)
+{
+	const struct timespec nap = { 0, FOLLOW_MS * 1000000L };
+	struct table table = { .ctl = ctl };
+	enum outcome o;
+
+	f->table = ctl->json ? &table : NULL;
+	do {
+		o = store_changes_of(ctl->store, name, f->last,
+		    ctl->json ? put_json_line : put_change, f, &ctl->err);
+		nanosleep(&nap, NULL);
+	} while ((o == FOUND || o == NONE) && !ferror(stdout));
+	ctl->printed = true;
+	return o == RETRY ? ctl_fail(ctl, o, "cannot read the log") : EXIT_DONE;
+}
+
+/* --- the command --------------------------------------------------------------------------------
+ */
+
+static enum exit_code
+take_time(struct ctl *ctl, const char *option, int64_t *out)
+{
+	const char *typed = ctl_option(ctl, option);
+
+	if (typed == NULL || when_past(typed, time(NULL), out))
+		return EXIT_DONE;
+	return ctl_usage(ctl, "'%s' is no time: write it like %s", typed, WHEN_PAST_FORMS);
+}
+
+static enum exit_code
+take_number(struct ctl *ctl, const char *option, int64_t *out)
+{
+	const char *typed = ctl_option(ctl, option);
+	unsigned long long n = 0;
+
+	if (typed != NULL && !slice_number(slice_str(typed), INT64_MAX, &n))
+		return ctl_usage(ctl, "'%s' is no number of a change", typed);
+	*out = (int64_t)n;
+	return EXIT_DONE;
+}
+
+static enum exit_code
+take_filter(struct ctl *ctl, struct filter *f, int64_t *last)
+{
+	enum exit_code e = take_number(ctl, "after", &f->last);
+
+	f->who = slice_str(ctl_option(ctl, "who"));
+	f->what = slice_str(ctl_option(ctl, "what"));
+	f->match = ctl_option(ctl, "match");
+	if (e == EXIT_DONE)
+		e = take_number(ctl, "last", last);
+	if (e == EXIT_DONE)
+		e = take_time(ctl, "since", &f->since);
+	return e == EXIT_DONE ? take_time(ctl, "until", &f->until) : e;
+}
+
+/* In the log a name is in canonical form; what is none is looked for as it is. */
+static void
+put_name(struct sbuf *out, struct slice typed)
+{
+	struct address a;
+	size_t at;
+
+	if (!slice_chr(typed, '@', &at) && domain_fold(out, typed))
+		return;
+	sbuf_clear(out);
+	if (address_parse(&a, typed) && a.local_n > 0) {
+		address_print(out, &a);
+		return;
+	}
+	sbuf_clear(out);
+	sbuf_add_slice(out, typed);
+}
+
+static enum exit_code
+print_log(struct ctl *ctl, struct filter *f, int64_t last)
+{
+	struct table table;
+	struct sbuf name;
+	enum exit_code e;
+	int64_t from = 0;
+	enum outcome o = FOUND;
+
+	sbuf_init(&name, 4 * ADDRESS_MAX);
+	if (ctl->args[0] != NULL)
+		put_name(&name, slice_str(ctl->args[0]));
+	if (last > 0)
+		o = store_change_before(ctl->store, last, &from, &ctl->err);
+	f->last = from > f->last ? from : f->last;
+	if (o == FOUND && ctl_option(ctl, "follow") != NULL) {
+		e = follow(ctl, f, sbuf_slice(&name));
+	} else {
+		table_list(&table, ctl, ctl->json ? json_columns : plain_columns);
+		f->table = &table;
+		if (o == FOUND)
+			o = store_changes_of(
+			    ctl->store, sbuf_slice(&name), f->last, put_change, f, &ctl->err);
+		e = table_end(&table, o);
+	}
+	sbuf_release(&name);
+	return e;
 }
 
 enum exit_code
 cmd_log(struct ctl *ctl)
 {
-	const char *after = ctl_option(ctl, "after");
-	unsigned long long id = 0;
+	struct filter f = { .table = NULL };
+	int64_t last = 0;
+	enum exit_code e = take_filter(ctl, &f, &last);
+	enum outcome o;
+
+	if (e != EXIT_DONE)
+		return e;
+	o = ctl_store(ctl, STORE_ADMIN);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot read the log");
+	sbuf_init(&f.line, LINE_TEXT_MAX);
+	e = print_log(ctl, &f, last);
+	sbuf_release(&f.line);
+	return e;
+}
+
+enum outcome
+log_print(struct ctl *ctl, int64_t after)
+{
+	struct filter f = { .last = after };
 	struct table table;
 	enum outcome o;
 
-	if (after != NULL && !slice_number(slice_str(after), INT64_MAX, &id))
-		return ctl_usage(ctl, "'%s' is no number of a change", after);
-	o = ctl_store(ctl, STORE_ADMIN);
-	table_list(&table, ctl, columns);
-	if (o == FOUND)
-		o = store_changes(ctl->store, (int64_t)id, put_change, &table, &ctl->err);
-	return table_end(&table, o);
+	table_list(&table, ctl, json_columns);
+	f.table = &table;
+	o = store_changes(ctl->store, after, put_change, &f, &ctl->err);
+	return table_end(&table, o) == EXIT_DONE ? FOUND : RETRY;
 }

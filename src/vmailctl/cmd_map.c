@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "mail/maps.h"
+#include "vmailctl/ask.h"
 #include "vmailctl/guess.h"
 #include "vmailctl/import.h"
 #include "vmailctl/output.h"
@@ -154,12 +155,35 @@ cmd_map_create(struct ctl *ctl)
 	    ctl, slice_str(name), "created map '%s'; in Postfix: socketmap:...:%s", name, name);
 }
 
+static bool
+count_entry(void *arg, const struct entry_row *row)
+{
+	(void)row;
+	++*(size_t *)arg;
+	return true;
+}
+
+static enum exit_code
+ask_entries(struct ctl *ctl, const char *name)
+{
+	size_t n = 0;
+
+	store_entries(ctl->store, slice_str(name), count_entry, &n, &ctl->err);
+	return n == 0 ? EXIT_DONE
+		      : ask_on_terminal(ctl, "remove map '%s' with %zu entries?", name, n);
+}
+
 enum exit_code
 cmd_map_remove(struct ctl *ctl)
 {
 	const char *name = ctl->args[0];
+	enum exit_code e = EXIT_DONE;
 	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
+	if (o == FOUND)
+		e = ask_entries(ctl, name);
+	if (e != EXIT_DONE)
+		return e;
 	if (o == FOUND)
 		o = store_map_remove(ctl->store, slice_str(name), &ctl->err);
 	if (o != FOUND)

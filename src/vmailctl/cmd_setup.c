@@ -48,7 +48,7 @@ check_request(struct ctl *ctl)
 	if (!known)
 		return ctl_usage(
 		    ctl, "'%s' cannot be set up: it is postfix or dovecot", ctl->args[0]);
-	if (!talks && ctl_option(ctl, "yes") == NULL && ctl_option(ctl, "dry-run") == NULL)
+	if (!talks && !ctl->yes && !ctl->dry_run)
 		return ctl_usage(ctl,
 		    "there is no terminal to ask on: look with --dry-run first, then add --yes");
 	return EXIT_DONE;
@@ -143,7 +143,7 @@ confirmed(const struct setup *s)
 	size_t n = edits_count(&s->edits);
 	char answer[16] = "";
 
-	if (ctl_option(s->ctl, "yes") != NULL)
+	if (s->ctl->yes)
 		return true;
 	fprintf(stderr, "write %zu file%s, and keep the old beside the new? [y/N] ", n,
 	    n == 1 ? "" : "s");
@@ -227,7 +227,7 @@ carry_out(struct setup *s)
 	enum outcome o;
 
 	show(s);
-	if (ctl_option(s->ctl, "dry-run") != NULL)
+	if (s->ctl->dry_run)
 		return s->ctl->json ? show_json(s, false, NULL) : EXIT_DONE;
 	if (some && !confirmed(s)) {
 		fputs("vmailctl: nothing was changed\n", stderr);

@@ -13,6 +13,7 @@
 #include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/output.h"
+#include "vmailctl/page.h"
 #include "vmailctl/secret.h"
 
 enum {
@@ -49,9 +50,11 @@ static const struct column show_columns[] = {
 	{ 0 },
 };
 
-struct list {
+/* What is listed, and what of it. */
+struct listing {
 	struct ctl *ctl;
 	struct table table;
+	struct page page;
 	int64_t since;        /* those alone into which nobody logged in since then; 0: all */
 	enum outcome outcome; /* of what is asked for each row */
 };
@@ -59,7 +62,8 @@ struct list {
 static bool
 put_account(void *arg, const struct account *row)
 {
-	struct list *l = arg;
+	struct listing *l = arg;
+	bool more, wanted = page_wants(&l->page, sbuf_slice(&row->address), &more);
 	int64_t last;
 	struct value values[] = {
 		{ .text = sbuf_slice(&row->address) },
@@ -71,19 +75,21 @@ put_account(void *arg, const struct account *row)
 		{ .number = 0 },
 	};
 
+	if (!wanted || l->page.count)
+		return more;
 	if (!l->table.names) {
 		l->outcome =
 		    store_last_login(l->ctl->store, sbuf_slice(&row->address), &last, &l->ctl->err);
 		values[6].number = last;
 	}
-	return l->outcome == FOUND && table_row(&l->table, values);
+	return l->outcome == FOUND && table_row(&l->table, values) && more;
 }
 
 /* One that was removed meanwhile is passed over. */
 static bool
 put_idle(void *arg, struct slice address, int64_t last)
 {
-	struct list *l = arg;
+	struct listing *l = arg;
 	struct account account;
 	bool more = true;
 	enum outcome o;
@@ -100,14 +106,18 @@ put_idle(void *arg, struct slice address, int64_t last)
 }
 
 static enum outcome
-list_accounts(struct list *l, struct slice domain)
+walk_accounts(struct listing *l, struct slice domain)
 {
 	struct ctl *ctl = l->ctl;
-	const struct slice start = slice_str(NULL);
+	struct slice start = page_start(&l->page);
+	enum outcome o;
 
 	if (l->since == 0)
-		return store_accounts(ctl->store, domain, start, put_account, l, &ctl->err);
-	return store_idle_mailboxes(ctl->store, domain, l->since, start, put_idle, l, &ctl->err);
+		o = store_accounts(ctl->store, domain, start, put_account, l, &ctl->err);
+	else
+		o = store_idle_mailboxes(
+		    ctl->store, domain, l->since, start, put_idle, l, &ctl->err);
+	return l->outcome == FOUND ? o : l->outcome;
 }
 
 static enum exit_code
@@ -125,26 +135,46 @@ take_idle(struct ctl *ctl, int64_t *since)
 	return EXIT_DONE;
 }
 
+static enum exit_code
+count_accounts(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	struct store_counts counts = { 0 };
+	bool all = page_counts_all(&l->page) && l->since == 0;
+	enum outcome o =
+	    all ? store_count(ctl->store, domain, &counts, &ctl->err) : walk_accounts(l, domain);
+
+	if (o != FOUND && o != NONE)
+		return ctl_fail(ctl, o, "cannot count the mailboxes");
+	return page_print_count(ctl, all ? counts.mailboxes : (int64_t)l->page.n);
+}
+
+static enum exit_code
+list_accounts(struct ctl *ctl, struct listing *l, struct slice domain)
+{
+	if (l->page.count)
+		return count_accounts(ctl, l, domain);
+	table_list(&l->table, ctl, list_columns);
+	return table_end(&l->table, walk_accounts(l, domain));
+}
+
 enum exit_code
 cmd_user_list(struct ctl *ctl)
 {
-	struct list l = { .ctl = ctl, .outcome = FOUND };
+	struct listing l = { .ctl = ctl, .outcome = FOUND };
 	struct sbuf domain;
-	enum exit_code e = take_idle(ctl, &l.since);
+	enum exit_code e = page_take(&l.page, ctl);
 	enum outcome o;
 
-	if (e != EXIT_DONE)
-		return e;
 	sbuf_init(&domain, ADDRESS_MAX);
-	o = ctl_domain(ctl, ctl->args[0], &domain);
-	if (o == FOUND) {
-		table_list(&l.table, ctl, list_columns);
-		o = list_accounts(&l, sbuf_slice(&domain));
-		e = table_end(&l.table, l.outcome == FOUND ? o : l.outcome);
-	} else {
-		e = ctl_fail(ctl, o, "cannot list the mailboxes");
+	if (e == EXIT_DONE)
+		e = take_idle(ctl, &l.since);
+	if (e == EXIT_DONE) {
+		o = ctl_domain(ctl, ctl->args[0], &domain);
+		e = o == FOUND ? list_accounts(ctl, &l, sbuf_slice(&domain))
+			       : ctl_fail(ctl, o, "cannot list the mailboxes");
 	}
 	sbuf_release(&domain);
+	page_release(&l.page);
 	return e;
 }
 

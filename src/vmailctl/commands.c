@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "vmailctl/page.h"
 #include "vmailctl/when.h"
 
 /* clang-format off */
@@ -15,6 +16,8 @@ static const struct option global_options[] = {
 	[GLOBAL_CONFIG] = { "config", 'c', "FILE", "the configuration to read, not " CONF_DEFAULT_FILE },
 	[GLOBAL_STORE] = { "store", 0, "URI", "the store to use, sqlite:PATH, not the configured one" },
 	[GLOBAL_JSON] = { "json", 0, NULL, "print JSON" },
+	[GLOBAL_DRY_RUN] = { "dry-run", 0, NULL, "show what a change would change, and change nothing" },
+	[GLOBAL_YES] = { "yes", 0, NULL, "ask nothing" },
 	[GLOBAL_HELP] = { "help", 'h', NULL, "say how a command is used" },
 	[GLOBAL_VERSION] = { "version", 0, NULL, "print the version" },
 	{ 0 }
@@ -22,6 +25,11 @@ static const struct option global_options[] = {
 
 static const struct option names_option[] = {
 	{ "names", 0, NULL, "print the names alone, one a line" },
+	{ 0 }
+};
+
+static const struct option list_options[] = {
+	PAGE_OPTIONS,
 	{ 0 }
 };
 
@@ -43,7 +51,7 @@ static const struct option domain_remove_options[] = {
 };
 
 static const struct option user_list_options[] = {
-	{ "names", 0, NULL, "print the names alone, one a line" },
+	PAGE_OPTIONS,
 	{ "idle", 0, "DAYS", "those alone into which nobody logged in for so long" },
 	{ 0 }
 };
@@ -138,15 +146,51 @@ static const struct option doctor_options[] = {
 };
 
 static const struct option setup_options[] = {
-	{ "dry-run", 0, NULL, "show what would be changed, and change nothing" },
-	{ "yes", 0, NULL, "do not ask" },
 	{ "postfix", 0, "DIR", "the configuration directory of Postfix, where it is not the usual one" },
 	{ "dovecot", 0, "FILE", "the configuration file of Dovecot, likewise" },
 	{ 0 }
 };
 
+static const struct option import_options[] = {
+	{ "from", 0, "FORMAT", "what it is, where that is not certain: see `vmailctl formats`" },
+	{ "strict", 0, NULL, "change nothing if anything has to be skipped" },
+	{ "domain", 0, "NAME", "what stands behind names that have no domain" },
+	{ "passwords", 0, "SCHEME", "what passwords are that do not tell: plain, crypt, md5, ..." },
+	{ "keep-clear", 0, NULL, "do not hash passwords that are in the clear" },
+	{ "base", 0, "DIR", "the directory that relative paths of mailboxes are below" },
+	{ "columns", 0, "LIST", "names for a table without a line of them; or OURS=THEIRS,..." },
+	{ "map", 0, "MAP", "the map that entries are for, with --from postfix-map" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
+	{ "last", 0, "N", "only the last so many of the log" },
+	{ "since", 0, "TIME", "only what was done since " WHEN_PAST_FORMS },
+	{ "until", 0, "TIME", "only what was done before that" },
+	{ "who", 0, "WHO", "only what was done by somebody" },
+	{ "what", 0, "WHAT", "only what is called so: 'user', 'user passwd'" },
+	{ "match", 0, "GLOB", "only what was done to those that match" },
+	{ "follow", 0, NULL, "go on, and print each change as it is made" },
+	{ 0 }
+};
+
+static const struct option apply_options[] = {
+	{ "prune", 0, NULL, "remove what is not in the file, of the kinds that are" },
+	{ 0 }
+};
+
+static const struct option undo_options[] = {
+	{ "id", 0, "ID", "take back that change, and what was done with it" },
+	{ "since", 0, "TIME", "take back all that was done since " WHEN_PAST_FORMS },
+	{ "anyone", 0, NULL, "what others did, too" },
+	{ "force", 0, NULL, "even what was changed again since" },
+	{ 0 }
+};
+
+static const struct option export_options[] = {
+	{ "format", 0, "FORM", "jsonl (the default: all of it), csv, postfix or dovecot" },
+	{ "no-hashes", 0, NULL, "leave the password hashes out" },
 	{ 0 }
 };
 
@@ -178,11 +222,12 @@ static const struct command commands[] = {
 		.detail = "Kinds: mailbox, mailboxes live here; alias, only aliases do;\n"
 			  "relay, taken for another host; local, Postfix's own (mydestination).",
 		.example = "vmailctl domain add example.org --target example.com",
+		.changes = true, .many = true,
 		.run = cmd_domain_add
 	},
 	{
 		.noun = "domain", .verb = "list",
-		.options = names_option,
+		.options = list_options,
 		.also = "ls",
 		.summary = "list the domains",
 		.example = "vmailctl domain list",
@@ -202,6 +247,7 @@ static const struct command commands[] = {
 		.summary = "treat the addresses of a domain in its own way",
 		.detail = "What is not named stays as it is. 'default' is what the configuration says.",
 		.example = "vmailctl domain set example.com --delimiters +- --propagate no",
+		.changes = true,
 		.run = cmd_domain_set
 	},
 	{
@@ -212,6 +258,7 @@ static const struct command commands[] = {
 		.detail = "With mailboxes or aliases in it only --all removes it.\n"
 			  "Mail on disk is left.",
 		.example = "vmailctl domain remove example.org --all",
+		.changes = true, .many = true,
 		.run = cmd_domain_remove
 	},
 	{
@@ -222,6 +269,7 @@ static const struct command commands[] = {
 		.detail = "Asks for the password twice on a terminal.\n"
 			  "Passwords are never taken from the command line.",
 		.example = "vmailctl user add harry@example.com --quota 2G",
+		.changes = true, .many = true,
 		.run = cmd_user_add
 	},
 	{
@@ -229,7 +277,7 @@ static const struct command commands[] = {
 		.options = user_list_options,
 		.also = "ls",
 		.summary = "list the mailboxes, of one domain or of all",
-		.example = "vmailctl user list example.com",
+		.example = "vmailctl user list example.com --match 'info*' --limit 50",
 		.run = cmd_user_list
 	},
 	{
@@ -247,6 +295,7 @@ static const struct command commands[] = {
 		.detail = "Asks for it twice on a terminal.\n"
 			  "Passwords are never taken from the command line.",
 		.example = "vmailctl user passwd harry@example.com",
+		.changes = true,
 		.run = cmd_user_passwd
 	},
 	{
@@ -257,6 +306,7 @@ static const struct command commands[] = {
 		.detail = "States: active; receive-only, gets mail and may read it but not send;\n"
 			  "send-only, may send and gets no mail; suspended, neither.",
 		.example = "vmailctl user state harry@example.com suspended --reason 'unpaid bill'",
+		.changes = true, .many = true,
 		.run = cmd_user_state
 	},
 	{
@@ -264,6 +314,7 @@ static const struct command commands[] = {
 		.also = "size limit",
 		.summary = "set how much mail a mailbox may hold: 500M, 2G; 0 for no limit",
 		.example = "vmailctl user quota harry@example.com 2G",
+		.changes = true, .many = true,
 		.run = cmd_user_quota
 	},
 	{
@@ -273,6 +324,7 @@ static const struct command commands[] = {
 		.summary = "say where a mailbox lives, and from where one may log in to it",
 		.detail = "What is not named stays as it is.",
 		.example = "vmailctl user set harry@example.com --home /srv/mail/harry --networks 192.0.2.0/24",
+		.changes = true, .many = true,
 		.run = cmd_user_set
 	},
 	{
@@ -290,6 +342,7 @@ static const struct command commands[] = {
 		.summary = "remove a mailbox and its password",
 		.detail = "Mail on disk is left.",
 		.example = "vmailctl user remove harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_user_remove
 	},
 	{
@@ -301,6 +354,7 @@ static const struct command commands[] = {
 			  "upper case do not count when it is typed. 'vmailctl user app-password add'\n"
 			  "is the same.",
 		.example = "vmailctl app-password add harry@example.com --label phone --service imap,smtp",
+		.changes = true,
 		.run = cmd_app_password_add
 	},
 	{
@@ -316,6 +370,7 @@ static const struct command commands[] = {
 		.also = "revoke delete del rm drop",
 		.summary = "revoke an app password",
 		.example = "vmailctl app-password remove harry@example.com phone",
+		.changes = true, .many = true,
 		.run = cmd_app_password_remove
 	},
 	{
@@ -325,11 +380,12 @@ static const struct command commands[] = {
 		.detail = "@DOMAIN as the address is the catch-all of that domain, a local part\n"
 			  "with * in it a pattern. Targets that it has already stay.",
 		.example = "vmailctl alias add info@example.com harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_alias_add
 	},
 	{
 		.noun = "alias", .verb = "list", .arguments = "[DOMAIN]",
-		.options = names_option,
+		.options = list_options,
 		.also = "ls",
 		.summary = "list the aliases, of one domain or of all",
 		.example = "vmailctl alias list example.com",
@@ -349,6 +405,7 @@ static const struct command commands[] = {
 		.summary = "switch an alias off or on, let it expire, close it, describe it",
 		.detail = "What is not named stays as it is. Dates are those of this host's clock.",
 		.example = "vmailctl alias set sale@example.com --expires +30d --note 'spring sale'",
+		.changes = true,
 		.run = cmd_alias_set
 	},
 	{
@@ -356,6 +413,7 @@ static const struct command commands[] = {
 		.also = "delete del rm drop",
 		.summary = "remove targets from an alias, or all of it",
 		.example = "vmailctl alias remove info@example.com harry@example.com",
+		.changes = true, .many = true,
 		.run = cmd_alias_remove
 	},
 	{
@@ -368,6 +426,7 @@ static const struct command commands[] = {
 			  "transport, user+ext@d user@d d .parents; access, user+ext@d user@d d parents\n"
 			  "user@; host, names and parents or IP addresses by octets; network, a.b.c.d/n.",
 		.example = "vmailctl map create blocked --search network",
+		.changes = true,
 		.run = cmd_map_create
 	},
 	{
@@ -375,6 +434,7 @@ static const struct command commands[] = {
 		.also = "delete del rm drop",
 		.summary = "remove a map that was created, with its entries",
 		.example = "vmailctl map remove blocked",
+		.changes = true,
 		.run = cmd_map_remove
 	},
 	{
@@ -382,6 +442,7 @@ static const struct command commands[] = {
 		.also = "put change add",
 		.summary = "give a key of a map its value",
 		.example = "vmailctl map set transports example.org 'smtp:[mail.example.org]'",
+		.changes = true, .many = true,
 		.run = cmd_map_set
 	},
 	{
@@ -397,6 +458,7 @@ static const struct command commands[] = {
 		.also = "clear erase",
 		.summary = "take a key out of a map",
 		.example = "vmailctl map unset transports example.org",
+		.changes = true, .many = true,
 		.run = cmd_map_unset
 	},
 	{
@@ -414,6 +476,7 @@ static const struct command commands[] = {
 		.detail = "All or none: the first line that is refused is named, and nothing is changed.\n"
 			  "Entries that are there already and not in the file stay.",
 		.example = "vmailctl map import transports /etc/postfix/transport",
+		.changes = true,
 		.run = cmd_map_import
 	},
 	{
@@ -472,6 +535,7 @@ static const struct command commands[] = {
 			  "takes everything back when a program does not understand it; runs doctor.\n"
 			  "A second run changes nothing.",
 		.example = "vmailctl setup --dry-run",
+		.changes = true,
 		.run = cmd_setup
 	},
 	{
@@ -512,12 +576,99 @@ static const struct command commands[] = {
 		.run = cmd_login_clear
 	},
 	{
-		.noun = "log",
+		.noun = "import", .arguments = "FILE...",
+		.options = import_options,
+		.also = "migrate-from load convert",
+		.summary = "take over the domains, mailboxes and aliases of another system",
+		.detail = "Files are databases of SQLite, dumps of MySQL or PostgreSQL, CSV, TSV, or the\n"
+			  "texts that Postfix and Dovecot read; NAME=FILE says which table a file is.\n"
+			  "Hashes are kept. One transaction; doing it again changes nothing.\n"
+			  "The formats: `vmailctl formats`.",
+		.example = "vmailctl import --dry-run vmail.sql",
+		.changes = true,
+		.run = cmd_import
+	},
+	{
+		.noun = "formats",
+		.options = names_option,
+		.summary = "list what can be imported",
+		.example = "vmailctl formats",
+		.run = cmd_formats
+	},
+	{
+		.noun = "backup", .arguments = "FILE",
+		.also = "copy",
+		.summary = "copy the whole store while it is in use",
+		.detail = "The copy is of one moment, read again before it takes its name, and for its\n"
+			  "owner's eyes: it has the passwords' hashes in it.",
+		.example = "vmailctl backup /var/backups/vmail.db",
+		.run = cmd_backup
+	},
+	{
+		.noun = "restore", .arguments = "FILE",
+		.summary = "make the store what a backup is, while it is in use",
+		.detail = "In one step: who asks gets answers of the old or of the new. What the store was is\n"
+			  "kept beside it, as *.before-restore. An older schema is brought up to date.",
+		.example = "vmailctl restore /var/backups/vmail.db",
+		.run = cmd_restore
+	},
+	{
+		.noun = "check",
+		.also = "verify fsck integrity",
+		.summary = "look for damage, and for rows that no lookup would find",
+		.detail = "Exits 1 when there is trouble.",
+		.example = "vmailctl check",
+		.run = cmd_check
+	},
+	{
+		.noun = "diff", .arguments = "FILE",
+		.also = "compare",
+		.summary = "show what the store would gain (+), lose (-) and change (~) to be like a file",
+		.detail = "The file is an export, or one like it, or a backup. Exits 1 when there is a difference.",
+		.example = "vmailctl diff /var/backups/vmail.db",
+		.run = cmd_diff
+	},
+	{
+		.noun = "apply", .arguments = "FILE",
+		.options = apply_options,
+		.also = "sync load",
+		.summary = "make what is in the store be as a file says, all of it or nothing",
+		.detail = "The file has an object a line, as export writes them; - is standard input. What would be\n"
+			  "done is shown first. Passwords that the file does not name stay. Doing it again\n"
+			  "changes nothing. Objects that are not in the file stay too, unless --prune is given.",
+		.example = "vmailctl apply --prune mail.jsonl",
+		.changes = true,
+		.run = cmd_apply
+	},
+	{
+		.noun = "export", .arguments = "[FILE]",
+		.options = export_options,
+		.also = "dump save",
+		.summary = "write out everything that is in the store",
+		.detail = "jsonl: all of it, an object a line, which apply, diff and import read;\n"
+			  "csv: for a spreadsheet; postfix: a directory FILE of tables for postmap;\n"
+			  "dovecot: a passwd-file. What has hashes in it is for its owner's eyes (0600).",
+		.example = "vmailctl export /root/mail.jsonl",
+		.run = cmd_export
+	},
+	{
+		.noun = "log", .arguments = "[NAME]",
 		.options = log_options,
 		.also = "history audit changes",
-		.summary = "print the log of all changes, oldest first",
-		.example = "vmailctl log --after 17",
+		.summary = "print the log of all changes, oldest first, or those of one name",
+		.example = "vmailctl log harry@example.com --since 7d",
 		.run = cmd_log
+	},
+	{
+		.noun = "undo", .arguments = "[N]",
+		.options = undo_options,
+		.also = "revert rollback",
+		.summary = "take back the last thing that you did, or the last N of them",
+		.detail = "What one command did is taken back as a whole. That is a change itself: undo --id of it\n"
+			  "makes it good again. What was changed again since is refused, and nothing is done.",
+		.example = "vmailctl undo --dry-run",
+		.changes = true,
+		.run = cmd_undo
 	},
 	{
 		.noun = "completion", .arguments = "SHELL",
@@ -541,17 +692,19 @@ static const struct command commands[] = {
 };
 
 static const struct argument_words words[] = {
-	{ "DOMAIN", NULL, "domain list --names" },
-	{ "MAILBOX", NULL, "user list --names" },
-	{ "ALIAS", NULL, "alias list --names" },
-	{ "TARGET", NULL, "user list --names" },
+	{ "DOMAIN", NULL, "domain list --names --limit 500 --match" },
+	{ "MAILBOX", NULL, "user list --names --limit 500 --match" },
+	{ "ALIAS", NULL, "alias list --names --limit 500 --match" },
+	{ "TARGET", NULL, "user list --names --limit 500 --match" },
 	{ "MAP", NULL, "maps --all --names" },
 	{ "KIND", "mailbox alias relay local", NULL },
 	{ "STATE", "active receive-only send-only suspended", NULL },
 	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
 	{ "WHETHER", "yes no default", NULL },
 	{ "PROGRAM", "postfix dovecot", NULL },
+	{ "FORM", "jsonl csv postfix dovecot", NULL },
 	{ "SHELL", "bash zsh fish", NULL },
+	{ "FORMAT", NULL, "formats --names" },
 	{ "FILE", NULL, NULL }
 };
 

@@ -16,6 +16,7 @@
 #include "mail/rules.h"
 #include "sys/log.h"
 #include "vmailctl/output.h"
+#include "vmailctl/run.h"
 
 void
 ctl_init(struct ctl *ctl)
@@ -67,13 +68,9 @@ put_who(char *out, size_t size)
 		snprintf(out, size, "%s (%s)", safe, pw != NULL ? pw->pw_name : number);
 }
 
-enum outcome
-ctl_store(struct ctl *ctl, enum store_role role)
+void
+ctl_act(struct ctl *ctl)
 {
-	enum outcome o = ctl_conf(ctl);
-
-	if (o != FOUND || ctl->store != NULL)
-		return o;
 	put_who(ctl->who, sizeof ctl->who);
 	ctl->cost =
 	    password_cost_of((unsigned)ctl->conf->hash_memory, (unsigned)ctl->conf->hash_passes);
@@ -82,11 +79,21 @@ ctl_store(struct ctl *ctl, enum store_role role)
 		.rules = { .delimiters = ctl->conf->recipient_delimiter,
 		    .propagate = ctl->conf->propagate_extensions,
 		    .now = time(NULL) } };
+}
+
+enum outcome
+ctl_store(struct ctl *ctl, enum store_role role)
+{
+	enum outcome o = ctl_conf(ctl);
+
+	if (o != FOUND || ctl->store != NULL)
+		return o;
+	ctl_act(ctl);
 	o = store_open(&ctl->store, ctl_uri(ctl), role, &ctl->err);
 	if (o != FOUND)
 		return RETRY;
 	store_act_as(ctl->store, &ctl->actor);
-	return FOUND;
+	return run_batch_begin(ctl);
 }
 
 enum outcome
@@ -157,8 +164,11 @@ ctl_fail(struct ctl *ctl, enum outcome o, const char *fmt, ...)
 		vsnprintf(ctl->err.text, sizeof ctl->err.text, fmt, ap);
 		va_end(ap);
 	}
-	fprintf(stderr, "vmailctl: %s\n", ctl->err.text);
-	if (ctl->json && !ctl->printed)
+	if (ctl->line > 0)
+		fprintf(stderr, "vmailctl: line %zu: %s\n", ctl->line, ctl->err.text);
+	else
+		fprintf(stderr, "vmailctl: %s\n", ctl->err.text);
+	if (ctl->json && !ctl->printed && ctl->line == 0)
 		output_verdict(ctl, o, slice_str(NULL), ctl->err.text);
 	return exit_of(o);
 }
@@ -168,6 +178,8 @@ ctl_done(struct ctl *ctl, struct slice subject, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (ctl->batch)
+		return EXIT_DONE; /* it is not done yet: run.c tells when it is */
 	ctl->changed = true;
 	if (ctl->json)
 		output_verdict(ctl, FOUND, subject, "");
@@ -187,9 +199,15 @@ ctl_usage(struct ctl *ctl, const char *fmt, ...)
 	va_list ap;
 
 	fputs("vmailctl: ", stderr);
+	if (ctl->line > 0)
+		fprintf(stderr, "line %zu: ", ctl->line);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
+	if (ctl->line > 0) {
+		fputc('\n', stderr);
+		return EXIT_USAGE;
+	}
 	sbuf_init(&line, 1024);
 	if (ctl->command != NULL) {
 		help_usage(&line, ctl->command);

@@ -6,7 +6,7 @@
 #define VMAILCTL_IMPORT_H
 
 #include "mail/keys.h"
-#include "vmailctl/postmap.h"
+#include "foreign/postmap.h"
 
 /* Read the source of a Postfix table from FILE ("-": standard input) for a map that is searched so.
  * Of keys that are the same the first one counts, as with postmap, and a warning is given. BAD

@@ -13,6 +13,7 @@
 
 #include "vmailctl/args.h"
 #include "vmailctl/pager.h"
+#include "vmailctl/run.h"
 
 /* A caller may have closed one of the three: the store's file must not become our stdout. What
  * stands in for them fails on use, as a closed one does. */
@@ -33,7 +34,7 @@ run(struct ctl *ctl)
 		help_print(ctl->noun, ctl->command);
 		return EXIT_DONE;
 	}
-	return ctl->command->run(ctl);
+	return run_command(ctl);
 }
 
 /* An answer that nobody could read is no answer; a change that was made stays made. Who leaves a

@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmailctl/pager.h"
 
-enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20 };
+enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20, PIECE_ROWS = 1000 };
 
 /* --- cells as text ---------------------------------------------------------------------------- */
 
@@ -292,6 +293,21 @@ set_cell(struct libscols_line *line, size_t at, enum cell cell, const struct val
 	return ok;
 }
 
+/* A list without end goes out in pieces, in the widths of the first. */
+static void
+print_piece(struct table *t)
+{
+	scols_print_table(t->scols);
+	for (size_t i = 0; i < t->columns; i++) {
+		struct libscols_column *c = scols_table_get_column(t->scols, i);
+
+		scols_column_set_whint(c, (double)scols_column_get_width(c));
+	}
+	scols_table_enable_noheadings(t->scols, 1);
+	scols_table_remove_lines(t->scols);
+	t->ctl->printed = true;
+}
+
 static bool
 list_row(struct table *t, const struct value *values)
 {
@@ -300,6 +316,8 @@ list_row(struct table *t, const struct value *values)
 
 	for (size_t i = 0; ok && i < t->columns; i++)
 		ok = set_cell(line, i, t->column[i].cell, &values[i]);
+	if (ok && (t->rows + 1) % PIECE_ROWS == 0)
+		print_piece(t);
 	return ok;
 }
 
@@ -398,7 +416,7 @@ print_rest(struct table *t)
 {
 	if (t->ctl->json)
 		fputs(t->record ? "\n" : t->rows == 0 ? "[]\n" : "\n]\n", stdout);
-	else if (t->scols != NULL && t->rows > 0)
+	else if (t->scols != NULL && scols_table_get_nlines(t->scols) > 0)
 		scols_print_table(t->scols);
 	t->ctl->printed = true;
 }
@@ -499,4 +517,16 @@ output_lookup(struct ctl *ctl, const char *map, const char *key, enum outcome o,
 	else if (o != NONE)
 		json_object_set_new(j, "reason", output_json_text(text));
 	output_json(ctl, j);
+}
+
+enum exit_code
+output_counts(struct ctl *ctl, size_t added, size_t changed, size_t removed)
+{
+	if (ctl->json)
+		return output_json(ctl,
+		    json_pack("{s:s, s:I, s:I, s:I}", "outcome", "done", "added", (json_int_t)added,
+			"changed", (json_int_t)changed, "removed", (json_int_t)removed));
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "added %zu, changed %zu, removed %zu\n", added, changed, removed);
+	return EXIT_DONE;
 }

@@ -3,7 +3,8 @@
  * What vmailctl prints on stdout: tables, single records and JSON, all from one description of the
  * columns.
  *
- * Tables are laid out when the last row is in; names and JSON leave row by row.
+ * Tables are laid out by their first thousand rows, and leave a thousand at a time; names and JSON
+ * leave row by row.
  */
 #ifndef VMAILCTL_OUTPUT_H
 #define VMAILCTL_OUTPUT_H
@@ -92,5 +93,9 @@ void output_set(struct ctl *ctl, struct slice map, size_t n);
 /* Print the object of one lookup in JSON. */
 void output_lookup(
     struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text);
+
+/* Tell how many objects were added, changed and removed, or would be: a line for a person, or in
+ * JSON an object. */
+enum exit_code output_counts(struct ctl *ctl, size_t added, size_t changed, size_t removed);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/slice.h"
 
-enum { HOUR = 3600, DAY = 24 * HOUR, SPAN_MAX = 100000 };
+enum { MINUTE = 60, HOUR = 3600, DAY = 24 * HOUR, SPAN_MAX = 100000 };
 
 /* mktime makes the 3rd of March of a 31st of February, and sscanf is easy-going: what is printed
  * again must be what was typed. */

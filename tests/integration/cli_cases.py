@@ -183,7 +183,7 @@ def _(build):
         for arguments in (["dom", "l"], ["dom", "li", "--names"], ["dom", "l", "--n"]):
             check_in("example.com", site.ctl(*arguments))
         check_in("domains", site.ctl("maps", "--names"))
-        check_eq(json.loads(site.ctl("u", "sh", HARRY, "--js"))["address"], HARRY)
+        check_eq(json.loads(site.ctl("us", "sh", HARRY, "--js"))["address"], HARRY)
 
 
 @case("options that every command takes stand anywhere")

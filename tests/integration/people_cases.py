@@ -121,7 +121,7 @@ def _(build):
 def _(build):
     with mail_host(build) as site:
         site.ctl("user", "app-password", "add", HARRY, "--label", "phone")
-        for words in (["user", "app-password"], ["app-password"], ["user", "app"], ["u", "app-p"]):
+        for words in (["user", "app-password"], ["app-password"], ["user", "app"], ["us", "app-p"]):
             check_eq(site.ctl(*words, "list", HARRY, "--names"), "phone\n", words)
         one = site.ctl("app-password", "add", "--help")
         check_in("usage: vmailctl app-password add", one)

@@ -26,6 +26,8 @@ import bench
 import international  # noqa: F401
 import doctoring  # noqa: F401
 import settingup  # noqa: F401
+import moving  # noqa: F401
+import exports  # noqa: F401
 import differential
 import processes
 import trouble

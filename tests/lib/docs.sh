@@ -69,6 +69,7 @@ echo "$every_key" >"$tmp/every.conf"
 : >"$tmp/empty.conf"
 ask help help --all
 ask maps maps --names
+ask formats formats --names
 ask every -c "$tmp/every.conf" config show
 ask defaults -c "$tmp/empty.conf" config show
 sed -n 's/^\([a-z-]*\) = .*/\1/p' "$tmp/every" >"$tmp/keys"
@@ -192,6 +193,10 @@ entries "$mappage" MAPS Sy >"$tmp/page"
 compare "$tmp/maps" "$tmp/page" "map" vmaild-maps.7
 verdict "every map is in vmaild-maps.7"
 
+entries "$(page vmailctl-import.8)" FORMATS Li >"$tmp/page"
+compare "$tmp/formats" "$tmp/page" "format" vmailctl-import.8
+verdict "every format of an import is in vmailctl-import.8"
+
 if [ -r README ]; then
     while read -r map; do
         grep -Eq "^[ |]*\`?$map\`?[ |]" README || echo "README: no row for the map '$map'"
@@ -263,7 +268,7 @@ verdict "no page refers to a manual of ours that does not exist"
             /^\.Dl / { print page ":" FNR "\t" substr($0, 5); next }
             literal { gsub(/\\e/, "\\"); gsub(/\\&/, ""); print page ":" FNR "\t" $0 }' "$p"
     done
-    for p in README "${1%/*}/HACKING"; do
+    for p in README "${1%/*}/HACKING" "${1%/*}"/moving-from/*.md; do
         [ -r "$p" ] && awk -v page="${p##*/}" '/^(    |\t)/ { print page ":" FNR "\t" $0 }' "$p"
     done
 } | awk -F '\t' '

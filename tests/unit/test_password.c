@@ -194,6 +194,14 @@ static const struct vector {
 	{ "a digest's hex seen by its length",
 	  "{SHA256}4104D36F8DA2C254349F85836793EBE029E0C957063A34C91C2E9203187B5631", ASCII },
 	{ "CLEARTEXT", "{CLEARTEXT}correct horse", ASCII },
+	{ "passlib: bcrypt-sha256, as its manual has it",
+	  "$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2", "password" },
+	{ "passlib: bcrypt-sha256, the older form, labelled",
+	  "{BCRYPT-SHA256}$bcrypt-sha256$2b,12$LrmaIX5x4TRtAwEfwJZa1.$2ehnw6LvuIUTM0iz4iz9hTxv21B6KFO", "password" },
+	{ "passlib: pbkdf2-sha256", "$pbkdf2-sha256$1000$MDEyMzQ1Njc4OWFiY2RlZg$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M", ASCII },
+	{ "passlib: pbkdf2-sha512, labelled, not ASCII",
+	  "{PBKDF2}$pbkdf2-sha512$7$c2FsdHn//g$7lhq/7KuYvu/Rh4BqvQ4xpJGFf1QOcIO9xPmOLdomm1knH0THSp97z1hVSuLW8u32EqaWV/h5NplfNcNO0f7GQ", UTF8 },
+	{ "passlib: pbkdf2 with SHA-1", "$pbkdf2$1000$MDEyMzQ1Njc4OWFiY2RlZg$aUfE2vx5Q7zgbb0jx49AaNpXUQQ", ASCII },
 	/* clang-format on */
 };
 
@@ -308,6 +316,25 @@ static const struct trouble {
 	    BYTES("{PBKDF2}$1$salt$1000001$f711095dcd72961ca45e1ecb5f367b58d01dd849"), "costs" },
 	{ "PBKDF2: a short key", BYTES("{PBKDF2}$1$salt$1$f711095dcd72961ca45e1ecb5f367b58d01dd8"),
 	    "malformed" },
+	{ "passlib: a bcrypt-sha256 cut short",
+	    BYTES("$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$"
+		  "Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft"),
+	    "malformed" },
+	{ "passlib: a bcrypt-sha256 of another version",
+	    BYTES("$bcrypt-sha256$v=3,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$"
+		  "Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2"),
+	    "malformed" },
+	{ "passlib: a bcrypt-sha256 with odd letters",
+	    BYTES("$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uk:$"
+		  "Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2"),
+	    "malformed" },
+	{ "passlib: a dear bcrypt-sha256",
+	    BYTES("$bcrypt-sha256$v=2,t=2b,r=16$n79VH.0Q2TMWmt3Oqt9uku$"
+		  "Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2"),
+	    "costs" },
+	{ "passlib: a pbkdf2 of an unknown digest", BYTES("$pbkdf2-md5$1$AAAA$AAAA"), "malformed" },
+	{ "passlib: a pbkdf2 with a short key", BYTES("$pbkdf2-sha256$1$AAAA$AAAA"), "malformed" },
+	{ "passlib: a pbkdf2 without a round", BYTES("$pbkdf2-sha256$0$AAAA$AAAA"), "malformed" },
 	{ "SCRAM: many rounds",
 	    BYTES("{SCRAM-SHA-1}1000001,hHfFWmj9ZrjvCG1jmoszzA==," SHA1_KEY "," SHA1_KEY),
 	    "costs" },
@@ -644,6 +671,107 @@ set_up(void **state)
 	return password_setup(NULL) == FOUND ? 0 : -1;
 }
 
+/* --- what others have stored ------------------------------------------------------------------ */
+
+/* All that can be verified is taken, as it is or, in the clear, as PLAIN. */
+static void
+test_adopt_vectors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+		const struct vector *v = &vectors[i];
+		struct error err = { "" };
+		struct sbuf out;
+
+		sbuf_init(&out, PASSWORD_STORED_MAX);
+		if (password_adopt(&out, slice_str(v->stored), slice_str(""),
+			&password_default_cost, &err) != FOUND)
+			fail_msg("%s: %s", v->name, err.text);
+		if (password_verify(sbuf_slice(&out), slice_str(v->password),
+			&password_default_cost, &err) != FOUND)
+			fail_msg("%s: '%s' is another password", v->name, sbuf_cstr(&out));
+		sbuf_release(&out);
+	}
+}
+
+/* What could never be verified is not taken, and not shown. */
+static void
+test_adopt_troubles(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+		const struct trouble *t = &troubles[i];
+		struct error err = { "" };
+		struct sbuf out;
+		enum outcome o;
+
+		sbuf_init(&out, PASSWORD_STORED_MAX);
+		o = password_adopt(&out, t->stored, slice_str(""), &cheap, &err);
+		if (o == FOUND || o == RETRY || out.n != 0 || (o == BAD) != (err.text[0] != '\0'))
+			fail_msg("%s: %s, '%s'", t->name, outcome_name(o), err.text);
+		sbuf_release(&out);
+	}
+}
+
+static const struct adopted {
+	const char *stored;
+	const char *bare;
+	const char *expected; /* NULL: BAD; "": NONE */
+} adopteds[] = {
+	{ "secret", "", NULL },
+	{ "secret", "PLAIN", "{PLAIN}secret" },
+	{ "!", "PLAIN", "{PLAIN}!" },
+	{ "secret", "CRYPT", NULL },
+	{ "q0l0DK0JlQshk", "", NULL },
+	{ "q0l0DK0JlQshk", "CRYPT", "{CRYPT}q0l0DK0JlQshk" },
+	{ "q0l0DK0JlQshk", "PLAIN", "{PLAIN}q0l0DK0JlQshk" },
+	{ "q0l0DK0JlQshk", "ROT13", NULL },
+	{ "$1$6WR.NrJJ$vQTRFfR3FytOGocr4MPn/0", "PLAIN",
+	    "{CRYPT}$1$6WR.NrJJ$vQTRFfR3FytOGocr4MPn/0" },
+	{ "3cb4e732631f47e6eb961f34554b7cde", "", "{PLAIN-MD5}3cb4e732631f47e6eb961f34554b7cde" },
+	{ "3cb4e732631f47e6eb961f34554b7cde", "CRYPT",
+	    "{PLAIN-MD5}3cb4e732631f47e6eb961f34554b7cde" },
+	{ "2f9e53523ba2abc141a2b4d6019d23c1f2d4d5e7", "",
+	    "{SHA.HEX}2f9e53523ba2abc141a2b4d6019d23c1f2d4d5e7" },
+	{ "L55TUjtiq8FBorTWAZ0jy6g129A=", "SHA", "{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=" },
+	{ "{plain.b64}Y29ycmVjdCBob3JzZQ==", "", "{PLAIN}correct horse" },
+	{ "{PLAIN}two\nlines", "", NULL },
+	{ "{PLAIN}", "", NULL },
+	{ "{CRYPT}!$1$6WR.NrJJ$vQTRFfR3FytOGocr4MPn/0", "", NULL },
+	{ "", "", "" },
+	{ "!", "", "" },
+	{ "!!", "", "" },
+	{ "*", "", "" },
+	{ "x", "CRYPT", "" },
+	{ "!$1$6WR.NrJJ$vQTRFfR3FytOGocr4MPn/0", "", "" },
+	{ "{CRYPT}*", "", "" },
+};
+
+static void
+test_adopt_bare(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof adopteds / sizeof adopteds[0]; i++) {
+		const struct adopted *a = &adopteds[i];
+		enum outcome expected = a->expected == NULL      ? BAD
+					: a->expected[0] == '\0' ? NONE
+								 : FOUND;
+		struct error err = { "" };
+		struct sbuf out;
+		enum outcome o;
+
+		sbuf_init(&out, PASSWORD_STORED_MAX);
+		o = password_adopt(
+		    &out, slice_str(a->stored), slice_str(a->bare), &password_default_cost, &err);
+		if (o != expected || (o == FOUND && strcmp(sbuf_cstr(&out), a->expected) != 0))
+			fail_msg("'%s' as '%s': %s '%s' (%s)", a->stored, a->bare, outcome_name(o),
+			    sbuf_cstr(&out), err.text);
+		if (o == BAD && a->stored[0] != '{' && strstr(err.text, a->stored) != NULL)
+			fail_msg("'%s' is shown: %s", a->stored, err.text);
+		sbuf_release(&out);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -658,6 +786,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_hash_is_verified),
 		cmocka_unit_test(test_hash_refuses_a_cost_that_is_none),
 		cmocka_unit_test(test_dummy_is_never_found),
+		cmocka_unit_test(test_adopt_vectors),
+		cmocka_unit_test(test_adopt_troubles),
+		cmocka_unit_test(test_adopt_bare),
 		cmocka_unit_test(test_want_of_memory_is_never_a_wrong_password),
 	};
 

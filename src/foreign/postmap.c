@@ -4,7 +4,7 @@
  * decides: comments inside a continued line are dropped, blanks within double quotes or behind a
  * backslash do not end a key.
  */
-#include "vmailctl/postmap.h"
+#include "foreign/postmap.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -75,50 +75,65 @@ add_entry(struct postmap *p, const struct postmap_entry *e)
 
 /* Take the logical line that is the text since BEGIN apart; LINE is where it began, 0 for nowhere.
  */
-static enum outcome
-take_logical(struct postmap *p, size_t begin, size_t line, const char *name, struct error *err)
+static bool
+take_logical(struct postmap *p, size_t begin, size_t line)
 {
 	struct slice all = slice_tail(sbuf_slice(&p->text), begin);
 	struct postmap_entry e = { .line = line };
 
 	if (line == 0)
-		return FOUND;
+		return true;
 	for (size_t i = begin; i < p->text.n; i++)
 		if (is_blank(p->text.p[i]))
 			p->text.p[i] = ' ';
 	e.key = slice_head(all, key_length(all));
 	e.value = trim(slice_tail(all, e.key.n));
-	if (e.value.n == 0)
-		return error_set(
-		    err, BAD, "%s:%zu: a key without a value: write 'key value'", name, line);
-	return add_entry(p, &e) ? FOUND : error_set(err, RETRY, "no memory for '%s'", name);
+	return add_entry(p, &e);
 }
 
 enum outcome
-postmap_read(struct postmap *p, struct slice source, const char *name, struct error *err)
+postmap_scan(struct postmap *p, struct slice source, struct error *err)
 {
 	size_t begin = 0, at = 0, number = 0;
-	enum outcome o = FOUND;
+	bool ok;
 
 	/* joined lines are no longer than the source: nothing moves once it is taken apart */
-	if (sbuf_room(&p->text, source.n) == NULL)
-		return error_set(err, RETRY, "no memory for '%s'", name);
-	while (o == FOUND && source.n > 0) {
+	ok = sbuf_room(&p->text, source.n) != NULL;
+	while (ok && source.n > 0) {
 		struct slice line = slice_cut(&source, '\n'), seen = trim(line);
 
 		number++;
 		if (seen.n == 0 || seen.p[0] == '#')
 			continue;
 		if (!is_blank(line.p[0])) {
-			o = take_logical(p, begin, at, name, err);
+			ok = take_logical(p, begin, at);
 			begin = p->text.n;
 			at = number;
 		} else if (at == 0) {
-			o = error_set(err, BAD,
-			    "%s:%zu: begins with a blank, but there is no line before it to go on",
-			    name, number);
+			ok = add_entry(p, &(struct postmap_entry){ .line = number });
+			continue;
 		}
 		sbuf_add_slice(&p->text, line);
 	}
-	return o == FOUND ? take_logical(p, begin, at, name, err) : o;
+	ok = ok && take_logical(p, begin, at);
+	return ok ? FOUND : error_set(err, RETRY, "no memory");
+}
+
+enum outcome
+postmap_read(struct postmap *p, struct slice source, const char *name, struct error *err)
+{
+	enum outcome o = postmap_scan(p, source, err);
+
+	for (size_t i = 0; i < p->n && o == FOUND; i++) {
+		const struct postmap_entry *e = &p->entry[i];
+
+		if (e->key.n == 0)
+			o = error_set(err, BAD,
+			    "%s:%zu: begins with a blank, but there is no line before it to go on",
+			    name, e->line);
+		else if (e->value.n == 0)
+			o = error_set(err, BAD, "%s:%zu: a key without a value: write 'key value'",
+			    name, e->line);
+	}
+	return o;
 }

@@ -4,8 +4,8 @@
  * with whitespace goes on the one before, `#` begins a comment line. What keys and values may be is
  * for the map to judge.
  */
-#ifndef VMAILCTL_POSTMAP_H
-#define VMAILCTL_POSTMAP_H
+#ifndef FOREIGN_POSTMAP_H
+#define FOREIGN_POSTMAP_H
 
 #include "base/outcome.h"
 #include "base/sbuf.h"
@@ -27,7 +27,12 @@ struct postmap {
 void postmap_init(struct postmap *p);
 void postmap_release(struct postmap *p);
 
-/* Take SOURCE apart. BAD names the line that cannot be understood, as NAME:LINE. */
+/* Take SOURCE apart. What postmap would not take is in it too: a key without a value, and a
+ * continued line before which there is none, as an entry without a key. RETRY: no memory. */
+enum outcome postmap_scan(struct postmap *p, struct slice source, struct error *err);
+
+/* The same for a source that must be without fault. BAD names the line that cannot be understood,
+ * as NAME:LINE. */
 enum outcome postmap_read(
     struct postmap *p, struct slice source, const char *name, struct error *err);
 

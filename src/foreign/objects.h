@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The objects that are made of rows, by name: several rows may say something of one.
+ */
+#ifndef FOREIGN_OBJECTS_H
+#define FOREIGN_OBJECTS_H
+
+#include "foreign/schema.h"
+
+/* In the order in which they are put. */
+enum class { CLASS_DOMAIN, CLASS_DOMAIN_ALIAS, CLASS_MAILBOX, CLASS_ALIAS, CLASS_ENTRY, CLASSES };
+
+struct item {
+	struct slice text;
+	struct item *next;
+};
+
+struct app_password {
+	struct record_credential credential;
+	struct app_password *next;
+};
+
+struct object {
+	struct foreign_object made;
+	struct item *item, *last; /* an alias's targets, or the logins of a sender */
+	size_t items;
+	struct slice hash; /* a mailbox's own password, or p NULL */
+	struct app_password *app;
+	size_t apps;
+	bool has_said; /* why an alias leads nowhere */
+	bool no_login; /* its passwords are not to be carried over */
+	bool dropped;
+};
+
+struct class_of {
+	struct object **object;
+	size_t n;
+	size_t room;
+	struct index by_name;
+};
+
+struct foreign {
+	const struct foreign_options *options;
+	const struct format *format;
+	struct arena arena;
+	struct tables tables;
+	struct table *open; /* which foreign_row adds to */
+	struct class_of class[CLASSES];
+	struct index off;  /* domains that are switched off */
+	struct join *join; /* rows by the value of a column */
+	struct sbuf scratch;
+	const struct format *guess; /* of the texts seen so far */
+	bool guess_differs;         /* one of them could be anything, or something else */
+	bool told_base;
+	bool no_memory;
+	bool bare_names; /* there are names without a domain */
+};
+
+/* Tell of something that is not carried over, or not as it was. */
+void remark(struct foreign *f, enum foreign_remark kind, const struct foreign_place *at,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Find an object by its class and canonical name (for entries: map, LF, key). */
+struct object *object_find(struct foreign *f, enum class class, struct slice name);
+
+/* Make one that is not there; NULL without memory. NAME is copied. */
+struct object *object_new(struct foreign *f, enum class class, enum record_kind kind,
+    struct slice name, const struct foreign_place *at);
+
+/* Add a target or login that it has not yet. */
+void object_add_item(struct foreign *f, struct object *o, struct slice text);
+
+void joins_release(struct foreign *f);
+
+/* Make what the rows of a table stand for. */
+void make_table(struct foreign *f, const struct table *t, const struct table_rule *r);
+
+/* When all rows are seen: make up what the objects show. */
+void settle_objects(struct foreign *f);
+
+/* Whether the columns of a table are enough for what it is to make. */
+bool makes_sense(const struct foreign *f, const struct table *t, const struct table_rule *r);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Backups of whole stores, and bringing one back.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/handle.h"
+
+enum outcome
+store_backup(
+    struct store *s, const char *path, const struct store_progress *progress, struct error *err)
+{
+	enum outcome o;
+
+	db_arm(s->db);
+	o = db_connect(s->db, err);
+	if (o == FOUND)
+		o = db_copy_out(s->db, path, progress, err);
+	return o == FOUND ? FOUND : RETRY;
+}
+
+/* --- a copy of the backup, made ready -----------------------------------------------------------
+ */
+
+/* What is to be brought back, beside the store it goes to: nothing is done to the backup itself. */
+struct stage {
+	char *path;
+	struct db *db;
+};
+
+static enum outcome
+bring_up(struct db *db, struct error *err)
+{
+	int version = 0;
+	enum outcome o = db_version(db, &version, err);
+
+	if (o == FOUND && version > db_version_built())
+		o = version_check(version, err);
+	for (int v = version + 1; o == FOUND && v <= db_version_built(); v++)
+		o = db_migrate(db, v, err);
+	return o;
+}
+
+/* The log of the store that comes back says when that was. */
+static enum outcome
+note_restore(struct db *db, const char *from, const struct store_actor *actor, struct error *err)
+{
+	struct db_stmt *st;
+	enum outcome o = db_begin(db, DB_WRITE, err);
+
+	if (o != FOUND)
+		return o;
+	st = db_prepare(db, Q_log_restore);
+	db_bind_int(st, 1, time(NULL));
+	db_bind_text(st, 2, slice_str(actor->who));
+	db_bind_text(st, 3, slice_str(from));
+	o = db_run(st, NULL, err);
+	if (o == FOUND)
+		o = db_commit(db, err);
+	db_rollback(db);
+	return o;
+}
+
+static enum outcome
+open_backup(struct db **out, const char *from, struct error *err)
+{
+	enum outcome o = RETRY;
+
+	*out = db_new(from, STORE_LOGIN);
+	if (*out == NULL)
+		return error_set(err, RETRY, "no memory");
+	db_arm(*out);
+	o = db_connect(*out, err);
+	return o == NONE ? BAD : o;
+}
+
+static enum outcome
+stage_fill(
+    struct stage *stage, const char *from, const struct store_progress *progress, struct error *err)
+{
+	struct db *backup;
+	enum outcome o = open_backup(&backup, from, err);
+
+	if (o == FOUND)
+		o = db_copy_out(backup, stage->path, progress, err);
+	db_free(backup);
+	return o;
+}
+
+static enum outcome
+stage_make_ready(
+    struct stage *stage, const char *from, const struct store_actor *actor, struct error *err)
+{
+	enum outcome o;
+
+	stage->db = db_new(stage->path, STORE_ADMIN);
+	if (stage->db == NULL)
+		return error_set(err, RETRY, "no memory");
+	db_arm(stage->db);
+	o = db_connect(stage->db, err);
+	if (o == FOUND)
+		o = bring_up(stage->db, err);
+	if (o == FOUND)
+		o = note_restore(stage->db, from, actor, err);
+	/* closed in order, it is one file again */
+	db_free(stage->db);
+	return o;
+}
+
+static void
+stage_remove(struct stage *stage)
+{
+	static const char *const beside[] = { "", "-wal", "-shm" };
+
+	for (size_t i = 0; stage->path != NULL && i < sizeof beside / sizeof *beside; i++) {
+		char *name;
+
+		if (asprintf(&name, "%s%s", stage->path, beside[i]) < 0)
+			continue;
+		unlink(name);
+		free(name);
+	}
+	free(stage->path);
+}
+
+/* --- bringing it back ---------------------------------------------------------------------------
+ */
+
+/* A store that is in use takes it as one transaction; where there is none, it is the store. */
+static enum outcome
+put_in_place(struct db *db, const struct stage *stage, const char *keep,
+    const struct store_progress *progress, struct error *err)
+{
+	enum outcome o;
+
+	db_arm(db);
+	o = db_connect(db, err);
+	if (o == FOUND)
+		return db_copy_in(db, stage->path, keep, progress, err);
+	if (o == BAD || !(db_is_missing(db) || db_is_damaged(db)))
+		return o;
+	return db_replace(db, stage->path, keep, err);
+}
+
+static enum outcome
+restore(struct db *db, const char *from, const char *keep, const struct store_actor *actor,
+    const struct store_progress *progress, struct error *err)
+{
+	struct stage stage = { 0 };
+	enum outcome o;
+
+	if (asprintf(&stage.path, "%s.restoring", db_path(db)) < 0) {
+		stage.path = NULL;
+		return error_set(err, RETRY, "no memory");
+	}
+	o = stage_fill(&stage, from, progress, err);
+	if (o == FOUND)
+		o = stage_make_ready(&stage, from, actor, err);
+	if (o == FOUND)
+		o = put_in_place(db, &stage, keep, progress, err);
+	stage_remove(&stage);
+	return o;
+}
+
+enum outcome
+store_restore(const char *uri, const char *from, const char *keep, const struct store_actor *actor,
+    const struct store_progress *progress, struct error *err)
+{
+	const char *place;
+	struct db *db;
+	enum outcome o = uri_place(&place, uri, err);
+
+	if (o != FOUND)
+		return o;
+	db = db_new(place, STORE_ADMIN);
+	if (db == NULL)
+		return error_set(err, RETRY, "no memory");
+	o = restore(db, from, keep, actor, progress, err);
+	db_free(db);
+	return o;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the two files of the embedded engine share: db_sqlite.c, which answers, and db_copy.c, which
+ * copies and checks whole databases.
+ */
+#ifndef STORE_DB_SQLITE_H
+#define STORE_DB_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "store/db.h"
+#include "store/db_file.h"
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *st;
+	int rc; /* what went wrong before the step */
+};
+
+enum { WAL_INDEX_HEADER = 48 }; /* of the -shm: written anew, twice, at the end of every commit */
+
+struct db {
+	sqlite3_vfs vfs; /* first: SQLite's retries find us by it */
+	sqlite3_vfs *files;
+	char name[32]; /* of vfs */
+	sqlite3 *sq;   /* NULL while unconnected */
+	bool ours;     /* it leads to a store */
+	bool broken;   /* the connection has seen something that a new one may not see */
+	bool damaged;  /* the file itself is what is broken */
+	enum store_role role;
+	struct db_file file;
+	unsigned limit_ms;
+	int64_t armed_at;    /* when the call began, in milliseconds */
+	int64_t hasty_until; /* until then, wait for nothing */
+
+	/* views that outlive their transaction */
+	bool keeping;
+	bool kept; /* one is held, and nobody is using it */
+	const unsigned char
+	    *index; /* the header of the wal-index; NULL: not known, nothing is kept */
+	unsigned char seen[WAL_INDEX_HEADER]; /* it, before the view was taken */
+	int64_t calm_at;                      /* not before then is one kept again */
+	uint64_t view;
+
+	struct db_stmt stmt[STATEMENTS];
+};
+
+/* Explain a code of SQLite's in ERR: BAD for a rule of the database, else RETRY. */
+enum outcome db_failed(struct db *db, int rc, struct error *err);
+
+/* Read the one number that a statement gives. */
+enum outcome db_number(struct db *db, const char *sql, int64_t *out, struct error *err);
+
+#endif

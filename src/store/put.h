@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Making an object be what a record says, a file per kind. What has been asked for is brought into
+ * canonical form first, then compared with what is there, and only what differs is written.
+ */
+#ifndef STORE_PUT_H
+#define STORE_PUT_H
+
+#include "store/reader.h"
+
+/* A put under way. */
+struct put {
+	struct store *s;
+	struct record wanted; /* canonical; what is not said is filled in from what is there */
+	struct sbuf name;
+	struct sbuf target;  /* of a domain */
+	struct sbuf targets; /* of an alias, each ended by LF */
+	struct slice *list;  /* the same */
+	struct reader now;   /* what is there, */
+	bool there;          /* if it is */
+	unsigned differs;    /* RECORD_... of what is said and is not so yet */
+	struct change change;
+};
+
+/* Judge what P->wanted says and bring it into canonical form. FOUND, BAD, RETRY. */
+enum outcome put_check_domain(struct put *p, struct error *err);
+enum outcome put_check_mailbox(struct put *p, struct error *err);
+enum outcome put_check_alias(struct put *p, struct error *err);
+
+/* Find what differs from what is there. */
+unsigned put_compare_domain(const struct record *now, const struct record *wanted);
+unsigned put_compare_mailbox(const struct record *now, const struct record *wanted);
+unsigned put_compare_alias(const struct record *now, const struct record *wanted);
+
+/* Write it. */
+enum outcome put_domain(struct put *p, struct error *err);
+enum outcome put_mailbox(struct put *p, struct error *err);
+enum outcome put_alias(struct put *p, struct error *err);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Making a mailbox and its credentials be what a record says of them.
+ */
+#include "auth/app_password.h"
+#include "mail/rules.h"
+#include "store/put.h"
+
+/* --- what is asked for ------------------------------------------------------------------------ */
+
+static enum outcome
+check_credential(struct put *p, size_t at, struct error *err)
+{
+	const struct record *w = &p->wanted;
+	const struct record_credential *c = &w->credential[at];
+	const char *address = sbuf_cstr(&p->name);
+	enum outcome o = FOUND;
+
+	/* an app password's hash means something with this store's key only, and is kept as it is
+	 */
+	if (c->label.n == 0 || !app_password_is(c->hash))
+		o = mailbox_check_hash(p->s, c->hash, err);
+	if (o == FOUND && c->hash.n == 0)
+		o = error_set(err, BAD, "a password hash of '%s' is empty", address);
+	if (o == FOUND && c->label.n > 0)
+		o = rules_label(c->label, err);
+	if (o == FOUND && c->services.n > 0)
+		o = rules_services(c->services, err);
+	if (o == FOUND && c->networks.n > 0)
+		o = rules_networks(c->networks, err);
+	if (o == FOUND && c->expires < 0)
+		o = error_set(err, BAD, "a password of '%s' expires before all time", address);
+	for (size_t i = 0; o == FOUND && i < at; i++)
+		if (slice_eq(w->credential[i].label, c->label))
+			o = error_set(err, BAD, "'%s' has two passwords of the same label: '%.*s'",
+			    address, (int)c->label.n, c->label.p);
+	return o;
+}
+
+enum outcome
+put_check_mailbox(struct put *p, struct error *err)
+{
+	const struct record *w = &p->wanted;
+	enum outcome o = FOUND;
+
+	if ((w->said & RECORD_QUOTA) != 0 && w->quota < 0)
+		o = error_set(err, BAD, "a quota cannot be negative: 0 stands for none");
+	if (o == FOUND && (w->said & RECORD_HOME) != 0 && w->home.n > 0)
+		o = rules_place("home", w->home, err);
+	if (o == FOUND && (w->said & RECORD_MAIL) != 0 && w->mail.n > 0)
+		o = rules_place("mail location", w->mail, err);
+	if (o == FOUND && (w->said & RECORD_NETWORKS) != 0 && w->networks.n > 0)
+		o = rules_networks(w->networks, err);
+	if (o == FOUND && (w->said & RECORD_STATE) != 0 && w->reason.n > 0)
+		o = rules_reason(w->reason, err);
+	for (size_t i = 0; o == FOUND && (w->said & RECORD_CREDENTIALS) && i < w->credentials; i++)
+		o = check_credential(p, i, err);
+	return o;
+}
+
+/* --- what differs ----------------------------------------------------------------------------- */
+
+static const struct record_credential *
+find_credential(const struct record *r, struct slice label)
+{
+	for (size_t i = 0; i < r->credentials; i++)
+		if (slice_eq(r->credential[i].label, label))
+			return &r->credential[i];
+	return NULL;
+}
+
+static bool
+same_credential(const struct record_credential *a, const struct record_credential *b)
+{
+	return a != NULL && slice_eq(a->hash, b->hash) && slice_eq(a->services, b->services) &&
+	       slice_eq(a->networks, b->networks) && a->expires == b->expires;
+}
+
+static bool
+same_credentials(const struct record *now, const struct record *w)
+{
+	if (now->credentials != w->credentials)
+		return false;
+	for (size_t i = 0; i < w->credentials; i++)
+		if (!same_credential(
+			find_credential(now, w->credential[i].label), &w->credential[i]))
+			return false;
+	return true;
+}
+
+unsigned
+put_compare_mailbox(const struct record *now, const struct record *w)
+{
+	unsigned differs = 0;
+
+	if (now->quota != w->quota)
+		differs |= RECORD_QUOTA;
+	if (!slice_eq(now->home, w->home))
+		differs |= RECORD_HOME;
+	if (!slice_eq(now->mail, w->mail))
+		differs |= RECORD_MAIL;
+	if (now->uid != w->uid || now->gid != w->gid)
+		differs |= RECORD_IDS;
+	if (!slice_eq(now->networks, w->networks))
+		differs |= RECORD_NETWORKS;
+	if (now->state != w->state || !slice_eq(now->reason, w->reason))
+		differs |= RECORD_STATE;
+	if (!same_credentials(now, w))
+		differs |= RECORD_CREDENTIALS;
+	return differs;
+}
+
+/* --- writing it ------------------------------------------------------------------------------- */
+
+static void
+bind_id(struct db_stmt *st, int n, unsigned id)
+{
+	if (id != 0)
+		db_bind_int(st, n, id);
+	else
+		db_bind_null(st, n);
+}
+
+static enum outcome
+write_mailbox(struct put *p, struct error *err)
+{
+	const struct record *w = &p->wanted;
+	struct db_stmt *st =
+	    db_prepare(p->s->db, p->there ? Q_record_mailbox_put : Q_record_mailbox_add);
+
+	db_bind_text(st, 1, sbuf_slice(&p->name));
+	if (!p->there) {
+		db_bind_text(st, 2, domain_of(sbuf_slice(&p->name)));
+		db_bind_int(st, 3, w->created != 0 ? w->created : p->change.at);
+	}
+	db_bind_int(st, 4, w->quota);
+	bind_optional(st, 5, w->home);
+	bind_optional(st, 6, w->mail);
+	bind_id(st, 7, w->uid);
+	bind_id(st, 8, w->gid);
+	bind_optional(st, 9, w->networks);
+	db_bind_text(st, 10, slice_str(account_state_name(w->state)));
+	bind_optional(st, 11, w->reason);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+drop_credential(struct put *p, struct slice label, struct error *err)
+{
+	struct db_stmt *st = db_prepare(p->s->db, Q_record_credential_drop);
+
+	db_bind_text(st, 1, sbuf_slice(&p->name));
+	db_bind_text(st, 2, label);
+	return db_run(st, NULL, err);
+}
+
+static enum outcome
+write_credential(
+    struct put *p, const struct record_credential *c, int64_t created, struct error *err)
+{
+	struct db_stmt *st = db_prepare(p->s->db, Q_record_credential_put);
+
+	db_bind_text(st, 1, sbuf_slice(&p->name));
+	db_bind_text(st, 2, c->label);
+	db_bind_text(st, 3, c->hash);
+	bind_optional(st, 4, c->services);
+	bind_optional(st, 5, c->networks);
+	db_bind_int(st, 6, c->expires);
+	db_bind_int(st, 7, created);
+	return db_run(st, NULL, err);
+}
+
+/* A hash that stays is as old as it was, whatever becomes of its limits. */
+static enum outcome
+put_credential(struct put *p, const struct record_credential *c, struct error *err)
+{
+	const struct record_credential *now = find_credential(&p->now.r, c->label);
+	int64_t created = c->created != 0 ? c->created : p->change.at;
+
+	if (same_credential(now, c))
+		return FOUND;
+	if (now != NULL && slice_eq(now->hash, c->hash))
+		created = now->created;
+	return write_credential(p, c, created, err);
+}
+
+static enum outcome
+write_credentials(struct put *p, struct error *err)
+{
+	const struct record *now = &p->now.r, *w = &p->wanted;
+	enum outcome o = FOUND;
+
+	for (size_t i = 0; o == FOUND && i < now->credentials; i++)
+		if (find_credential(w, now->credential[i].label) == NULL)
+			o = drop_credential(p, now->credential[i].label, err);
+	for (size_t i = 0; o == FOUND && i < w->credentials; i++)
+		o = put_credential(p, &w->credential[i], err);
+	return o;
+}
+
+enum outcome
+put_mailbox(struct put *p, struct error *err)
+{
+	unsigned rest = p->differs & ~(unsigned)RECORD_CREDENTIALS;
+	enum outcome o = FOUND;
+
+	if (!p->there)
+		o = mailbox_check_domain(p->s, &p->name, err);
+	if (o == FOUND && (!p->there || rest != 0))
+		o = write_mailbox(p, err);
+	if (o == FOUND && (p->differs & RECORD_CREDENTIALS) != 0) {
+		o = write_credentials(p, err);
+		/* they were judged before: what the database has against them is no refusal, and
+		 * the mailbox is written already */
+		if (o == BAD)
+			o = RETRY;
+	}
+	return o;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * apply and diff: the store and a file of records, compared, and the one made like the other.
+ *
+ * What a record in the file does not say is as for a new object; but passwords that it does not
+ * name stay, so that a file without secrets can be kept where others read it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmailctl/ask.h"
+#include "vmailctl/changes.h"
+#include "vmailctl/import.h"
+#include "vmailctl/jsonl.h"
+#include "vmailctl/output.h"
+#include "vmailctl/progress.h"
+#include "vmailctl/source.h"
+
+enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1 };
+
+/* What an apply is about to do, or a diff has found. */
+struct plan {
+	struct ctl *ctl;
+	struct source source;
+	struct progress bar;
+	size_t records;
+	size_t added, changed, removed;
+	bool present[KINDS]; /* kinds that the file has */
+	bool quiet;          /* lines are counted, not printed */
+	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
+	const char **name;   /* the same, sorted */
+	size_t n;
+	struct sbuf now, wanted, line, key;
+	struct sbuf later; /* records that were refused, as JSON lines, to be tried again */
+	bool keep;         /* what is not in the file */
+	enum outcome outcome;
+};
+
+static void
+plan_init(struct plan *p, struct ctl *ctl)
+{
+	*p = (struct plan){ .ctl = ctl };
+	sbuf_init(&p->names, TEXT_MAX);
+	sbuf_init(&p->now, LINE_TEXT_MAX);
+	sbuf_init(&p->wanted, LINE_TEXT_MAX);
+	sbuf_init(&p->line, LINE_TEXT_MAX);
+	sbuf_init(&p->key, LINE_TEXT_MAX);
+	sbuf_init(&p->later, TEXT_MAX);
+}
+
+static void
+plan_release(struct plan *p)
+{
+	source_close(&p->source);
+	sbuf_release(&p->names);
+	free(p->name);
+	sbuf_release_secret(&p->now);
+	sbuf_release_secret(&p->wanted);
+	sbuf_release(&p->line);
+	sbuf_release(&p->key);
+	sbuf_release_secret(&p->later);
+}
+
+static enum outcome
+no_memory(struct plan *p)
+{
+	return error_set(&p->ctl->err, RETRY, "no memory for so many records");
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static bool
+put_key(struct sbuf *out, const struct record *r)
+{
+	sbuf_printf(out, "%d ", (int)r->kind);
+	if (r->kind == RECORD_ENTRY)
+		sbuf_printf(out, "%.*s ", (int)r->map.n, r->map.p);
+	sbuf_add_slice(out, r->name);
+	return sbuf_add_chr(out, '\0') && !out->failed;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What is in the file twice could not both be so. */
+static enum outcome
+check_twice(struct plan *p)
+{
+	for (size_t i = 1; i < p->n; i++)
+		if (strcmp(p->name[i - 1], p->name[i]) == 0)
+			return error_set(&p->ctl->err, BAD, "'%.300s' is in '%s' twice",
+			    p->name[i] + 2, import_name(p->source.file));
+	return FOUND;
+}
+
+static enum outcome
+sort_names(struct plan *p)
+{
+	size_t n = 0;
+
+	p->name = calloc(p->records + 1, sizeof *p->name);
+	if (p->name == NULL)
+		return no_memory(p);
+	for (size_t at = 0; at < p->names.n; at += strlen(p->names.p + at) + 1)
+		p->name[n++] = p->names.p + at;
+	p->n = n;
+	qsort(p->name, n, sizeof *p->name, compare_names);
+	return check_twice(p);
+}
+
+static bool
+is_in_file(struct plan *p, const struct record *r)
+{
+	const char *key;
+
+	sbuf_clear(&p->key);
+	if (!put_key(&p->key, r)) {
+		p->outcome = no_memory(p);
+		return true;
+	}
+	key = sbuf_cstr(&p->key);
+	return bsearch(&key, p->name, p->n, sizeof *p->name, compare_names) != NULL;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static const char *const nouns[] = { "domain", "user", "alias", "map", "map" };
+
+static bool
+put_image(struct sbuf *out, const struct record *r)
+{
+	struct record shown = *r;
+
+	shown.created = 0;
+	sbuf_clear(out);
+	return jsonl_put(out, &shown, true);
+}
+
+/* One line for what is in one of the two, or different in both. */
+static void
+show(struct plan *p, const struct record *now, const struct record *wanted)
+{
+	const struct record *r = now != NULL ? now : wanted;
+	struct change_row row = { .what = slice_str(nouns[r->kind]), .subject = r->name };
+	bool ok = true;
+
+	if (p->quiet)
+		return;
+	sbuf_clear(&p->key);
+	if (r->kind == RECORD_ENTRY) {
+		sbuf_printf(
+		    &p->key, "%.*s %.*s", (int)r->map.n, r->map.p, (int)r->name.n, r->name.p);
+		row.subject = sbuf_slice(&p->key);
+	}
+	sbuf_clear(&p->now);
+	sbuf_clear(&p->wanted);
+	sbuf_clear(&p->line);
+	if (now != NULL)
+		ok = put_image(&p->now, now);
+	if (wanted != NULL)
+		ok = put_image(&p->wanted, wanted) && ok;
+	row.before = sbuf_slice(&p->now);
+	row.after = sbuf_slice(&p->wanted);
+	changes_put(&p->line, &row);
+	if (!ok || p->line.failed)
+		p->outcome = no_memory(p);
+	fwrite(p->line.p, 1, p->line.n, stdout);
+}
+
+static void
+note(void *arg, const struct record *now, const struct record *wanted, bool differs)
+{
+	struct plan *p = arg;
+
+	p->present[wanted->kind] = true;
+	p->records++;
+	if (!put_key(&p->names, wanted))
+		p->outcome = no_memory(p);
+	if (!differs)
+		return;
+	if (now == NULL)
+		p->added++;
+	else
+		p->changed++;
+	show(p, now, wanted);
+}
+
+/* What the file does not say of an object is as for a new one. */
+static struct record
+complete(const struct record *r)
+{
+	struct record all = *r;
+
+	all.said |= RECORD_ALL & ~(unsigned)RECORD_CREDENTIALS;
+	return all;
+}
+
+static enum outcome
+compare(void *arg, const struct record *r, size_t line, struct error *err)
+{
+	struct plan *p = arg;
+	struct record all = complete(r);
+	enum outcome o = store_compare(p->ctl->store, &all, note, p, err);
+
+	(void)line;
+	progress_at(&p->bar, p->records);
+	/* a map that the file itself makes is not there yet */
+	if (o == BAD && r->kind == RECORD_ENTRY) {
+		note(p, NULL, &all, true);
+		o = FOUND;
+	}
+	return o == FOUND ? p->outcome : o;
+}
+
+static bool
+find_removed(void *arg, const struct record *r)
+{
+	struct plan *p = arg;
+
+	if (!p->present[r->kind] || is_in_file(p, r))
+		return p->outcome == FOUND;
+	p->removed++;
+	if (!p->keep)
+		show(p, r, NULL);
+	return p->outcome == FOUND;
+}
+
+static enum outcome
+make_plan(struct plan *p, const char *file)
+{
+	struct ctl *ctl = p->ctl;
+	enum outcome o = source_open(&p->source, file, &ctl->err);
+
+	progress_begin(&p->bar, "comparing", 0);
+	if (o == FOUND)
+		o = source_each(&p->source, compare, p, &ctl->err);
+	if (o == FOUND)
+		o = sort_names(p);
+	if (o == FOUND)
+		o = store_records(ctl->store, find_removed, p, &ctl->err);
+	progress_end(&p->bar);
+	ctl->printed = !p->quiet;
+	return o == FOUND ? p->outcome : o;
+}
+
+/* --- diff ------------------------------------------------------------------------------------- */
+
+static enum exit_code
+print_counts(struct ctl *ctl, const struct plan *p)
+{
+	return output_counts(ctl, p->added, p->changed, p->keep ? 0 : p->removed);
+}
+
+enum exit_code
+cmd_diff(struct ctl *ctl)
+{
+	struct plan p;
+	enum exit_code e = EXIT_DONE;
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot compare the store");
+	plan_init(&p, ctl);
+	p.quiet = ctl->json;
+	o = make_plan(&p, ctl->args[0]);
+	if (o != FOUND)
+		e = ctl_fail(ctl, o, "cannot compare the store");
+	else if (ctl->json)
+		print_counts(ctl, &p);
+	if (o == FOUND && p.added + p.changed + p.removed > 0)
+		e = EXIT_NOT;
+	plan_release(&p);
+	return e;
+}
+
+/* --- apply ------------------------------------------------------------------------------------ */
+
+/* What is refused now may be right when others have been made: it is tried again behind them. */
+static enum outcome
+put_or_keep(struct plan *p, const struct record *r, struct error *err)
+{
+	struct record all = complete(r);
+	enum record_change did;
+	enum outcome o = store_put(p->ctl->store, &all, &did, err);
+
+	progress_at(&p->bar, ++p->records);
+	if (o != BAD)
+		return o;
+	return jsonl_put(&p->later, r, true) ? FOUND : no_memory(p);
+}
+
+static enum outcome
+put_record(void *arg, const struct record *r, size_t line, struct error *err)
+{
+	(void)line;
+	return put_or_keep(arg, r, err);
+}
+
+/* Again and again, as long as there is less left each time; what is left then is refused. */
+static enum outcome
+put_later(struct plan *p)
+{
+	struct error *err = &p->ctl->err;
+	size_t left = SIZE_MAX;
+	enum outcome o = FOUND;
+
+	while (o == FOUND && p->later.n > 0 && p->later.n < left) {
+		struct source again = { .file = "-", .text = p->later };
+
+		left = p->later.n;
+		sbuf_init(&p->later, TEXT_MAX);
+		o = source_each(&again, put_record, p, err);
+		sbuf_release_secret(&again.text);
+	}
+	if (o == FOUND && p->later.n > 0)
+		o = BAD; /* err says why the last one is refused */
+	return o;
+}
+
+/* A list of what is not in the file, as JSON lines: the store is not changed while it is read. */
+static bool
+keep_removed(void *arg, const struct record *r)
+{
+	struct plan *p = arg;
+	struct record name = { .kind = r->kind, .name = r->name, .map = r->map };
+
+	if (!p->present[r->kind] || is_in_file(p, r))
+		return p->outcome == FOUND;
+	if (!jsonl_put(&p->now, &name, false))
+		p->outcome = no_memory(p);
+	return p->outcome == FOUND;
+}
+
+struct dropping {
+	struct plan *p;
+	bool last; /* domains and maps; else what is in them */
+};
+
+static enum outcome
+drop_record(void *arg, const struct record *r, size_t line, struct error *err)
+{
+	struct dropping *d = arg;
+	bool last = r->kind == RECORD_DOMAIN || r->kind == RECORD_MAP;
+	struct record name = *r;
+	enum outcome o;
+
+	(void)line;
+	if (last != d->last)
+		return FOUND;
+	name.force = true;
+	o = store_drop(d->p->ctl->store, &name, err);
+	return o == NONE ? FOUND : o;
+}
+
+static enum outcome
+drop_all(struct plan *p, const struct sbuf *list, bool last)
+{
+	struct dropping d = { p, last };
+	struct source again = { .file = "-", .text = *list };
+
+	return list->n > 0 ? source_each(&again, drop_record, &d, &p->ctl->err) : FOUND;
+}
+
+/* What goes makes room for what comes, and domains go when they are empty. */
+static enum outcome
+carry_out(struct plan *p)
+{
+	struct ctl *ctl = p->ctl;
+	struct sbuf list;
+	enum outcome o = FOUND;
+
+	sbuf_clear(&p->now);
+	if (!p->keep)
+		o = store_records(ctl->store, keep_removed, p, &ctl->err);
+	if (o == FOUND)
+		o = p->outcome;
+	list = p->now;
+	sbuf_init(&p->now, LINE_TEXT_MAX);
+	if (o == FOUND)
+		o = drop_all(p, &list, false);
+	if (o == FOUND)
+		o = source_each(&p->source, put_record, p, &ctl->err);
+	if (o == FOUND)
+		o = put_later(p);
+	if (o == FOUND)
+		o = drop_all(p, &list, true);
+	sbuf_release(&list);
+	return o;
+}
+
+static enum outcome
+make_so(struct plan *p)
+{
+	struct ctl *ctl = p->ctl;
+	bool mine = !ctl->batch;
+	enum outcome o = mine ? store_batch_begin(ctl->store, &ctl->err) : FOUND;
+
+	if (o != FOUND)
+		return o;
+	p->records = 0;
+	progress_begin(&p->bar, "applying", p->n);
+	o = carry_out(p);
+	progress_end(&p->bar);
+	if (mine && store_batch_end(ctl->store, o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)
+		o = RETRY;
+	return o;
+}
+
+static enum exit_code
+ask(struct ctl *ctl, const struct plan *p)
+{
+	size_t removed = p->keep ? 0 : p->removed;
+
+	if (removed > 0)
+		return ask_consent(
+		    ctl, "add %zu, change %zu and REMOVE %zu?", p->added, p->changed, removed);
+	return ask_on_terminal(ctl, "add %zu and change %zu?", p->added, p->changed);
+}
+
+static enum exit_code
+apply(struct ctl *ctl, struct plan *p)
+{
+	enum exit_code e = EXIT_DONE;
+	enum outcome o = make_plan(p, ctl->args[0]);
+
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot apply '%s'", ctl->args[0]);
+	if (p->keep && p->removed > 0)
+		ctl_warn("%zu objects are not in '%s' and stay: --prune removes them", p->removed,
+		    import_name(ctl->args[0]));
+	if (p->added + p->changed + (p->keep ? 0 : p->removed) > 0) {
+		e = ask(ctl, p);
+		if (e == EXIT_DONE)
+			o = make_so(p);
+	}
+	if (e != EXIT_DONE)
+		return e;
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot apply '%s'", ctl->args[0]);
+	ctl->changed = !ctl->dry_run;
+	return ctl->dry_run ? EXIT_DONE : print_counts(ctl, p);
+}
+
+enum exit_code
+cmd_apply(struct ctl *ctl)
+{
+	struct plan p;
+	enum exit_code e;
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot apply '%s'", ctl->args[0]);
+	plan_init(&p, ctl);
+	p.keep = ctl_option(ctl, "prune") == NULL;
+	p.quiet = ctl->json || ctl->dry_run;
+	e = apply(ctl, &p);
+	plan_release(&p);
+	return e;
+}

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * import: other systems' domains, mailboxes and aliases into the store, in one transaction. What
+ * they look like is for foreign/, what may be written for the store; here is what happens to each
+ * object, and what is told of it.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/privs.h"
+#include "vmailctl/changes.h"
+#include "vmailctl/guess.h"
+#include "vmailctl/intake.h"
+#include "vmailctl/jsonl.h"
+#include "vmailctl/output.h"
+#include "vmailctl/progress.h"
+#include "vmailctl/rehash.h"
+
+struct import {
+	struct ctl *ctl;
+	struct foreign_options options;
+	const struct format *format;
+	struct foreign *foreign;
+	struct intake intake;
+	bool dry_run;
+	bool strict;
+	bool keep_clear; /* passwords in the clear stay so */
+	int64_t seen;    /* of a dry run: the last line of the log that was shown */
+	size_t count[RECORD_GONE];
+	size_t skipped;
+	size_t notes;
+	struct error err;
+};
+
+/* --- what is told ----------------------------------------------------------------------------- */
+
+static const char *
+kind_name(enum record_kind kind)
+{
+	static const char *const names[] = { [RECORD_DOMAIN] = "domain",
+		[RECORD_MAILBOX] = "mailbox",
+		[RECORD_ALIAS] = "alias",
+		[RECORD_MAP] = "map",
+		[RECORD_ENTRY] = "entry" };
+
+	return names[kind];
+}
+
+static void
+put_place(struct sbuf *out, const struct foreign_place *at)
+{
+	sbuf_add_str(out, at->file);
+	if (at->table.n > 0)
+		sbuf_printf(out, ":%.*s", (int)at->table.n, at->table.p);
+	if (at->line > 0)
+		sbuf_printf(out, ":%zu", at->line);
+}
+
+static json_t *
+json_place(const struct foreign_place *at, json_t *j)
+{
+	json_object_set_new(j, "file", json_string(at->file));
+	if (at->table.n > 0)
+		json_object_set_new(j, "table", json_stringn(at->table.p, at->table.n));
+	if (at->line > 0)
+		json_object_set_new(j, "line", json_integer((json_int_t)at->line));
+	return j;
+}
+
+static void
+say_remark(void *arg, enum foreign_remark remark, const struct foreign_place *at, const char *text)
+{
+	struct import *im = arg;
+	const char *word = remark == REMARK_SKIPPED ? "skipped" : "note";
+	struct sbuf place;
+
+	im->skipped += remark == REMARK_SKIPPED;
+	im->notes += remark == REMARK_NOTE;
+	if (im->ctl->json) {
+		output_json(im->ctl, json_place(at, json_pack("{s:s, s:s%}", "remark", word,
+							"reason", text, strlen(text))));
+		return;
+	}
+	sbuf_init(&place, 4096);
+	put_place(&place, at);
+	fprintf(stderr, "%s: %s: %s\n", sbuf_cstr(&place), word, text);
+	sbuf_release(&place);
+}
+
+/* "entry key of transports", "mailbox harry@example.com" */
+static void
+put_object(struct sbuf *out, const struct record *r)
+{
+	sbuf_printf(out, "%s %.*s", kind_name(r->kind), (int)r->name.n, r->name.p);
+	if (r->kind == RECORD_ENTRY)
+		sbuf_printf(out, " of map %.*s", (int)r->map.n, r->map.p);
+	if (r->kind == RECORD_DOMAIN && r->domain_kind == DOMAIN_ALIAS && r->target.n > 0)
+		sbuf_printf(out, " standing for %.*s", (int)r->target.n, r->target.p);
+}
+
+static bool
+keep_line(void *arg, const struct change_row *row)
+{
+	struct sbuf *line = arg;
+
+	sbuf_clear(line);
+	changes_put(line, row);
+	if (slice_ends(sbuf_slice(line), "\n"))
+		sbuf_truncate(line, line->n - 1);
+	return true;
+}
+
+/* "+ mailbox x", or of a change what differs. */
+static void
+put_change(struct import *im, struct sbuf *out, enum record_change did, const struct record *r)
+{
+	struct error ignored;
+
+	if (did == RECORD_CHANGED &&
+	    store_changes(im->ctl->store, im->seen, keep_line, out, &ignored) == FOUND)
+		return;
+	sbuf_clear(out);
+	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : "~ ");
+	put_object(out, r);
+}
+
+static void
+print_change(struct import *im, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
+{
+	struct error ignored;
+	struct sbuf text;
+
+	sbuf_init(&text, 1 << 16);
+	put_change(im, &text, did, r);
+	sbuf_add_str(&text, "  (");
+	put_place(&text, at);
+	printf("%s)\n", sbuf_cstr(&text));
+	sbuf_release(&text);
+	store_last_change(im->ctl->store, &im->seen, &ignored);
+	im->ctl->printed = true;
+}
+
+/* A dry run lists what it would do. */
+static void
+say_change(struct import *im, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
+{
+	static const char *const words[] = {
+		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed"
+	};
+	json_t *j;
+
+	if (!im->dry_run || did == RECORD_SAME)
+		return;
+	if (!im->ctl->json) {
+		print_change(im, did, r, at);
+		return;
+	}
+	j = json_pack("{s:s, s:s, s:s%}", "change", words[did], "kind", kind_name(r->kind), "name",
+	    r->name.p, r->name.n);
+	if (r->kind == RECORD_ENTRY)
+		json_object_set_new(j, "map", json_stringn(r->map.p, r->map.n));
+	output_json(im->ctl, json_place(at, j));
+}
+
+static void
+say_sum(struct import *im, bool kept)
+{
+	const char *would = kept ? "" : "would be ";
+
+	if (im->ctl->json) {
+		output_json(
+		    im->ctl, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "outcome",
+				 kept || im->dry_run ? "done" : "refused", "what", "import",
+				 "format", format_name(im->format), "dry_run", im->dry_run, "added",
+				 (json_int_t)im->count[RECORD_ADDED], "changed",
+				 (json_int_t)im->count[RECORD_CHANGED], "same",
+				 (json_int_t)im->count[RECORD_SAME], "skipped",
+				 (json_int_t)im->skipped, "notes", (json_int_t)im->notes));
+		return;
+	}
+	printf("%zu %sadded, %zu %schanged, %zu the same, %zu skipped, %zu %s\n",
+	    im->count[RECORD_ADDED], would, im->count[RECORD_CHANGED], would,
+	    im->count[RECORD_SAME], im->skipped, im->notes, im->notes == 1 ? "note" : "notes");
+	im->ctl->printed = true;
+}
+
+/* --- what is there already -------------------------------------------------------------------- */
+
+/* Credentials that the source does not speak of stay: app passwords that were made here. */
+struct merge {
+	struct import *im;
+	struct foreign_object *object;
+	struct slice password; /* the hash that the mailbox has now */
+	struct record_credential *list;
+	size_t n;
+	bool ok;
+};
+
+static bool
+is_listed(const struct record *r, struct slice label)
+{
+	for (size_t i = 0; i < r->credentials; i++)
+		if (slice_eq(r->credential[i].label, label))
+			return true;
+	return false;
+}
+
+static struct record_credential
+keep_credential(struct foreign *f, const struct record_credential *c)
+{
+	struct record_credential kept = *c;
+
+	kept.label = foreign_keep(f, c->label);
+	kept.hash = foreign_keep(f, c->hash);
+	kept.services = foreign_keep(f, c->services);
+	kept.networks = foreign_keep(f, c->networks);
+	return kept;
+}
+
+static bool
+merge_credentials(void *arg, const struct record *now)
+{
+	struct merge *m = arg;
+	struct record *r = &m->object->record;
+
+	m->list = calloc(now->credentials + r->credentials + 1, sizeof *m->list);
+	m->ok = m->list != NULL;
+	for (size_t i = 0; m->ok && i < r->credentials; i++)
+		m->list[m->n++] = r->credential[i];
+	for (size_t i = 0; m->ok && i < now->credentials; i++)
+		if (!is_listed(r, now->credential[i].label))
+			m->list[m->n++] = keep_credential(m->im->foreign, &now->credential[i]);
+	return true;
+}
+
+static enum outcome
+put_mailbox(struct import *im, struct foreign_object *o, enum record_change *did)
+{
+	struct merge m = { .im = im, .object = o, .ok = true };
+	struct record with;
+	enum outcome done;
+
+	if ((o->record.said & RECORD_CREDENTIALS) == 0)
+		return store_put(im->ctl->store, &o->record, did, &im->err);
+	done = store_get(im->ctl->store, &o->record, merge_credentials, &m, &im->err);
+	if (done != FOUND && done != NONE)
+		return done;
+	if (!m.ok)
+		return error_set(&im->err, RETRY, "no memory");
+	with = o->record;
+	if (done == FOUND) {
+		with.credential = m.list;
+		with.credentials = m.n;
+	}
+	done = store_put(im->ctl->store, &with, did, &im->err);
+	free(m.list);
+	return done;
+}
+
+struct seen_domain {
+	enum domain_kind kind;
+	bool stands_for_another;
+};
+
+static bool
+see_domain(void *arg, const struct record *now)
+{
+	struct seen_domain *seen = arg;
+
+	seen->kind = now->domain_kind;
+	seen->stands_for_another = now->target.n > 0;
+	return true;
+}
+
+/* A domain that nobody named is made where there is none, and fit for mailboxes where it was for
+ * aliases alone; any other that is there was meant to be as it is. */
+static enum outcome
+put_implied(struct import *im, struct foreign_object *o, enum record_change *did)
+{
+	struct seen_domain seen = { 0 };
+	enum outcome done = store_get(im->ctl->store, &o->record, see_domain, &seen, &im->err);
+
+	*did = RECORD_SAME;
+	if (done == FOUND && (seen.kind != DOMAIN_ALIAS || seen.stands_for_another ||
+				 o->record.domain_kind != DOMAIN_MAILBOX))
+		return FOUND;
+	if (done != FOUND && done != NONE)
+		return done;
+	return store_put(im->ctl->store, &o->record, did, &im->err);
+}
+
+static bool
+see_nothing(void *arg, const struct record *now)
+{
+	(void)arg;
+	(void)now;
+	return false;
+}
+
+/* An alias to itself alone is of no use where there is a mailbox of that name. */
+static bool
+is_mailbox_itself(struct import *im, const struct foreign_object *o)
+{
+	struct record mailbox = { .kind = RECORD_MAILBOX, .name = o->record.name };
+
+	return o->record.kind == RECORD_ALIAS && o->record.n_targets == 1 &&
+	       slice_eq(o->record.targets[0], o->record.name) &&
+	       store_get(im->ctl->store, &mailbox, see_nothing, NULL, &im->err) == FOUND;
+}
+
+/* --- putting ---------------------------------------------------------------------------------- */
+
+static enum outcome
+put_object_in(struct import *im, struct foreign_object *o, enum record_change *did)
+{
+	*did = RECORD_SAME;
+	if (o->implied)
+		return put_implied(im, o, did);
+	if (o->record.kind == RECORD_MAILBOX)
+		return put_mailbox(im, o, did);
+	if (is_mailbox_itself(im, o))
+		return FOUND;
+	return store_put(im->ctl->store, &o->record, did, &im->err);
+}
+
+/* What came of one. FOUND, also when it was refused and that is said; RETRY ends it all. */
+static enum outcome
+note_one(struct import *im, enum outcome done, enum record_change did, const struct record *r,
+    const struct foreign_place *at)
+{
+	if (done == RETRY)
+		return RETRY;
+	if (done != FOUND) {
+		say_remark(im, REMARK_SKIPPED, at, im->err.text);
+		return FOUND;
+	}
+	im->count[did]++;
+	say_change(im, did, r, at);
+	return FOUND;
+}
+
+static enum outcome
+put_one(struct import *im, struct foreign_object *o)
+{
+	enum record_change did;
+	enum outcome done;
+
+	im->err.text[0] = '\0';
+	done = put_object_in(im, o, &did);
+	/* a domain that was there is no object of the source */
+	if (done == FOUND && o->implied && did == RECORD_SAME)
+		return FOUND;
+	return note_one(im, done, did, &o->record, &o->at);
+}
+
+static enum outcome
+put_objects(struct import *im)
+{
+	struct foreign_object *o;
+	struct progress p;
+	enum outcome done = FOUND;
+	size_t n = 0;
+
+	while (foreign_object_at(im->foreign, n) != NULL)
+		n++;
+	progress_begin(&p, im->dry_run ? "trying" : "importing", n);
+	for (size_t i = 0; done == FOUND && (o = foreign_object_at(im->foreign, i)) != NULL; i++) {
+		done = put_one(im, o);
+		progress_at(&p, i + 1);
+	}
+	progress_end(&p);
+	return done;
+}
+
+/* --- our own ---------------------------------------------------------------------------------- */
+
+/* The reader puts "FILE:LINE: " before what is wrong with a line; so does say_remark. */
+static void
+strip_place(struct import *im)
+{
+	const char *text = strstr(im->err.text, ": ");
+
+	if (text != NULL)
+		memmove(im->err.text, text + 2, strlen(text + 2) + 1);
+}
+
+static enum outcome
+put_lines(struct import *im, struct jsonl *j)
+{
+	struct foreign_place at = { j->name, { NULL, 0 }, 0 };
+	enum record_change did = RECORD_SAME;
+	enum outcome done = FOUND;
+	struct progress p;
+	struct record r;
+	uint64_t n = 0;
+
+	progress_begin(&p, im->dry_run ? "trying" : "importing", 0);
+	while (done == FOUND) {
+		enum outcome o = jsonl_next(j, &r, &im->err);
+
+		at.line = j->line;
+		if (o == NONE)
+			break;
+		if (o == FOUND)
+			o = store_put(im->ctl->store, &r, &did, &im->err);
+		else if (o == BAD)
+			strip_place(im);
+		done = note_one(im, o, did, &r, &at);
+		progress_at(&p, ++n);
+	}
+	progress_end(&p);
+	return done;
+}
+
+static enum outcome
+put_files(struct import *im)
+{
+	enum outcome done = FOUND;
+	struct slice text;
+	const char *name;
+
+	for (size_t i = 0; done == FOUND && intake_text(&im->intake, i, &name, &text); i++) {
+		struct jsonl j = { .name = name };
+
+		if (text.n == 0)
+			continue;
+		j.file = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
+		if (j.file == NULL)
+			return error_set(&im->err, RETRY, "no memory");
+		done = put_lines(im, &j);
+		jsonl_close(&j);
+	}
+	return done;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static enum outcome
+put_all(struct import *im)
+{
+	return format_is_ours(im->format) ? put_files(im) : put_objects(im);
+}
+
+/* A dry run is in a transaction from the moment that the store was opened. */
+static enum outcome
+begin(struct import *im)
+{
+	struct ctl *ctl = im->ctl;
+
+	im->seen = ctl->before;
+	return ctl->batch ? FOUND : store_batch_begin(ctl->store, &ctl->err);
+}
+
+static enum exit_code
+put_in_batch(struct import *im)
+{
+	struct ctl *ctl = im->ctl;
+	enum outcome o = begin(im);
+	bool keep = false;
+
+	if (o == FOUND) {
+		o = put_all(im);
+		keep = o == FOUND && !im->dry_run && !(im->strict && im->skipped > 0);
+		if (o != FOUND)
+			error_set(&ctl->err, o, "%s", im->err.text);
+		ctl->batch = false;
+		if (store_batch_end(ctl->store, keep, o == FOUND ? &ctl->err : NULL) != FOUND &&
+		    o == FOUND)
+			o = RETRY;
+		ctl->changed |= keep && o == FOUND;
+	}
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot write to the store: nothing was changed");
+	say_sum(im, keep);
+	if (im->strict && im->skipped > 0 && !im->dry_run)
+		return ctl_fail(
+		    ctl, BAD, "nothing was changed: %zu would have been skipped", im->skipped);
+	return im->skipped > 0 ? EXIT_NOT : EXIT_DONE;
+}
+
+/* --- passwords in the clear ------------------------------------------------------------------- */
+
+static void
+set_password(struct import *im, struct foreign_object *o, struct slice hash)
+{
+	struct record *r = &o->record;
+	struct record_credential *list = calloc(r->credentials + 1, sizeof *list);
+	struct slice kept;
+
+	if (list == NULL)
+		return;
+	list[0] = (struct record_credential){ .label = { "", 0 }, .hash = hash };
+	for (size_t i = 0; i < r->credentials; i++)
+		list[i + 1] = r->credential[i];
+	/* it lives as long as the object does */
+	kept = foreign_keep(
+	    im->foreign, slice_of((const char *)list, (r->credentials + 1) * sizeof *list));
+	free(list);
+	r->credential = (const struct record_credential *)(const void *)kept.p;
+	r->credentials = kept.p != NULL ? r->credentials + 1 : 0;
+	r->said |= RECORD_CREDENTIALS;
+}
+
+static bool
+see_password(void *arg, const struct record *now)
+{
+	struct merge *m = arg;
+
+	for (size_t i = 0; i < now->credentials; i++)
+		if (now->credential[i].label.n == 0)
+			m->password = foreign_keep(m->im->foreign, now->credential[i].hash);
+	return true;
+}
+
+static enum outcome
+add_job(struct import *im, struct rehash_job *job, struct foreign_object *o)
+{
+	struct merge m = { .im = im, .object = o };
+	enum outcome done = store_get(im->ctl->store, &o->record, see_password, &m, &im->ctl->err);
+
+	*job = (struct rehash_job){ .address = o->record.name, .clear = o->clear };
+	job->before = m.password;
+	return done == NONE ? FOUND : done;
+}
+
+static void
+take_hash(struct import *im, struct foreign_object *o, const struct rehash_job *job)
+{
+	struct slice kept = foreign_keep(im->foreign, sbuf_slice(&job->hash));
+
+	if (job->outcome == FOUND)
+		set_password(im, o, kept);
+	else
+		say_remark(im, REMARK_SKIPPED, &o->at, job->err.text);
+}
+
+static enum outcome
+hash_clear(struct import *im, size_t n)
+{
+	struct rehash_job *job = calloc(n, sizeof *job);
+	struct foreign_object *o;
+	size_t at = 0;
+	enum outcome done = FOUND;
+
+	if (job == NULL)
+		return error_set(&im->ctl->err, RETRY, "no memory");
+	for (size_t i = 0; done == FOUND && (o = foreign_object_at(im->foreign, i)) != NULL; i++)
+		if (o->clear.n > 0)
+			done = add_job(im, &job[at++], o);
+	if (done == FOUND)
+		done = rehash(job, n, &im->options.cost, im->dry_run, &im->ctl->err);
+	at = 0;
+	for (size_t i = 0; done == FOUND && (o = foreign_object_at(im->foreign, i)) != NULL; i++)
+		if (o->clear.n > 0)
+			take_hash(im, o, &job[at++]);
+	for (size_t i = 0; i < n; i++)
+		sbuf_release_secret(&job[i].hash);
+	free(job);
+	return done;
+}
+
+/* {PLAIN}, as it was there. */
+static enum outcome
+keep_clear(struct import *im)
+{
+	struct foreign_object *o;
+	struct sbuf text;
+
+	sbuf_init(&text, PASSWORD_STORED_MAX);
+	for (size_t i = 0; (o = foreign_object_at(im->foreign, i)) != NULL; i++) {
+		if (o->clear.n == 0)
+			continue;
+		sbuf_clear(&text);
+		sbuf_add_str(&text, "{PLAIN}");
+		sbuf_add_slice(&text, o->clear);
+		set_password(im, o, foreign_keep(im->foreign, sbuf_slice(&text)));
+	}
+	sbuf_release_secret(&text);
+	return FOUND;
+}
+
+static enum outcome
+settle_clear(struct import *im)
+{
+	struct foreign_object *o;
+	size_t n = 0;
+
+	if (format_is_ours(im->format))
+		return FOUND;
+	for (size_t i = 0; (o = foreign_object_at(im->foreign, i)) != NULL; i++)
+		n += o->clear.n > 0;
+	if (n == 0)
+		return FOUND;
+	return im->keep_clear ? keep_clear(im) : hash_clear(im, n);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static void
+take_options(struct import *im)
+{
+	struct ctl *ctl = im->ctl;
+	struct foreign_options *o = &im->options;
+
+	o->domain = slice_str(ctl_option(ctl, "domain"));
+	o->passwords = slice_str(ctl_option(ctl, "passwords"));
+	o->base = slice_str(ctl_option(ctl, "base"));
+	o->columns = slice_str(ctl_option(ctl, "columns"));
+	o->map = slice_str(ctl_option(ctl, "map"));
+	o->say = say_remark;
+	o->arg = im;
+	im->dry_run = ctl->dry_run;
+	im->strict = ctl_option(ctl, "strict") != NULL;
+	im->keep_clear = ctl_option(ctl, "keep-clear") != NULL;
+}
+
+static enum exit_code
+take_format(struct import *im)
+{
+	const char *typed = ctl_option(im->ctl, "from");
+	const struct format *f;
+	struct guess g;
+
+	if (typed == NULL)
+		return EXIT_DONE;
+	guess_init(&g, typed);
+	for (size_t i = 0; (f = format_at(i)) != NULL; i++)
+		guess_offer(&g, format_name(f), NULL);
+	if (guess_sure(&g)) {
+		im->format = format_by_name(g.match);
+		return EXIT_DONE;
+	}
+	if (g.near != NULL)
+		return ctl_usage(
+		    im->ctl, "there is no format '%s': did you mean '%s'?", typed, g.near);
+	return ctl_usage(im->ctl, "there is no format '%s': see `vmailctl formats`", typed);
+}
+
+static enum exit_code
+check_options(struct import *im)
+{
+	bool needs_map = im->format != NULL && strcmp(format_name(im->format), "postfix-map") == 0;
+
+	if (needs_map && im->options.map.n == 0)
+		return ctl_usage(
+		    im->ctl, "--map says which map the entries are for: see `vmailctl maps`");
+	return EXIT_DONE;
+}
+
+static enum outcome
+set_costs(struct import *im)
+{
+	struct password_cost *cost = &im->options.cost;
+	enum outcome o = ctl_store(im->ctl, STORE_ADMIN);
+
+	if (o == FOUND)
+		o = password_setup(&im->ctl->err);
+	*cost = password_default_cost;
+	if (o == FOUND) {
+		cost->memory_kib = (unsigned)im->ctl->conf->hash_memory;
+		cost->passes = (unsigned)im->ctl->conf->hash_passes;
+	}
+	return o;
+}
+
+static enum outcome
+read_all(struct import *im)
+{
+	struct error *err = &im->ctl->err;
+	enum outcome o = FOUND;
+
+	im->foreign = foreign_new(&im->options);
+	if (im->foreign == NULL)
+		return error_set(err, RETRY, "no memory");
+	if (im->format == NULL)
+		o = intake_guess(&im->intake, im->foreign, &im->format, err);
+	if (o != FOUND)
+		return o;
+	if (format_is_ours(im->format))
+		return FOUND;
+	foreign_use(im->foreign, im->format);
+	o = intake_read(&im->intake, im->foreign, err);
+	if (o == FOUND)
+		o = foreign_settle(im->foreign, err);
+	return o;
+}
+
+static enum exit_code
+run(struct import *im)
+{
+	struct ctl *ctl = im->ctl;
+	enum outcome o = set_costs(im);
+
+	if (o == FOUND)
+		o = intake_open(&im->intake, ctl->args, ctl->n, &ctl->err);
+	if (o == FOUND)
+		o = read_all(im);
+	if (o == FOUND)
+		o = settle_clear(im);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot import");
+	return put_in_batch(im);
+}
+
+enum exit_code
+cmd_import(struct ctl *ctl)
+{
+	struct import im = { .ctl = ctl };
+	enum exit_code e;
+
+	privs_harden();
+	take_options(&im);
+	e = take_format(&im);
+	if (e == EXIT_DONE)
+		e = check_options(&im);
+	if (e == EXIT_DONE)
+		e = run(&im);
+	foreign_free(im.foreign);
+	intake_close(&im.intake);
+	return e;
+}
+
+/* --- formats ---------------------------------------------------------------------------------- */
+
+enum exit_code
+cmd_formats(struct ctl *ctl)
+{
+	static const struct column columns[] = {
+		{ "format", CELL_TEXT },
+		{ "of", CELL_TEXT },
+		{ 0 },
+	};
+	const struct format *f;
+	struct table table;
+	bool more = true;
+
+	table_list(&table, ctl, columns);
+	for (size_t i = 0; more && (f = format_at(i)) != NULL; i++) {
+		const struct value values[] = {
+			{ .text = slice_str(format_name(f)) },
+			{ .text = slice_str(format_summary(f)) },
+		};
+
+		more = table_row(&table, values);
+	}
+	return table_end(&table, FOUND);
+}

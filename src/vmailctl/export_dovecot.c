@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The mailboxes as a passwd-file of Dovecot's: what it needs to go on without vmaild.
+ *
+ *	user:password:uid:gid::home::extra fields
+ */
+#include <string.h>
+
+#include "auth/account.h"
+#include "vmailctl/export.h"
+
+enum { LINE_TEXT_MAX = 1 << 20 };
+
+/* A line of a passwd-file as it comes together. */
+struct line {
+	struct sbuf home;
+	struct sbuf extra;
+};
+
+static bool
+has_colon(struct slice text)
+{
+	size_t at;
+
+	return slice_chr(text, ':', &at);
+}
+
+/* Fields that have a column of their own go there, the others behind it, as a userdb's. */
+static void
+take_field(void *arg, const char *key, struct slice value)
+{
+	struct line *line = arg;
+	size_t at;
+
+	if (strcmp(key, "home") == 0)
+		sbuf_add_slice(&line->home, value);
+	else if (!slice_chr(value, ' ', &at))
+		sbuf_printf(&line->extra, "%suserdb_%s=%.*s", line->extra.n > 0 ? " " : "", key,
+		    (int)value.n, value.p);
+}
+
+static struct slice
+hash_of(const struct record *r)
+{
+	for (size_t i = 0; i < r->credentials; i++)
+		if (r->credential[i].label.n == 0)
+			return r->credential[i].hash;
+	return slice_str("{CRYPT}!"); /* nobody's */
+}
+
+static void
+put_id(struct sbuf *out, unsigned id)
+{
+	if (id != 0)
+		sbuf_printf(out, "%u", id);
+	sbuf_add_chr(out, ':');
+}
+
+static bool
+fill_account(struct account *a, const struct record *r)
+{
+	sbuf_add_slice(&a->address, r->name);
+	sbuf_add_slice(&a->home, r->home);
+	a->quota = r->quota;
+	return !a->address.failed && !a->home.failed;
+}
+
+/* What is refused a login by its state is refused one here, and told why. */
+static void
+put_extra(struct sbuf *out, const struct line *line, const struct record *r)
+{
+	sbuf_add_slice(out, sbuf_slice(&line->extra));
+	if (!account_state_serves(r->state, slice_str("imap")))
+		sbuf_printf(out, "%snologin=y", line->extra.n > 0 ? " " : "");
+	sbuf_add_chr(out, '\n');
+}
+
+static bool
+put_mailbox(struct export *e, const struct record *r, struct line *line)
+{
+	struct sbuf *out = &e->text;
+
+	if (has_colon(r->name) || has_colon(sbuf_slice(&line->home))) {
+		e->left_out++;
+		return true;
+	}
+	sbuf_add_slice(out, r->name);
+	sbuf_add_chr(out, ':');
+	if (e->hashes)
+		sbuf_add_slice(out, hash_of(r));
+	sbuf_add_chr(out, ':');
+	put_id(out, r->uid);
+	put_id(out, r->gid);
+	sbuf_add_chr(out, ':');
+	sbuf_add_slice(out, sbuf_slice(&line->home));
+	sbuf_add_str(out, "::");
+	put_extra(out, line, r);
+	return !out->failed && !line->home.failed && !line->extra.failed;
+}
+
+static bool
+put(struct export *e, const struct record *r)
+{
+	const struct account_rules rules = { .home = e->ctl->conf->mail_home };
+	struct account a;
+	struct line line;
+	bool ok;
+
+	if (r->kind != RECORD_MAILBOX)
+		return true;
+	account_init(&a);
+	sbuf_init(&line.home, LINE_TEXT_MAX);
+	sbuf_init(&line.extra, LINE_TEXT_MAX);
+	ok = fill_account(&a, r);
+	if (ok)
+		account_fields(&a, &rules, take_field, &line);
+	ok = ok && put_mailbox(e, r, &line);
+	sbuf_release(&line.home);
+	sbuf_release(&line.extra);
+	account_release(&a);
+	return ok;
+}
+
+enum outcome
+export_dovecot(struct ctl *ctl, const char *where, bool hashes)
+{
+	struct export e = { .ctl = ctl, .hashes = hashes };
+	enum outcome o;
+
+	sbuf_init(&e.text, 4 * LINE_TEXT_MAX);
+	o = export_file(&e, where, put);
+	sbuf_release_secret(&e.text);
+	if (o == FOUND && e.left_out > 0)
+		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for the ':' in "
+			 "their name or home",
+		    e.left_out);
+	return o;
+}

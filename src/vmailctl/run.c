@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One transaction around a command that is run many times, or whose changes are not kept. Of many
+ * lines all are made or none: the ones that are refused are named.
+ */
+#include "vmailctl/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmailctl/args.h"
+#include "vmailctl/changes.h"
+#include "vmailctl/output.h"
+
+enum { WORDS_MAX = 1024 };
+
+bool
+run_is_many(const struct ctl *ctl)
+{
+	return ctl->command != NULL && ctl->command->many && ctl->n == 1 &&
+	       strcmp(ctl->args[0], "-") == 0;
+}
+
+enum outcome
+run_batch_begin(struct ctl *ctl)
+{
+	enum outcome o;
+
+	if (ctl->batch || !ctl->command->changes || (!ctl->dry_run && ctl->line == 0))
+		return FOUND;
+	o = store_batch_begin(ctl->store, &ctl->err);
+	if (o == FOUND)
+		o = store_last_change(ctl->store, &ctl->before, &ctl->err);
+	ctl->batch = o == FOUND;
+	return o;
+}
+
+/* --- lines --------------------------------------------------------------------------------------
+ */
+
+/* Cut LINE into words at blanks; those within double quotes belong to the word, as in an address.
+ */
+static size_t
+cut_words(char *line, const char **words)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	while (*line != '\0' && n < WORDS_MAX) {
+		line += strspn(line, " \t\r\n");
+		if (*line == '\0')
+			break;
+		words[n++] = line;
+		for (; *line != '\0' && (quoted || strchr(" \t\r\n", *line) == NULL); line++) {
+			if (*line == '\\' && line[1] != '\0')
+				line++;
+			else if (*line == '"')
+				quoted = !quoted;
+		}
+		if (*line != '\0')
+			*line++ = '\0';
+	}
+	words[n] = NULL;
+	return n;
+}
+
+static enum exit_code
+run_line(struct ctl *ctl, char *line)
+{
+	enum exit_code e;
+
+	ctl->err.text[0] = '\0';
+	ctl->n = cut_words(line, ctl->args);
+	if (ctl->n == 0 || ctl->args[0][0] == '#')
+		return EXIT_DONE;
+	e = args_check_count(ctl);
+	return e == EXIT_DONE ? ctl->command->run(ctl) : e;
+}
+
+/* The worst that happened. Whoever could not look or write does not try the next line. */
+static enum exit_code
+run_lines(struct ctl *ctl)
+{
+	enum exit_code worst = EXIT_DONE;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (worst != EXIT_AGAIN && getline(&line, &size, stdin) >= 0) {
+		enum exit_code e;
+
+		ctl->line++;
+		e = run_line(ctl, line);
+		worst = e > worst ? e : worst;
+	}
+	free(line);
+	if (ferror(stdin))
+		return ctl_fail(ctl, RETRY, "cannot read standard input: %s", strerror(errno));
+	return worst;
+}
+
+static enum exit_code
+run_many(struct ctl *ctl)
+{
+	const char **words = calloc(WORDS_MAX + 1, sizeof *words);
+	const char **typed = ctl->args;
+	enum exit_code e;
+
+	if (words == NULL)
+		return ctl_fail(ctl, RETRY, "no memory");
+	ctl->args = words;
+	e = run_lines(ctl);
+	ctl->args = typed;
+	ctl->n = 1;
+	free(words);
+	return e;
+}
+
+/* --- the end of it ------------------------------------------------------------------------------
+ */
+
+static enum exit_code
+end_batch(struct ctl *ctl, enum exit_code e)
+{
+	bool keep = e == EXIT_DONE && !ctl->dry_run;
+	size_t lines = ctl->line;
+	enum outcome o = FOUND;
+
+	ctl->line = 0;
+	if (e == EXIT_DONE)
+		o = changes_count(ctl, &ctl->count);
+	if (o == FOUND && e == EXIT_DONE && ctl->dry_run)
+		o = changes_show(ctl);
+	ctl->batch = false;
+	if (store_batch_end(ctl->store, keep && o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)
+		o = RETRY;
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot make the changes");
+	if (e != EXIT_DONE) {
+		if (lines > 0)
+			fputs("vmailctl: nothing was changed\n", stderr);
+		return e;
+	}
+	if (ctl->dry_run)
+		return EXIT_DONE;
+	return ctl_done(ctl, slice_str(NULL), "%zu lines, %zu changes", lines, ctl->count);
+}
+
+enum exit_code
+run_command(struct ctl *ctl)
+{
+	enum exit_code e = run_is_many(ctl) ? run_many(ctl) : ctl->command->run(ctl);
+
+	return ctl->batch ? end_batch(ctl, e) : e;
+}

@@ -1,0 +1,476 @@
+# SPDX-License-Identifier: ISC
+#
+# Moving in: the tables and files of other systems (tests/fixtures/import), imported, and then the same recipients
+# resolve and the same passwords log in, at the running daemon. Each is tried first without changing anything, and
+# done twice: the second time changes nothing.
+
+import json
+import os
+import sqlite3
+
+from harness import Auth, Site, Socketmap, check, check_eq, check_in, scratch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIXTURES = os.path.join(HERE, os.pardir, "fixtures", "import")
+DONE, SKIPPED, USAGE = 0, 1, 2
+NOTHING = None
+
+
+def fixture(*path):
+    return os.path.join(FIXTURES, *path)
+
+
+def answer(client, map, key):
+    word, text = client.ask(map, key)
+    check_in(word, ("OK", "NOTFOUND"), map, key, text)
+    return text if word == "OK" else NOTHING
+
+
+# What it shows: the steps (arguments of `vmailctl import`; files are fixtures), the code of the last of them, what is
+# resolved then (map, key, answer), who logs in (user, password; "!" before it: who does not), what is told.
+class Move:
+    def __init__(self, folder, *steps, code=DONE, resolves=(), logins=(), told=(), shows=None, counts=None):
+        self.folder = folder
+        self.steps = steps
+        self.code = code
+        self.resolves = resolves
+        self.logins = logins
+        self.told = told
+        self.shows = shows or {}
+        self.counts = counts
+
+
+HORSE, UTF8 = "correct horse", "pässwörd"
+
+SEEDS = {
+    "the write-up with PostgreSQL and md5()": Move(
+        "seeds/postgres-md5", ["--base", "/home/mailboxes", "mail.sql"],
+        resolves=[("mailboxes", "foo@yourdomain.tld", "foo@yourdomain.tld"),
+                  ("mailboxes", "nobody@yourdomain.tld", NOTHING),
+                  ("domains", "yourdomain.tld", "yourdomain.tld"),
+                  ("aliases", "postmaster@yourdomain.tld", "foo@yourdomain.tld"),
+                  ("aliases", "all@yourdomain.tld", "foo@yourdomain.tld, bar@yourdomain.tld"),
+                  ("aliases", "away@yourdomain.tld", "someone@elsewhere.example"),
+                  ("transports", "yourdomain.tld", NOTHING),
+                  ("transports", "lists.yourdomain.tld", "smtp:[lists.internal.example]")],
+        logins=[("foo@yourdomain.tld", "password"), ("bar@yourdomain.tld", UTF8),
+                ("!foo@yourdomain.tld", "5f4dcc3b5aa765d61d8327deb882cf99")],
+        told=["virtual(8)"]),
+    "the write-up with MariaDB and SHA256-CRYPT": Move(
+        "seeds/mariadb-sha256", ["maildb.sql"],
+        resolves=[("mailboxes", "harry@exec64.co.uk", "harry@exec64.co.uk"),
+                  ("aliases", "harry@exec64.co.uk", NOTHING),
+                  ("aliases", "anything@exec64.co.uk", "harry@exec64.co.uk"),
+                  ("aliases", "postmaster@example.com", "harry@exec64.co.uk"),
+                  ("aliases", "o'brien@example.com", "user@example.com"),
+                  ("aliases", "anything@example.com", NOTHING),
+                  ("domains", "exec64.co.uk", "exec64.co.uk"), ("domains", "example.com", "example.com")],
+        logins=[("harry@exec64.co.uk", "plaintext_password"), ("user@example.com", "another one"),
+                ("!user@example.com", "plaintext_password")]),
+    "the write-up with hash: virtual and a users file": Move(
+        "seeds/virtual-users",
+        ["--domain", "coldfix.de", "--from", "passwd-file", "users"],
+        ["--domain", "coldfix.de", "virtual"], ["--domain", "localhost", "aliases"],
+        resolves=[("mailboxes", "thomas@coldfix.de", "thomas@coldfix.de"),
+                  ("aliases", "whatever@coldfix.de", "thomas@coldfix.de"),
+                  ("aliases", "whatever@coldfix.eu", "thomas@coldfix.de"),
+                  ("aliases", "thomas@coldfix.de", NOTHING),
+                  ("aliases", "postmaster@localhost", "root@localhost"),
+                  ("aliases", "root@localhost", "thomas@localhost"),
+                  ("aliases", "thomas@localhost", "thomas@coldfix.de")],
+        logins=[("thomas@coldfix.de", "mypassword"), ("!thomas@coldfix.de", "{PLAIN}mypassword")]),
+    "the write-up with MySQL, Courier and passwords in the clear": Move(
+        "seeds/mysql-courier", ["--passwords", "plain", "domains.tsv", "forwardings.tsv", "users.tsv"],
+        ["--from", "postfix-aliases", "--domain", "localhost", "virtual_alias"],
+        resolves=[("mailboxes", "cactus@virtualdomain.tld", "cactus@virtualdomain.tld"),
+                  ("aliases", "info@virtualdomain.tld", "cactus@virtualdomain.tld"),
+                  ("aliases", "sales@virtualdomain.tld", "cactus@virtualdomain.tld, boss@elsewhere.example"),
+                  ("aliases", "any@virtualdomain.tld", "cactus@virtualdomain.tld"),
+                  ("aliases", "pear@virtualdomain.tld", NOTHING),
+                  ("aliases", "abuse@localhost", "postmaster@localhost"),
+                  ("aliases", "root@localhost", "cactus@virtualdomain.tld")],
+        logins=[("cactus@virtualdomain.tld", "secret"), ("pear@virtualdomain.tld", "opuntia ficus")],
+        shows={"cactus@virtualdomain.tld": {"quota": 20971520}, "pear@virtualdomain.tld": {"quota": 10000000}}),
+    "the same with ENCRYPT()": Move(
+        "seeds/mysql-courier", ["--passwords", "crypt", "users=users-crypt.tsv"],
+        resolves=[("mailboxes", "cactus@virtualdomain.tld", "cactus@virtualdomain.tld")],
+        logins=[("cactus@virtualdomain.tld", "secret"), ("!cactus@virtualdomain.tld", "abNANd1rDfiNc")]),
+    "the write-up with flat files": Move(
+        "seeds/flat-files", ["--base", "/var/vmail", "vmailbox"], ["users"], ["--domain", "6x9.fr", "virtual"],
+        resolves=[("mailboxes", "moul@6x9.fr", "moul@6x9.fr"), ("domains", "b.6x9.fr", "b.6x9.fr"),
+                  ("alias-domains", "old.6x9.fr", "old.6x9.fr"),
+                  ("aliases", "postmaster@6x9.fr", "moul@6x9.fr"),
+                  ("aliases", "contact@6x9.fr", "moul@6x9.fr, guest@b.6x9.fr"),
+                  ("aliases", "x@b.6x9.fr", "moul@6x9.fr"), ("aliases", "guest@b.6x9.fr", NOTHING),
+                  ("aliases", "m@old.6x9.fr", "moul@6x9.fr"), ("aliases", "n@old.6x9.fr", NOTHING)],
+        logins=[("moul@6x9.fr", "for frak sake"), ("guest@b.6x9.fr", "guest")],
+        shows={"moul@6x9.fr": {"quota": 1 << 30, "home": "/var/vmail/6x9.fr/moul"}}),
+}
+
+SYSTEMS = {
+    "PostfixAdmin": Move(
+        "postfixadmin", ["--base", "/var/vmail", "postfix.sql"], code=SKIPPED,
+        resolves=[("mailboxes", "anna@pfa.test", "anna@pfa.test"), ("mailboxes", "bert@pfa.test", NOTHING),
+                  ("mailboxes", "y@dead.test", NOTHING), ("aliases", "x@dead.test", NOTHING),
+                  ("aliases", "anna@pfa.test", NOTHING), ("aliases", "info@pfa.test", "anna@pfa.test, bert@pfa.test"),
+                  ("aliases", "copy@pfa.test", "copy@pfa.test, copy@elsewhere.example"),
+                  ("aliases", "any@catch.test", "anna@pfa.test"), ("aliases", "off@pfa.test", NOTHING),
+                  ("aliases", "info@pfa-alias.test", "info@pfa.test"), ("alias-domains", "pfa-off.test", NOTHING),
+                  ("relay-domains", "backup.test", "backup.test"), ("domains", "ALL", NOTHING),
+                  ("transports", "backup.test", "smtp:[mx.backup.test]")],
+        logins=[("anna@pfa.test", HORSE), ("away@pfa.test", HORSE), ("!bert@pfa.test", HORSE),
+                ("!copy@pfa.test", HORSE), ("!y@dead.test", HORSE)],
+        told=["mailbox:79: skipped: 'copy@pfa.test' comes without a password: the scheme '{CRAM-MD5}'",
+              "alias:28: note: 'away@pfa.test' has an absence message"],
+        shows={"anna@pfa.test": {"quota": 1 << 30, "state": "active", "created": "2020-02-29T12:00:00Z"},
+               "bert@pfa.test": {"state": "suspended"}, "mute@pfa.test": {"state": "receive-only"},
+               "y@dead.test": {"state": "suspended"}}),
+    "mailcow": Move(
+        "mailcow", ["mailcow.sql"], code=SKIPPED,
+        resolves=[("mailboxes", "moo@cow.test", "moo@cow.test"), ("mailboxes", "room@cow.test", NOTHING),
+                  ("mailboxes", "bull@cow.test", "bull@cow.test"), ("mailboxes", "calf@cow.test", NOTHING),
+                  ("aliases", "moo@cow.test", NOTHING), ("aliases", "team@cow.test", "moo@cow.test, bull@cow.test"),
+                  ("aliases", "closed@cow.test", NOTHING), ("aliases", "other@cow.test", "moo@cow.test"),
+                  ("aliases", "tmp.x@cow.test", "moo@cow.test"), ("aliases", "keep.x@cow.test", "moo@cow.test"),
+                  ("aliases", "team@cow-alias.test", "team@cow.test"),
+                  ("relay-domains", "far.test", "far.test"), ("transports", "far.test", "smtp:[mx.far.test]:25"),
+                  ("senders", "sales@cow.test", "moo@cow.test, bull@cow.test"),
+                  ("sender-bcc", "moo@cow.test", "archive@cow.test"),
+                  ("recipient-bcc", "bull@cow.test", "archive@cow.test"),
+                  ("recipient-canonical", "old@cow.test", "moo@cow.test"),
+                  ("tls-policy", "bank.test", "secure match=mx.bank.test"), ("transports", "paid.test", NOTHING)],
+        logins=[("moo@cow.test", HORSE), ("!moo@cow.test", UTF8), ("!bull@cow.test", HORSE), ("!calf@cow.test", HORSE)],
+        told=["'trash@cow.test' leads to 'null@localhost'", "may send as anybody", "smtp_sasl_password_maps",
+              "'bull@cow.test' gets mail but may not log in", "good for no mail at all"],
+        shows={"moo@cow.test": {"quota": 3221225472}, "bull@cow.test": {"state": "receive-only", "password": False},
+               "calf@cow.test": {"state": "suspended"}}),
+    "Mail-in-a-Box": Move(
+        "mailinabox", ["users.sqlite"],
+        resolves=[("mailboxes", "me@box.test", "me@box.test"), ("aliases", "info@box.test", "me@box.test, you@box.test"),
+                  ("aliases", "any@second.test", "me@box.test"), ("aliases", "news@box.test", NOTHING),
+                  ("aliases", "postmaster@box.test", "administrator@box.test"),
+                  ("aliases", "me@www.box.test", "me@box.test"),
+                  ("senders", "news@box.test", "you@box.test"), ("alias-domains", "second.test", "second.test")],
+        logins=[("me@box.test", HORSE), ("you@box.test", HORSE)],
+        shows={"you@box.test": {"quota": 5 << 30}, "me@box.test": {"quota": None}}),
+    "Mailu": Move(
+        "mailu", ["main.sqlite"],
+        resolves=[("mailboxes", "ada@lu.test", "ada@lu.test"), ("aliases", "ada@lu.test", NOTHING),
+                  ("aliases", "bob@lu.test", "bob@elsewhere.example, ada@lu.test, bob@lu.test"),
+                  ("aliases", "press@lu.test", "ada@lu.test, bob@lu.test"),
+                  ("aliases", "shop-books@lu.test", "ada@lu.test"), ("aliases", "shop@lu.test", NOTHING),
+                  ("aliases", "any@bücher.test", "ada@lu.test"),
+                  ("aliases", "press@lu-alias.test", "press@lu.test"),
+                  ("relay-domains", "relayed.test", "relayed.test"), ("relay-domains", "by-mx.test", "by-mx.test"),
+                  ("transports", "relayed.test", "smtp:[mx.relayed.test]:2525"), ("transports", "by-mx.test", NOTHING)],
+        logins=[("ada@lu.test", "password"), ("ada@lu.test", "app pass"), ("bob@lu.test", HORSE), ("!gone@lu.test", "password")],
+        told=["'bob@lu.test': mail fetched from elsewhere"],
+        shows={"ada@lu.test": {"quota": 1000000000, "created": "2021-05-07T00:00:00Z"},
+               "gone@lu.test": {"state": "suspended"}}),
+    "Modoboa": Move(
+        "modoboa", ["modoboa.sql"],
+        resolves=[("mailboxes", "mia@boa.test", "mia@boa.test"), ("mailboxes", "robot@boa.test", NOTHING),
+                  ("aliases", "mia@boa.test", NOTHING), ("aliases", "all@boa.test", "mia@boa.test, out@elsewhere.example"),
+                  ("aliases", "fwd@boa.test", "fwd@boa.test, fwd@elsewhere.example"),
+                  ("aliases", "any@boa.test", NOTHING), ("aliases", "all@boa-alias.test", "all@boa.test"),
+                  ("relay-domains", "relay.boa.test", "relay.boa.test"),
+                  ("transports", "relay.boa.test", "relay:[mx.relay.test]:25"),
+                  ("senders", "boss@boa.test", "mia@boa.test")],
+        logins=[("mia@boa.test", HORSE), ("fwd@boa.test", HORSE), ("!left@boa.test", HORSE)],
+        shows={"mia@boa.test": {"quota": 50 << 20}, "robot@boa.test": {"state": "send-only"},
+               "left@boa.test": {"state": "suspended"}}),
+    "ViMbAdmin": Move(
+        "vimbadmin", ["vimbadmin.sql"],
+        resolves=[("mailboxes", "a@vim.test", "a@vim.test"), ("mailboxes", "d@vim.test", NOTHING),
+                  ("aliases", "c@vim.test", "a@vim.test, out@elsewhere.example"), ("aliases", "any@vim.test", NOTHING)],
+        logins=[("a@vim.test", HORSE), ("!b@vim.test", HORSE)],
+        told=["to be deleted"],
+        shows={"a@vim.test": {"home": "/srv/vmail/vim.test/a", "quota": 1 << 30}, "b@vim.test": {"state": "suspended"}}),
+    "iRedMail": Move(
+        "iredmail", ["vmail.sql"],
+        resolves=[("mailboxes", "rosa@red.test", "rosa@red.test"), ("aliases", "rosa@red.test", NOTHING),
+                  ("aliases", "rudi@red.test", "rudi@red.test, rudi@elsewhere.example"),
+                  ("aliases", "staff@red.test", "rosa@red.test, rudi@red.test"),
+                  ("aliases", "r@red.test", "rosa@red.test"), ("aliases", "any@red.test", "rosa@red.test"),
+                  ("aliases", "open@red.test", NOTHING), ("aliases", "r@red-alias.test", "r@red.test"),
+                  ("relay-domains", "spare.test", "spare.test"), ("transports", "spare.test", "relay:[192.0.2.1]:25"),
+                  ("sender-bcc", "rudi@red.test", "rosa@red.test"), ("recipient-bcc", "x@red.test", "archive@red.test"),
+                  ("relayhosts", "x@red.test", "[smtp.relay.test]:587")],
+        logins=[("rosa@red.test", HORSE)],
+        told=["mailing list of mlmmj"],
+        shows={"rosa@red.test": {"quota": 1 << 30, "home": "/var/vmail/vmail1/red.test/r/o/s/rosa-2022.01.01.00.00.00"},
+               "rudi@red.test": {"state": "receive-only"}}),
+    "docker-mailserver": Move(
+        "docker-mailserver", ["postfix-accounts.cf", "postfix-virtual.cf", "dovecot-quotas.cf", "postfix-send-access.cf",
+                              "postfix-receive-access.cf", "postfix-relaymap.cf", "postfix-regexp.cf"],
+        resolves=[("mailboxes", "dora@dms.test", "dora@dms.test"), ("mailboxes", "deaf@dms.test", NOTHING),
+                  ("aliases", "info@dms.test", "dora@dms.test, dirk@dms.test"),
+                  ("aliases", "list@dms.test", "dora@dms.test, dirk@elsewhere.example"),
+                  ("aliases", "any@second.test", "dora@dms.test"),
+                  ("relayhosts", "dora@dms.test", "[smtp.relay.test]:587")],
+        logins=[("dora@dms.test", HORSE), ("dirk@dms.test", HORSE)],
+        told=["postfix-regexp.cf: note: not carried over"],
+        shows={"dora@dms.test": {"quota": 5 << 30}, "mute@dms.test": {"state": "receive-only"},
+               "deaf@dms.test": {"state": "send-only"}}),
+}
+
+
+def make_database(folder, name, tmp):
+    """The SQLite file NAME out of its dump, which is the fixture."""
+    path = os.path.join(tmp, name)
+    with open(os.path.join(folder, name.replace(".sqlite", ".sql"))) as dump:
+        with sqlite3.connect(path) as db:
+            db.executescript(dump.read())
+    return path
+
+
+def with_files(move, step, tmp):
+    """The arguments of a step with the paths of its files."""
+    folder = fixture(*move.folder.split("/"))
+    out = []
+    for word in step:
+        name = word.rpartition("=")[2]
+        if name.endswith(".sqlite"):
+            word = make_database(folder, name, tmp) if not os.path.exists(os.path.join(tmp, name)) \
+                else os.path.join(tmp, name)
+        elif os.path.isfile(os.path.join(folder, name)) and not word.startswith("-"):
+            word = word[:len(word) - len(name)] + os.path.join(folder, name)
+        out.append(word)
+    return out
+
+
+def summary(done):
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_steps(site, move, tmp):
+    told = ""
+    for number, step in enumerate(move.steps):
+        last = number == len(move.steps) - 1
+        arguments = with_files(move, step, tmp)
+        before = site.ctl("--json", "log")
+        tried = site.ctl_run("--json", "import", "--dry-run", *arguments)
+        check_eq(site.ctl("--json", "log"), before, "a dry run changed something")
+        done = site.ctl_run("import", *arguments)
+        check_eq(done.returncode, move.code if last else DONE, step, done.stdout, done.stderr)
+        told += done.stderr
+        foreseen = summary(tried)
+        check_eq(done.stdout, "%(added)d added, %(changed)d changed, %(same)d the same, %(skipped)d skipped, "
+                 "%(notes)d %%s\n" % foreseen % ("note" if foreseen["notes"] == 1 else "notes"), step)
+        changes = [json.loads(line) for line in tried.stdout.splitlines() if '"change"' in line]
+        check_eq(len(changes), foreseen["added"] + foreseen["changed"], "lines of a dry run", step)
+    return told
+
+
+def run_again(site, move, tmp):
+    before = site.ctl("--json", "log")
+    for step in move.steps:
+        done = site.ctl_run("--json", "import", *with_files(move, step, tmp))
+        again = summary(done)
+        check_eq((again["added"], again["changed"]), (0, 0), "the second time", step, done.stdout)
+    check_eq(site.ctl("--json", "log"), before, "the second time left a line in the log")
+
+
+def look_at_mailboxes(site, move):
+    for address, fields in move.shows.items():
+        row = json.loads(site.ctl("--json", "user", "show", address))
+        for field, expected in fields.items():
+            check_eq(row[field], expected, address, field)
+
+
+def ask_daemon(site, move):
+    with site.start():
+        with Socketmap(site.maps) as client:
+            for map, key, expected in move.resolves:
+                check_eq(answer(client, map, key), expected, map, key)
+        with Auth(site.auth) as client:
+            for user, password in move.logins:
+                reply = client.plain(user.lstrip("!"), password)
+                check_eq(reply.word, "FAIL" if user.startswith("!") else "OK", user)
+
+
+def move_in(env, move):
+    with scratch() as tmp:
+        site = Site(env.build, tmp, failure_delay=0)
+        site.init()
+        told = run_steps(site, move, tmp)
+        for text in move.told:
+            check_in(text, told)
+        for map, key, expected in move.resolves[:3]:
+            done = site.ctl_run("lookup", map, key)
+            check_eq(done.stdout.rstrip("\n") or NOTHING, expected, "vmailctl lookup", map, key)
+        look_at_mailboxes(site, move)
+        run_again(site, move, tmp)
+        ask_daemon(site, move)
+
+
+# --- what else an admin meets ---------------------------------------------------------------------
+
+def import_text(site, name, text, *arguments, tmp):
+    path = os.path.join(tmp, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return site.ctl_run("import", *arguments, path)
+
+
+def unknown_passwords(env):
+    """Nothing is stored that could never be verified, and nothing of a password is shown."""
+    rows = {
+        "{CRAM-MD5}38b57fd1a0c4b46c814aa05f20318edd": "'{CRAM-MD5}' is not known",
+        "{SHA512-CRYPT}$6$salt$short": "malformed",
+        "$2y$16$JrhTnT9zaTSmJLfE0o/zQO0qTCcm039h26mRY6ZIkyyz.eY/9cC2a": "costs more",
+        "hunter2": "form of this password is not known",
+        "{ROT13}uhagre2": "'{ROT13}' is not known",
+    }
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init("example.com")
+        text = "email\tpassword\n" + "".join("u%d@example.com\t%s\n" % (i, p) for i, p in enumerate(rows))
+        done = import_text(site, "users.tsv", text, tmp=tmp)
+        check_eq(done.returncode, SKIPPED, done.stderr)
+        for i, (password, why) in enumerate(rows.items()):
+            lines = [line for line in done.stderr.splitlines() if ".tsv:%d: skipped" % (i + 2) in line]
+            check_eq(len(lines), 1, password, done.stderr)
+            check_in(why, lines[0])
+            check("hunter2" not in lines[0] and "uhagre2" not in lines[0] and "38b57" not in lines[0], lines)
+            check_eq(json.loads(site.ctl("--json", "user", "show", "u%d@example.com" % i))["password"], False)
+
+
+def strict(env):
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        text = "email,password\ngood@example.com,{PLAIN}x\nno address,{PLAIN}x\n"
+        done = import_text(site, "users.csv", text, "--strict", tmp=tmp)
+        check_eq(done.returncode, SKIPPED, done.stdout, done.stderr)
+        check_in("nothing was changed", done.stderr)
+        check_in("2 would be added", done.stdout)
+        check_eq(json.loads(site.ctl("--json", "domain", "list")), [])
+        done = import_text(site, "users.csv", text, tmp=tmp)
+        check_eq(done.returncode, SKIPPED)
+        check_eq(site.ctl("user", "list", "--names"), "good@example.com\n")
+
+
+def merge(env):
+    """A second import changes what its source says, and leaves what was made here."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        import_text(site, "users.csv", "email,password,quota\na@example.com,{PLAIN-MD5}"
+                    "3cb4e732631f47e6eb961f34554b7cde,1G\n", tmp=tmp)
+        site.ctl("user", "state", "a@example.com", "receive-only")
+        done = import_text(site, "users.csv", "email,quota\na@example.com,2G\n", tmp=tmp)
+        check_eq((done.returncode, done.stdout.split(",")[1]), (DONE, " 1 changed"), done.stderr)
+        row = json.loads(site.ctl("--json", "user", "show", "a@example.com"))
+        check_eq((row["quota"], row["state"], row["password"]), (2 << 30, "receive-only", True))
+
+
+def clear_passwords(env):
+    """They are hashed, unless the admin wants them kept; --dry-run hashes nothing it would keep."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        text = "".join("u%d@example.com:{PLAIN}secret %d\n" % (i, i) for i in range(20))
+        done = import_text(site, "users", text, tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        with sqlite3.connect(site.store) as db:
+            hashes = [row[0] for row in db.execute("SELECT hash FROM credential")]
+        check_eq((len(hashes), len(set(hashes))), (20, 20))
+        check(all(h.startswith("{ARGON2ID}") for h in hashes), hashes[:2])
+        check_eq(import_text(site, "users", text, tmp=tmp).stdout.split(",")[1], " 0 changed")
+        done = import_text(site, "users", text.replace("secret", "other"), "--keep-clear", tmp=tmp)
+        check_eq(done.stdout.split(",")[1], " 20 changed", done.stderr)
+        with sqlite3.connect(site.store) as db:
+            check_eq(db.execute("SELECT hash FROM credential WHERE mailbox = 'u7@example.com'").fetchall(),
+                     [("{PLAIN}other 7",)])
+
+
+def refusals(env):
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        done = site.ctl_run("import", os.path.join(tmp, "missing"))
+        check_eq(done.returncode, 75, done.stderr)
+        done = site.ctl_run("import", "--from", "postfixadmni", "x")
+        check_eq(done.returncode, USAGE)
+        check_in("did you mean 'postfixadmin'", done.stderr)
+        check_eq(site.ctl_run("import", "--from", "postfix-map", "x").returncode, USAGE)
+        done = import_text(site, "whatever", "one two\nthree four\n", tmp=tmp)
+        check_eq(done.returncode, SKIPPED)
+        check_in("--from", done.stderr)
+        done = import_text(site, "broken.sql", "CREATE TABLE mailbox (username text", "--from", "postfixadmin", tmp=tmp)
+        check_eq(done.returncode, SKIPPED, done.stdout, done.stderr)
+        done = import_text(site, "users.sql", "INSERT INTO users (email, password) VALUES "
+                           "('a@example.com', md5('x')), (lower('B@example.com'), 'y');", tmp=tmp)
+        check_eq(done.returncode, SKIPPED, done.stdout, done.stderr)
+        check_in("'a@example.com' comes without a password: it is computed", done.stderr)
+        check_in("its 'email' is computed", done.stderr)
+
+
+def postfix_tables(env):
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init("example.com")
+        done = import_text(site, "transport", "example.org\tsmtp:[mx.example.org]\n.example.org smtp:[mx.example.org]\n"
+                           "example.org other:\nno-value\n*  smtp:[out.example.com]\n", tmp=tmp)
+        check_eq(done.returncode, SKIPPED)
+        check_in("transport:3: skipped: the key 'example.org' is in line 1 already", done.stderr)
+        check_in("transport:4: skipped: there is no value", done.stderr)
+        check_eq(site.ctl("lookup", "transports", "a.example.org"), "smtp:[mx.example.org]\n")
+        check_eq(site.ctl("lookup", "transports", "*"), "smtp:[out.example.com]\n")
+        done = import_text(site, "access", "spam.example REJECT\n", "--from", "postfix-map", "--map", "sender-access",
+                           tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_eq(site.ctl("lookup", "sender-access", "a@spam.example"), "REJECT\n")
+        done = import_text(site, "virtual", "a@example.com\tb@example.com\na@example.com c@example.com\n"
+                           "/^x/ a@example.com\n@example.com a@example.com\nsup@example.com |cmd, b@example.com\n", tmp=tmp)
+        check_in("virtual:2: skipped: 'a@example.com' is in line 1 already", done.stderr)
+        check_in("virtual:3: skipped: '/^x/' is a regular expression", done.stderr)
+        check_in("virtual:5: skipped: 'sup@example.com' leads to '|cmd", done.stderr)
+        check_eq(site.ctl("lookup", "aliases", "a@example.com"), "b@example.com\n")
+
+
+def own_lines(env):
+    """What was exported is what is imported; a line that cannot be is named, and the others count."""
+    with scratch() as tmp, scratch() as other:
+        one, two = Site(env.build, tmp), Site(env.build, other)
+        one.init()
+        two.init()
+        one.ctl("import", with_files(SYSTEMS["iRedMail"], ["vmail.sql"], tmp)[0])
+        text = one.ctl("export")
+        objects = len(text.splitlines()) - 1
+        done = import_text(two, "all.jsonl", text, "--dry-run", tmp=tmp)
+        check_eq((done.returncode, done.stdout.count("\n+ ") + 1), (DONE, objects), done.stdout, done.stderr)
+        check_in("%d would be added, 0 would be changed, 0 the same" % objects, done.stdout)
+        check_in("%d added" % objects, import_text(two, "all.jsonl", text, tmp=tmp).stdout)
+        check_eq(two.ctl("export"), text)
+        text = text.replace('"quota":1073741824', '"quota":7') + '{"mailbox":7}\n{"mailbox":"x@nowhere.test"}\n'
+        done = import_text(two, "all.jsonl", text, "--dry-run", tmp=tmp)
+        check_eq(done.returncode, SKIPPED)
+        check_in("~ user rosa@red.test: quota 1073741824 -> 7  (", done.stdout)
+        check_in("all.jsonl:%d: skipped: 'mailbox' must be a text" % (objects + 2), done.stderr)
+        check_in("all.jsonl:%d: skipped: domain 'nowhere.test'" % (objects + 3), done.stderr)
+
+
+def formats_are_listed(env):
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        names = site.ctl("formats", "--names").split()
+        check_eq(len(names), len(set(names)))
+        for name in ("vmaild", "tables", "passwd-file", "postfixadmin", "mailcow", "docker-mailserver"):
+            check_in(name, names)
+
+
+def register(suite):
+    for name, move in SEEDS.items():
+        suite.add("import: " + name, lambda env, m=move: move_in(env, m))
+    for name, move in SYSTEMS.items():
+        suite.add("import: moving from " + name, lambda env, m=move: move_in(env, m))
+    suite.add("import: passwords that nobody could verify", unknown_passwords)
+    suite.add("import: passwords in the clear", clear_passwords)
+    suite.add("import: --strict", strict)
+    suite.add("import: what the source does not say stays", merge)
+    suite.add("import: Postfix tables, line by line", postfix_tables)
+    suite.add("import: what is refused", refusals)
+    suite.add("import: our own export", own_lines)
+    suite.add("import: the formats", formats_are_listed)

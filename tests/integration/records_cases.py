@@ -1,0 +1,532 @@
+# SPDX-License-Identifier: ISC
+#
+# A store as a whole, by vmailctl: written out and brought back, compared, backed up under a running daemon; and
+# changes that are looked at before, made many at a time, and taken back.
+"""cases(build) gives (name, callable) pairs; a callable raises AssertionError when something is wrong."""
+import csv
+import functools
+import json
+import os
+import random
+import re
+import stat
+import subprocess
+import threading
+
+from cli_cases import (AGAIN, DONE, HARRY, NOT, SALLY, TIMEOUT, USAGE, dialogue, mail_host, place, refused, rows, run)
+from harness import Auth, Socketmap, check, check_eq, check_in, write_file
+
+CASES = []
+
+
+def case(name):
+    def register(function):
+        CASES.append((name, function))
+        return function
+    return register
+
+
+def cases(build):
+    return [("vmailctl: " + name, functools.partial(function, os.path.abspath(build))) for name, function in CASES]
+
+
+def furnish(site):
+    """One of everything, with all that it can have."""
+    ctl = site.ctl
+    ctl("domain", "set", "example.com", "--delimiters", "none", "--propagate", "no")
+    ctl("domain", "add", "fwd.example", "--kind", "alias")
+    ctl("domain", "add", "local.example", "--kind", "local")
+    ctl("domain", "add", "relay.example", "--kind", "relay")
+    ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+    ctl("user", "quota", HARRY, "2G")
+    ctl("user", "state", SALLY, "suspended", "--reason", 'unpaid "bill", büro')
+    ctl("user", "add", '"a b"@example.com', "--no-password")
+    ctl("alias", "set", "info@example.com", "--note", 'a "b", ç', "--owner", "me", "--internal", "--disable",
+        "--expires", "2031-02-03T04:05")
+    ctl("alias", "add", "sale-*@example.com", "Far.Away@ELSE.test")
+    ctl("alias", "add", "@fwd.example", HARRY)
+    ctl("alias", "add", "root", HARRY)
+    ctl("map", "create", "blocked", "--search", "network")
+    ctl("map", "set", "blocked", "192.0.2.0/24", "REJECT not from there")
+    ctl("map", "set", "transports", "example.net", "smtp:[mail.example.net]")
+
+
+def export(site, name="export.jsonl", *options):
+    path = os.path.join(site.tmp, name)
+    site.ctl("export", path, *options)
+    return path
+
+
+def read_file(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+# --- written out and brought back -----------------------------------------------------------------
+
+@case("an export applied to an empty store exports the same")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        furnish(site)
+        path = export(site)
+        check_eq(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        other.ctl("init")
+        other.ctl("apply", path)
+        check_eq(read_file(export(other)), read_file(path))
+        check_eq(other.ctl("diff", path), "")
+        log = rows(other, "log")
+        other.ctl("apply", path)
+        check_eq(rows(other, "log"), log)  # nothing was left to do
+        other.ctl("undo")
+        check_eq(lines(export(other)), [{"vmaild": 1}])
+
+
+@case("an export says what it is, and of each object all there is")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        found = lines(export(site))
+        check_eq(found[0], {"vmaild": 1})
+        by_kind = {kind: [one for one in found[1:] if kind in one and (kind == "entry" or "entry" not in one)]
+                   for kind in ("domain", "mailbox", "alias", "map", "entry")}
+        check_eq({kind: len(some) for kind, some in by_kind.items()},
+                 {"domain": 5, "mailbox": 3, "alias": 4, "map": 1, "entry": 2})
+        harry = next(one for one in by_kind["mailbox"] if one["mailbox"] == HARRY)
+        check_eq(harry["quota"], 2 << 30)
+        check(harry["credentials"][0]["hash"].startswith("{"), harry)
+        info = next(one for one in by_kind["alias"] if one["alias"] == "info@example.com")
+        check_eq((info["note"], info["disabled"], info["internal"]), ('a "b", ç', True, True))
+        for one in lines(export(site, "bare.jsonl", "--no-hashes")):
+            check("credentials" not in one and "{" not in str(one.get("note", "")), one)
+
+
+@case("hashes do not go to a terminal")
+def _(build):
+    with mail_host(build) as site:
+        status, text = dialogue(site, "export").end()
+        check_eq(status, USAGE, text)
+        check_in("--no-hashes", text)
+        status, text = dialogue(site, "export", "--no-hashes").end()
+        check_eq(status, DONE, text)
+        check_in(HARRY, text)
+
+
+@case("a file that cannot be written is not there, and the old one still is")
+def _(build):
+    with mail_host(build) as site:
+        path = export(site)
+        before = read_file(path)
+        refused(site, AGAIN, ["export", os.path.join(site.tmp, "no", "such", "place")], ["cannot write"])
+        check_eq(read_file(path), before)
+        check_eq([name for name in os.listdir(site.tmp) if ".new-" in name], [])
+
+
+@case("a table for a spreadsheet")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        table = list(csv.DictReader(site.ctl("export", "--format", "csv").splitlines()))
+        sally = next(row for row in table if row["name"] == SALLY)
+        check_eq((sally["kind"], sally["state"], sally["reason"]), ("mailbox", "suspended", 'unpaid "bill", büro'))
+        blocked = next(row for row in table if row["name"] == "192.0.2.0/24")
+        check_eq((blocked["kind"], blocked["type"], blocked["value"]), ("entry", "blocked", "REJECT not from there"))
+
+
+@case("a passwd-file for Dovecot")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        users = {line.split(":")[0]: line for line in site.ctl("export", "--format", "dovecot").splitlines()}
+        check_eq(set(users), {HARRY, SALLY, '"a b"@example.com'})
+        check(users[HARRY].startswith(HARRY + ":{ARGON2ID}$argon2id$"), users[HARRY])
+        check_in("userdb_quota_storage_size=2147483648B", users[HARRY])
+        check_in(":{CRYPT}!:", users['"a b"@example.com'])  # nobody can log in
+        check_in("nologin=y", users[SALLY])
+
+
+# --- files of records -----------------------------------------------------------------------------
+
+BAD_LINES = [
+    ('{"domain":"a b"}', "'a b' is no domain name"),
+    ('{"mailbox":1}', "'mailbox' must be a text"),
+    ('{"mailbox":"a@example.com","quota":-1}', "'quota' must be a number"),
+    ('{"mailbox":"a@example.com","quota":"2G"}', "'quota' must be a number"),
+    ('{"mailbox":"a@example.com","state":"asleep"}', "there is no state 'asleep'"),
+    ('{"mailbox":"a@example.com","credentials":[{"hush":"x"}]}', "a credential has no field 'hush'"),
+    ('{"mailbox":"a@example.com","credentials":[{"label":"x"}]}', "is empty"),
+    ('{"alias":"a@example.com","target":["b@example.com"]}', "alias has no field 'target'"),
+    ('{"alias":"a@example.com","targets":"b@example.com"}', "'targets' must be a list"),
+    ('{"alias":"a@example.com"}', "at least one target"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"soon"}', "must be a time"),
+    ('{"entry":"k","value":"v"}', "no map"),
+    ('["domain"]', "it is no object"),
+    ('domain example.com', "it is no JSON"),
+    ('{"domain":"example.com","domain":"example.org"}', "duplicate"),
+    ('{"name":"example.com"}', 'there is no "domain"'),
+    ('{"vmaild":2}', "newer vmaild"),
+]
+
+
+@case("every line that cannot be is named, and nothing is changed")
+def _(build):
+    with mail_host(build) as site:
+        before = rows(site, "log")
+        for line, says in BAD_LINES:
+            done = run(site, "apply", "-", stdin='{"domain":"new.example","kind":"relay"}\n\n# one\n' + line + "\n")
+            check_eq(done.returncode, NOT, line, done.stderr)
+            check_in(says, done.stderr, line)
+            check("standard input:4:" in done.stderr or "no map" in says or "at least" in says, line, done.stderr)
+        check_eq(rows(site, "log"), before)
+
+
+@case("records come in any order")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        furnish(site)
+        path = export(site)
+        text = read_file(path).splitlines(keepends=True)
+        for seed in range(3):
+            random.Random(seed).shuffle(text)
+            with place(build) as other:
+                other.ctl("init")
+                other.ctl("apply", "-", stdin="".join(text))
+                check_eq(sorted(read_file(export(other)).splitlines()), sorted(read_file(path).splitlines()))
+
+
+@case("what is in no file stays, or goes when that is said twice")
+def _(build):
+    with mail_host(build) as site:
+        bare = export(site, "bare.jsonl", "--no-hashes")
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        site.ctl("map", "set", "transports", "example.net", "smtp:x")
+        done = run(site, "apply", bare)
+        check_eq(done.returncode, DONE)
+        check_in("1 objects are not in", done.stderr)
+        check_eq(run(site, "diff", bare).stdout, "- user ron@example.com\n")
+        refused_done = run(site, "apply", "--prune", bare)
+        check_eq((refused_done.returncode, refused_done.stdout), (USAGE, "- user ron@example.com\n"))
+        check_in("--yes", refused_done.stderr)
+        site.ctl("apply", "--prune", "--yes", bare)
+        check_eq(site.ctl("user", "list", "--names").split(), [HARRY, SALLY])
+        check_eq(rows(site, "user", "show", HARRY)["password"], True)  # the file says nothing of passwords
+        check_eq(site.ctl("map", "get", "transports", "example.net"), "smtp:x\n")  # nor of maps
+
+
+@case("on a terminal the plan is shown, and a no changes nothing")
+def _(build):
+    with mail_host(build) as site:
+        bare = export(site, "bare.jsonl", "--no-hashes")
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        for answer, there in (("\n", True), ("n\n", True), ("y\n", False)):
+            t = dialogue(site, "apply", "--prune", bare)
+            check_in("- user ron@example.com", t.expect("REMOVE 1? [y/N] "))
+            site.ctl("domain", "list")  # whoever thinks holds nobody up
+            t.type(answer)
+            status, text = t.end()
+            check_eq(status, NOT if there else DONE, text)
+            check_eq("ron@example.com" in site.ctl("user", "list", "--names"), there)
+
+
+@case("a diff names what differs, in an export and in a backup alike")
+def _(build):
+    with mail_host(build) as site:
+        path, backup = export(site), os.path.join(site.tmp, "b.db")
+        site.ctl("backup", backup)
+        check_eq(site.ctl("diff", backup) + site.ctl("diff", path), "")
+        site.ctl("user", "quota", HARRY, "5M")
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        site.ctl("alias", "add", "info@example.com", "x@y.test")
+        site.ctl("alias", "add", "new@example.com", HARRY)
+        site.ctl("user", "remove", SALLY, "--force")
+        for file in (path, backup):
+            done = run(site, "diff", file)
+            check_eq(done.returncode, NOT)
+            check_eq(sorted(done.stdout.splitlines()), sorted([
+                "~ user harry@example.com: passwords, quota 5242880 -> none",
+                "~ alias info@example.com: targets -'x@y.test'",
+                "- alias new@example.com",
+                "+ user sally@example.com"]))
+            check_eq(json.loads(run(site, "--json", "diff", file).stdout),
+                     {"outcome": "done", "added": 1, "changed": 2, "removed": 1})
+
+
+# --- many at a time -------------------------------------------------------------------------------
+
+@case("many are added from standard input, all or none")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "add", "-", "--no-password", "--quota", "5M",
+                 stdin='ron@example.com\n\n# a comment\n"a b"@example.com\n  hermione@example.com  \n')
+        check_eq(rows(site, "user", "show", '"a b"@example.com')["quota"], 5 << 20)
+        before = rows(site, "log")
+        check_eq(len({row["batch"] for row in before[-3:]}), 1)
+        done = refused(site, NOT, ["user", "add", "-", "--no-password"],
+                       ["line 2: ", "already", "line 3: ", "no domain 'none.example'", "nothing was changed"],
+                       stdin="new@example.com\nron@example.com\nx@none.example\nother@example.com\n")
+        check("line 1:" not in done.stderr and "line 4:" not in done.stderr, done.stderr)
+        check_eq(rows(site, "log"), before)
+        site.ctl("alias", "add", "-", stdin="all@example.com ron@example.com harry@example.com\n@example.com x@y.test\n")
+        check_eq(rows(site, "alias", "show", "all@example.com")["targets"], ["ron@example.com", HARRY])
+        refused(site, USAGE, ["alias", "add", "-"], ["line 1: ", "TARGET is missing"], stdin="x@example.com\n")
+        site.ctl("user", "remove", "-", "--force", stdin="ron@example.com\n")
+        site.ctl("map", "set", "-", stdin='transports example.net smtp:x\n')
+        check_eq(site.ctl("map", "get", "transports", "example.net"), "smtp:x\n")
+        site.ctl("undo", "4")
+        check_eq(rows(site, "log")[-1]["undoes"] is not None, True)
+
+
+# --- looked at before -----------------------------------------------------------------------------
+
+DRY_RUNS = [
+    (["domain", "add", "new.example"], "+ domain new.example\n"),
+    (["domain", "set", "example.com", "--delimiters", "-"], "~ domain example.com: delimiters none -> '-'\n"),
+    (["domain", "remove", "example.org"], "- domain example.org\n"),
+    (["user", "add", "ron@example.com", "--no-password"], "+ user ron@example.com\n"),
+    (["user", "quota", HARRY, "1K"], "~ user harry@example.com: quota 0 -> 1024\n"),
+    (["user", "state", HARRY, "send-only"], "~ user harry@example.com: state 'active' -> 'send-only'\n"),
+    (["user", "remove", HARRY, "--force"], "- user harry@example.com\n"),
+    (["alias", "add", "new@example.com", HARRY], '+ alias new@example.com -> ["harry@example.com"]\n'),
+    (["alias", "add", "info@example.com", "x@y.test"], "~ alias info@example.com: targets +'x@y.test'\n"),
+    (["alias", "set", "info@example.com", "--note", "n"], "~ alias info@example.com: note none -> 'n'\n"),
+    (["alias", "remove", "info@example.com", HARRY], "~ alias info@example.com: targets -'harry@example.com'\n"),
+    (["map", "create", "mine"], "+ map mine\n"),
+    (["map", "set", "transports", "example.net", "smtp:x"], "+ map transports example.net -> 'smtp:x'\n"),
+    (["user", "quota", HARRY, "0"], ""),
+]
+
+
+@case("a dry run shows what would change, and changes nothing")
+def _(build):
+    with mail_host(build) as site:
+        before = rows(site, "log")
+        for arguments, expected in DRY_RUNS:
+            check_eq(site.ctl("--dry-run", *arguments), expected, arguments)
+            check_eq(len(json.loads(site.ctl("--json", "--dry-run", *arguments))), int(expected != ""), arguments)
+        check_eq(site.ctl("--dry-run", "user", "add", "-", "--no-password", stdin="a@example.com\nb@example.com\n"),
+                 "+ user a@example.com\n+ user b@example.com\n")
+        refused(site, NOT, ["--dry-run", "domain", "add", "example.com"], ["already exists"])
+        refused(site, USAGE, ["--dry-run", "user", "list"], ["--dry-run"])
+        check_eq(rows(site, "log"), before)
+
+
+# --- taken back -----------------------------------------------------------------------------------
+
+@case("undo takes back the last thing, and then the one before")
+def _(build):
+    with mail_host(build) as site, site.start() as _, Auth(site.auth) as auth:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="something else\n")
+        check_eq(auth.plain(HARRY, "alohomora").word, "FAIL")
+        site.ctl("undo")
+        check_eq(auth.plain(HARRY, "alohomora").word, "OK")  # the hash is back
+        site.ctl("domain", "remove", "example.org")
+        site.ctl("domain", "remove", "example.com", "--all")
+        check_eq(rows(site, "user", "list"), [])
+        site.ctl("undo", "2")
+        check_eq([row["address"] for row in rows(site, "user", "list")], [HARRY, SALLY])
+        check_eq(rows(site, "alias", "show", "info@example.com")["targets"], [HARRY, SALLY])
+        check_eq(auth.plain(HARRY, "alohomora").word, "OK")
+        last = rows(site, "log")[-1]["id"]
+        site.ctl("undo", "--id", str(last))
+        check_eq(rows(site, "user", "list"), [])
+
+
+@case("what was changed since is not undone, and that is said")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "quota", HARRY, "1M")
+        first = rows(site, "log")[-1]["id"]
+        site.ctl("user", "state", HARRY, "suspended")
+        before = rows(site, "log")
+        refused(site, NOT, ["undo", "--id", str(first)], ["changed again", "user state", "--force"])
+        check_eq(rows(site, "log"), before)
+        site.ctl("undo", "--id", str(first), "--force")
+        refused(site, NOT, ["undo", "--id", str(first)], ["undone already"])
+        refused(site, NOT, ["undo", "--id", "4711"], ["no change 4711"])
+        refused(site, USAGE, ["undo", "0"], ["'0'"])
+        refused(site, USAGE, ["undo", "1", "--id", "2"], ["one of them"])
+
+
+# --- the log --------------------------------------------------------------------------------------
+
+@case("the log is filtered by what, who, when and whom")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "quota", HARRY, "1M")
+        subprocess.run([site.program("vmailctl"), "-c", site.conf, "user", "quota", HARRY, "2M"],
+                       env=dict(os.environ, SUDO_USER="ginny"), check=True)
+
+        def ids(*arguments):
+            return [row["id"] for row in rows(site, "log", *arguments)]
+
+        everything = ids()
+        ginny = rows(site, "log")[-1]
+        check_eq(ids("--who", ginny["who"]), [ginny["id"]])
+        check_eq(ids("--what", "user quota"), everything[-2:])
+        check_eq(ids("--what", "user"), [row["id"] for row in rows(site, "log") if row["what"].startswith("user ")])
+        check_eq(ids("--what", "use"), [])
+        check_eq(ids("Harry@Example.COM"), ids("--match", "harry@*"))
+        check_eq(len(ids("harry@example.com")), 3)
+        check_eq(ids("--last", "2"), everything[-2:])
+        check_eq(ids("--after", str(everything[-2])), everything[-1:])
+        check_eq((ids("--since", "1h"), ids("--until", "1h"), ids("--since", "2100-01-01")), (everything, [], []))
+        refused(site, USAGE, ["log", "--since", "yesterday"], ["'yesterday'", "90d"])
+
+
+@case("log --follow prints each change as it is made")
+def _(build):
+    with mail_host(build) as site:
+        last = rows(site, "log")[-1]["id"]
+        process = subprocess.Popen([site.program("vmailctl"), "-c", site.conf, "log", "--follow", "--after", str(last)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            site.ctl("user", "quota", HARRY, "1M")
+            check_in("~ user harry@example.com: quota 0 -> 1048576", process.stdout.readline())
+            site.ctl("domain", "add", "new.example")
+            check_in("+ domain new.example", process.stdout.readline())
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT)
+
+
+# --- backups --------------------------------------------------------------------------------------
+
+@case("a backup is restored under a running daemon, and no answer is wrong")
+def _(build):
+    with mail_host(build) as site, site.start(), Socketmap(site.maps) as client:
+        one, two = os.path.join(site.tmp, "one.db"), os.path.join(site.tmp, "two.db")
+        site.ctl("backup", one)
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        site.ctl("user", "remove", SALLY, "--force")
+        site.ctl("backup", two)
+        wrong, done = [], threading.Event()
+
+        def look():
+            with Socketmap(site.maps) as other:
+                while not done.is_set():
+                    answer = other.ask("mailboxes", HARRY)
+                    if answer[0] not in ("OK", "TEMP"):
+                        wrong.append(answer)
+
+        looker = threading.Thread(target=look)
+        looker.start()
+        try:
+            for i in range(6):
+                site.ctl("--yes", "restore", one if i % 2 == 0 else two)
+                there, gone = (SALLY, "ron@example.com") if i % 2 == 0 else ("ron@example.com", SALLY)
+                check_eq(client.ask("mailboxes", there)[0], "OK")
+                check_eq(client.ask("mailboxes", gone)[0], "NOTFOUND")
+        finally:
+            done.set()
+            looker.join(TIMEOUT)
+        check_eq(wrong, [])
+        check_eq(site.ctl("check"), "")
+        check_eq(rows(site, "log")[-1]["what"], "store restore")
+        refused(site, NOT, ["undo", "2"], ["restore"])
+
+
+@case("a restore asks, and a backup of something else is refused")
+def _(build):
+    with mail_host(build) as site:
+        backup, junk = os.path.join(site.tmp, "b.db"), os.path.join(site.tmp, "junk")
+        site.ctl("backup", backup)
+        check_eq(stat.S_IMODE(os.stat(backup).st_mode), 0o600)
+        refused(site, USAGE, ["restore", backup], ["--yes"])
+        refused(site, USAGE, ["--yes", "restore", site.store], ["the store itself"])
+        refused(site, USAGE, ["backup", site.store], ["the store itself"])
+        write_file(junk, "no database\n" * 100)
+        done = run(site, "--yes", "restore", junk)
+        check(done.returncode in (NOT, AGAIN), done)
+        check_eq(site.ctl("user", "list", "--names").split(), [HARRY, SALLY])
+        t = dialogue(site, "restore", backup)
+        t.expect("[y/N] ")
+        t.type("y\n")
+        status, text = t.end()
+        check_eq(status, DONE, text)
+        check(os.path.exists(site.store + ".before-restore"))
+
+
+@case("check names what no lookup would find")
+def _(build):
+    import sqlite3
+    with mail_host(build) as site:
+        check_eq(site.ctl("check"), "")
+        db = sqlite3.connect(site.store)
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE mailbox SET address = 'Sally@example.com' WHERE address = ?", [SALLY])
+        db.execute("UPDATE alias_target SET folded = 'x@example.com' WHERE folded = ?", [HARRY])
+        db.execute("INSERT INTO mailbox (address, domain, created) VALUES ('a@none.example', 'none.example', 1)")
+        db.commit()
+        db.close()
+        done = run(site, "check")
+        check_eq(done.returncode, NOT, done.stderr)
+        for says in ("'Sally@example.com' should be 'sally@example.com'", "not indexed in its canonical form",
+                     "leads to a row that is not there"):
+            check_in(says, done.stdout)
+        check(len(rows_of_check(site)) >= 3)
+
+
+def rows_of_check(site):
+    return json.loads(run(site, "--json", "check").stdout)
+
+
+# --- long lists -----------------------------------------------------------------------------------
+
+@case("lists by pattern, in pieces, and counted")
+def _(build):
+    with mail_host(build) as site:
+        names = sorted("user%03d@example.com" % i for i in range(120))
+        site.ctl("user", "add", "-", "--no-password", stdin="\n".join(names))
+        everybody = sorted(names + [HARRY, SALLY])
+
+        def listed(*arguments):
+            return site.ctl("user", "list", "--names", *arguments).split()
+
+        check_eq(listed("--match", "user*"), names)
+        check_eq(listed("--match", "user05*"), names[50:60])
+        check_eq(listed("--match", "*9@*"), names[9::10])
+        check_eq(listed("--match", HARRY), [HARRY])
+        check_eq(listed("--match", "*", "--limit", "5"), everybody[:5])
+        pieces, piece = [], listed("--limit", "50")
+        while piece:
+            pieces += piece
+            piece = listed("--limit", "50", "--after", piece[-1])
+        check_eq(pieces, everybody)
+        check_eq(site.ctl("user", "list", "--count"), "122\n")
+        check_eq(site.ctl("user", "list", "example.com", "--count", "--match", "user*"), "120\n")
+        check_eq(rows(site, "alias", "list", "--count"), {"count": 1})
+        check_eq(site.ctl("domain", "list", "--count"), "2\n")
+        check_eq(site.ctl("domain", "list", "--names", "--match", "*.org"), "example.org\n")
+        refused(site, USAGE, ["user", "list", "--limit", "0"], ["'0'"])
+
+
+@case("a long table has one heading, and every row")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "add", "-", "--no-password",
+                 stdin="".join("user%04d@example.com\n" % i for i in range(2500)))
+        text = site.ctl("user", "list").splitlines()
+        check_eq(len(text), 2503)
+        check_eq(len([line for line in text if re.match("address ", line)]), 1)
+        check_eq({line.index("active") for line in text[1:1000]}, {text[1].index("active")})
+
+
+@case("before many go one is asked on a terminal, with their number")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("domain", "remove", "example.org")
+        t = dialogue(site, "domain", "remove", "example.com", "--all")
+        t.expect("with 2 mailboxes and 1 aliases? [y/N] ")
+        t.type("n\n")
+        status, text = t.end()
+        check_eq(status, NOT, text)
+        check_eq(site.ctl("user", "list", "--count"), "2\n")
+        status, text = dialogue(site, "--yes", "domain", "remove", "example.com", "--all").end()
+        check_eq(status, DONE, text)
+        check_eq(site.ctl("user", "list", "--count"), "0\n")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: ISC
+#
+# What vmailctl writes for the day without vmaild: tables that the real postmap takes, with vmaild's own answers.
+
+import os
+
+from cases import case
+from harness import check, check_eq, check_in
+
+MAPS = ("domains", "alias-domains", "relay-domains", "mailboxes", "aliases")
+
+
+def exported(host):
+    """The folder of the tables, each made by postmap: (folder, {name: [(key, value)]})."""
+    folder = os.path.join(host.site.tmp, "tables")
+    host.site.ctl("export", "--format", "postfix", folder)
+    found = {}
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".db"):
+            continue
+        with open(path, encoding="utf-8") as f:
+            found[name] = [tuple(line.rstrip("\n").split("\t", 1)) for line in f]
+        kind = "regexp" if name == "patterns" else "hash"
+        if kind == "hash":
+            done = host.postfix.run("postmap", "hash:" + path)
+            check_eq((done.returncode, done.stderr), (0, ""), name)
+    return folder, found
+
+
+@case("exported tables: postmap takes them, and they answer what vmaild answers")
+def _(host):
+    folder, tables = exported(host)
+    asked = 0
+    for name in MAPS:
+        for key, value in tables[name]:
+            if key.startswith("@"):
+                continue  # Postfix never asks vmaild for those
+            status, answer, _ = host.postfix.postmap("hash:%s/%s" % (folder, name), key)
+            check_eq((status, answer), (0, value), name, key)
+            status, other, trouble = host.postfix.postmap("socketmap:unix:%s:%s" % (host.maps, name), key)
+            if name == "aliases" and value == key:
+                check_eq((status, other), (1, ""), "a mailbox that is kept from a catch-all:", key, trouble)
+            elif name == "aliases":
+                check_eq(other, value, key, trouble)
+            else:
+                check_eq(status, 0, name, key, trouble)
+            asked += 1
+    check(asked > 10, asked)
+
+
+@case("exported tables: a catch-all does not take what has a mailbox, and stand-ins stand in")
+def _(host):
+    _, tables = exported(host)
+    aliases = dict(tables["aliases"])
+    check_eq(aliases["real@catch.test"], "real@catch.test")
+    check_eq(aliases["@catch.test"], "rest@catch.test")
+    check_eq(aliases["@old.test"], "@example.test")
+    check("harry@example.test" not in aliases)
+
+
+@case("exported tables: a secondary MX accepts whom we accept")
+def _(host):
+    folder, tables = exported(host)
+    recipients = dict(tables["mx-recipients"])
+    for address in ("harry@example.test", "team@example.test", "harry@old.test", "team@old.test", "sales@lists.test",
+                    "@catch.test"):
+        check_in(address, recipients)
+    check("nobody@example.test" not in recipients and "@old.test" not in recipients)
+    for domain in ("example.test", "old.test", "lists.test", "catch.test"):
+        check_in(domain, dict(tables["mx-domains"]))

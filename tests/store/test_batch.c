@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Many changes in one transaction: a refused one leaves the rest, a failure leaves none, and a dry
+ * run leaves no trace.
+ */
+#include "steps.h"
+#include "store/record.h"
+
+static enum outcome
+domain_there(const char *path, const char *name)
+{
+	struct store *other = open_at(path, STORE_LOOKUP);
+	struct error err = { "" };
+	enum outcome o = ask(other, ROW_DOMAIN, "", name, &err);
+
+	store_close(other);
+	return o;
+}
+
+static void
+test_refused_one_leaves_the_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	assert_int_equal(domain_add(f->s, "one.test", "relay", "", &f->err), BAD);
+	assert_int_equal(alias_remove(f->s, "none@example.com", "", &f->err), NONE);
+	assert_int_equal(alias_add(f->s, "half@example.com", "half@example.com x", &f->err), BAD);
+	must(domain_add(f->s, "two.test", "alias", "example.com", &f->err), &f->err, "two");
+	assert_int_equal(domain_there(f->path, "one.test"), NONE);
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "one.test", &f->err), FOUND);
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	assert_int_equal(domain_there(f->path, "one.test"), FOUND);
+	assert_int_equal(domain_there(f->path, "two.test"), FOUND);
+	assert_int_equal(ask(f->s, ROW_ALIAS, "half", "example.com", &f->err), NONE);
+}
+
+static void
+test_dry_run_leaves_no_trace(void **state)
+{
+	struct fixture *f = *state;
+	struct sbuf before, after;
+
+	dump(f->path, &before);
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	must(store_domain_remove(f->s, S("other.test"), false, &f->err), &f->err, "other");
+	must(store_batch_end(f->s, false, &f->err), &f->err, "end");
+	dump(f->path, &after);
+	assert_string_equal(sbuf_cstr(&after), sbuf_cstr(&before));
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "for good");
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+/* The changes of one transaction name the first of them; those of two do not. */
+static void
+test_changes_belong_together(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id = last_change(f->path);
+	struct sbuf out;
+	char sql[128];
+
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	must(domain_add(f->s, "two.test", "relay", "", &f->err), &f->err, "two");
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	must(domain_add(f->s, "three.test", "relay", "", &f->err), &f->err, "three");
+	must(store_domain_remove(f->s, S("other.test"), true, &f->err), &f->err, "stand-in");
+	must(store_domain_remove(f->s, S("example.com"), true, &f->err), &f->err, "all of it");
+	sbuf_init(&out, 1 << 10);
+	snprintf(sql, sizeof sql,
+	    "SELECT DISTINCT batch - %lld FROM change WHERE id > %lld ORDER BY id", (long long)id,
+	    (long long)id);
+	raw_rows(f->path, &out, sql);
+	assert_string_equal(sbuf_cstr(&out), "1\n3\n4\n5\n");
+	sbuf_release(&out);
+}
+
+/* After a failure that is nobody's fault nothing more is done, and nothing is kept. */
+static void
+test_failure_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	struct sbuf before, after;
+	sqlite3 *sq = raw_open(f->path);
+
+	dump(f->path, &before);
+	/* a row that no program of ours writes, and none understands */
+	raw_exec(sq, "PRAGMA ignore_check_constraints = ON");
+	raw_exec(sq, "UPDATE domain SET kind = 'odd' WHERE name = 'relay.test'");
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	assert_int_equal(store_mailbox_add(f->s, S("a@relay.test"), S(""), 0, &f->err), RETRY);
+	assert_int_equal(domain_add(f->s, "two.test", "relay", "", &f->err), RETRY);
+	assert_non_null(strstr(f->err.text, "earlier change"));
+	assert_int_equal(store_batch_end(f->s, true, &f->err), RETRY);
+	raw_exec(sq, "UPDATE domain SET kind = 'relay' WHERE name = 'relay.test'");
+	sqlite3_close(sq);
+	dump(f->path, &after);
+	assert_string_equal(sbuf_cstr(&after), sbuf_cstr(&before));
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "afterwards");
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+/* A store that another program is writing cannot be had, and the next try can. */
+static void
+test_locked(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *sq = raw_open(f->path);
+
+	raw_exec(sq, "BEGIN IMMEDIATE");
+	store_deadline(f->s, 50);
+	assert_int_equal(store_batch_begin(f->s, &f->err), RETRY);
+	raw_exec(sq, "ROLLBACK");
+	sqlite3_close(sq);
+	store_deadline(f->s, 0);
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(store_batch_end(f->s, false, &f->err), &f->err, "end");
+}
+
+/* Readers see nothing of it until its end, and are not held up. */
+static void
+test_lookups_go_on(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP);
+	char name[64];
+
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof name, "user%d@example.com", i);
+		must(mailbox_add(f->s, name, "", &f->err), &f->err, name);
+	}
+	assert_int_equal(ask_mailbox(reader, "user7", "example.com"), NONE);
+	assert_int_equal(ask_mailbox(reader, "harry", "example.com"), FOUND);
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	assert_int_equal(ask_mailbox(reader, "user7", "example.com"), FOUND);
+	store_close(reader);
+}
+
+int
+main(int argc, char **argv)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, full_setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_refused_one_leaves_the_rest),
+		CASE(test_dry_run_leaves_no_trace),
+		CASE(test_changes_belong_together),
+		CASE(test_failure_ends_it),
+		CASE(test_locked),
+		CASE(test_lookups_go_on),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * foreign: single values as others write them, and what comes out of small sources in each
+ * container: which objects, and which remarks with which lines. Whole systems are imported in
+ * tests/integration.
+ */
+#include "foreign/foreign.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "foreign/convert.h"
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static const struct size {
+	const char *text;
+	int64_t unit;
+	int64_t expected; /* -1: it is none */
+} sizes[] = {
+	{ "0", 1, 0 },
+	{ "", 1, 0 },
+	{ "-1", 1, 0 },
+	{ "unlimited", 1, 0 },
+	{ "None", 1, 0 },
+	{ "1024", 1, 1024 },
+	{ "1024", 1024, 1048576 },
+	{ "5G", 1, (int64_t)5 << 30 },
+	{ "5g", 1048576, (int64_t)5 << 30 },
+	{ "100MB", 1, 100 << 20 },
+	{ "100 MiB", 1, 100 << 20 },
+	{ "7B", 1024, 7 },
+	{ "20971520S,100C", 1, 20971520 },
+	{ "20971520S", 1024, 20971520 },
+	{ "9223372036854775807", 1, INT64_MAX },
+	{ "9223372036854775808", 1, -1 },
+	{ "9007199254740992K", 1, -1 },
+	{ "1.5G", 1, -1 },
+	{ "G", 1, -1 },
+	{ "5X", 1, -1 },
+	{ "5GG", 1, -1 },
+	{ "20S0", 1, -1 },
+};
+
+static void
+test_sizes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		const struct size *s = &sizes[i];
+		int64_t got;
+		bool ok = convert_size(slice_str(s->text), s->unit, &got);
+
+		if (ok != (s->expected >= 0) || (ok && got != s->expected))
+			fail_msg("'%s': %d, %lld", s->text, ok, (long long)got);
+	}
+}
+
+static const struct when {
+	const char *text;
+	int64_t expected;
+} whens[] = {
+	{ "", 0 },
+	{ "never", 0 },
+	{ "0000-00-00 00:00:00", 0 },
+	{ "9999-12-31 00:00:00", 0 },
+	{ "1970-01-01 01:01:01", 0 },
+	{ "2020-02-29 12:00:00", 1582977600 },
+	{ "2020-02-29", 1582934400 },
+	{ "2020-02-29T12:00:00Z", 1582977600 },
+	{ "2020-02-29 12:00:00.123456+01", 1582974000 },
+	{ "2020-02-29 12:00:00-03:30", 1582990200 },
+	{ "2020-02-29 12:00:00+0000", 1582977600 },
+	{ "2000-03-01 00:00:00", 951868800 },
+	{ "1582977600", 1582977600 },
+	{ "2020-13-01", 0 },
+	{ "2020/02/29", 0 },
+};
+
+static void
+test_times(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof whens / sizeof whens[0]; i++) {
+		int64_t got = convert_time(slice_str(whens[i].text));
+
+		if (got != whens[i].expected)
+			fail_msg("'%s': %lld", whens[i].text, (long long)got);
+	}
+}
+
+static void
+test_lists(void **state)
+{
+	struct slice list = slice_str(" a@b,\t\"c, d\"@e ,,f\\ g@h\n"), one;
+
+	(void)state;
+	assert_true(convert_next(&list, &one) && slice_is(one, "a@b"));
+	assert_true(convert_next(&list, &one) && slice_is(one, "\"c, d\"@e"));
+	assert_true(convert_next(&list, &one) && slice_is(one, "f\\ g@h"));
+	assert_false(convert_next(&list, &one));
+}
+
+/* --- sources ---------------------------------------------------------------------------------- */
+
+/* What came out, a line for each object and remark. */
+static struct sbuf told;
+
+static void
+say(void *arg, enum foreign_remark remark, const struct foreign_place *at, const char *text)
+{
+	(void)arg;
+	sbuf_printf(
+	    &told, "%s %zu: %.60s\n", remark == REMARK_NOTE ? "note" : "skipped", at->line, text);
+}
+
+static void
+put_object(const struct foreign_object *o)
+{
+	static const char *const kinds[] = { [RECORD_DOMAIN] = "domain",
+		[RECORD_MAILBOX] = "mailbox",
+		[RECORD_ALIAS] = "alias",
+		[RECORD_ENTRY] = "entry" };
+	const struct record *r = &o->record;
+
+	sbuf_printf(&told, "%s %.*s", kinds[r->kind], (int)r->name.n, r->name.p);
+	for (size_t i = 0; i < r->n_targets; i++)
+		sbuf_printf(&told, " %.*s", (int)r->targets[i].n, r->targets[i].p);
+	if ((r->said & RECORD_QUOTA) != 0)
+		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
+	if ((r->said & RECORD_MAIL) != 0)
+		sbuf_printf(&told, " mail=%.*s", (int)r->mail.n, r->mail.p);
+	for (size_t i = 0; i < r->credentials; i++)
+		sbuf_printf(&told, " %.*s%s%.12s", (int)r->credential[i].label.n,
+		    r->credential[i].label.p, r->credential[i].label.n > 0 ? ":" : "",
+		    r->credential[i].hash.p);
+	if (o->clear.n > 0)
+		sbuf_printf(&told, " clear=%.*s", (int)o->clear.n, o->clear.p);
+	if (r->kind == RECORD_ENTRY)
+		sbuf_printf(
+		    &told, " %.*s=%.*s", (int)r->map.n, r->map.p, (int)r->value.n, r->value.p);
+	sbuf_add_chr(&told, '\n');
+}
+
+#define DES "q0l0DK0JlQshk"
+#define MD5 "3cb4e732631f47e6eb961f34554b7cde"
+
+static const struct source {
+	const char *name;
+	const char *format;
+	const char *table;
+	const char *columns;
+	const char *text;
+	const char *expected;
+} sources[] = {
+	{ "CSV with quotes, commas and lines in cells", "tables", "users", "",
+	    "Email,Password,Note\r\n\"a@b.test\",{PLAIN-MD5}" MD5 ",\"x, \"\"y\"\"\nz\"\r\n"
+	    "\"c@b.test\",,\nshort,row\nd@b.test,\"{PLAIN}p\"\"w\",\n",
+	    "skipped 5: it has not as many cells as there are columns\n"
+	    "domain b.test\nmailbox a@b.test {PLAIN-MD5}3\nmailbox c@b.test\n"
+	    "mailbox d@b.test clear=p\"w\n" },
+	{ "TSV as mysql writes it", "tables", "users", "",
+	    "email\tpassword\tquota\na@b.test\tNULL\t1024\nc@b.test\t{PLAIN}t\\\\n\\tb\tNULL\n",
+	    "skipped 3: 'c@b.test' comes without a password: nobody could log in wit\n"
+	    "domain b.test\nmailbox a@b.test quota=1024\nmailbox c@b.test\n" },
+	{ "semicolons, and columns of one's own", "tables", "users", "email=konto,quota=platz",
+	    "konto;platz\na@b.test;5G\n", "domain b.test\nmailbox a@b.test quota=5368709120\n" },
+	{ "no line of columns", "tables", "users", "email,-,quota", "a@b.test\twhatever\t7\n",
+	    "domain b.test\nmailbox a@b.test quota=7\n" },
+	{ "aliases of several rows, told by their columns", "tables", "x", "",
+	    "source,destination\na@b.test,c@d.test\na@b.test,\"e@f.test, "
+	    "a@b.test\"\n*@b.test,g@h\n",
+	    "domain b.test\nalias a@b.test c@d.test e@f.test a@b.test\nalias @b.test g@h\n" },
+	{ "one table of domains", "tables", "domains", "", "domain\nB.test\nno domain\n",
+	    "skipped 3: 'no domain' is no domain name: write it like 'example.com'\ndomain "
+	    "b.test\n" },
+	{ "MySQL: backslashes, several rows, comments", "tables", "", "",
+	    "/*!40101 SET NAMES utf8 */;\nCREATE TABLE `users` (`email` varchar(9) DEFAULT 'a,b', "
+	    "`password` text, PRIMARY KEY (`email`));\n-- it's\nINSERT INTO `users` VALUES\n"
+	    "('o\\'x@b.test','{PLAIN}\\\\a''b'),\n('c@b.test',NULL);\n",
+	    "domain b.test\nmailbox o'x@b.test clear=\\a'b\nmailbox c@b.test\n" },
+	{ "PostgreSQL: COPY, casts, dollars", "tables", "", "",
+	    "CREATE FUNCTION f() AS $$ INSERT INTO users; ' $$;\nCOPY public.users (email, "
+	    "password, "
+	    "created) FROM stdin;\na@b.test\t{PLAIN}x\\\\y\t\\N\n\\.\nINSERT INTO public.users "
+	    "(password, email) VALUES ('{PLAIN}a\\b'::text, 'c@b.test');\n",
+	    "domain b.test\nmailbox a@b.test clear=x\\y\nmailbox c@b.test clear=a\\b\n" },
+	{ "statements that compute", "tables", "", "",
+	    "INSERT INTO users (email, password) VALUES ('a@b.test', md5('x')), "
+	    "(lower('B@b.test'), "
+	    "'{PLAIN}y');",
+	    "skipped 1: 'a@b.test' comes without a password: it is computed when the\n"
+	    "skipped 1: its 'email' is computed when the statement runs: dump the ta\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that is cut off", "tables", "", "",
+	    "CREATE TABLE users (email text, password text);INSERT INTO users VALUES ('a@b.test','"
+	    "{PLAIN}x'),('c@b",
+	    "domain b.test\nmailbox a@b.test clear=x\n" },
+	{ "a passwd-file", "passwd-file", "", "",
+	    "# comment\na@b.test:" DES ":5000:5000:gecos:/home/a::userdb_quota_rule=*:storage=1G "
+	    "userdb_mail=maildir:/m\n\nlocked:!:::::\nnologin@b.test:{PLAIN}x::::::nologin=y\n"
+	    "plain@b.test:notahash\nnocolon\na@b.test:{PLAIN}y\n",
+	    "skipped 7: this is no line of such a file\n"
+	    "note 5: 'nologin@b.test' gets mail but may not log in: it comes rece\n"
+	    "skipped 6: 'plain@b.test' comes without a password: what is stored as '\n"
+	    "skipped 8: 'a@b.test' is in line 2 already, which counts\n"
+	    "domain b.test\ndomain d.test\n"
+	    "mailbox a@b.test quota=1073741824 mail=maildir:/m {CRYPT}q0l0D\n"
+	    "mailbox locked@d.test\nmailbox nologin@b.test\nmailbox plain@b.test\n" },
+	{ "virtual(5)", "postfix-virtual", "", "",
+	    "b.test anything\n@b.test a@c.test\nroot you\nx@b.test |cmd\n  , y@c.test\n  \n/re/ z\n"
+	    "key\n",
+	    "skipped 4: 'x@b.test' leads to '|cmd', a command or a file: only local(\n"
+	    "skipped 7: '/re/' is a regular expression: make a pattern of it, user*@\n"
+	    "note 8: 'key' leads nowhere\n"
+	    "domain b.test\ndomain d.test\nalias @b.test a@c.test\nalias root you@d.test\n"
+	    "alias x@b.test y@c.test\n" },
+	{ "virtual_mailbox_maps", "postfix-mailbox", "", "",
+	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n",
+	    "skipped 3: '@b.test' is a mailbox for everybody: make a catch-all that \n"
+	    "domain c.test\ndomain b.test\nmailbox a@b.test mail=maildir:/base/b.test/a\n"
+	    "mailbox m@b.test mail=mbox:/base/b.test/m.d:INBOX=/base/b.test/m\n" },
+	{ "aliases(5)", "postfix-aliases", "", "",
+	    "root: you\n\"a b\": c@d.test\nlist: :include:/x, /dev/null, \"|cmd a, b\", e@f\nodd\n"
+	    "more: a@b\n , c@d\n",
+	    "skipped 4: there is no ':' behind a name\n"
+	    "skipped 2: '\"a b\"' is no address: write it like 'name@example.com'\n"
+	    "skipped 3: 'list' leads to ':include:/x', a command or a file: only loc\n"
+	    "skipped 3: 'list' leads to '/dev/null', a command or a file: only local\n"
+	    "skipped 3: 'list' leads to '\"|cmd a, b\"', a command or a file: only loc\n"
+	    "domain d.test\nalias root you@d.test\nalias list e@f\nalias more a@b c@d\n" },
+	{ "transport(5)", "postfix-transport", "", "",
+	    "b.test smtp:[h]\nB.test other:\n.b.test virtual:\n* x:\n",
+	    "skipped 2: the key 'B.test' is in line 1 already, which counts\n"
+	    "note 3: '.b.test' went to virtual(8), which cannot ask vmaild: virtu\n"
+	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n" },
+};
+
+static void
+test_sources(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+		const struct source *s = &sources[i];
+		struct foreign_options options = { .domain = slice_str("d.test"),
+			.base = slice_str("/base"),
+			.columns = slice_str(s->columns),
+			.cost = password_default_cost,
+			.say = say };
+		struct foreign *f = foreign_new(&options);
+		struct foreign_object *o;
+		struct error err = { "" };
+		enum outcome done;
+
+		sbuf_clear(&told);
+		foreign_use(f, format_by_name(s->format));
+		done = foreign_text(f, "f", slice_str(s->table), slice_str(s->text), &err);
+		if (done == FOUND)
+			done = foreign_settle(f, &err);
+		if (done != FOUND)
+			fail_msg("%s: %s", s->name, err.text);
+		for (size_t k = 0; (o = foreign_object_at(f, k)) != NULL; k++)
+			put_object(o);
+		if (strcmp(sbuf_cstr(&told), s->expected) != 0)
+			fail_msg(
+			    "%s:\n%s--- expected:\n%s", s->name, sbuf_cstr(&told), s->expected);
+		foreign_free(f);
+	}
+}
+
+static const struct guess {
+	const char *file;
+	const char *text;
+	const char *expected; /* NULL: it is not certain */
+} guesses[] = {
+	{ "x.jsonl", "{\"vmaild\":1}\n", "vmaild" },
+	{ "users", "a@b.test:{PLAIN}x\n", "passwd-file" },
+	{ "passwd", "a:x:1:1::/home/a:/bin/sh\n", "passwd-file" },
+	{ "/etc/postfix/virtual", "a@b.test c@d.test\n", "postfix-virtual" },
+	{ "vmailbox", "a@b.test x/\n", "postfix-mailbox" },
+	{ "aliases", "root: a@b.test\n", "postfix-aliases" },
+	{ "transport", "b.test smtp:\n", "postfix-transport" },
+	{ "dms/postfix-accounts.cf", "a@b.test|{PLAIN}x\n", "docker-mailserver" },
+	{ "whatever", "a@b.test c@d.test\n", NULL },
+	{ "users.csv", "email,password\n", "tables" },
+	{ "x.csv", "source;destination\n", "tables" },
+	{ "x.csv", "colour;shape\n", NULL },
+	{ "x.sql", "CREATE TABLE users (email text, password text);", "tables" },
+	{ "x.sql", "CREATE TABLE log (username text, action text);", NULL },
+	{ "x.sql",
+	    "CREATE TABLE mailbox (username text, local_part text, maildir text); CREATE TABLE "
+	    "alias "
+	    "(address text, goto text);",
+	    "postfixadmin" },
+	{ "x.sql",
+	    "CREATE TABLE mailbox (username text, local_part text, maildir text, storagenode "
+	    "text); "
+	    "CREATE TABLE forwardings (address text, is_forwarding int); CREATE TABLE alias (goto "
+	    "int);",
+	    "iredmail" },
+	{ "x.sql",
+	    "CREATE TABLE mailbox (username text, attributes text); CREATE TABLE alias (goto "
+	    "text);",
+	    "mailcow" },
+};
+
+static void
+test_guesses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+		const struct guess *g = &guesses[i];
+		struct foreign_options options = { .cost = password_default_cost, .say = say };
+		struct foreign *f = foreign_new(&options);
+		const struct format *got = NULL;
+		struct error err = { "" };
+		enum outcome o;
+
+		foreign_guess(f, g->file, slice_str(""), slice_str(g->text));
+		o = foreign_guessed(f, &got, &err);
+		if ((o == FOUND) != (g->expected != NULL) ||
+		    (o == FOUND && strcmp(format_name(got), g->expected) != 0))
+			fail_msg("'%s' '%s': %s %s", g->file, g->text, outcome_name(o),
+			    o == FOUND ? format_name(got) : err.text);
+		foreign_free(f);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_guesses),
+	};
+	int failed;
+
+	sbuf_init(&told, 1 << 20);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	failed = cmocka_run_group_tests_name("foreign", tests, NULL, NULL);
+	sbuf_release(&told);
+	return failed;
+}
