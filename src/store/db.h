@@ -74,11 +74,6 @@ void db_let_go(struct db *db);
 /* A number that is another one whenever what can be read may be something else. */
 uint64_t db_view(const struct db *db);
 
-/* What tells of disturbances that db_stay does not see by itself (another file behind the name):
- * a descriptor to be watched, or -1; db_disturbed is to be called when it is readable. */
-int db_watch(const struct db *db);
-void db_disturbed(struct db *db);
-
 /* Leave a transaction without a trace; also right when there is none any more. */
 void db_rollback(struct db *db);
 

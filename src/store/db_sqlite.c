@@ -726,18 +726,6 @@ db_view(const struct db *db)
 	return db->view;
 }
 
-int
-db_watch(const struct db *db)
-{
-	return db->file.watch;
-}
-
-void
-db_disturbed(struct db *db)
-{
-	db_file_disturbed(&db->file);
-}
-
 /* --- transactions ----------------------------------------------------------------------------- */
 
 enum outcome

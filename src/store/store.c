@@ -234,18 +234,6 @@ store_view(const struct store *s)
 	return db_view(s->db);
 }
 
-int
-store_watch(const struct store *s)
-{
-	return db_watch(s->db);
-}
-
-void
-store_disturbed(struct store *s)
-{
-	db_disturbed(s->db);
-}
-
 enum outcome
 store_batch_begin(struct store *s, struct error *err)
 {
