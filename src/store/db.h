@@ -61,6 +61,10 @@ enum outcome db_commit(struct db *db, struct error *err);
  * is one of this moment. For an engine that can tell that at no cost; others never stay. */
 void db_keep_views(struct db *db);
 
+/* Tell whether the transaction is still there: SQLite ends it by itself when memory runs out, and
+ * then every statement would see a moment of its own. */
+bool db_has_view(const struct db *db);
+
 /* End a read transaction, or keep its view. */
 void db_leave(struct db *db);
 

@@ -271,6 +271,8 @@ view_begin(struct store *s, bool *mine, struct error *err)
 	if (*mine)
 		return store_begin(s, err);
 	db_arm(s->db);
+	if (!db_has_view(s->db))
+		return error_set(err, RETRY, "the view of the store was lost: no memory");
 	return FOUND;
 }
 
