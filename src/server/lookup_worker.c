@@ -153,8 +153,10 @@ serve(struct conn *conn)
 	struct error err;
 
 	w->rules.now = time(NULL);
-	answers_turn(
-	    w->answers, source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
+	/* who only comes or goes is no reason to wait for the store */
+	if (in.n > 0)
+		answers_turn(w->answers,
+		    source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
 	conn->again = false;
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
