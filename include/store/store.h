@@ -106,12 +106,6 @@ void store_rest(struct store *s);
 /* A number that is another one whenever anything may have changed; of the view held. */
 uint64_t store_view(const struct store *s);
 
-/* With store_keep_views: the descriptor on which the kernel tells that another file may have taken
- * the store's name, or -1. When it is readable, store_disturbed is to be called before the next
- * store_begin: only then, and when no view was kept, is the name looked at again. */
-int store_watch(const struct store *s);
-void store_disturbed(struct store *s);
-
 /* Limit how long any one call may take from now on, in milliseconds; past it the call gives RETRY.
  */
 void store_deadline(struct store *s, unsigned ms);

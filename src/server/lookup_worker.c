@@ -32,9 +32,7 @@ struct lookup_worker {
 	struct facts facts;
 	struct trouble unsendable;
 	struct answers *answers;
-	struct event rest;      /* when the view is to be let go */
-	struct event disturbed; /* another file may have taken the store's name */
-	int watched;            /* the descriptor of that, or -1 */
+	struct event rest; /* when the view is to be let go */
 };
 
 struct lookup_conn {
@@ -54,45 +52,14 @@ on_rest(evutil_socket_t fd, short what, void *arg)
 	store_rest(w->source.store);
 }
 
-static void
-on_disturbed(evutil_socket_t fd, short what, void *arg)
-{
-	struct lookup_worker *w = arg;
-
-	(void)fd;
-	(void)what;
-	store_disturbed(w->source.store);
-}
-
-/* What the kernel tells of the store's name comes before every lookup that arrived after it. */
-static void
-watch_name(struct lookup_worker *w)
-{
-	int fd = store_watch(w->source.store);
-
-	if (fd == w->watched)
-		return;
-	if (w->watched >= 0)
-		event_del(&w->disturbed);
-	w->watched = fd;
-	if (fd < 0)
-		return;
-	event_assign(&w->disturbed, w->loop.base, fd, EV_READ | EV_PERSIST, on_disturbed, w);
-	event_priority_set(&w->disturbed, LOOP_FIRST);
-	event_add(&w->disturbed, NULL);
-}
-
 /* The burst is over. */
 static void
 leave(struct lookup_worker *w)
 {
 	struct timeval after = { .tv_usec = REST_MS * 1000 };
 
-	if (w->source.state == SOURCE_READING) {
-		watch_name(w);
-		if (!event_pending(&w->rest, EV_TIMEOUT, NULL))
-			event_add(&w->rest, &after);
-	}
+	if (w->source.state == SOURCE_READING && !event_pending(&w->rest, EV_TIMEOUT, NULL))
+		event_add(&w->rest, &after);
 	source_end(&w->source);
 }
 
@@ -186,8 +153,10 @@ serve(struct conn *conn)
 	struct error err;
 
 	w->rules.now = time(NULL);
-	answers_turn(
-	    w->answers, source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
+	/* who only comes or goes is no reason to wait for the store */
+	if (in.n > 0)
+		answers_turn(w->answers,
+		    source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
 	conn->again = false;
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
@@ -269,14 +238,11 @@ lookup_worker(const struct worker_setup *setup)
 	lookup_init(&w.lookup);
 	policy_init(&w.policy);
 	facts_init(&w.facts);
-	w.watched = -1;
 	init_answers(&w, conf->answer_memory);
 	evtimer_assign(&w.rest, w.loop.base, on_rest, &w);
 	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline);
 	loop_run(&w.loop);
 	event_del(&w.rest);
-	if (w.watched >= 0)
-		event_del(&w.disturbed);
 	loop_release(&w.loop);
 	source_release(&w.source);
 	answers_free(w.answers);

@@ -238,8 +238,7 @@ loop_init(struct loop *l, const struct worker_setup *setup, bool lookups, loop_a
 	sbuf_init(&l->spare_out, SPARE_MAX);
 	l->base = event_base_new();
 	l->gate = calloc(setup->listeners->n + 1, sizeof *l->gate);
-	if (l->base == NULL || l->gate == NULL ||
-	    event_base_priority_init(l->base, LOOP_PRIORITIES) != 0 || !init_events(l, setup)) {
+	if (l->base == NULL || l->gate == NULL || !init_events(l, setup)) {
 		error_set(err, RETRY, "cannot set up the event loop: %s", strerror(errno));
 		loop_release(l);
 		return false;

@@ -14,9 +14,6 @@
 
 struct loop;
 
-/* All events are alike, but those that others must not come before. */
-enum { LOOP_FIRST, LOOP_ORDINARY, LOOP_PRIORITIES = 2 * LOOP_ORDINARY };
-
 /* Make a connection out of an accepted socket and conn_start it; false when there is no memory (the
  * caller closes FD). */
 typedef bool loop_accept_fn(struct loop *loop, int fd, const struct listener *from);

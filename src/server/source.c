@@ -37,6 +37,7 @@ recover(struct source *s)
 enum outcome
 source_report(struct source *s, enum outcome o, const char *what, const struct error *err)
 {
+	s->reported = true;
 	if (o == FOUND || o == NONE) {
 		recover(s);
 		return o;
@@ -86,8 +87,11 @@ try_to_begin(struct source *s, unsigned limit)
 enum outcome
 source_begin(struct source *s, struct error *err)
 {
-	s->limit = patience(s);
-	s->since = clock_ms();
+	if (s->state == SOURCE_IDLE || s->reported) {
+		s->limit = patience(s);
+		s->since = clock_ms();
+		s->reported = false;
+	}
 	if (s->state == SOURCE_IDLE)
 		s->state = try_to_begin(s, s->limit);
 	if (s->state == SOURCE_READING)

@@ -24,6 +24,7 @@ struct source {
 	unsigned deadline; /* ms: what one piece of work may take in good times */
 	unsigned limit;    /* and what the present one may, since it began */
 	uint64_t since;
+	bool reported; /* that one has ended: the next one's time runs anew */
 	enum source_state state;
 	struct error why;
 	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
@@ -38,9 +39,10 @@ struct source {
 void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline);
 void source_release(struct source *s);
 
-/* Begin a piece of work: its time runs from here, and what making the store readable takes is taken
- * from it. Readable it is until source_end, for any number of pieces. FOUND: use s->store, after
- * source_ask. RETRY: nothing can be read in this burst. */
+/* Begin a piece of work, or go on with one that was not reported yet: its time runs from the first
+ * of these calls, and what making the store readable takes is taken from it. Readable it is until
+ * source_end, for any number of pieces. FOUND: use s->store, after source_ask. RETRY: nothing can
+ * be read in this burst. */
 enum outcome source_begin(struct source *s, struct error *err);
 void source_end(struct source *s);
 

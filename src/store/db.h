@@ -61,6 +61,10 @@ enum outcome db_commit(struct db *db, struct error *err);
  * is one of this moment. For an engine that can tell that at no cost; others never stay. */
 void db_keep_views(struct db *db);
 
+/* Tell whether the transaction is still there: SQLite ends it by itself when memory runs out, and
+ * then every statement would see a moment of its own. */
+bool db_has_view(const struct db *db);
+
 /* End a read transaction, or keep its view. */
 void db_leave(struct db *db);
 
@@ -73,11 +77,6 @@ void db_let_go(struct db *db);
 
 /* A number that is another one whenever what can be read may be something else. */
 uint64_t db_view(const struct db *db);
-
-/* What tells of disturbances that db_stay does not see by itself (another file behind the name):
- * a descriptor to be watched, or -1; db_disturbed is to be called when it is readable. */
-int db_watch(const struct db *db);
-void db_disturbed(struct db *db);
 
 /* Leave a transaction without a trace; also right when there is none any more. */
 void db_rollback(struct db *db);

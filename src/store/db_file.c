@@ -105,42 +105,55 @@ db_file_is_same(const struct db_file *f)
 	return stat(f->path, &st) == 0 && st.st_size > 0 && is_same(f->id, id_of(&st));
 }
 
-/* The file is watched by its inode: whenever it is another one, anew. */
+/* Watch the directory for names, and those above it for their own: each of them can be moved. */
+static bool
+watch_directories(const struct db_file *f)
+{
+	char path[PATH_MAX];
+	char *slash;
+
+	if (inotify_add_watch(f->watch, f->dir,
+		IN_MOVE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		return false;
+	/* they are found by their names: a link that leads elsewhere tomorrow would tell nobody */
+	if (realpath(f->path, path) == NULL || strcmp(path, f->path) != 0)
+		return false;
+	snprintf(path, sizeof path, "%s", f->dir);
+	while ((slash = strrchr(path, '/')) != NULL && slash != path) {
+		*slash = '\0';
+		if (inotify_add_watch(f->watch, path, IN_MOVE_SELF) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* What is watched is the inode: whenever it is another one, anew. */
 void
 db_file_watch(struct db_file *f)
 {
-	if (f->watch < 0) {
+	if (f->watch < 0)
 		f->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		if (f->watch < 0)
-			return;
-		if (inotify_add_watch(f->watch, f->dir,
-			IN_MOVE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
-			close(f->watch);
-			f->watch = -1;
-			return;
-		}
-	}
+	if (f->watch < 0)
+		return;
 	if (f->watched >= 0)
 		inotify_rm_watch(f->watch, f->watched);
-	f->watched = inotify_add_watch(
-	    f->watch, f->path, IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF);
+	f->watched = -1;
+	if (watch_directories(f))
+		f->watched = inotify_add_watch(
+		    f->watch, f->path, IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF);
 	f->disturbed = true; /* by what happened before */
 }
 
-void
-db_file_disturbed(struct db_file *f)
+bool
+db_file_is_restless(struct db_file *f)
 {
 	char events[4096];
 
-	while (f->watch >= 0 && read(f->watch, events, sizeof events) > 0)
-		continue;
-	f->disturbed = true;
-}
-
-bool
-db_file_is_restless(const struct db_file *f)
-{
-	return f->watch < 0 || f->watched < 0 || f->disturbed;
+	if (f->watch < 0 || f->watched < 0)
+		return true;
+	while (read(f->watch, events, sizeof events) > 0)
+		f->disturbed = true;
+	return f->disturbed;
 }
 
 void
@@ -155,6 +168,8 @@ db_file_is_untouched(const struct db_file *f)
 {
 	struct file_id now = id_of(&f->now);
 
+	if (f->shm_id.known && !is_same(f->shm_id, id_at(f->shm)))
+		return false;
 	return f->missing == 0 && is_same(f->id, now) && now.size > 0 && now.size == f->id.size &&
 	       now.written.tv_sec == f->id.written.tv_sec &&
 	       now.written.tv_nsec == f->id.written.tv_nsec;

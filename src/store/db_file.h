@@ -30,7 +30,7 @@ struct db_file {
 	struct stat now; /* what the last look saw, and why it saw nothing: errno, or 0 */
 	int missing;
 	int watch;      /* inotify, or -1 */
-	int watched;    /* what of it is the file */
+	int watched;    /* what of it is the file; -1: not all is told */
 	bool disturbed; /* something happened to the name or the file since the last look */
 };
 
@@ -42,20 +42,19 @@ void db_file_release(struct db_file *f);
 bool db_file_is_same(const struct db_file *f);
 
 /* Have the kernel tell from now on when something happens to the name or the file. Does nothing
- * where it cannot. */
+ * where it cannot, or where a symbolic link is in the path. What it does not tell of is another
+ * file system that is mounted over a directory. */
 void db_file_watch(struct db_file *f);
 
-/* Take what the kernel told. */
-void db_file_disturbed(struct db_file *f);
-
-/* Tell whether a look is due: something happened, or nobody would have told. */
-bool db_file_is_restless(const struct db_file *f);
+/* Tell whether a look is due: the kernel told that something happened, or would not have told. */
+bool db_file_is_restless(struct db_file *f);
 
 /* See what the path leads to now; for the two below. */
 void db_file_look(struct db_file *f);
 
 /* Tell whether it is the file that was taken, and nobody has written to it since: a checkpoint
- * does, and so does a backup that is copied over it, which SQLite would not notice by itself. */
+ * does, and so does a backup that is copied over it, which SQLite would not notice by itself. Nor
+ * that somebody removed the -shm: then others tell each other of commits in another one. */
 bool db_file_is_untouched(const struct db_file *f);
 
 /* Tell whether the file seen can be used, and remember it as the one that is. FOUND; NONE when it

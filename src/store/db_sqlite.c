@@ -652,10 +652,17 @@ db_keep_views(struct db *db)
 	db->broken = true; /* a connection made before does not know how */
 }
 
+bool
+db_has_view(const struct db *db)
+{
+	return db->sq != NULL && !sqlite3_get_autocommit(db->sq);
+}
+
 void
 db_leave(struct db *db)
 {
-	db->kept = db->keeping && !db->broken && !is_outdated(db) && db->armed_at >= db->calm_at;
+	db->kept = db->keeping && !db->broken && db_has_view(db) && !is_outdated(db) &&
+		   db->armed_at >= db->calm_at;
 	if (db->kept)
 		return;
 	/* nothing was written: what matters is that the view is let go, and a rollback does that
@@ -691,18 +698,6 @@ uint64_t
 db_view(const struct db *db)
 {
 	return db->view;
-}
-
-int
-db_watch(const struct db *db)
-{
-	return db->file.watch;
-}
-
-void
-db_disturbed(struct db *db)
-{
-	db_file_disturbed(&db->file);
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */

@@ -237,18 +237,6 @@ store_view(const struct store *s)
 	return db_view(s->db);
 }
 
-int
-store_watch(const struct store *s)
-{
-	return db_watch(s->db);
-}
-
-void
-store_disturbed(struct store *s)
-{
-	db_disturbed(s->db);
-}
-
 enum outcome
 store_batch_begin(struct store *s, struct error *err)
 {
@@ -288,6 +276,8 @@ view_begin(struct store *s, bool *mine, struct error *err)
 	if (*mine)
 		return store_begin(s, err);
 	db_arm(s->db);
+	if (!db_has_view(s->db))
+		return error_set(err, RETRY, "the view of the store was lost: no memory");
 	return FOUND;
 }
 

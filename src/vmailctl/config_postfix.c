@@ -70,7 +70,7 @@ static const char policy[] =
 	"# it, and an alias that leads to a closed list is closed too\n";
 
 static const char policy_line[] =
-	"# smtpd_recipient_restrictions = check_policy_service %s\n";
+	"# smtpd_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service %s\n";
 
 static const char no_policy[] =
 	"# (no listener of vmaild.conf has 'protocol = policy': see vmaild-maps(7), CLOSED LISTS)\n";

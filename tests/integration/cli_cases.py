@@ -965,8 +965,8 @@ def _(build):
         check_in("no listener of vmaild.conf has 'protocol = policy'", text)
     listen = ['listen "unix:/run/p.sock" { protocol = policy }']
     with place(build, listeners=listen) as site, other_programs(postconf="/srv/queue") as env:
-        check_in("\n# smtpd_recipient_restrictions = check_policy_service unix:/run/p.sock\n",
-                 bare(build, "-c", site.conf, "config", "postfix", env=env).stdout)
+        check_in("\n# smtpd_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service "
+                 "unix:/run/p.sock\n", bare(build, "-c", site.conf, "config", "postfix", env=env).stdout)
     listen = ['listen "unix:/run/x.sock" { protocol = socketmap }',
               'listen "unix:/run/y.sock" { protocol = auth  postfix-twin = false }']
     with place(build, listeners=listen, queue_directories=["/a"]) as site, \

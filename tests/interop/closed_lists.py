@@ -18,7 +18,7 @@ REAL, REST = "real@catch.test", "rest@catch.test"
 CLASS = "vmaild_closed_list"
 
 # what RCPT says: (code, enhanced code)
-OPEN, CLOSED = (250, "2.1.5"), (554, "5.7.1")
+OPEN, CLOSED, INCOMPLETE = (250, "2.1.5"), (554, "5.7.1"), (504, "5.5.2")
 
 STAFF, CREW, GUEST = "staff@lists.test", "crew@example.test", "guest@partner.test"
 
@@ -153,8 +153,8 @@ EXACT = dict(LISTS, **{
 
 @contextlib.contextmanager
 def exact_lists(host):
-    check_in("# smtpd_recipient_restrictions = check_policy_service unix:%s/policy.sock\n" % host.tmp,
-             host.postfix_lines)
+    check_in("# smtpd_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service "
+             "unix:%s/policy.sock\n" % host.tmp, host.postfix_lines)
     with aliases(host, EXACT):
         for address in list(LISTS) + [NEST]:
             host.site.ctl("alias", "set", address, "--internal")
@@ -168,6 +168,13 @@ def exact_lists(host):
     ("closed list, exactly: not an outsider with a tag behind it", "foe@outside.test", "Staff+x@lists.test", CLOSED),
     ("closed list, exactly: not an outsider by a pattern", "foe@outside.test", "board-uk@example.test", CLOSED),
     ("closed list, exactly: not an outsider by an alias domain", "foe@outside.test", "crew@old.test", CLOSED),
+    ("closed list, exactly: not an outsider by a route", "foe@outside.test", "@relay.test:" + STAFF, CLOSED),
+    ("closed list, exactly: not an outsider by a quoted name", "foe@outside.test", '"staff"@lists.test', CLOSED),
+    ("closed list, exactly: not an outsider by a percent sign", "foe@outside.test", "staff%lists.test", INCOMPLETE),
+    ("closed list, exactly: not an outsider by an old path", "foe@outside.test", "lists.test!staff", INCOMPLETE),
+    ("closed list, exactly: not an outsider without a domain", "foe@outside.test", "staff", INCOMPLETE),
+    ("beside closed lists, exactly: an outsider to the postmaster", "foe@outside.test", "postmaster", OPEN),
+    ("closed list, exactly: not an outsider by a dot", "foe@outside.test", STAFF + ".", CLOSED),
     ("closed list, exactly: a sender of ours", "sally+x@example.test", STAFF, OPEN),
     ("closed list, exactly: a member", "Guest+x@partner.test", STAFF, OPEN),
     ("closed list, exactly: not a member of another one", GUEST, CREW, CLOSED),

@@ -135,7 +135,8 @@ class MailHost:
                                              "smtpd_sender_restrictions = reject_sender_login_mismatch",
                                              "smtpd_relay_restrictions = permit_sasl_authenticated, reject")
         self.policy_port = self.postfix.smtpd(
-            "smtpd_recipient_restrictions = check_policy_service unix:" + os.path.join(self.tmp, "policy.sock"))
+            "smtpd_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service unix:%s/policy.sock"
+            % self.tmp)
         self.proxied = self.postfix.smtpd("virtual_alias_maps = " + table)
         self.postfix.configure("")
         self.postfix_lines = self.printed("config", "postfix")

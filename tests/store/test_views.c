@@ -156,31 +156,159 @@ test_nobody_is_kept_waiting(void **state)
 	sbuf_release(&out);
 }
 
+/* A view is kept, which takes a while of quiet after a change: it is the time that counts here. */
+static void
+settle_down(struct fixture *f)
+{
+	settle(f);
+	poll(NULL, 0, 250);
+	value_in_burst(f);
+	value_in_burst(f);
+}
+
+/* Make another store below the fixture's directory that has V, with nothing beside it. */
+static void
+make_other(struct fixture *f, const char *name, long v)
+{
+	char sql[300];
+
+	set(f->path, v);
+	snprintf(sql, sizeof sql, "VACUUM INTO '%s/%s'", f->dir, name);
+	raw(f->path, sql);
+	snprintf(sql, sizeof sql, "%s/%s", f->dir, name);
+	raw(sql, "PRAGMA journal_mode = WAL");
+}
+
+static void
+move(const struct fixture *f, const char *from, const char *to)
+{
+	char a[200], b[200];
+
+	snprintf(a, sizeof a, "%s/%s", f->dir, from);
+	snprintf(b, sizeof b, "%s/%s", f->dir, to);
+	assert_int_equal(rename(a, b), 0);
+}
+
 /* What an admin does who restores a backup by hand. */
 static void
 test_replaced(void **state)
 {
 	struct fixture *f = *state;
-	struct pollfd p = { .events = POLLIN };
-	char other[200], sql[300];
+
+	make_other(f, "other.db", 1);
+	set(f->path, 2);
+	settle_down(f);
+	assert_int_equal(value_in_burst(f), 2);
+	move(f, "other.db", "store/vmail.db");
+	assert_int_equal(value_in_burst(f), 1);
+}
+
+static void
+reopen_at(struct fixture *f, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof path, "%s/%s", f->dir, name);
+	store_close(f->s);
+	f->s = open_at(path, STORE_LOOKUP);
+	store_keep_views(f->s);
+}
+
+static void
+make_directory(const struct fixture *f, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof path, "%s/%s", f->dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* The directory is another one, and then another one again; or one above it is. */
+static void
+test_other_directory(void **state)
+{
+	struct fixture *f = *state;
+
+	make_directory(f, "1");
+	make_directory(f, "2");
+	make_directory(f, "3");
+	make_directory(f, "1/a");
+	make_directory(f, "2/a");
+	make_directory(f, "3/a");
+	make_directory(f, "4");
+	make_directory(f, "4/a");
+	make_other(f, "1/a/x.db", 1);
+	make_other(f, "2/a/x.db", 2);
+	make_other(f, "3/a/x.db", 3);
+	make_other(f, "4/a/x.db", 4);
+	reopen_at(f, "1/a/x.db");
+	settle_down(f);
+	assert_int_equal(value_in_burst(f), 1);
+	move(f, "1/a", "1/old");
+	move(f, "2/a", "1/a");
+	assert_int_equal(value_in_burst(f), 2);
+	settle_down(f);
+	move(f, "1/a", "1/older");
+	move(f, "3/a", "1/a");
+	assert_int_equal(value_in_burst(f), 3);
+	settle_down(f);
+	move(f, "1", "old");
+	move(f, "4", "1");
+	assert_int_equal(value_in_burst(f), 4);
+}
+
+/* The path leads through a link, and the link elsewhere. */
+static void
+test_other_link(void **state)
+{
+	struct fixture *f = *state;
+	char link[200];
+
+	make_directory(f, "1");
+	make_directory(f, "2");
+	make_other(f, "1/x.db", 1);
+	make_other(f, "2/x.db", 2);
+	snprintf(link, sizeof link, "%s/now", f->dir);
+	assert_int_equal(symlink("1", link), 0);
+	reopen_at(f, "now/x.db");
+	settle_down(f);
+	assert_int_equal(value_in_burst(f), 1);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink("2", link), 0);
+	assert_int_equal(value_in_burst(f), 2);
+}
+
+/* Somebody tidied up what was not his: others make a new index, and ours tells of nothing. */
+static void
+test_index_removed(void **state)
+{
+	struct fixture *f = *state;
+	char shm[200], byte = 0;
+	int go[2], status = 0;
+	pid_t pid;
 
 	set(f->path, 1);
-	snprintf(other, sizeof other, "%s/other.db", f->dir);
-	snprintf(sql, sizeof sql, "VACUUM INTO '%s'", other);
-	raw(f->path, sql);
-	set(f->path, 2);
-	settle(f);
-	assert_int_equal(value_in_burst(f), 2);
-	p.fd = store_watch(f->s);
-	assert_true(p.fd >= 0);
-	store_disturbed(f->s);
-	value_in_burst(f);
-	assert_int_equal(poll(&p, 1, 0), 0);
-	assert_int_equal(rename(other, f->path), 0);
-	assert_int_equal(poll(&p, 1, 0), 1);
-	store_disturbed(f->s);
-	assert_int_equal(poll(&p, 1, 0), 0);
+	store_close(f->s);
+	f->s = NULL;
+	assert_int_equal(pipe(go), 0);
+	pid = fork(); /* within one process SQLite has one index */
+	if (pid == 0) {
+		if (read(go[0], &byte, 1) == 1)
+			set(f->path, 2);
+		_exit(0);
+	}
+	f->s = open_at(f->path, STORE_LOOKUP);
+	store_keep_views(f->s);
+	settle_down(f);
 	assert_int_equal(value_in_burst(f), 1);
+	snprintf(shm, sizeof shm, "%s-shm", f->path);
+	assert_int_equal(unlink(shm), 0);
+	assert_int_equal(write(go[1], &byte, 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(go[0]);
+	close(go[1]);
+	assert_int_equal(status, 0);
+	assert_int_equal(value_in_burst(f), 2);
 }
 
 static void
@@ -207,8 +335,8 @@ edit(const char *path, atomic_long *committed)
 	sqlite3 *sq = raw_open(path);
 	sqlite3_stmt *st;
 
-	raw_exec(sq, "PRAGMA synchronous = OFF");
 	sqlite3_busy_timeout(sq, 10000);
+	raw_exec(sq, "PRAGMA synchronous = OFF");
 	if (sqlite3_prepare_v2(sq, "INSERT OR REPLACE INTO entry VALUES ('counter', 'key', ?, 1)",
 		-1, &st, NULL) != SQLITE_OK)
 		_exit(1);
@@ -254,8 +382,11 @@ test_never_stale(void **state)
 		if (v < before)
 			fail_msg("read %ld: %ld, when %ld was committed", reads, v, before);
 		last = v;
-		if (++reads % 1000 == 0)
+		if (++reads % 1000 == 0) {
 			store_rest(f->s);
+			if (atomic_load(committed) < EDITS && waitpid(pid, &status, WNOHANG) == pid)
+				fail_msg("the writer ended with %d", status);
+		}
 		if (last == EDITS && reads < READS)
 			reads = READS;
 	}
@@ -275,6 +406,9 @@ main(int argc, char **argv)
 		CASE(test_view_has_a_number),
 		CASE(test_nobody_is_kept_waiting),
 		CASE(test_replaced),
+		CASE(test_other_directory),
+		CASE(test_other_link),
+		CASE(test_index_removed),
 		CASE(test_without_a_log),
 		CASE(test_never_stale),
 	};
