@@ -90,13 +90,17 @@ $(B)/%.o: %.c Makefile
 # --- SQL, compiled in ---------------------------------------------------------------------------
 
 ENGINES    := $(notdir $(wildcard schema/*))
-GENERATED  := $(ENGINES:%=$(B)/gen/schema/%_queries.h) $(ENGINES:%=$(B)/gen/schema/%_migrations.h)
-$(STORE) $(patsubst %.c,$(B)/%.o,$(wildcard tests/store/*.c)): | $(GENERATED)
+NAMED      := queries published dovecot
+GENERATED  := $(foreach n,$(NAMED) migrations,$(ENGINES:%=$(B)/gen/schema/%_$n.h))
+$(STORE) $(call room,vmailctl) $(patsubst %.c,$(B)/%.o,$(wildcard tests/store/*.c)): | $(GENERATED)
 
-$(B)/gen/schema/%_queries.h: schema/%/queries.sql src/store/queries.awk
-	@mkdir -p $(@D)
-	$(call say,SQL,$<)
-	$(Q)awk -f src/store/queries.awk $< >$@.tmp && mv $@.tmp $@
+define named_rule
+$(B)/gen/schema/%_$(1).h: schema/%/$(1).sql src/store/queries.awk
+	@mkdir -p $$(@D)
+	$$(call say,SQL,$$<)
+	$$(Q)awk -f src/store/queries.awk $$< >$$@.tmp && mv $$@.tmp $$@
+endef
+$(foreach n,$(NAMED),$(eval $(call named_rule,$n)))
 
 .SECONDEXPANSION:
 $(B)/gen/schema/%_migrations.h: $$(wildcard schema/$$*/[0-9]*.sql) src/store/migrations.awk
@@ -214,7 +218,7 @@ bench-full: bench-deps
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
-TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd sqlite3 \
+TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
               openssl fail2ban
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
@@ -247,6 +251,7 @@ install-files:
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
+	install -D -m 644 contrib/dovecot/vmaild.lua $(DESTDIR)$(DATADIR)/vmaild.lua
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf

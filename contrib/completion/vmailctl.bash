@@ -11,16 +11,16 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--version|--passdb|--group|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
-			elif [[ -z $verb && ' domain user app-password alias map config login ' == *" $noun "* ]]; then verb=$w
+			elif [[ -z $verb && ' domain user app-password alias map config login views ' == *" $noun "* ]]; then verb=$w
 			else n=$((n + 1)); fi ;;
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps config login log completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps config login views log completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
@@ -57,6 +57,8 @@ _vmailctl()
 	'lookup  0') from='maps --all --names' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'login  0') list='throttled clear' ;;
+	'views  0') list='publish' ;;
+	'views publish 0') files=1 ;;
 	'completion  0') list='bash zsh fish' ;;
 	esac
 	case $prev in
@@ -82,6 +84,9 @@ _vmailctl()
 	--note) list= from= ;;
 	--owner) list= from= ;;
 	--search) list='exact address rewrite domain transport access host network' ;;
+	--version) list='2.3 2.4' ;;
+	--passdb) list='checkpassword lua sql none' ;;
+	--group) list= from= ;;
 	--after) list= from= ;;
 	esac
 	options='--config --store --json --help --version '
@@ -104,7 +109,9 @@ _vmailctl()
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
+	'config dovecot') options+='--version --passdb --sql-file' ;;
 	'login clear') options+='--all' ;;
+	'views publish') options+='--with-hashes --group' ;;
 	'log ') options+='--after' ;;
 	'help ') options+='--all' ;;
 	esac

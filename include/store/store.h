@@ -210,6 +210,15 @@ typedef bool store_change_fn(void *arg, const struct change_row *row);
 enum outcome store_changes(
     struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err);
 
+/* --- for other software ----------------------------------------------------------------------- */
+
+/* Copy the public views (vmaild-views.7) of one moment into an SQLite file of their own at PATH,
+ * which replaces an older one in one step: mode 0640, for GROUP or, with -1, for that of the older
+ * one. With HASHES the view that has the passwords is among them; without, no byte of one is in the
+ * file. BAD when something else lies at PATH. */
+enum outcome store_publish(
+    struct store *s, const char *path, int group, bool hashes, struct error *err);
+
 /* --- changes: each one transaction, with its line in the change log -------------------------- */
 
 /* Who and what rules the changes are made under. Borrowed while the store is open. */

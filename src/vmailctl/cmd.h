@@ -195,6 +195,7 @@ enum exit_code cmd_maps(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);
+enum exit_code cmd_views_publish(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);

@@ -151,6 +151,11 @@ find_odd_name(struct ctl *ctl, struct sbuf *out)
 enum exit_code
 cmd_config_dovecot(struct ctl *ctl)
 {
+	struct dovecot_wish wish = { .version = ctl_option(ctl, "version"),
+		.passdb = ctl_option(ctl, "passdb"),
+		.sql_file = ctl_option(ctl, "sql-file") != NULL,
+		.conf_file = ctl->conf_file };
+	struct error why = { .text = "" };
 	struct sbuf text, odd_name;
 	enum outcome o = ctl_conf(ctl);
 
@@ -159,7 +164,12 @@ cmd_config_dovecot(struct ctl *ctl)
 	sbuf_init(&text, CONFIG_MAX);
 	sbuf_init(&odd_name, ADDRESS_MAX + 1);
 	find_odd_name(ctl, &odd_name);
-	config_put_dovecot(&text, ctl->conf, ctl->conf_file, sbuf_slice(&odd_name));
+	wish.store = ctl_uri(ctl);
+	wish.odd_name = sbuf_slice(&odd_name);
+	o = config_put_dovecot(&text, ctl->conf, &wish, &why);
 	sbuf_release(&odd_name);
-	return print_text(ctl, &text);
+	if (o == FOUND)
+		return print_text(ctl, &text);
+	sbuf_release(&text);
+	return ctl_usage(ctl, "%s", why.text);
 }
