@@ -63,7 +63,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-docs fuzz bench bench-full bench-deps install install-files deps test-deps clean format
+        check-corpus check-integration check-interop check-faults check-trixie check-docs fuzz bench bench-full bench-deps install install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
@@ -147,13 +147,14 @@ check: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
 	$(Q)tests/lib/tally --total build/log
 
-# What takes longer: real servers in front of sanitized programs, and the long fault runs.
+# What takes longer: real servers in front of sanitized programs, the long fault runs, and another release.
 check-rest: test-deps
 	$(Q)rm -rf $(B)/log-rest && mkdir -p $(B)/log-rest
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
 
 # In this order, also with -j: both use all there is.
@@ -194,6 +195,13 @@ check-interop: $(PROGRAMS)
 check-faults: $(PROGRAMS)
 	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
 
+# The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
+# in is made once, in the user's cache: some minutes, and 600 MB.
+check-trixie:
+	$(Q)contrib/deps -- debootstrap
+	$(call suite,trixie,tests/lib/release test trixie "$(CURDIR)" "$(abspath $(B)-trixie)" \
+		"$(BUILD_DEPS) $(TEST_DEPS) $(TRIXIE_DEPS)" $(if $(T),"$(T)"))
+
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))
 
@@ -220,6 +228,7 @@ BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libc
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
               openssl fail2ban
+TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
