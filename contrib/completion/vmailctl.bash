@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--version|--passdb|--group|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--version|--passdb|--group|--after) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
@@ -20,7 +20,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps config login views log completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views log completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
@@ -55,6 +55,7 @@ _vmailctl()
 	'map import 0') from='maps --all --names' ;;
 	'map import 1') files=1 ;;
 	'lookup  0') from='maps --all --names' ;;
+	'setup  0') list='postfix dovecot' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'login  0') list='throttled clear' ;;
 	'views  0') list='publish' ;;
@@ -84,6 +85,12 @@ _vmailctl()
 	--note) list= from= ;;
 	--owner) list= from= ;;
 	--search) list='exact address rewrite domain transport access host network' ;;
+	--from) list= from= ;;
+	--since) list= from= ;;
+	--postfix) list= from= ;;
+	--dovecot) files=1 ;;
+	--postfix) list= from= ;;
+	--dovecot) files=1 ;;
 	--version) list='2.3 2.4' ;;
 	--passdb) list='checkpassword lua sql none' ;;
 	--group) list= from= ;;
@@ -109,6 +116,10 @@ _vmailctl()
 	'map list') options+='--names' ;;
 	'lookup ') options+='--live' ;;
 	'maps ') options+='--all --names' ;;
+	'explain ') options+='--from --live' ;;
+	'lint ') options+='--since --all' ;;
+	'doctor ') options+='--postfix --dovecot' ;;
+	'setup ') options+='--dry-run --yes --postfix --dovecot' ;;
 	'config dovecot') options+='--version --passdb --sql-file' ;;
 	'login clear') options+='--all' ;;
 	'views publish') options+='--with-hashes --group' ;;

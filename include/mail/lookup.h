@@ -16,6 +16,7 @@
 #include "mail/address.h"
 #include "mail/maps.h"
 #include "mail/question.h"
+#include "mail/trace.h"
 
 enum {
 	LOOKUP_STEPS_MAX = 16384,
@@ -57,6 +58,9 @@ struct lookup {
 	struct sbuf value;   /* the answer for FOUND, text for RETRY and BAD */
 	struct sbuf results; /* aliases, senders: the addresses in value, each ended by LF */
 	bool closed;         /* aliases: what matched is a closed list */
+
+	/* what the caller may set, between lookups: who is told of every step */
+	struct trace trace;
 
 	/* the resolver's own */
 	const struct lookup_rules *rules;

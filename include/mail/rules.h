@@ -54,11 +54,36 @@ enum outcome rules_map_name(struct slice typed, struct error *err);
  * Refused: a loop longer than an address that leads to itself, an address that grows with every
  *step, more than EXPANSION_MAX recipients or steps. To be run on a store as it will be after the
  *change, for every alias that was written; `@domain` is tried with an address that nobody has. */
+enum expand_fault {
+	EXPAND_FINE,
+	EXPAND_LOOP,   /* an address leads back to itself by way of others */
+	EXPAND_GROWTH, /* each step leads to one more */
+	EXPAND_SIZE    /* too many recipients */
+};
+
+/* What may be told of each step to whoever wants to know why. AT is the node that is being looked
+ * up; node 0 is the start. */
+enum expand_step {
+	EXPAND_LEADS,  /* to a new node, which is the last one now */
+	EXPAND_ITSELF, /* to itself: it stays a recipient */
+	EXPAND_STOPS,  /* back to one that leads to itself, where Postfix stops */
+	EXPAND_BACK,   /* back to one that does not: a loop */
+	EXPAND_DONE    /* it was looked up, and x->lookup holds the answer; its results come next */
+};
+
+struct expand;
+typedef void expand_fn(void *arg, const struct expand *x, enum expand_step step, struct slice to);
+
 struct expand {
 	bool asking;
 	enum outcome outcome;
+	enum expand_fault fault; /* for BAD */
 	struct error why;
 	struct lookup lookup;
+
+	/* what the caller may set, between runs: who is told of every step */
+	expand_fn *tell;
+	void *arg;
 
 	const struct lookup_rules *rules;
 	struct expand_node *node; /* every address met, in the order it was met */
@@ -73,5 +98,9 @@ void expand_release(struct expand *x);
 void expand_start(struct expand *x, const struct lookup_rules *rules, struct slice address);
 void expand_tell(struct expand *x, const struct facts *facts);
 void expand_fail(struct expand *x, const struct error *err);
+
+/* View the canonical text of node I, and the node that led to it (itself for the first). */
+struct slice expand_address(const struct expand *x, size_t i);
+size_t expand_parent(const struct expand *x, size_t i);
 
 #endif

@@ -97,8 +97,11 @@ enum outcome store_ask(
 /* Run a whole lookup against the store: lookup_start must have been called. */
 void store_resolve(struct store *s, struct lookup *l);
 
-/* --- people; more of them in store/logins.h
- * --------------------------------------------------------------------------------- */
+/* The same for a whole expansion (mail/rules.h): expand_start must have been called. */
+struct expand;
+void store_expand(struct store *s, struct expand *x);
+
+/* --- people; more of them in store/logins.h --------------------------------------------------- */
 
 /* Find a mailbox by canonical address. For STORE_LOGIN and STORE_ADMIN, as it tells of a password;
  * RETRY for STORE_LOOKUP. */
@@ -209,6 +212,75 @@ typedef bool store_change_fn(void *arg, const struct change_row *row);
 /* The change log, oldest first, from AFTER_ID (exclusive) on. */
 enum outcome store_changes(
     struct store *s, int64_t after_id, store_change_fn *fn, void *arg, struct error *err);
+
+/* --- looking at all of it --------------------------------------------------------------------- */
+
+/* One pass each over a store for what may be wrong. What a row says:
+ *
+ *	TARGETS           an alias (subject) leads to an address of ours (detail; as written: more)
+ *	                  where at first sight nobody is at the time AT
+ *	STEPS, LOCAL_..   addresses whose expansion takes more than one step
+ *	EXTERNAL          an alias leads to an address (detail) whose domain (more) is not ours
+ *	EXPIRED           an alias has been nobody since a time (number) not after AT
+ *	HIDDEN            a mailbox whose address is an alias that does not lead to it, at AT
+ *	CATCH_ALL_HIDES   a catch-all of a domain that stands for another (detail)
+ *	CATCH_ALL_ALONE   a catch-all of a domain with nothing else in it
+ *	CATCH_ALL_NEVER   a catch-all behind a pattern (detail) that matches everything
+ *	MISPLACED         a mailbox in a domain of another kind (detail)
+ *	BARE              a bare name while no domain is local
+ *	ENTRIES           a map with entries (number of them) that no admin made
+ *	DOMAINS           a domain of the kind mailbox or alias (detail) that stands for none
+ *	MAILBOX_DOMAINS   a domain of the kind mailbox
+ *	DOTS              an address that is another (detail) but for its dots
+ *	ALL_...           each of them
+ *	HASHES            a mailbox whose password is of a scheme (detail, upper case, or empty) not
+ *	                  made here; more: "$1$" and the like, where the hash begins so
+ *	UNUSED            a mailbox nobody has logged into since AT; number: the last time, or 0
+ */
+enum store_scan {
+	SCAN_TARGETS,
+	SCAN_STEPS,
+	SCAN_LOCAL_STEPS,
+	SCAN_EXTERNAL,
+	SCAN_EXPIRED,
+	SCAN_HIDDEN,
+	SCAN_CATCH_ALL_HIDES,
+	SCAN_CATCH_ALL_ALONE,
+	SCAN_CATCH_ALL_NEVER,
+	SCAN_MISPLACED,
+	SCAN_BARE,
+	SCAN_ENTRIES,
+	SCAN_DOMAINS,
+	SCAN_MAILBOX_DOMAINS,
+	SCAN_DOTS,
+	SCAN_ALL_DOMAINS,
+	SCAN_ALL_MAILBOXES,
+	SCAN_ALL_ALIASES,
+	SCAN_HASHES,
+	SCAN_UNUSED
+};
+
+struct scan_row {
+	struct slice subject;
+	struct slice detail;
+	struct slice more;
+	int64_t number;
+};
+
+/* Call FN for each row until it returns false; it may ask this store on, but neither scan nor
+ * change it. FOUND, with or without rows, or RETRY. For STORE_ADMIN. */
+typedef bool store_scan_fn(void *arg, const struct scan_row *row);
+enum outcome store_scan(struct store *s, enum store_scan which, int64_t at, store_scan_fn *fn,
+    void *arg, struct error *err);
+
+/* Tell whether a canonical ADDRESS is a mailbox or an alias: FOUND or NONE. */
+enum outcome store_taken(struct store *s, struct slice address, struct error *err);
+
+/* Find when the store was changed for the last time: NONE when never. */
+enum outcome store_newest(struct store *s, int64_t *at, struct error *err);
+
+/* Look for damage in the whole file: FOUND when there is none, BAD when there is. */
+enum outcome store_quick_check(struct store *s, struct error *err);
 
 /* --- for other software ----------------------------------------------------------------------- */
 

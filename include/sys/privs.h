@@ -26,6 +26,9 @@ enum outcome group_id(gid_t *out, const char *name, struct error *err);
  * not root or the user is root himself. */
 enum outcome privs_drop(const struct identity *who, struct error *err);
 
+/* The same, and see nothing outside of the directory ROOT from then on (NULL: of all). */
+enum outcome privs_enter(const char *root, const struct identity *who, struct error *err);
+
 /* No core dumps, no ptrace by others; raise the limit of open files to what is allowed, at least
  * WANT. */
 void privs_harden(void);

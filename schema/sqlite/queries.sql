@@ -2,7 +2,7 @@
 --
 -- Every statement the store runs. A comment line with nothing but a name opens one, the comment
 -- after it says what it is for. Compiled in by src/store/queries.awk; tests/store/test_queries
--- reads the plan of each: no scans.
+-- reads the plan of each: no scans, but where a comment "scan:" says why.
 
 -- begin_read
 -- A read transaction; the first statement in it takes the view.
@@ -222,6 +222,163 @@ WHERE address = ?1;
 -- changes
 -- The change log, without the secrets.
 SELECT id, at, who, what, subject, before, after FROM change WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- ## lint: what is looked at once in a while, and then all of it. Columns: subject, detail, more, number.
+
+-- lint_targets
+-- Targets in domains of ours where at first sight nobody is, now (1): for the resolver to judge.
+SELECT t.address, t.folded, t.target, 0
+FROM alias_target t JOIN domain d ON d.name = t.domain JOIN alias o ON o.address = t.address
+WHERE d.kind IN ('mailbox', 'alias') AND substr(t.folded, 1, 1) <> '@'
+    AND o.disabled = 0 AND (o.expires = 0 OR o.expires > ?1)
+    AND (t.folded = t.address OR NOT EXISTS (SELECT 1 FROM alias a
+        WHERE a.address = t.folded AND a.disabled = 0 AND (a.expires = 0 OR a.expires > ?1)))
+    AND NOT EXISTS (SELECT 1 FROM mailbox m
+        WHERE m.address = t.folded AND m.state IN ('active', 'receive-only'));
+
+-- lint_steps
+-- Aliases that lead to something that may lead on: what could go round, or grow.
+-- scan: every target of every alias is looked at
+SELECT t.address, NULL, NULL, 0
+FROM alias_target t JOIN domain d ON d.name = t.domain
+WHERE t.folded <> t.address AND instr(t.address, '@') > 0
+    AND (EXISTS (SELECT 1 FROM alias a WHERE a.address = t.folded)
+        OR NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.address = t.folded))
+GROUP BY t.address;
+
+-- lint_local_steps
+-- The same of bare names, in each of the local domains.
+SELECT a.address || '@' || l.name, NULL, NULL, 0
+FROM domain l JOIN alias a ON a.domain IS NULL
+WHERE l.kind = 'local';
+
+-- lint_external
+-- Targets in domains that are not ours.
+-- scan: every target of every alias is looked at
+SELECT t.address, t.target, t.domain, 0
+FROM alias_target t
+WHERE NOT EXISTS (SELECT 1 FROM domain d WHERE d.name = t.domain);
+
+-- lint_expired
+-- Aliases that have expired by now (1).
+-- scan: every alias is looked at
+SELECT address, NULL, NULL, expires FROM alias WHERE expires <> 0 AND expires <= ?1;
+
+-- lint_hidden
+-- Mailboxes whose address is an alias as well, which does not lead to them.
+-- scan: every alias is looked at
+SELECT a.address, NULL, NULL, 0
+FROM alias a JOIN mailbox m ON m.address = a.address
+WHERE a.disabled = 0 AND (a.expires = 0 OR a.expires > ?1)
+    AND NOT EXISTS (SELECT 1 FROM alias_target t
+        WHERE t.domain = a.domain AND t.folded = a.address AND t.address = a.address);
+
+-- lint_catch_all_hides
+-- Catch-alls of domains that stand for another, which is never asked then.
+SELECT a.address, d.target, NULL, 0
+FROM domain d JOIN alias a ON a.address = '@' || d.name
+WHERE d.target IS NOT NULL AND a.disabled = 0;
+
+-- lint_catch_all_alone
+-- Catch-alls of domains in which there is nothing else.
+-- scan: every domain is looked at
+SELECT a.address, NULL, NULL, 0
+FROM domain d JOIN alias a ON a.address = '@' || d.name
+WHERE d.target IS NULL AND a.disabled = 0
+    AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.domain = d.name)
+    AND (SELECT count(*) FROM (SELECT 1 FROM alias o WHERE o.domain = d.name LIMIT 2)) = 1;
+
+-- lint_catch_all_never
+-- Catch-alls of domains with a pattern that matches all there is.
+-- scan: every domain is looked at
+SELECT a.address, p.address, NULL, 0
+FROM domain d JOIN alias a ON a.address = '@' || d.name JOIN alias p ON p.address = '*@' || d.name;
+
+-- lint_misplaced
+-- Mailboxes in domains that have none: nothing asks for them.
+-- scan: every domain is looked at
+SELECT m.address, d.kind, NULL, 0
+FROM domain d JOIN mailbox m ON m.domain = d.name
+WHERE d.kind <> 'mailbox';
+
+-- lint_bare
+-- Bare names while no domain is local.
+SELECT address, NULL, NULL, 0
+FROM alias
+WHERE domain IS NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE kind = 'local');
+
+-- lint_entries
+-- The maps that have entries and were not made: they should be the program's.
+-- scan: every entry is looked at
+SELECT map, NULL, NULL, count(*)
+FROM entry
+WHERE NOT EXISTS (SELECT 1 FROM map m WHERE m.name = entry.map)
+GROUP BY map;
+
+-- lint_domains
+-- The domains in which RFC 2142 wants somebody to answer; what stands for another is that one.
+SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND target IS NULL;
+
+-- lint_mailbox_domains
+-- Domains with mailboxes that stand for themselves.
+SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox';
+
+-- lint_dots
+-- Addresses that differ from another only in dots.
+-- scan: every address is looked at
+SELECT x.address, replace(substr(x.address, 1, length(x.address) - length(x.domain) - 1), '.', '') || '@' || x.domain,
+    NULL, 0
+FROM (SELECT address, domain FROM mailbox UNION ALL
+    SELECT address, domain FROM alias WHERE prefix IS NULL AND domain IS NOT NULL) x
+WHERE instr(substr(x.address, 1, length(x.address) - length(x.domain) - 1), '.') > 0
+    AND (EXISTS (SELECT 1 FROM mailbox m WHERE m.address =
+            replace(substr(x.address, 1, length(x.address) - length(x.domain) - 1), '.', '') || '@' || x.domain)
+        OR EXISTS (SELECT 1 FROM alias a WHERE a.address =
+            replace(substr(x.address, 1, length(x.address) - length(x.domain) - 1), '.', '') || '@' || x.domain));
+
+-- lint_all_domains
+-- All domains, for their form to be checked.
+-- scan: every domain is looked at
+SELECT name, NULL, NULL, 0 FROM domain;
+
+-- lint_all_mailboxes
+-- All mailboxes, for theirs.
+-- scan: every mailbox is looked at
+SELECT address, NULL, NULL, 0 FROM mailbox;
+
+-- lint_all_aliases
+-- All aliases, for theirs.
+-- scan: every alias is looked at
+SELECT address, NULL, NULL, 0 FROM alias;
+
+-- lint_hashes
+-- Passwords that are not of our own making: the scheme, and what tells kinds of crypt(3) apart; never more.
+-- scan: every password is looked at
+SELECT mailbox, CASE WHEN substr(hash, 1, 1) = '{' AND instr(hash, '}') > 2 THEN upper(substr(hash, 2, instr(hash, '}') - 2)) ELSE '' END,
+    CASE WHEN substr(hash, instr(hash, '}') + 1, 1) = '$'
+        THEN substr(hash, instr(hash, '}') + 1, 1 + instr(substr(hash, instr(hash, '}') + 2), '$')) ELSE '' END, 0
+FROM credential
+WHERE label = '' AND hash NOT GLOB '{ARGON2ID}*';
+
+-- lint_unused
+-- Mailboxes into which nobody has logged since a time (1), and that are older.
+-- scan: every mailbox is looked at
+SELECT m.address, NULL, NULL, coalesce((SELECT max(at) FROM login l WHERE l.mailbox = m.address), 0)
+FROM mailbox m
+WHERE m.created < ?1
+    AND NOT EXISTS (SELECT 1 FROM login l WHERE l.mailbox = m.address AND l.at >= ?1);
+
+-- alike
+-- Whether an address is taken.
+SELECT 1 FROM mailbox WHERE address = ?1 UNION ALL SELECT 1 FROM alias WHERE address = ?1 LIMIT 1;
+
+-- quick_check
+-- What is wrong with the file, or 'ok'.
+PRAGMA quick_check(1);
+
+-- newest
+-- When the store was changed for the last time.
+SELECT at FROM change WHERE id = (SELECT max(id) FROM change);
 
 -- ## changing domains
 

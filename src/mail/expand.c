@@ -57,8 +57,17 @@ shown(struct slice s)
 }
 
 static void
+tell(const struct expand *x, enum expand_step step, struct slice to)
+{
+	if (x->tell != NULL)
+		x->tell(x->arg, x, step, to);
+}
+
+static void
 refuse_loop(struct expand *x, struct slice at)
 {
+	x->fault = EXPAND_LOOP;
+	tell(x, EXPAND_BACK, at);
 	finish(x, error_set(&x->why, BAD,
 		      "mail to '%.*s' would go round in circles: it leads back there by way "
 		      "of other aliases",
@@ -70,6 +79,7 @@ refuse_growth(struct expand *x)
 {
 	struct slice start = text_of(x, &x->node[0]);
 
+	x->fault = EXPAND_GROWTH;
 	finish(x, error_set(&x->why, BAD,
 		      "mail to '%.*s' would never arrive: each step leads to one more, without end",
 		      shown(start), start.p));
@@ -80,6 +90,7 @@ refuse_size(struct expand *x)
 {
 	struct slice start = text_of(x, &x->node[0]);
 
+	x->fault = EXPAND_SIZE;
 	finish(x, error_set(&x->why, BAD,
 		      "'%.*s' leads to more than the %d recipients that Postfix takes",
 		      shown(start), start.p, EXPANSION_MAX));
@@ -118,14 +129,18 @@ take_result(struct expand *x, struct slice canonical)
 
 	if (before == here)
 		here->to_itself = true;
-	if (before != NULL && before->to_itself)
+	if (before != NULL && before->to_itself) {
+		tell(x, before == here ? EXPAND_ITSELF : EXPAND_STOPS, canonical);
 		x->ends++;
-	else if (before != NULL)
+	} else if (before != NULL) {
 		refuse_loop(x, canonical);
-	else if (x->n == NODES_MAX)
+	} else if (x->n == NODES_MAX) {
 		refuse_size(x);
-	else if (add_node(x, canonical, x->at) == NULL)
+	} else if (add_node(x, canonical, x->at) == NULL) {
 		finish(x, error_set(&x->why, RETRY, "no memory"));
+	} else {
+		tell(x, EXPAND_LEADS, canonical);
+	}
 }
 
 /* A list that names the address itself stops Postfix there, wherever in the list that stands: so
@@ -159,6 +174,7 @@ take_results(struct expand *x, bool themselves)
 static void
 take(struct expand *x)
 {
+	tell(x, EXPAND_DONE, text_of(x, &x->node[x->at]));
 	switch (x->lookup.outcome) {
 	case FOUND:
 		take_results(x, true);
@@ -228,6 +244,7 @@ expand_start(struct expand *x, const struct lookup_rules *rules, struct slice ad
 	x->rules = rules;
 	x->n = x->at = x->ends = 0;
 	x->outcome = FOUND;
+	x->fault = EXPAND_FINE;
 	sbuf_clear(&x->text);
 	if (x->node == NULL)
 		x->node = calloc(NODES_MAX, sizeof *x->node);
@@ -254,4 +271,16 @@ expand_fail(struct expand *x, const struct error *err)
 {
 	lookup_fail(&x->lookup, err);
 	run(x);
+}
+
+struct slice
+expand_address(const struct expand *x, size_t i)
+{
+	return text_of(x, &x->node[i]);
+}
+
+size_t
+expand_parent(const struct expand *x, size_t i)
+{
+	return x->node[i].parent == NO_PARENT ? i : x->node[i].parent;
 }

@@ -33,6 +33,22 @@ lookup_release(struct lookup *l)
 	sbuf_release(&l->key);
 }
 
+/* --- telling ---------------------------------------------------------------------------------- */
+
+/* Nothing is told, and nothing done for it, while nobody listens. */
+static void
+note(const struct lookup *l, enum trace_rule rule, struct slice subject)
+{
+	if (l->trace.fn != NULL)
+		trace_rule(&l->trace, rule, subject);
+}
+
+static void
+note_alone(const struct lookup *l, enum trace_rule rule)
+{
+	note(l, rule, slice_of(NULL, 0));
+}
+
 /* --- endings ---------------------------------------------------------------------------------- */
 
 static void
@@ -103,6 +119,7 @@ adopt_name(struct lookup *l, struct slice name)
 {
 	if (name.n == 0 || l->abroad)
 		return false;
+	note(l, TRACE_RENAMED, name);
 	memcpy(l->address.domain, name.p, name.n);
 	l->address.domain_n = name.n;
 	return true;
@@ -123,6 +140,8 @@ adopt_domain(struct lookup *l, const struct domain_facts *domain)
 	memcpy(l->own_delimiters, domain->delimiters, sizeof l->own_delimiters);
 	l->delimiters = l->own_delimiters;
 	split_address(l);
+	if (l->base_n != before)
+		note(l, TRACE_OWN_DELIMITERS, slice_str(l->delimiters));
 	return renamed || l->base_n != before;
 }
 
@@ -222,10 +241,12 @@ ask_own_mailbox(struct lookup *l)
 static void
 finish_unreadable(struct lookup *l)
 {
-	if (l->address.no_memory)
+	if (l->address.no_memory) {
 		finish(l, RETRY, "no memory for the key");
-	else
-		finish(l, NONE, NULL);
+		return;
+	}
+	note_alone(l, TRACE_MALFORMED);
+	finish(l, NONE, NULL);
 }
 
 static void
@@ -460,7 +481,13 @@ walk_targets(struct lookup *l, const struct facts *facts, bool bare)
 static bool
 is_off(const struct lookup *l, const struct facts *facts)
 {
-	return facts->disabled || (facts->expires != 0 && facts->expires <= l->rules->now);
+	bool expired = facts->expires != 0 && facts->expires <= l->rules->now;
+
+	if (facts->disabled)
+		note_alone(l, TRACE_DISABLED);
+	else if (expired)
+		note_alone(l, TRACE_EXPIRED);
+	return facts->disabled || expired;
 }
 
 /* It resolves in the domain that its own stands for: that is where it leads. */
@@ -471,9 +498,44 @@ finish_abroad(struct lookup *l)
 		finish(l, NONE, NULL);
 		return;
 	}
+	note(l, TRACE_RESOLVES, place(l));
 	address_put(&l->results, address_spelled(&l->address), place(l));
 	sbuf_add_chr(&l->results, '\n');
 	finish_results(l);
+}
+
+static void
+take_targets(struct lookup *l, const struct facts *facts, bool bare)
+{
+	l->closed = facts->internal;
+	note_alone(l, TRACE_TARGETS);
+	if (bare)
+		note(l, l->propagate ? TRACE_EXTENSION_KEPT : TRACE_EXTENSION_DROPPED,
+		    spelled_extension(l));
+	put_targets(l, &l->results, facts, bare);
+	finish_results(l);
+}
+
+/* For senders: whoever an alias leads to. */
+static void
+take_way(struct lookup *l, const struct facts *facts, bool bare)
+{
+	if (!is_off(l, facts)) {
+		note_alone(l, TRACE_WALKS);
+		walk_targets(l, facts, bare);
+	}
+	ask_own_mailbox(l);
+}
+
+/* Is it a closed list? */
+static void
+take_list(struct lookup *l, const struct facts *facts)
+{
+	note_alone(l, facts->internal ? TRACE_CLOSED : TRACE_OPEN);
+	if (facts->internal)
+		finish(l, FOUND, MAP_CLOSED_LIST);
+	else
+		finish(l, NONE, NULL);
 }
 
 /* An alias matched: its targets are the answer, or, for senders, the way on. One that is off leads
@@ -481,21 +543,26 @@ finish_abroad(struct lookup *l)
 static void
 take_alias(struct lookup *l, const struct facts *facts, bool bare)
 {
-	if (l->sending) {
-		if (!is_off(l, facts))
-			walk_targets(l, facts, bare);
-		ask_own_mailbox(l);
-	} else if (is_off(l, facts) || (l->listing && !facts->internal)) {
+	if (l->sending)
+		take_way(l, facts, bare);
+	else if (is_off(l, facts))
 		finish(l, NONE, NULL);
-	} else if (l->listing) {
-		finish(l, FOUND, MAP_CLOSED_LIST);
-	} else if (l->abroad) {
+	else if (l->listing)
+		take_list(l, facts);
+	else if (l->abroad)
 		finish_abroad(l);
-	} else {
-		l->closed = facts->internal;
-		put_targets(l, &l->results, facts, bare);
-		finish_results(l);
-	}
+	else
+		take_targets(l, facts, bare);
+}
+
+static void
+take_sender(struct lookup *l, const struct facts *facts)
+{
+	struct slice key = l->question.candidate[facts->rank].key;
+
+	note(l, account_state_sends(facts->state) ? TRACE_SENDS : TRACE_SENDS_NOT, key);
+	if (account_state_sends(facts->state))
+		list_add(&l->results, key);
 }
 
 /* A mailbox leads no further. */
@@ -503,12 +570,13 @@ static void
 take_mailbox(struct lookup *l, const struct facts *facts)
 {
 	if (l->sending) {
-		if (account_state_sends(facts->state))
-			list_add(&l->results, l->question.candidate[facts->rank].key);
+		take_sender(l, facts);
 		walk_on(l);
 	} else if (l->abroad && account_state_receives(facts->state)) {
 		finish_abroad(l);
 	} else {
+		note(l, l->abroad ? TRACE_NO_MAIL : TRACE_MAILBOX_STAYS,
+		    slice_str(account_state_name(facts->state)));
 		finish(l, NONE, NULL);
 	}
 }
@@ -517,6 +585,7 @@ take_mailbox(struct lookup *l, const struct facts *facts)
 static void
 go_abroad(struct lookup *l, struct slice there)
 {
+	note(l, TRACE_STANDS_FOR, there);
 	l->abroad = true;
 	/* there its own delimiters count, as they will when Postfix asks for what is answered here
 	 */
@@ -541,11 +610,13 @@ take_nothing(struct lookup *l, const struct domain_facts *domain)
 	} else if (l->abroad && !domain->known) {
 		finish(l, RETRY, "the domain that this domain stands for is missing");
 	} else if (l->abroad && (domain->kind == DOMAIN_RELAY || domain->kind == DOMAIN_LOCAL)) {
-		finish_abroad(
-		    l); /* who lives there is not for us to know: accept, as Postfix would */
+		/* who lives there is not for us to know: accept, as Postfix would */
+		note_alone(l, TRACE_FOREIGN);
+		finish_abroad(l);
 	} else if (!l->abroad && domain->target.n > 0) {
 		go_abroad(l, sbuf_slice(&domain->target));
 	} else {
+		note_alone(l, domain->known ? TRACE_NOBODY : TRACE_UNKNOWN_DOMAIN);
 		finish(l, NONE, NULL);
 	}
 }
@@ -555,6 +626,13 @@ static bool
 is_catch_all(const struct lookup *l, const struct facts *facts)
 {
 	return facts->rank == l->question.n - 1;
+}
+
+static void
+patterns_first(struct lookup *l)
+{
+	note_alone(l, TRACE_PATTERNS_FIRST);
+	ask_patterns(l, l->address.local_n);
 }
 
 static void
@@ -569,7 +647,7 @@ tell_alias(struct lookup *l, const struct facts *facts)
 	else if (facts->hit && !is_catch_all(l, facts))
 		take_alias(l, facts, c->bare);
 	else if (facts->domain.patterns)
-		ask_patterns(l, l->address.local_n);
+		patterns_first(l);
 	else if (facts->hit)
 		take_alias(l, facts, false);
 	else
@@ -595,12 +673,27 @@ best_pattern(const struct lookup *l, struct slice patterns)
 	return best;
 }
 
+/* Which patterns were looked at; the rows that were asked for are only what they begin with. */
+static void
+note_patterns(const struct lookup *l, struct slice patterns, struct slice best)
+{
+	while (l->trace.fn != NULL && patterns.n > 0) {
+		struct trace_note n = { .kind = TRACE_MISS, .row = ROW_PATTERN };
+
+		n.subject = slice_cut(&patterns, '\n');
+		if (slice_eq(n.subject, best))
+			n.kind = TRACE_HIT;
+		l->trace.fn(l->trace.arg, &n);
+	}
+}
+
 static void
 tell_pattern(struct lookup *l, const struct facts *facts)
 {
 	struct slice best = best_pattern(l, sbuf_slice(&facts->targets));
 	size_t n = facts->hit ? l->question.candidate[facts->rank].key.n : 0;
 
+	note_patterns(l, sbuf_slice(&facts->targets), best);
 	if (best.n > 0) {
 		question_clear(&l->question);
 		question_add_text(&l->question, ROW_ALIAS, best, false);
@@ -633,8 +726,8 @@ tell_catch_all(struct lookup *l, const struct facts *facts)
 static void
 tell_own_mailbox(struct lookup *l, const struct facts *facts)
 {
-	if (facts->hit && account_state_sends(facts->state))
-		list_add(&l->results, l->question.candidate[facts->rank].key);
+	if (facts->hit)
+		take_sender(l, facts);
 	walk_on(l);
 }
 
@@ -651,10 +744,24 @@ finish_key(struct lookup *l, struct slice value)
 static void
 tell_bare_mailbox(struct lookup *l, const struct facts *facts)
 {
-	if (facts->hit && account_state_receives(facts->state))
+	bool receives = facts->hit && account_state_receives(facts->state);
+
+	if (facts->hit)
+		note(l, receives ? TRACE_MAILBOX : TRACE_NO_MAIL,
+		    slice_str(account_state_name(facts->state)));
+	else
+		note_alone(l, TRACE_NOBODY);
+	if (receives)
 		finish_key(l, l->question.candidate[facts->rank].key);
 	else
 		finish(l, NONE, NULL);
+}
+
+static void
+mailbox_behind_alias(struct lookup *l)
+{
+	note_alone(l, TRACE_ALIAS_FIRST);
+	ask_bare_mailbox(l);
 }
 
 static void
@@ -667,7 +774,7 @@ tell_mailbox(struct lookup *l, const struct facts *facts)
 	else if (is_off(l, facts))
 		finish(l, NONE, NULL);
 	else
-		ask_bare_mailbox(l);
+		mailbox_behind_alias(l);
 }
 
 static enum domain_kind
@@ -688,10 +795,16 @@ wanted_kind(enum map_kind map)
 static void
 tell_domain(struct lookup *l, const struct facts *facts)
 {
-	if (facts->domain.known && facts->domain.kind == wanted_kind(l->map->kind))
+	if (facts->domain.known && facts->domain.kind == wanted_kind(l->map->kind)) {
+		note(l, TRACE_OUR_DOMAIN, slice_str(domain_kind_name(facts->domain.kind)));
 		finish_key(l, l->question.domain);
-	else
+	} else if (facts->domain.known) {
+		note(l, TRACE_OTHER_KIND, slice_str(domain_kind_name(facts->domain.kind)));
 		finish(l, NONE, NULL);
+	} else {
+		note_alone(l, TRACE_UNKNOWN_DOMAIN);
+		finish(l, NONE, NULL);
+	}
 }
 
 static void
@@ -730,8 +843,26 @@ take_rewrite(struct lookup *l, const struct facts *facts)
 static void
 find_list(struct lookup *l)
 {
+	note_alone(l, TRACE_NO_ENTRY);
 	l->listing = true;
 	ask_alias(l);
+}
+
+static void
+no_entry(struct lookup *l)
+{
+	note_alone(l, TRACE_NO_ENTRY);
+	finish(l, NONE, NULL);
+}
+
+static void
+take_entry(struct lookup *l, const struct facts *facts)
+{
+	note_alone(l, TRACE_ENTRY);
+	if (l->map->search == SEARCH_REWRITE && l->is_address)
+		take_rewrite(l, facts);
+	else
+		finish_key(l, sbuf_slice(&facts->value));
 }
 
 static void
@@ -743,11 +874,9 @@ tell_entry(struct lookup *l, const struct facts *facts)
 	else if (!facts->hit && l->is_address && l->map->kind == MAP_RECIPIENTS)
 		find_list(l);
 	else if (!facts->hit)
-		finish(l, NONE, NULL);
-	else if (l->map->search == SEARCH_REWRITE && l->is_address)
-		take_rewrite(l, facts);
+		no_entry(l);
 	else
-		finish_key(l, sbuf_slice(&facts->value));
+		take_entry(l, facts);
 }
 
 /* Whoever is in a domain of ours, or stands in a closed list himself. That he is who he says is for
@@ -757,6 +886,7 @@ tell_member(struct lookup *l, const struct facts *facts)
 {
 	bool ours = facts->domain.known && facts->domain.kind != DOMAIN_RELAY;
 
+	note_alone(l, facts->hit ? TRACE_MEMBER : ours ? TRACE_OURS : TRACE_STRANGER);
 	if (facts->hit || ours)
 		finish_key(l, slice_str("OK"));
 	else
@@ -798,6 +928,17 @@ tell_grants(struct lookup *l, const struct facts *facts)
 	walk_on(l);
 }
 
+/* Of patterns more is told later; and a catch-all is asked for once more behind them. */
+static void
+note_candidates(const struct lookup *l, const struct facts *facts)
+{
+	bool early = l->stage == STAGE_ALIAS && facts->domain.patterns && facts->hit &&
+		     is_catch_all(l, facts);
+
+	if (l->trace.fn != NULL && l->stage != STAGE_PATTERN)
+		trace_candidates(&l->trace, &l->question, facts, early);
+}
+
 void
 lookup_tell(struct lookup *l, const struct facts *facts)
 {
@@ -818,6 +959,7 @@ lookup_tell(struct lookup *l, const struct facts *facts)
 	};
 
 	l->timed |= facts->expires != 0 || l->stage == STAGE_MEMBER;
+	note_candidates(l, facts);
 	tell[l->stage](l, facts);
 }
 

@@ -6,20 +6,35 @@
 #include "mail/rules.h"
 #include "store/change.h"
 
-static enum outcome
-follow(struct store *s, struct expand *x, struct slice address, struct error *err)
+void
+store_expand(struct store *s, struct expand *x)
 {
-	struct lookup_rules rules = s->actor->rules;
 	struct error why;
+	bool mine;
 
-	rules.now = 0; /* what expires later must not go round until then */
-	expand_start(x, &rules, address);
+	if (!x->asking)
+		return;
+	if (view_begin(s, &mine, &why) != FOUND) {
+		expand_fail(x, &why);
+		return;
+	}
 	while (x->asking) {
 		if (store_ask(s, &x->lookup.question, &s->facts, &why) == FOUND)
 			expand_tell(x, &s->facts);
 		else
 			expand_fail(x, &why);
 	}
+	view_end(s, mine);
+}
+
+static enum outcome
+follow(struct store *s, struct expand *x, struct slice address, struct error *err)
+{
+	struct lookup_rules rules = s->actor->rules;
+
+	rules.now = 0; /* what expires later must not go round until then */
+	expand_start(x, &rules, address);
+	store_expand(s, x);
 	if (x->outcome != FOUND)
 		error_set(err, x->outcome, "%s", x->why.text);
 	return x->outcome;

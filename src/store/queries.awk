@@ -1,16 +1,18 @@
 # usage: awk -f queries.awk schema/ENGINE/queries.sql   prints a line Q(name, "text") per statement
 #
 # A comment line with nothing but a name opens a statement, the next comment says what it is for,
-# and a ';' at the end of a line closes it. Other comments are dropped, white space is folded.
+# and a ';' at the end of a line closes it. Other comments are dropped, white space is folded; but one
+# that begins with "scan:" gives a line QS(name), for whoever has defined that macro.
 function fail(why) { print FILENAME ":" FNR ": " why >"/dev/stderr"; bad = 1; exit 1 }
 
 /^-- [a-z][a-z0-9_]*$/ {
     if (name != "") fail("'" name "' is not closed")
-    name = $2; text = ""; purpose = 0
+    name = $2; text = ""; purpose = scan = 0
     if (name in seen) fail("'" name "' is there twice")
     seen[name] = 1
     next
 }
+/^-- scan: [^ ]/ { scan = name != "" && text == "" }
 /^[ \t]*--/ { if (name != "" && text == "") purpose = 1; next }
 /^[ \t]*$/ { next }
 {
@@ -22,6 +24,7 @@ function fail(why) { print FILENAME ":" FNR ": " why >"/dev/stderr"; bad = 1; ex
     if (text ~ /;$/) {
         sub(/;$/, "", text)
         print "Q(" name ", \"" text "\")"
+        if (scan) print "#ifdef QS\nQS(" name ")\n#endif"
         name = ""
     }
 }

@@ -88,9 +88,17 @@ group_id(gid_t *out, const char *name, struct error *err)
 enum outcome
 privs_drop(const struct identity *who, struct error *err)
 {
+	return privs_enter(NULL, who, err);
+}
+
+enum outcome
+privs_enter(const char *root, const struct identity *who, struct error *err)
+{
 	if (geteuid() != 0 || who->uid == 0)
 		return FOUND;
+	/* the groups are looked up outside, where they are */
 	if (initgroups(who->name, who->gid) != 0 || setresgid(who->gid, who->gid, who->gid) != 0 ||
+	    (root != NULL && (chroot(root) != 0 || chdir("/") != 0)) ||
 	    setresuid(who->uid, who->uid, who->uid) != 0)
 		return error_set(
 		    err, RETRY, "cannot become the user '%s': %s", who->name, strerror(errno));

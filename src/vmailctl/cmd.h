@@ -116,6 +116,10 @@ const char *ctl_uri(const struct ctl *ctl);
  * appended. NONE, with a text, when there is no such domain. */
 enum outcome ctl_domain(struct ctl *ctl, const char *typed, struct sbuf *out);
 
+/* Append where the mail of A lives, as Dovecot would be told; nothing when there is no telling.
+ * (cmd_user.c) */
+void ctl_put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a);
+
 /* Say on stderr what kept the command from being done, and turn the outcome into its exit code:
  * what ctl->err holds or, when that is empty, the text given here. */
 enum exit_code ctl_fail(struct ctl *ctl, enum outcome o, const char *fmt, ...)
@@ -192,6 +196,10 @@ enum exit_code cmd_map_list(struct ctl *ctl);
 enum exit_code cmd_map_import(struct ctl *ctl);
 enum exit_code cmd_lookup(struct ctl *ctl);
 enum exit_code cmd_maps(struct ctl *ctl);
+enum exit_code cmd_explain(struct ctl *ctl);
+enum exit_code cmd_lint(struct ctl *ctl);
+enum exit_code cmd_doctor(struct ctl *ctl);
+enum exit_code cmd_setup(struct ctl *ctl);
 enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);

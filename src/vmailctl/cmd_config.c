@@ -148,28 +148,38 @@ find_odd_name(struct ctl *ctl, struct sbuf *out)
 		store_accounts(ctl->store, all, all, look_at_name, out, &ctl->err);
 }
 
-enum exit_code
-cmd_config_dovecot(struct ctl *ctl)
+enum outcome
+config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 {
 	struct dovecot_wish wish = { .version = ctl_option(ctl, "version"),
 		.passdb = ctl_option(ctl, "passdb"),
 		.sql_file = ctl_option(ctl, "sql-file") != NULL,
 		.conf_file = ctl->conf_file };
-	struct error why = { .text = "" };
-	struct sbuf text, odd_name;
+	struct sbuf odd_name;
+	enum outcome o = ctl_conf(ctl);
+
+	if (o != FOUND)
+		return o;
+	sbuf_init(&odd_name, ADDRESS_MAX + 1);
+	find_odd_name(ctl, &odd_name);
+	wish.store = ctl_uri(ctl);
+	wish.odd_name = sbuf_slice(&odd_name);
+	o = config_put_dovecot(out, ctl->conf, &wish, &ctl->err);
+	sbuf_release(&odd_name);
+	return o;
+}
+
+enum exit_code
+cmd_config_dovecot(struct ctl *ctl)
+{
+	struct sbuf text;
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot read the configuration");
 	sbuf_init(&text, CONFIG_MAX);
-	sbuf_init(&odd_name, ADDRESS_MAX + 1);
-	find_odd_name(ctl, &odd_name);
-	wish.store = ctl_uri(ctl);
-	wish.odd_name = sbuf_slice(&odd_name);
-	o = config_put_dovecot(&text, ctl->conf, &wish, &why);
-	sbuf_release(&odd_name);
-	if (o == FOUND)
+	if (config_dovecot_text(ctl, &text) == FOUND)
 		return print_text(ctl, &text);
 	sbuf_release(&text);
-	return ctl_usage(ctl, "%s", why.text);
+	return ctl_usage(ctl, "%s", ctl->err.text);
 }

@@ -183,6 +183,16 @@ places_release(struct places *p)
 	sbuf_release(&p->mail);
 }
 
+void
+ctl_put_home(struct sbuf *out, const struct ctl *ctl, const struct account *a)
+{
+	struct places places;
+
+	places_init(&places, ctl, a);
+	sbuf_add_slice(out, sbuf_slice(&places.home));
+	places_release(&places);
+}
+
 static bool
 show_account(struct table *t, struct ctl *ctl, const struct account *a, int64_t last)
 {

@@ -132,6 +132,32 @@ static const struct option views_publish_options[] = {
 	{ 0 }
 };
 
+static const struct option explain_options[] = {
+	{ "from", 0, "SENDER", "find out whether this sender may write to it; <> for bounces" },
+	{ "live", 0, NULL, "ask the running daemon as well, and mark where it differs" },
+	{ 0 }
+};
+
+static const struct option lint_options[] = {
+	{ "since", 0, "TIME", "name mailboxes nobody logged into since then: " WHEN_PAST_FORMS },
+	{ "all", 0, NULL, "print every finding, not only the first 20 of a kind" },
+	{ 0 }
+};
+
+static const struct option doctor_options[] = {
+	{ "postfix", 0, "DIR", "the configuration directory of Postfix, where it is not the usual one" },
+	{ "dovecot", 0, "FILE", "the configuration file of Dovecot, likewise" },
+	{ 0 }
+};
+
+static const struct option setup_options[] = {
+	{ "dry-run", 0, NULL, "show what would be changed, and change nothing" },
+	{ "yes", 0, NULL, "do not ask" },
+	{ "postfix", 0, "DIR", "the configuration directory of Postfix, where it is not the usual one" },
+	{ "dovecot", 0, "FILE", "the configuration file of Dovecot, likewise" },
+	{ 0 }
+};
+
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
 	{ 0 }
@@ -421,6 +447,47 @@ static const struct command commands[] = {
 		.run = cmd_maps
 	},
 	{
+		.noun = "explain", .arguments = "ADDRESS",
+		.options = explain_options,
+		.also = "trace why test where",
+		.summary = "say where a mail to an address goes, and why",
+		.detail = "Every row that is looked for, every rule that decides, each step that Postfix\n"
+			  "repeats, and where the mail ends. Exits 0 when it arrives everywhere.",
+		.example = "vmailctl explain info+news@example.com --from harry@example.net",
+		.run = cmd_explain
+	},
+	{
+		.noun = "lint",
+		.options = lint_options,
+		.also = "audit verify",
+		.summary = "look through the store for what will not do what it seems to be there for",
+		.detail = "Targets where nobody is, loops, names that hide others, weak passwords,\n"
+			  "missing postmasters and more. Exits 1 when a finding is a warning or worse.",
+		.example = "vmailctl lint --since 180d",
+		.run = cmd_lint
+	},
+	{
+		.noun = "doctor",
+		.options = doctor_options,
+		.also = "check health diagnose status",
+		.summary = "examine this host: vmaild, Postfix and Dovecot together",
+		.detail = "Says of each thing that mail needs whether it is right, and what to do where it is\n"
+			  "not. Exits 0 when mail would flow. As root it can look at more.",
+		.example = "vmailctl doctor",
+		.run = cmd_doctor
+	},
+	{
+		.noun = "setup", .arguments = "[PROGRAM]",
+		.options = setup_options,
+		.also = "install configure",
+		.summary = "write what 'config' prints into the configuration of Postfix and Dovecot",
+		.detail = "Shows the changes first and asks; keeps the old files as FILE.vmaild-TIME;\n"
+			  "takes everything back when a program does not understand it; runs doctor.\n"
+			  "A second run changes nothing.",
+		.example = "vmailctl setup --dry-run",
+		.run = cmd_setup
+	},
+	{
 		.noun = "config", .verb = "show",
 		.also = "get list dump print",
 		.summary = "print the configuration in effect",
@@ -511,6 +578,7 @@ static const struct argument_words words[] = {
 	{ "WHETHER", "yes no default", NULL },
 	{ "RELEASE", "2.3 2.4", NULL },
 	{ "PASSDB", "checkpassword lua sql none", NULL },
+	{ "PROGRAM", "postfix dovecot", NULL },
 	{ "SHELL", "bash zsh fish", NULL },
 	{ "FILE", NULL, NULL }
 };

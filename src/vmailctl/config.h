@@ -26,6 +26,10 @@ struct dovecot_wish {
 enum outcome config_put_dovecot(
     struct sbuf *out, const struct conf *conf, const struct dovecot_wish *wish, struct error *err);
 
+/* Append what `config dovecot` prints. */
+struct ctl;
+enum outcome config_dovecot_text(struct ctl *ctl, struct sbuf *out);
+
 /* Tell whether Dovecot takes NAME for a user's with its default auth_username_chars. */
 bool config_dovecot_takes(struct slice name);
 

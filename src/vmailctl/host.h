@@ -13,6 +13,10 @@
  * fails or takes too long. ARGV ends with NULL. */
 bool host_ask(struct sbuf *out, const char *const argv[]);
 
+/* Run a program and append all it prints; what it says on stderr goes to TROUBLE, or nowhere
+ * (NULL). Returns its exit status, or -1 when it is not there, was killed, or takes too long. */
+int host_run(struct sbuf *out, struct sbuf *trouble, const char *const argv[]);
+
 /* Append Postfix's queue directory; false when there is no Postfix to ask. */
 bool host_queue_directory(struct sbuf *out);
 

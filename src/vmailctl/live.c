@@ -66,6 +66,12 @@ connect_inet(const struct conf_endpoint *e)
 	return fd;
 }
 
+int
+live_connect(const struct conf_endpoint *e)
+{
+	return e->is_unix ? connect_unix(e) : connect_inet(e);
+}
+
 static enum outcome
 open_live(int *fd, const struct conf *conf, struct error *err)
 {
@@ -78,7 +84,7 @@ open_live(int *fd, const struct conf *conf, struct error *err)
 	o = conf_endpoint(&e, l->address, err);
 	if (o != FOUND)
 		return RETRY;
-	*fd = e.is_unix ? connect_unix(&e) : connect_inet(&e);
+	*fd = live_connect(&e);
 	if (*fd >= 0)
 		return FOUND;
 	return error_set(err, RETRY, "cannot ask vmaild at '%s': %s%s", l->address, strerror(errno),
@@ -147,8 +153,8 @@ read_reply(struct slice payload, struct sbuf *value, struct error *err)
 	return error_set(err, RETRY, "vmaild gave an answer of another protocol");
 }
 
-static enum outcome
-converse(int fd, struct slice map, struct slice key, struct sbuf *value, struct error *err)
+enum outcome
+live_ask(int fd, struct slice map, struct slice key, struct sbuf *value, struct error *err)
 {
 	struct sbuf request, framed, in;
 	struct slice payload;
@@ -183,7 +189,7 @@ live_lookup(const struct conf *conf, struct slice map, struct slice key, struct 
 
 	if (o != FOUND)
 		return o;
-	o = converse(fd, map, key, value, err);
+	o = live_ask(fd, map, key, value, err);
 	close(fd);
 	return o;
 }

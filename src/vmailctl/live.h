@@ -14,4 +14,11 @@
 enum outcome live_lookup(const struct conf *conf, struct slice map, struct slice key,
     struct sbuf *value, struct error *err);
 
+/* Connect to a place; -1 and errno when that fails. Reads and writes there end after seconds. */
+int live_connect(const struct conf_endpoint *e);
+
+/* Ask whoever speaks socketmap behind FD. Outcomes as live_lookup. */
+enum outcome live_ask(
+    int fd, struct slice map, struct slice key, struct sbuf *value, struct error *err);
+
 #endif

@@ -19,8 +19,8 @@ enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20 };
 
 /* --- cells as text ---------------------------------------------------------------------------- */
 
-static void
-put_size(struct sbuf *out, int64_t bytes)
+void
+output_put_size(struct sbuf *out, int64_t bytes)
 {
 	static const char units[] = " KMGTPE";
 	size_t unit = 0;
@@ -71,7 +71,7 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 		break;
 	case CELL_SIZE:
 		if (v->number > 0)
-			put_size(out, v->number);
+			output_put_size(out, v->number);
 		break;
 	case CELL_ID:
 		if (v->number > 0)
@@ -95,8 +95,8 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 /* --- cells as JSON ---------------------------------------------------------------------------- */
 
 /* Text that is no UTF-8 (a key somebody typed) is shown with question marks. */
-static json_t *
-json_text(struct slice s)
+json_t *
+output_json_text(struct slice s)
 {
 	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
 	struct sbuf ascii;
@@ -117,7 +117,7 @@ json_lines(struct slice lines)
 	json_t *list = json_array();
 
 	while (lines.n > 0)
-		json_array_append_new(list, json_text(slice_cut(&lines, '\n')));
+		json_array_append_new(list, output_json_text(slice_cut(&lines, '\n')));
 	return list;
 }
 
@@ -129,7 +129,7 @@ json_time(int64_t at)
 
 	sbuf_init(&text, 64);
 	put_time(&text, at, true);
-	j = json_text(sbuf_slice(&text));
+	j = output_json_text(sbuf_slice(&text));
 	sbuf_release(&text);
 	return j;
 }
@@ -155,7 +155,7 @@ json_cell(enum cell cell, const struct value *v)
 	case CELL_TEXT:
 		break;
 	}
-	return v->text.n > 0 ? json_text(v->text) : json_null();
+	return v->text.n > 0 ? output_json_text(v->text) : json_null();
 }
 
 static void
@@ -236,19 +236,32 @@ add_column(struct libscols_table *scols, const char *name, int flags)
 		scols_column_set_wrapfunc(c, folded_size, next_line, NULL);
 }
 
+bool
+output_wants_colors(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return pager_is_terminal() && (no_color == NULL || no_color[0] == '\0');
+}
+
+void
+output_colors(struct libscols_table *scols)
+{
+	if (!pager_is_terminal())
+		return;
+	scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
+	scols_table_set_termwidth(scols, pager_columns());
+	scols_table_enable_colors(scols, output_wants_colors());
+}
+
 static struct libscols_table *
 new_scols(const struct table *t)
 {
 	struct libscols_table *scols = scols_new_table();
-	const char *no_color = getenv("NO_COLOR");
 
 	if (scols == NULL)
 		return NULL;
-	if (pager_is_terminal()) {
-		scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
-		scols_table_set_termwidth(scols, pager_columns());
-		scols_table_enable_colors(scols, no_color == NULL || no_color[0] == '\0');
-	}
+	output_colors(scols);
 	scols_table_enable_noheadings(scols, t->record);
 	if (t->record) {
 		add_column(scols, "", 0);
@@ -419,7 +432,7 @@ output_text(struct ctl *ctl, const char *key, struct slice text)
 		ctl->printed = true;
 		return EXIT_DONE;
 	}
-	return output_json(ctl, json_pack("{s:o}", key, json_text(text)));
+	return output_json(ctl, json_pack("{s:o}", key, output_json_text(text)));
 }
 
 enum exit_code
@@ -444,11 +457,11 @@ verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text)
 
 	sbuf_init(&name, 64);
 	command_name(&name, ctl->command);
-	json_object_set_new(j, "what", json_text(sbuf_slice(&name)));
+	json_object_set_new(j, "what", output_json_text(sbuf_slice(&name)));
 	if (subject.n > 0)
-		json_object_set_new(j, "subject", json_text(subject));
+		json_object_set_new(j, "subject", output_json_text(subject));
 	if (text[0] != '\0')
-		json_object_set_new(j, "reason", json_text(slice_str(text)));
+		json_object_set_new(j, "reason", output_json_text(slice_str(text)));
 	sbuf_release(&name);
 	return j;
 }
@@ -479,11 +492,11 @@ void
 output_lookup(struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text)
 {
 	json_t *j = json_pack("{s:s, s:o, s:o}", "outcome", outcome_name(o), "map",
-	    json_text(slice_str(map)), "key", json_text(slice_str(key)));
+	    output_json_text(slice_str(map)), "key", output_json_text(slice_str(key)));
 
 	if (o == FOUND)
-		json_object_set_new(j, "value", json_text(text));
+		json_object_set_new(j, "value", output_json_text(text));
 	else if (o != NONE)
-		json_object_set_new(j, "reason", json_text(text));
+		json_object_set_new(j, "reason", output_json_text(text));
 	output_json(ctl, j);
 }

@@ -72,6 +72,17 @@ enum exit_code output_text(struct ctl *ctl, const char *key, struct slice text);
 struct json_t;
 enum exit_code output_json(struct ctl *ctl, struct json_t *j);
 
+/* A text as JSON; what is no UTF-8 in it becomes question marks. */
+struct json_t *output_json_text(struct slice s);
+
+/* Append a number of bytes as people write it: 2G. */
+void output_put_size(struct sbuf *out, int64_t bytes);
+
+/* Tell whether colours are wanted on stdout, and make a table fit the terminal, with colours then.
+ */
+bool output_wants_colors(void);
+void output_colors(struct libscols_table *scols);
+
 /* Print the object that tells in JSON how it went. SUBJECT and TEXT may be empty. */
 void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const char *text);
 

@@ -33,23 +33,43 @@ parse_date(const char *text, int64_t *out)
 	return *out > 0 && strcmp(again, text) == 0;
 }
 
+/* "30d", "12h": in seconds. */
 static bool
-parse_span(const char *text, int64_t now, int64_t *out)
+parse_span(struct slice s, int64_t *out)
 {
-	struct slice s = slice_str(text);
 	unsigned long long n;
 	int64_t unit;
 
-	if (s.n < 3 || s.p[0] != '+' || !slice_number(slice_of(s.p + 1, s.n - 2), SPAN_MAX, &n))
+	if (s.n < 2 || !slice_number(slice_head(s, s.n - 1), SPAN_MAX, &n))
 		return false;
 	unit = slice_ends(s, "d") ? DAY : slice_ends(s, "h") ? HOUR : 0;
-	*out = now + (int64_t)n * unit;
+	*out = (int64_t)n * unit;
 	return unit > 0;
+}
+
+static bool
+parse_ahead(const char *text, int64_t now, int64_t *out)
+{
+	if (text[0] != '+' || !parse_span(slice_str(text + 1), out))
+		return false;
+	*out += now;
+	return true;
 }
 
 bool
 when_parse(const char *text, int64_t now, int64_t *out)
 {
 	*out = 0;
-	return strcmp(text, "never") == 0 || parse_span(text, now, out) || parse_date(text, out);
+	return strcmp(text, "never") == 0 || parse_ahead(text, now, out) || parse_date(text, out);
+}
+
+bool
+when_past(const char *text, int64_t now, int64_t *out)
+{
+	int64_t span;
+
+	if (!parse_span(slice_str(text), &span))
+		return parse_date(text, out);
+	*out = now - span;
+	return true;
 }

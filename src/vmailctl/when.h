@@ -14,4 +14,9 @@
  * seconds; `never` is 0. False when it is none of them. */
 bool when_parse(const char *text, int64_t now, int64_t *out);
 
+#define WHEN_PAST_FORMS "2026-12-31, 2026-12-31T18:00, 90d or 12h"
+
+/* Read one of WHEN_PAST_FORMS, the last two as spans back from NOW. False when it is none. */
+bool when_past(const char *text, int64_t now, int64_t *out);
+
 #endif

@@ -180,7 +180,7 @@ def _(build):
 @case("commands, verbs and options may be shortened while they are clear")
 def _(build):
     with mail_host(build) as site:
-        for arguments in (["dom", "l"], ["d", "li", "--names"], ["d", "l", "--n"]):
+        for arguments in (["dom", "l"], ["dom", "li", "--names"], ["dom", "l", "--n"]):
             check_in("example.com", site.ctl(*arguments))
         check_in("domains", site.ctl("maps", "--names"))
         check_eq(json.loads(site.ctl("u", "sh", HARRY, "--js"))["address"], HARRY)

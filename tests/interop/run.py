@@ -27,6 +27,8 @@ import conformance
 import differences  # noqa: F401
 import bench
 import international  # noqa: F401
+import doctoring  # noqa: F401
+import settingup  # noqa: F401
 import differential
 import processes
 import trouble

@@ -173,6 +173,12 @@ awk -F '\t' '$1 == "option" { print $2 " " $3 } $1 == "global" { print $3 }' "$t
 compare "$tmp/options" "$tmp/page" "option" vmailctl.8
 verdict "every option is in vmailctl.8, under its command"
 
+# A finding is what programs are written for: its code stands in the table of its command.
+sed -n 's/.*{ "\([a-z0-9-]*\)", SEVERITY_.*/\1/p' src/vmailctl/cmd_lint.c src/vmailctl/cmd_doctor.c >"$tmp/codes"
+entries "$ctl" FINDINGS Li >"$tmp/page"
+compare "$tmp/codes" "$tmp/page" "finding" vmailctl.8
+verdict "every finding is in vmailctl.8"
+
 for program in vmaild vmail-checkpassword; do
     "$build/$program" --help |
         awk '/^  -/ { for (i = 1; $i ~ /^-/; i++) { sub(/,$/, "", $i); print $i } }' >"$tmp/flags"

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What a name looks like to somebody who does not look closely.
+ */
+#ifndef MAIL_ALIKE_H
+#define MAIL_ALIKE_H
+
+#include "base/sbuf.h"
+
+/* Append the canonical ADDRESS (or domain, or `@domain`) without its accents and other marks, in
+ * canonical form again: "müller@d" gives "muller@d". False when it has none, or it cannot be told.
+ */
+bool alike_plain(struct sbuf *out, struct slice address);
+
+#endif

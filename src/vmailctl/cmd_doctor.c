@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * doctor: whether this host is put together so that mail flows. Each check is a row; what it looks
+ * at is in the files beside this one.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmailctl/doctor.h"
+
+static const struct check checks[] = {
+	{ "configuration", SEVERITY_ERROR, "the configuration of vmaild can be read",
+	    "mend it; `vmaild -t` says when it is right", NEEDS_NOTHING, check_configuration },
+	{ "store", SEVERITY_ERROR, "the store can be opened, and is of this version",
+	    "`vmailctl init` makes a store or brings it up to date; run vmailctl as root",
+	    NEEDS_CONF, check_store },
+	{ "store-integrity", SEVERITY_ERROR, "the store's file is whole",
+	    "restore it from a backup", NEEDS_STORE, check_integrity },
+	{ "store-permissions", SEVERITY_ERROR,
+	    "the store belongs to vmaild, and nobody else reads it",
+	    "let it belong to vmaild's user alone", NEEDS_STORE, check_permissions },
+	{ "clock", SEVERITY_WARNING, "the clock is not behind the store",
+	    "set the clock, and let it be kept by NTP: aliases expire by it", NEEDS_STORE,
+	    check_clock },
+	{ "disk", SEVERITY_ERROR, "there is room on the disks of the store and of the mail",
+	    "make room", NEEDS_STORE, check_disk },
+	{ "listener", SEVERITY_ERROR, "vmaild answers on every listener",
+	    "start vmaild, or restart it after a change of listeners", NEEDS_CONF,
+	    check_listeners },
+
+	{ "postfix", SEVERITY_ERROR, "Postfix is here, and its configuration can be read",
+	    "install Postfix, or name its configuration with --postfix", NEEDS_CONF,
+	    check_postfix },
+	{ "postfix-disk", SEVERITY_ERROR, "there is room for Postfix's queue",
+	    "make room: Postfix takes no mail below one and a half times message_size_limit",
+	    NEEDS_POSTFIX, check_queue_disk },
+	{ "twin", SEVERITY_ERROR,
+	    "chrooted daemons of Postfix find the sockets below the queue directory",
+	    "name the queue directory in queue-directories of vmaild.conf, leave postfix-twin on, "
+	    "restart vmaild",
+	    NEEDS_POSTFIX, check_twins },
+	{ "reach", SEVERITY_ERROR,
+	    "Postfix's user reaches the sockets, inside the queue directory and outside",
+	    "give the listener 'group = postfix' and 'mode = 0660', and let everybody enter the "
+	    "directories above it",
+	    NEEDS_POSTFIX, check_reach },
+	{ "main-cf", SEVERITY_ERROR, "main.cf asks vmaild for domains, mailboxes and aliases",
+	    "`vmailctl setup postfix` writes the lines that `vmailctl config postfix` prints",
+	    NEEDS_POSTFIX, check_tables },
+	{ "map-names", SEVERITY_ERROR, "every table of vmaild that Postfix names is one",
+	    "`vmailctl maps --all` lists the names; `vmailctl map create` makes one", NEEDS_POSTFIX,
+	    check_map_names },
+	{ "virtual-transport", SEVERITY_ERROR,
+	    "mail is not left to virtual(8), which cannot ask vmaild",
+	    "virtual_transport = lmtp:unix:private/dovecot-lmtp", NEEDS_POSTFIX, check_transport },
+	{ "alias-maps", SEVERITY_ERROR, "local(8) is not told to ask vmaild, which it cannot",
+	    "alias_maps = hash:/etc/aliases; names of vmaild's local domains are asked for in "
+	    "virtual_alias_maps",
+	    NEEDS_POSTFIX, check_alias_maps },
+	{ "lmtp", SEVERITY_ERROR, "somebody takes the mail that virtual_transport hands over",
+	    "start Dovecot with a service lmtp as `vmailctl config dovecot` prints it",
+	    NEEDS_POSTFIX, check_lmtp },
+	{ "mydestination", SEVERITY_ERROR, "no domain of vmaild is in mydestination too",
+	    "take the domain out of mydestination: mail for it goes to users of this host now",
+	    NEEDS_POSTFIX, check_mydestination },
+	{ "delimiter", SEVERITY_WARNING,
+	    "Postfix and vmaild split addresses at the same characters",
+	    "set recipient_delimiter in main.cf as recipient-delimiter in vmaild.conf",
+	    NEEDS_POSTFIX, check_delimiter },
+	{ "propagation", SEVERITY_WARNING, "Postfix and vmaild agree on passing extensions on",
+	    "name 'virtual' in propagate_unmatched_extensions where propagate-extensions is true, "
+	    "and only there",
+	    NEEDS_POSTFIX, check_propagation },
+	{ "logins", SEVERITY_WARNING, "Postfix asks vmaild for logins",
+	    "set smtpd_sasl_type and smtpd_sasl_path as `vmailctl config postfix` prints them",
+	    NEEDS_POSTFIX, check_logins },
+	{ "probe", SEVERITY_ERROR, "postmap gets a right answer from vmaild",
+	    "`postmap -q KEY TABLE` shows what Postfix sees", NEEDS_POSTFIX, check_probe },
+
+	{ "dovecot", SEVERITY_NOTICE, "Dovecot is here",
+	    "install Dovecot, unless another host keeps the mail", NEEDS_CONF, check_dovecot },
+	{ "dovecot-conf", SEVERITY_ERROR, "Dovecot understands its configuration",
+	    "`doveconf -n` says what it does not understand", NEEDS_DOVECOT, check_dovecot_conf },
+	{ "dovecot-passdb", SEVERITY_ERROR,
+	    "Dovecot asks vmaild for logins, in a way that its release has",
+	    "`vmailctl setup dovecot` writes what `vmailctl config dovecot` prints", NEEDS_DOVECOT,
+	    check_passdb },
+	{ "dovecot-reach", SEVERITY_ERROR, "Dovecot's user reaches the sockets that it asks",
+	    "give a unix listener of that protocol 'group = dovecot' and 'mode = 0660'",
+	    NEEDS_DOVECOT, check_dovecot_reach },
+	{ "dovecot-system-users", SEVERITY_NOTICE, "Dovecot asks nobody but vmaild for logins",
+	    "put a # before '!include auth-system.conf.ext' in conf.d/10-auth.conf, unless that is "
+	    "meant",
+	    NEEDS_DOVECOT, check_system_users },
+	{ "dovecot-lmtp", SEVERITY_ERROR, "Dovecot takes mail by LMTP",
+	    "install dovecot-lmtpd, and name lmtp in 'protocols'", NEEDS_DOVECOT,
+	    check_dovecot_lmtp },
+	{ "dovecot-delimiter", SEVERITY_WARNING,
+	    "Dovecot and vmaild split addresses at the same characters",
+	    "set recipient_delimiter in Dovecot's configuration as recipient-delimiter in "
+	    "vmaild.conf",
+	    NEEDS_DOVECOT, check_dovecot_delimiter },
+};
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+static void __attribute__((format(printf, 6, 0))) add(struct doctor *d, const struct check *c,
+    enum severity severity, struct slice subject, const char *cure, const char *fmt, va_list ap)
+{
+	char text[1024];
+	struct finding one = { .code = c->code, .severity = severity, .subject = subject };
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	one.text = slice_str(text);
+	one.cure = slice_str(cure);
+	findings_add(&d->findings, &one);
+}
+
+bool
+doctor_bad(struct doctor *d, const struct check *c, struct slice subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, c, c->severity, subject, c->cure, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+bool
+doctor_say(struct doctor *d, const struct check *c, enum severity severity, struct slice subject,
+    const char *cure, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, c, severity, subject, cure, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* --- the examination ----------------------------------------------------------------------------
+ */
+
+static bool
+has(const struct doctor *d, enum doctor_need need)
+{
+	switch (need) {
+	case NEEDS_CONF:
+		return d->has_conf;
+	case NEEDS_STORE:
+		return d->has_store;
+	case NEEDS_POSTFIX:
+		return d->has_postfix;
+	case NEEDS_DOVECOT:
+		return d->has_dovecot;
+	case NEEDS_NOTHING:
+		break;
+	}
+	return true;
+}
+
+static void
+doctor_init(struct doctor *d, struct ctl *ctl)
+{
+	enum { TEXT_MAX = 4 << 20 };
+
+	*d = (struct doctor){ .ctl = ctl };
+	sbuf_init(&d->main_cf, TEXT_MAX);
+	sbuf_init(&d->master_cf, TEXT_MAX);
+	sbuf_init(&d->dovecot_conf, TEXT_MAX);
+	sbuf_init(&d->dovecot_version, TEXT_MAX);
+	sbuf_init(&d->queue, TEXT_MAX);
+}
+
+static void
+doctor_release(struct doctor *d)
+{
+	sbuf_release(&d->main_cf);
+	sbuf_release(&d->master_cf);
+	sbuf_release(&d->dovecot_conf);
+	sbuf_release(&d->dovecot_version);
+	sbuf_release(&d->queue);
+}
+
+static void
+run_check(struct doctor *d, const struct check *c)
+{
+	if (has(d, c->need) && c->run(d, c))
+		doctor_say(d, c, SEVERITY_OK, slice_str(NULL), NULL, "%s", c->what);
+}
+
+enum exit_code
+doctor_run(struct ctl *ctl, const char *postfix, const char *dovecot, struct json_t *list)
+{
+	struct doctor d;
+	bool flows;
+
+	doctor_init(&d, ctl);
+	d.postfix = postfix;
+	d.dovecot = dovecot;
+	findings_init(&d.findings, ctl, list);
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+		run_check(&d, &checks[i]);
+	flows = d.findings.count[SEVERITY_ERROR] == 0;
+	if (!ctl->json && list == NULL)
+		puts(flows ? "mail would flow" : "mail would not flow");
+	findings_end(&d.findings);
+	doctor_release(&d);
+	ctl->err.text[0] = '\0';
+	return flows ? EXIT_DONE : EXIT_NOT;
+}
+
+enum exit_code
+cmd_doctor(struct ctl *ctl)
+{
+	return doctor_run(ctl, ctl_option(ctl, "postfix"), ctl_option(ctl, "dovecot"), NULL);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * doctor: the configuration, the store, the clock and the disks.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <time.h>
+
+#include "sys/privs.h"
+#include "vmailctl/doctor.h"
+
+enum { PATH_ROOM = 4096, MIB = 1 << 20, DISK_LEAST_MIB = 16, DISK_PERCENT = 5, CLOCK_SLACK = 60 };
+
+/* --- configuration and store ------------------------------------------------------------------ */
+
+bool
+check_configuration(struct doctor *d, const struct check *c)
+{
+	d->has_conf = ctl_conf(d->ctl) == FOUND;
+	return d->has_conf || doctor_bad(d, c, slice_str(NULL), "%s", d->ctl->err.text);
+}
+
+bool
+check_store(struct doctor *d, const struct check *c)
+{
+	d->has_store = ctl_store(d->ctl, STORE_ADMIN) == FOUND;
+	return d->has_store || doctor_bad(d, c, slice_str(ctl_uri(d->ctl)), "%s", d->ctl->err.text);
+}
+
+bool
+check_integrity(struct doctor *d, const struct check *c)
+{
+	struct error err = { "" };
+
+	return store_quick_check(d->ctl->store, &err) == FOUND ||
+	       doctor_bad(d, c, slice_str(ctl_uri(d->ctl)), "%s", err.text);
+}
+
+/* --- permissions ------------------------------------------------------------------------------ */
+
+static const char *
+store_path(const struct doctor *d)
+{
+	const char *uri = ctl_uri(d->ctl);
+
+	return strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
+}
+
+static bool
+store_directory(const struct doctor *d, char out[PATH_ROOM])
+{
+	char copy[PATH_ROOM];
+
+	if ((size_t)snprintf(copy, sizeof copy, "%s", store_path(d)) >= sizeof copy)
+		return false;
+	snprintf(out, PATH_ROOM, "%s", dirname(copy));
+	return true;
+}
+
+/* What the daemon's user needs, and nobody else may have. */
+static bool
+is_proper(struct doctor *d, const struct check *c, const char *path, const struct identity *user,
+    mode_t needs)
+{
+	struct slice subject = slice_str(path);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return doctor_bad(d, c, subject, "cannot look at it: %s", strerror(errno));
+	if (st.st_uid != user->uid &&
+	    (st.st_gid != user->gid || (st.st_mode & needs >> 3) != needs >> 3))
+		return doctor_bad(d, c, subject,
+		    "it belongs to user %lu, and '%s' may not write to it",
+		    (unsigned long)st.st_uid, user->name);
+	if (st.st_uid == user->uid && (st.st_mode & needs) != needs)
+		return doctor_bad(d, c, subject,
+		    "'%s', who owns it, may not write to it (mode %04o)", user->name,
+		    (unsigned)st.st_mode & 07777);
+	if (st.st_mode & 07)
+		return doctor_bad(d, c, subject,
+		    "others may get at it (mode %04o), and it has password hashes in it",
+		    (unsigned)st.st_mode & 07777);
+	return true;
+}
+
+/* Without the setgid bit, root's vmailctl would make files beside the store that the daemon cannot
+ * write. */
+static bool
+is_shared(struct doctor *d, const struct check *c, const char *directory)
+{
+	struct stat st;
+
+	if (stat(directory, &st) < 0 || (st.st_mode & S_ISGID))
+		return true;
+	return doctor_bad(d, c, slice_str(directory),
+	    "the directory has no setgid bit (mode %04o): files that root makes in it lock vmaild "
+	    "out",
+	    (unsigned)st.st_mode & 07777);
+}
+
+bool
+check_permissions(struct doctor *d, const struct check *c)
+{
+	static const char *const beside[] = { "-wal", "-shm" };
+	char directory[PATH_ROOM], file[PATH_ROOM + 8], cure[3 * PATH_ROOM + 256];
+	struct check row = *c; /* with the cure for this very place */
+	struct identity user;
+	struct error err;
+	struct stat st;
+	bool ok;
+
+	if (identity_of_user(&user, d->ctl->conf->user, &err) != FOUND)
+		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
+	if (!store_directory(d, directory))
+		return doctor_bad(d, c, slice_str(store_path(d)), "its path is too long");
+	snprintf(cure, sizeof cure, "as root: chown -R %s: %s; chmod 2770 %s; chmod 0660 %s/*",
+	    user.name, directory, directory, directory);
+	row.cure = cure;
+	ok = is_proper(d, &row, directory, &user, 0700) && is_shared(d, &row, directory);
+	ok = is_proper(d, &row, store_path(d), &user, 0600) && ok;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(file, sizeof file, "%s%s", store_path(d), beside[i]);
+		if (stat(file, &st) == 0)
+			ok = is_proper(d, &row, file, &user, 0600) && ok;
+	}
+	return ok;
+}
+
+/* --- clock --------------------------------------------------------------------------------------
+ */
+
+bool
+check_clock(struct doctor *d, const struct check *c)
+{
+	struct timex clock = { .modes = 0 };
+	int64_t newest = 0, now = time(NULL);
+	struct error err;
+
+	if (store_newest(d->ctl->store, &newest, &err) == FOUND && newest > now + CLOCK_SLACK)
+		return doctor_bad(d, c, slice_str(NULL),
+		    "the store was changed %" PRId64
+		    " seconds from now: the clock is behind, or was "
+		    "ahead once",
+		    newest - now);
+	if (adjtimex(&clock) == TIME_ERROR)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), c->cure,
+		    "nothing keeps the clock right, as far as the kernel knows");
+	return true;
+}
+
+/* --- disks --------------------------------------------------------------------------------------
+ */
+
+static bool
+has_room(struct doctor *d, const struct check *c, const char *path)
+{
+	struct statvfs fs;
+	uintmax_t free_mib, percent;
+
+	if (statvfs(path, &fs) < 0)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(path), NULL,
+		    "cannot look at its disk: %s", strerror(errno));
+	free_mib = (uintmax_t)fs.f_bavail * fs.f_frsize / MIB;
+	percent = fs.f_blocks > 0 ? (uintmax_t)fs.f_bavail * 100 / fs.f_blocks : 100;
+	if (free_mib < DISK_LEAST_MIB || (fs.f_files > 0 && fs.f_favail < DISK_LEAST_MIB))
+		return doctor_bad(d, c, slice_str(path),
+		    "its disk is full: %ju MiB and %ju files are left", free_mib,
+		    (uintmax_t)fs.f_favail);
+	if (percent < DISK_PERCENT)
+		return doctor_say(d, c, SEVERITY_WARNING, slice_str(path), c->cure,
+		    "its disk is nearly full: %ju %% (%ju MiB) are left", percent, free_mib);
+	return true;
+}
+
+/* The part of mail-home that is the same for everybody; nothing there yet: the directory above it.
+ */
+static bool
+mail_directory(const struct doctor *d, char out[PATH_ROOM])
+{
+	size_t n = strcspn(d->ctl->conf->mail_home, "%");
+	struct stat st;
+
+	while (n > 1) {
+		while (n > 1 && d->ctl->conf->mail_home[n - 1] != '/')
+			n--;
+		snprintf(out, PATH_ROOM, "%.*s", (int)n, d->ctl->conf->mail_home);
+		if (stat(out, &st) == 0)
+			return true;
+		n--;
+	}
+	return false;
+}
+
+bool
+check_disk(struct doctor *d, const struct check *c)
+{
+	char directory[PATH_ROOM];
+	bool ok = !store_directory(d, directory) || has_room(d, c, directory);
+
+	return (!mail_directory(d, directory) || has_room(d, c, directory)) && ok;
+}
+
+bool
+check_queue_disk(struct doctor *d, const struct check *c)
+{
+	const char *queue = sbuf_cstr(&d->queue);
+	unsigned long long limit = 0;
+	struct statvfs fs;
+
+	if (statvfs(queue, &fs) < 0)
+		return doctor_bad(
+		    d, c, slice_str(queue), "cannot look at its disk: %s", strerror(errno));
+	slice_number(doctor_parameter(d, "message_size_limit"), UINT64_MAX / 2, &limit);
+	if ((uintmax_t)fs.f_bavail * fs.f_frsize <= limit + limit / 2)
+		return doctor_bad(d, c, slice_str(queue),
+		    "%ju MiB are left, and message_size_limit is %llu MiB: Postfix refuses all "
+		    "mail",
+		    (uintmax_t)fs.f_bavail * fs.f_frsize / MIB, limit / MIB);
+	return has_room(d, c, queue);
+}

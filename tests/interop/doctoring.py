@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: ISC
+#
+# vmailctl doctor on a real host: all is well on a good one; and each fault, planted by itself in a copy of the
+# configuration, is found, under its own code and no other.
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import tempfile
+import threading
+
+from cases import case
+from harness import Skip, check, check_eq, check_in, listener, write_file
+
+# These depend on the machine that the tests run on.
+WEATHER = {"clock", "disk", "postfix-disk"}
+
+
+class Patient:
+    """Copies of the configuration of HOST that may be spoiled. What is asked is the host itself."""
+
+    def __init__(self, host, tmp):
+        self.host, self.tmp = host, tmp
+        self.postfix = os.path.join(tmp, "etc")
+        shutil.copytree(host.postfix.config, self.postfix)
+        self.dovecot = os.path.join(tmp, "dovecot.conf")
+        shutil.copy(host.dovecot.file, self.dovecot)
+        self.conf = os.path.join(tmp, "vmaild.conf")
+        shutil.copy(host.site.conf, self.conf)
+        self.path = os.environ["PATH"]
+
+    def edit(self, path, pattern, text):
+        with open(path) as f:
+            old = f.read()
+        new = re.sub(pattern, lambda _: text, old, flags=re.M)
+        check(new != old, "no", pattern, "in", path)
+        with open(path, "w") as f:
+            f.write(new)
+
+    def main_cf(self, *lines):
+        """Later lines win."""
+        path = os.path.join(self.postfix, "main.cf")
+        with open(path, "a") as f:
+            f.write("\n" + "\n".join(lines) + "\n")
+        os.utime(path, (0, 0))
+
+    def program(self, name, text):
+        """Put a program in front of all others of that name."""
+        where = os.path.join(self.tmp, "bin")
+        os.makedirs(where, exist_ok=True)
+        write_file(os.path.join(where, name), "#!/bin/sh\n" + text + "\n", 0o755)
+        self.path = where + ":" + os.environ["PATH"]
+
+    def run(self, *options):
+        return subprocess.run(
+            [self.host.site.program("vmailctl"), "-c", self.conf, "doctor", "--postfix", self.postfix, "--dovecot",
+             self.dovecot, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, timeout=120, env=dict(os.environ, PATH=self.path))
+
+    def findings(self):
+        done = self.run("--json")
+        found = json.loads(done.stdout)
+        flows = not any(f["severity"] == "error" for f in found)
+        check_eq(done.returncode, 0 if flows else 1, found, done.stderr)
+        return found
+
+
+@contextlib.contextmanager
+def patient(host):
+    tmp = tempfile.mkdtemp(prefix="vm-doc-", dir="/tmp")
+    os.chmod(tmp, 0o755)
+    try:
+        yield Patient(host, tmp)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
+@case("doctor: a good host is well")
+def _(host):
+    with patient(host) as p:
+        found = p.findings()
+        bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
+        check_eq(bad, [])
+        check_eq(len({f["code"] for f in found}), 28)
+        text = p.run().stdout
+        check_in("\nmail would flow\n", text)
+        check_in("ok       listener\n", text)
+
+
+# --- faults -----------------------------------------------------------------------------------------
+
+def main_cf(*lines):
+    return lambda p: p.main_cf(*lines)
+
+
+def conf(pattern, text):
+    return lambda p: p.edit(p.conf, pattern, text)
+
+
+def dovecot(pattern, text):
+    return lambda p: p.edit(p.dovecot, pattern, text)
+
+
+def dovecot_24(p):
+    p.program("dovecot", "echo '2.4.1-4 (deadbeef)'")
+
+
+def fresh_store(p):
+    """A store of our own to spoil."""
+    where = os.path.join(p.tmp, "store")
+    p.edit(p.conf, r"^store = .*", 'store = "sqlite:%s/vmail.db"' % where)
+    subprocess.run([p.host.site.program("vmailctl"), "-c", p.conf, "init"], check=True)
+    subprocess.run([p.host.site.program("vmailctl"), "-c", p.conf, "domain", "add", "example.test"], check=True)
+    return os.path.join(where, "vmail.db")
+
+
+def no_store(p):
+    p.edit(p.conf, r"^store = .*", 'store = "sqlite:%s/none/vmail.db"' % p.tmp)
+
+
+def damaged(p):
+    path = fresh_store(p)
+    size = os.path.getsize(path)
+    with open(path, "r+b") as f:
+        f.seek(size - 4096)
+        f.write(b"\xff" * 4096)
+
+
+def readable(p):
+    os.chmod(fresh_store(p), 0o664)
+
+
+def foreign(p):
+    os.chown(fresh_store(p), 1, 1)
+
+
+def cured(host):
+    """What doctor says is to be done helps."""
+    with patient(host) as p:
+        foreign(p)
+        cure = [f["cure"] for f in p.findings() if f["code"] == "store-permissions" and f["severity"] == "error"][0]
+        subprocess.run(["sh", "-c", cure.removeprefix("as root: ")], check=True)
+        check_eq([f["severity"] for f in p.findings() if f["code"] == "store-permissions"], ["ok"])
+
+
+def no_setgid(p):
+    os.chmod(os.path.dirname(fresh_store(p)), 0o700)
+
+
+def late(p):
+    db = sqlite3.connect(fresh_store(p))
+    db.execute("UPDATE change SET at = at + 100000")
+    db.commit()
+    db.close()
+
+
+def silent(p):
+    """A socket where something else answers."""
+    path = os.path.join(p.tmp, "other.sock")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    os.chmod(path, 0o666)
+    server.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                with server.accept()[0] as s:
+                    s.sendall(b"220 not me\r\n")
+    threading.Thread(target=serve, daemon=True).start()
+    with open(p.conf, "a") as f:
+        f.write(listener("unix:" + path, "userdb") + "\n")
+
+
+def small_disk(p):
+    """A disk of one megabyte, as far as this machine lets us have one."""
+    where = os.path.join(p.tmp, "small")
+    os.mkdir(where)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", where]).returncode != 0:
+        raise Skip("no file system can be mounted here")
+    try:
+        p.edit(p.conf, r"^mail-home = .*", 'mail-home = "%s/%%d/%%n"' % where)
+        found = p.findings()
+    finally:
+        subprocess.run(["umount", where], check=True)
+    p.findings = lambda: found
+
+
+def no_sockets(p):
+    p.edit(p.conf, r'^listen "unix:%s" {' % re.escape(p.host.maps), 'listen "unix:%s/nothing.sock" {' % p.tmp)
+
+
+def unreachable(p):
+    """The twin of a socket, and the socket itself, in a mode that Postfix's user cannot use."""
+    paths = [p.host.maps, p.host.postfix.queue + p.host.maps]
+    modes = [stat.S_IMODE(os.stat(path).st_mode) for path in paths]
+    for path in paths:
+        os.chmod(path, 0o600)
+    try:
+        found = p.findings()
+    finally:
+        for path, mode in zip(paths, modes):
+            os.chmod(path, mode)
+    p.findings = lambda: found
+
+
+def unreachable_for_dovecot(p):
+    path = p.host.userdb
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    os.chmod(path, 0o600)
+    try:
+        found = p.findings()
+    finally:
+        os.chmod(path, mode)
+    p.findings = lambda: found
+
+
+def no_twin(p):
+    """Another queue directory than the one that vmaild knows."""
+    queue = os.path.join(p.tmp, "q")
+    os.mkdir(queue)
+    p.main_cf("queue_directory = " + queue, "virtual_transport = lmtp:unix:%s/private/dovecot-lmtp" %
+              p.host.postfix.queue)
+
+
+FAULTS = [
+    ("a configuration that cannot be read", conf(r"^user = .*", "nonsense"), {"configuration": "error"}),
+    ("no store", no_store, {"store": "error"}),
+    ("a damaged store", damaged, {"store-integrity": "error"}),
+    ("a store that everybody reads", readable, {"store-permissions": "error"}),
+    ("a store of somebody else", foreign, {"store-permissions": "error"}),
+    ("a directory without its setgid bit", no_setgid, {"store-permissions": "error"}),
+    ("a clock behind the store", late, {"clock": "warning"}),
+    ("a full disk", small_disk, {"disk": "error"}),
+    ("something else on a listener", silent, {"listener": "error"}),
+    ("nobody on the socket that main.cf names", no_sockets,
+     {"listener": "error", "twin": "error", "reach": "error", "main-cf": "error", "probe": "error"}),
+    ("sockets that Postfix's user cannot use", unreachable, {"reach": "error"}),
+    ("a socket that Dovecot's user cannot use", unreachable_for_dovecot, {"dovecot-reach": "error"}),
+    ("another queue directory", no_twin, {"twin": "error", "reach": "error"}),
+    ("no Postfix", lambda p: p.program("postconf", "exit 1"), {"postfix": "error"}),
+    ("a message bigger than the disk", main_cf("message_size_limit = 900000000000000"), {"postfix-disk": "error"}),
+    ("mailboxes of a file", main_cf("virtual_mailbox_maps = hash:/etc/postfix/vmailbox"), {"main-cf": "error"}),
+    ("a socket of nobody", main_cf("virtual_alias_maps = socketmap:unix:/run/other.sock:aliases"),
+     {"main-cf": "error"}),
+    ("the wrong map", lambda p: p.main_cf("virtual_mailbox_maps = socketmap:unix:%s:aliases" % p.host.maps),
+     {"main-cf": "error"}),
+    ("the same by proxymap", lambda p: p.main_cf("virtual_alias_maps = proxy:socketmap:unix:%s:aliases" %
+                                                 p.host.maps), {}),
+    ("the same by tcp", lambda p: p.main_cf("virtual_alias_maps = tcp:localhost:%d" % p.host.tcp), {}),
+    ("domains by Postfix's defaults", main_cf("virtual_alias_domains = $virtual_alias_maps",
+                                              "virtual_mailbox_domains = $virtual_mailbox_maps"), {}),
+    ("a map that nobody made", lambda p: p.main_cf("relay_domains = socketmap:unix:%s:relaydomains" % p.host.maps),
+     {"map-names": "error"}),
+    ("virtual(8)", main_cf("virtual_transport = virtual"),
+     {"virtual-transport": "error", "lmtp": "notice"}),
+    ("local(8)", lambda p: p.main_cf("alias_maps = socketmap:unix:%s:aliases" % p.host.maps),
+     {"alias-maps": "error"}),
+    ("no LMTP there", main_cf("virtual_transport = lmtp:unix:private/nobody"), {"lmtp": "error"}),
+    ("something else than LMTP there", lambda p: p.main_cf("virtual_transport = lmtp:unix:" + p.host.auth),
+     {"lmtp": "error"}),
+    ("a domain on both sides", main_cf("mydestination = localhost, Example.test"), {"mydestination": "error"}),
+    ("another delimiter", main_cf("recipient_delimiter = -"), {"delimiter": "warning"}),
+    ("no delimiter", main_cf("recipient_delimiter ="), {"delimiter": "warning"}),
+    ("another delimiter here", conf(r"\A", 'recipient-delimiter = "+-"\n'),
+     {"delimiter": "warning", "dovecot-delimiter": "warning"}),
+    ("no propagation", main_cf("propagate_unmatched_extensions = canonical"), {"propagation": "warning"}),
+    ("logins elsewhere", main_cf("smtpd_sasl_path = private/auth"), {"logins": "warning"}),
+    ("logins by Cyrus", main_cf("smtpd_sasl_type = cyrus"), {"logins": "warning"}),
+    ("no postmap", lambda p: p.program("postmap", "echo postmap: fatal: no such table >&2; exit 1"), {"probe": "error"}),
+    ("a postmap that finds nothing", lambda p: p.program("postmap", "exit 1"), {"probe": "error"}),
+    ("no Dovecot", lambda p: p.program("dovecot", "exit 1"), {"dovecot": "notice"}),
+    ("a Dovecot that does not understand", dovecot(r"\Z", "\nnonsense = 1\n"), {"dovecot-conf": "error"}),
+    ("checkpassword and Dovecot 2.4", dovecot_24, {"dovecot-passdb": "error"}),
+    ("a helper that is not there", dovecot(r"/\S*/vmail-checkpassword", "/nowhere/vmail-checkpassword"),
+     {"dovecot-passdb": "error"}),
+    ("a passdb of others", dovecot(r"passdb \{[^}]*\}", "passdb {\n  driver = static\n  args = password=x\n}\n"),
+     {"dovecot-passdb": "error"}),
+    ("system users", dovecot(r"\Z", "\npassdb {\n  driver = pam\n}\n"), {"dovecot-system-users": "notice"}),
+    ("no LMTP in Dovecot", dovecot(r"^protocols = .*", "protocols = imap"), {"dovecot-lmtp": "error"}),
+    ("protocols as Debian writes them", dovecot(r"^protocols = .*", 'protocols = " imap lmtp"'), {}),
+    ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),
+     {"dovecot-delimiter": "warning"}),
+]
+
+
+def planted(host, plant, wanted):
+    with patient(host) as p:
+        plant(p)
+        found = p.findings()
+        got = {f["code"]: f["severity"] for f in found
+               if f["severity"] != "ok" and (f["code"] in wanted or f["code"] not in WEATHER)}
+        check_eq(got, wanted, json.dumps(found, indent=1))
+        for f in found:
+            check(f["text"], f)
+            check(f["severity"] not in ("error", "warning") or f["cure"], f)
+
+
+for name, *row in FAULTS:
+    case("doctor: " + name)(lambda host, row=row: planted(host, *row))
+
+
+case("doctor: the cure for a store of somebody else helps")(cured)
+
+
+@case("doctor: the daemon is down")
+def _(host):
+    with patient(host) as p, host.without_vmaild():
+        found = p.findings()
+        codes = {f["code"] for f in found if f["severity"] == "error"}
+        check({"listener", "twin", "reach", "probe"} <= codes, codes)
+        check_in("mail would not flow\n", p.run().stdout)
+
+
+@case("doctor: an ordinary user is told what he cannot see")
+def _(host):
+    with patient(host) as p:
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                               p.host.site.program("vmailctl"), "-c", p.conf, "doctor", "--postfix", p.postfix,
+                               "--dovecot", p.dovecot, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=120)
+        found = {f["code"]: f for f in json.loads(done.stdout)}
+        check_eq((found["reach"]["severity"], found["dovecot-reach"]["severity"]), ("notice", "notice"))
+        check_in("root", found["reach"]["cure"])

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: ISC
+#
+# vmailctl setup: a Postfix and a Dovecot as Debian ships them are made to work with vmaild, by nothing but it.
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from cases import case
+from harness import TIMEOUT, check, check_eq, check_in
+from postfix import Postfix
+
+MAIN = """\
+# what an admin wrote
+myhostname = mx.host.test
+virtual_alias_maps = hash:/etc/postfix/virtual
+smtpd_sender_restrictions = permit_mynetworks,
+    reject_unknown_sender_domain
+# the end
+"""
+
+
+class Place:
+    """/etc/postfix and /etc/dovecot of a fresh host, below TMP."""
+
+    def __init__(self, host, tmp):
+        self.host, self.tmp = host, tmp
+        self.postfix = os.path.join(tmp, "postfix")
+        self.main_cf = os.path.join(self.postfix, "main.cf")
+        os.mkdir(self.postfix)
+        self.write(self.main_cf, MAIN + "queue_directory = %s\n" % host.postfix.queue)
+        shutil.copy(os.path.join(host.postfix.config, "master.cf"), self.postfix)
+        self.dovecot_dir = os.path.join(tmp, "dovecot")
+        shutil.copytree("/etc/dovecot" if os.path.isdir("/etc/dovecot/conf.d") else "/usr/share/dovecot",
+                        self.dovecot_dir)
+        self.dovecot = os.path.join(self.dovecot_dir, "dovecot.conf")
+        self.auth = os.path.join(self.dovecot_dir, "conf.d", "10-auth.conf")
+        self.ours = os.path.join(self.dovecot_dir, "conf.d", "99-vmaild.conf")
+        self.path = os.environ["PATH"]
+
+    def write(self, path, text):
+        with open(path, "w") as f:
+            f.write(text)
+
+    def read(self, path):
+        with open(path) as f:
+            return f.read()
+
+    def command(self, *arguments):
+        return [self.host.site.program("vmailctl"), "-c", self.host.site.conf, "setup", "--postfix", self.postfix,
+                "--dovecot", self.dovecot, *arguments]
+
+    def run(self, *arguments, code=0):
+        done = subprocess.run(self.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=TIMEOUT,
+                              env=dict(os.environ, PATH=self.path))
+        check_eq(done.returncode, code, arguments, done.stdout, done.stderr)
+        return done
+
+    def postconf(self, name):
+        return subprocess.run(["postconf", "-c", self.postfix, "-h", name], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout.strip()
+
+    def doveconf(self):
+        done = subprocess.run(["doveconf", "-c", self.dovecot, "-n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        check_eq(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def files(self):
+        """Every file below, with its content, mode and owner."""
+        found = {}
+        for folder, _, names in os.walk(self.tmp):
+            for name in names:
+                path = os.path.join(folder, name)
+                st = os.stat(path)
+                with open(path, "rb") as f:
+                    found[os.path.relpath(path, self.tmp)] = (f.read(), stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid)
+        return found
+
+
+@contextlib.contextmanager
+def place(host):
+    tmp = tempfile.mkdtemp(prefix="vm-set-", dir="/tmp")
+    os.chmod(tmp, 0o755)
+    try:
+        yield Place(host, tmp)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
+def without_paths(text):
+    """The helper of the build folder is not where the host fixture keeps its copy."""
+    return re.sub(r"\S*/vmail-checkpassword", "HELPER", text)
+
+
+@case("setup: a dry run shows all and changes nothing")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        done = p.run("--dry-run")
+        check_eq(p.files(), before)
+        for words in ("+virtual_transport = lmtp:unix:private/dovecot-lmtp", "-!include auth-system.conf.ext",
+                      "+#!include auth-system.conf.ext", "+++ " + p.ours, "-virtual_alias_maps = hash:"):
+            check_in(words, done.stdout)
+        check_in("hash:/etc/postfix/virtual", done.stderr)
+        j = json.loads(p.run("--dry-run", "--json").stdout)
+        check_eq((j["written"], [f["path"] for f in j["files"]], [f["backup"] for f in j["files"]]),
+                 (False, [p.main_cf, p.ours, p.auth], [None] * 3))
+        check_eq(p.files(), before)
+
+
+@case("setup: without a terminal it wants to be told")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        done = p.run(code=2)
+        check_in("--yes", done.stderr)
+        p.run("sendmail", "--yes", code=2)
+        check_eq(p.files(), before)
+
+
+@case("setup: Postfix and Dovecot as Debian ships them, then a second run")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        os.chmod(p.main_cf, 0o640)
+        os.chown(p.main_cf, 0, 8)
+        text = p.run("--yes").stdout
+        check_in("now: postfix reload", text)
+        after = p.files()
+        # what config prints is in force
+        for line in p.host.postfix_lines.splitlines():
+            if line and not line.startswith("#"):
+                name, value = [word.strip() for word in line.split("=", 1)]
+                got = p.postconf(name)
+                check_eq(got if name != "smtpd_sender_restrictions" else got.split(",")[0], value, name)
+        check_eq(p.postconf("smtpd_sender_restrictions"), "reject_authenticated_sender_login_mismatch, "
+                 "permit_mynetworks, reject_unknown_sender_domain")
+        check_eq(without_paths(p.read(p.ours)), without_paths(p.host.dovecot_lines))
+        check_in("\n#!include auth-system.conf.ext", p.read(p.auth))
+        check("driver = pam" not in p.doveconf(), p.doveconf())
+        # what an admin wrote stays, and the old file is kept
+        check_in("# what an admin wrote\n", p.read(p.main_cf))
+        st = os.stat(p.main_cf)
+        check_eq((stat.S_IMODE(st.st_mode), st.st_gid), (0o640, 8))
+        kept = sorted(set(after) - set(before))
+        check_eq([re.sub(r"vmaild-\d{8}-\d{6}$", "OLD", name) for name in kept],
+                 ["dovecot/conf.d/10-auth.conf.OLD", "dovecot/conf.d/99-vmaild.conf", "postfix/main.cf.OLD"])
+        check_eq(after[kept[2]][0], before["postfix/main.cf"][0])
+        check_eq(after[kept[0]][0], before["dovecot/conf.d/10-auth.conf"][0])
+        # doctor has looked
+        check_in("mail would", text)
+        # again
+        check_in("nothing is to be changed", p.run("--yes").stdout)
+        check_eq(p.files(), after)
+        j = json.loads(p.run("--yes", "--json").stdout)
+        check_eq((j["files"], j["written"]), ([], False))
+        check_in("main-cf", {f["code"] for f in j["findings"] if f["severity"] == "ok"})
+
+
+@case("setup: one program alone")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        p.run("postfix", "--yes")
+        check_eq({n for n in p.files() if n not in before or p.files()[n] != before[n]} - {"postfix/main.cf"},
+                 {n for n in p.files() if n.startswith("postfix/main.cf.vmaild-")})
+        p.run("dovecot", "--yes")
+        check(os.path.exists(p.ours))
+
+
+@case("setup: a Dovecot with one file")
+def _(host):
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        p.write(p.dovecot, "protocols = imap lmtp\nssl = no")
+        p.run("dovecot", "--yes")
+        check_eq(p.read(p.dovecot), "protocols = imap lmtp\nssl = no\n!include vmaild.conf\n")
+        check_in("vmail-checkpassword", p.doveconf())
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+
+
+@case("setup: what does not work is taken back")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        # a doveconf that understands everything but our file
+        where = os.path.join(p.tmp, "bin")
+        os.mkdir(where)
+        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\n! [ -e %s ] || { echo 'Fatal: no' >&2; exit 89; }\n" % p.ours)
+        os.chmod(os.path.join(where, "doveconf"), 0o755)
+        p.path = where + ":" + p.path
+        done = p.run("--yes", code=75)
+        check_in("nothing was changed", done.stderr)
+        check_in("Fatal: no", done.stderr)
+        after = {n: v for n, v in p.files().items() if not n.startswith("bin/") and ".vmaild-" not in n}
+        check_eq(after, before)
+
+
+@case("setup: a file that cannot be written")
+def _(host):
+    with place(host) as p:
+        os.mkdir(p.ours)  # a directory where our file should be
+        before = p.files()
+        done = p.run("--yes", code=75)
+        check_in(p.ours, done.stderr)
+        check_eq({n: v for n, v in p.files().items() if ".vmaild-" not in n}, before)
+
+
+@case("setup: neither program is here")
+def _(host):
+    with place(host) as p:
+        where = os.path.join(p.tmp, "bin")
+        os.mkdir(where)
+        for name in ("postconf", "dovecot"):
+            p.write(os.path.join(where, name), "#!/bin/sh\nexit 1\n")
+            os.chmod(os.path.join(where, name), 0o755)
+        p.path = where + ":" + p.path
+        check_in("no postfix here", p.run("postfix", "--yes", code=1).stderr)
+        check_in("no dovecot here", p.run("--yes").stderr)
+
+
+@case("setup: a Postfix without a main.cf")
+def _(host):
+    with place(host) as p:
+        os.unlink(p.main_cf)
+        before = p.files()
+        check_in("cannot read '%s'" % p.main_cf, p.run("--yes", code=75).stderr)
+        check_eq(p.files(), before)
+
+
+def on_terminal(command, answer):
+    """Run COMMAND on a terminal and answer its question: (exit status, what was shown)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(command[0], command, dict(os.environ, PAGER="cat"))
+    shown, answered = b"", False
+    while select.select([fd], [], [], TIMEOUT)[0]:
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+        if not answered and b"[y/N] " in shown:
+            answered = True
+            os.write(fd, answer)
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+@case("setup: on a terminal it asks")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        status, shown = on_terminal(p.command(), b"n\n")
+        check_eq(status, 1, shown)
+        check_in("write 3 files", shown)
+        check_eq(p.files(), before)
+        status, shown = on_terminal(p.command(), b"y\n")
+        check_eq(status, 0, shown)
+        check(os.path.exists(p.ours), shown)
+
+
+@case("setup: a Postfix that it has set up asks vmaild, and keeps its own lines")
+def _(host):
+    with place(host) as p:
+        mine = Postfix(os.path.join(p.tmp, "mine"))
+        mine.configure("")
+        p.run("postfix", "--yes", "--postfix", mine.config)
+        table = mine.run("postconf", "-h", "virtual_alias_maps").stdout.strip()
+        done = mine.run("postmap", "-q", "post@example.test", table)
+        check_eq(done.stdout, "harry@example.test\n", done.stderr)
+        check_in("\ndefault_transport = error:nothing leaves this machine\n",
+                 p.read(os.path.join(mine.config, "main.cf")))

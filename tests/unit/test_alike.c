@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Names without their accents.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "mail/alike.h"
+
+static void
+test_plain(void **state)
+{
+	static const struct {
+		const char *text, *plain; /* NULL: there is nothing to take away */
+	} rows[] = {
+		{ "harry@ex.test", NULL },
+		{ "ex.test", NULL },
+		{ "", NULL },
+		{ "@", NULL },
+		{ "j\303\266rg@ex.test", "jorg@ex.test" },
+		{ "@xn--mnchen-3ya.de", "@munchen.de" },
+		{ "xn--mnchen-3ya.de", "munchen.de" },
+		{ "j\303\266rg@xn--mnchen-3ya.de", "jorg@munchen.de" },
+		{ "\303\270re@ex.test", NULL }, /* a letter of its own */
+		{ "xn--p1ai", NULL },           /* Cyrillic, without marks */
+		{ "\"a\303\251 b\"@ex.test", "\"ae b\"@ex.test" },
+		{ "xn--\377", NULL },
+		{ "a@xn--zzzzzzzzzzz", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sbuf out;
+		bool ok;
+
+		sbuf_init(&out, 4096);
+		ok = alike_plain(&out, slice_str(rows[i].text));
+		if (ok != (rows[i].plain != NULL) ||
+		    (ok && !slice_is(sbuf_slice(&out), rows[i].plain)))
+			fail_msg("'%s': %d '%s'", rows[i].text, ok, sbuf_cstr(&out));
+		sbuf_release(&out);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain) };
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
