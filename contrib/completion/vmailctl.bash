@@ -11,16 +11,16 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--match|--after|--limit|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
+		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--match|--after|--limit|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--version|--passdb|--group|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
-			elif [[ -z $verb && ' domain user app-password alias map config login ' == *" $noun "* ]]; then verb=$w
+			elif [[ -z $verb && ' domain user app-password alias map config login views ' == *" $noun "* ]]; then verb=$w
 			else n=$((n + 1)); fi ;;
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login import formats backup restore check diff apply export log undo completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views import formats backup restore check diff apply export log undo completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names --limit 500 --match' ;;
 	'domain set 0') from='domain list --names --limit 500 --match' ;;
@@ -58,6 +58,8 @@ _vmailctl()
 	'setup  0') list='postfix dovecot' ;;
 	'config  0') list='show postfix dovecot' ;;
 	'login  0') list='throttled clear' ;;
+	'views  0') list='publish' ;;
+	'views publish 0') files=1 ;;
 	'import  '*) files=1 ;;
 	'backup  0') files=1 ;;
 	'restore  0') files=1 ;;
@@ -104,6 +106,9 @@ _vmailctl()
 	--dovecot) files=1 ;;
 	--postfix) list= from= ;;
 	--dovecot) files=1 ;;
+	--version) list='2.3 2.4' ;;
+	--passdb) list='checkpassword lua sql none' ;;
+	--group) list= from= ;;
 	--from) from='formats --names' ;;
 	--domain) list= from= ;;
 	--passwords) list= from= ;;
@@ -145,7 +150,9 @@ _vmailctl()
 	'lint ') options+='--since --all' ;;
 	'doctor ') options+='--postfix --dovecot' ;;
 	'setup ') options+='--postfix --dovecot' ;;
+	'config dovecot') options+='--version --passdb --sql-file' ;;
 	'login clear') options+='--all' ;;
+	'views publish') options+='--with-hashes --group' ;;
 	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
 	'formats ') options+='--names' ;;
 	'apply ') options+='--prune' ;;

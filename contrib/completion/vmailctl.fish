@@ -140,10 +140,18 @@ complete -c vmailctl -n __fish_use_subcommand -a config
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a show -d 'print the configuration in effect'
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a postfix -d 'print the lines for Postfix\'s main.cf on this host'
 complete -c vmailctl -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show postfix dovecot' -a dovecot -d 'print the lines for Dovecot\'s configuration on this host'
+complete -c vmailctl -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from dovecot' -l version -x -a '2.3 2.4' -d 'for that Dovecot, not for the one that is here'
+complete -c vmailctl -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from dovecot' -l passdb -x -a 'checkpassword lua sql none' -d 'how logins reach vmaild; the first that the release has is the default'
+complete -c vmailctl -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from dovecot' -l sql-file -d 'the file of queries that 2.3 keeps apart'
 complete -c vmailctl -n __fish_use_subcommand -a login
 complete -c vmailctl -n '__fish_seen_subcommand_from login; and not __fish_seen_subcommand_from throttled clear' -a throttled -d 'list who has tried too many wrong passwords lately'
 complete -c vmailctl -n '__fish_seen_subcommand_from login; and not __fish_seen_subcommand_from throttled clear' -a clear -d 'forget the wrong passwords of a user, or of a network'
 complete -c vmailctl -n '__fish_seen_subcommand_from login; and __fish_seen_subcommand_from clear' -l all -d 'whoever it is'
+complete -c vmailctl -n __fish_use_subcommand -a views
+complete -c vmailctl -n '__fish_seen_subcommand_from views; and not __fish_seen_subcommand_from publish' -a publish -d 'copy the public views into a file for other software'
+complete -c vmailctl -n '__fish_seen_subcommand_from views; and __fish_seen_subcommand_from publish' -F
+complete -c vmailctl -n '__fish_seen_subcommand_from views; and __fish_seen_subcommand_from publish' -l with-hashes -d 'with the passwords\' hashes, for software that checks logins itself'
+complete -c vmailctl -n '__fish_seen_subcommand_from views; and __fish_seen_subcommand_from publish' -l group -x -d 'who may read it; if not given, the group of the file it replaces'
 complete -c vmailctl -n __fish_use_subcommand -a import -d 'take over the domains, mailboxes and aliases of another system'
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -F
 complete -c vmailctl -n '__fish_seen_subcommand_from import' -l from -x -a '(vmailctl formats --names 2>/dev/null)' -d 'what it is, where that is not certain: see `vmailctl formats`'

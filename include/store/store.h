@@ -345,6 +345,15 @@ enum outcome store_newest(struct store *s, int64_t *at, struct error *err);
 /* Look for damage in the whole file: FOUND when there is none, BAD when there is. */
 enum outcome store_quick_check(struct store *s, struct error *err);
 
+/* --- for other software ----------------------------------------------------------------------- */
+
+/* Copy the public views (vmaild-views.7) of one moment into an SQLite file of their own at PATH,
+ * which replaces an older one in one step: mode 0640, for GROUP or, with -1, for that of the older
+ * one. With HASHES the view that has the passwords is among them; without, no byte of one is in the
+ * file. BAD when something else lies at PATH. */
+enum outcome store_publish(
+    struct store *s, const char *path, int group, bool hashes, struct error *err);
+
 /* --- changes: each one transaction, with its line in the change log -------------------------- */
 
 /* Who and what rules the changes are made under. Borrowed while the store is open. */

@@ -941,3 +941,32 @@ SELECT ?1, ?2, ?3, address, ?5,
 FROM alias a
 WHERE domain = ?4
 ORDER BY address;
+
+-- ## the public views, to be copied into a file of their own: all rows behind the key (1)
+
+-- published_domains
+-- Columns as of v1_domain.
+SELECT domain, kind, target, created FROM v1_domain WHERE domain > ?1 ORDER BY domain;
+
+-- published_users
+-- Columns as of v1_user.
+SELECT address, local_part, domain, state, receives, sends, reason, home, mail, mail_driver,
+    mail_path, uid, gid, quota, quota_rule, quota_storage_size, networks, created
+FROM v1_user
+WHERE address > ?1
+ORDER BY address;
+
+-- published_logins
+-- Columns as of v1_login.
+SELECT address, password, local_part, domain, state, receives, sends, reason, home, mail,
+    mail_driver, mail_path, uid, gid, quota, quota_rule, quota_storage_size, networks, created
+FROM v1_login
+WHERE address > ?1
+ORDER BY address;
+
+-- published_aliases
+-- Columns as of v1_alias.
+SELECT address, domain, position, target, folded, target_domain, disabled, expires, internal
+FROM v1_alias
+WHERE address > ?1
+ORDER BY address;

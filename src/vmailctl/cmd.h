@@ -239,6 +239,7 @@ enum exit_code cmd_export(struct ctl *ctl);
 enum exit_code cmd_diff(struct ctl *ctl);
 enum exit_code cmd_apply(struct ctl *ctl);
 enum exit_code cmd_undo(struct ctl *ctl);
+enum exit_code cmd_views_publish(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);

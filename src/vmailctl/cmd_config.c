@@ -151,6 +151,10 @@ find_odd_name(struct ctl *ctl, struct sbuf *out)
 enum outcome
 config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 {
+	struct dovecot_wish wish = { .version = ctl_option(ctl, "version"),
+		.passdb = ctl_option(ctl, "passdb"),
+		.sql_file = ctl_option(ctl, "sql-file") != NULL,
+		.conf_file = ctl->conf_file };
 	struct sbuf odd_name;
 	enum outcome o = ctl_conf(ctl);
 
@@ -158,21 +162,24 @@ config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 		return o;
 	sbuf_init(&odd_name, ADDRESS_MAX + 1);
 	find_odd_name(ctl, &odd_name);
-	config_put_dovecot(out, ctl->conf, ctl->conf_file, sbuf_slice(&odd_name));
+	wish.store = ctl_uri(ctl);
+	wish.odd_name = sbuf_slice(&odd_name);
+	o = config_put_dovecot(out, ctl->conf, &wish, &ctl->err);
 	sbuf_release(&odd_name);
-	return FOUND;
+	return o;
 }
 
 enum exit_code
 cmd_config_dovecot(struct ctl *ctl)
 {
 	struct sbuf text;
-	enum outcome o;
+	enum outcome o = ctl_conf(ctl);
 
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot read the configuration");
 	sbuf_init(&text, CONFIG_MAX);
-	o = config_dovecot_text(ctl, &text);
-	if (o == FOUND)
+	if (config_dovecot_text(ctl, &text) == FOUND)
 		return print_text(ctl, &text);
 	sbuf_release(&text);
-	return ctl_fail(ctl, o, "cannot read the configuration");
+	return ctl_usage(ctl, "%s", ctl->err.text);
 }

@@ -127,6 +127,19 @@ static const struct option lookup_options[] = {
 	{ 0 }
 };
 
+static const struct option config_dovecot_options[] = {
+	{ "version", 0, "RELEASE", "for that Dovecot, not for the one that is here" },
+	{ "passdb", 0, "PASSDB", "how logins reach vmaild; the first that the release has is the default" },
+	{ "sql-file", 0, NULL, "the file of queries that 2.3 keeps apart" },
+	{ 0 }
+};
+
+static const struct option views_publish_options[] = {
+	{ "with-hashes", 0, NULL, "with the passwords' hashes, for software that checks logins itself" },
+	{ "group", 0, "GROUP", "who may read it; if not given, the group of the file it replaces" },
+	{ 0 }
+};
+
 static const struct option explain_options[] = {
 	{ "from", 0, "SENDER", "find out whether this sender may write to it; <> for bounces" },
 	{ "live", 0, NULL, "ask the running daemon as well, and mark where it differs" },
@@ -553,7 +566,10 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "config", .verb = "dovecot",
+		.options = config_dovecot_options,
 		.summary = "print the lines for Dovecot's configuration on this host",
+		.detail = "Dovecot 2.3 can have checkpassword or sql, 2.4 lua or sql. With none, only what needs\n"
+		    "no logins is printed: delivery by LMTP, and doveadm.",
 		.example = "vmailctl config dovecot >/etc/dovecot/conf.d/99-vmaild.conf",
 		.run = cmd_config_dovecot
 	},
@@ -574,6 +590,16 @@ static const struct command commands[] = {
 		.detail = "WHO is a mailbox, an address or a network as 'login throttled' prints it.",
 		.example = "vmailctl login clear harry@example.com",
 		.run = cmd_login_clear
+	},
+	{
+		.noun = "views", .verb = "publish", .arguments = "FILE",
+		.options = views_publish_options,
+		.also = "export dump copy",
+		.summary = "copy the public views into a file for other software",
+		.detail = "An SQLite database of mode 0640 that replaces the old one in one step. To be done again\n"
+		    "after changes, or by a timer. See vmaild-views(7).",
+		.example = "vmailctl views publish --group www-data /var/lib/vmaild-views/users.db",
+		.run = cmd_views_publish
 	},
 	{
 		.noun = "import", .arguments = "FILE...",
@@ -701,6 +727,8 @@ static const struct argument_words words[] = {
 	{ "STATE", "active receive-only send-only suspended", NULL },
 	{ "SEARCH", "exact address rewrite domain transport access host network", NULL },
 	{ "WHETHER", "yes no default", NULL },
+	{ "RELEASE", "2.3 2.4", NULL },
+	{ "PASSDB", "checkpassword lua sql none", NULL },
 	{ "PROGRAM", "postfix dovecot", NULL },
 	{ "FORM", "jsonl csv postfix dovecot", NULL },
 	{ "SHELL", "bash zsh fish", NULL },

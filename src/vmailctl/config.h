@@ -5,18 +5,26 @@
 #ifndef VMAILCTL_CONFIG_H
 #define VMAILCTL_CONFIG_H
 
-#include <stdbool.h>
-
 #include "base/sbuf.h"
 #include "conf/conf.h"
 
 /* Append main.cf lines for CONF. */
 void config_put_postfix(struct sbuf *out, const struct conf *conf);
 
-/* Append the lines for the Dovecot of this host. CONF_FILE is what -c named, or NULL; ODD_NAME a
- * mailbox whose name Dovecot would not take, or empty. */
-void config_put_dovecot(
-    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name);
+/* What the lines for Dovecot shall be for. */
+struct dovecot_wish {
+	const char *version;   /* "2.3" or "2.4"; NULL: that of this host */
+	const char *passdb;    /* how logins go; NULL: the best of that version */
+	bool sql_file;         /* the file of queries that 2.3 keeps apart, alone */
+	const char *conf_file; /* what -c named, or NULL */
+	const char *store;     /* the store's URI */
+	struct slice odd_name; /* a mailbox whose name Dovecot would not take, or empty */
+};
+
+/* Append the lines for Dovecot. BAD, with what there is, for a version or a passdb that there is
+ * not. */
+enum outcome config_put_dovecot(
+    struct sbuf *out, const struct conf *conf, const struct dovecot_wish *wish, struct error *err);
 
 /* Append what `config dovecot` prints. */
 struct ctl;

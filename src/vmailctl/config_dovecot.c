@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * The lines for Dovecot 2.3, and what there is for 2.4, which can no longer run a checkpassword
- * program.
+ * The lines for Dovecot, by its version and by the way its logins shall go: a row of a table each.
+ * The queries of the sql driver are in schema/, and filled in by config_dovecot_sql.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,41 +9,43 @@
 
 #include "sys/privs.h"
 #include "vmailctl/config.h"
+#include "vmailctl/config_dovecot.h"
 #include "vmailctl/host.h"
 #include "vmailctl/listeners.h"
 
 enum {
-	DOVECOT_FIRST_UID = 500,      /* its default first_valid_uid */
-	DOVECOT_HASH_KIB = 200 * 1024 /* what its 256 MiB for auth processes leave to a hash */
+	DOVECOT_FIRST_UID = 500, /* its default first_valid_uid */
+	SQL_MEMORY_MIB = 1024    /* enough for the costliest hash that vmaild takes */
 };
 
 /* clang-format off */
 
 static const char no_dovecot[] =
-	"# There is no Dovecot here to ask for its version: this is for 2.3.\n";
+	"# There is no Dovecot here to ask for its version: this is for %s.\n";
 
 static const char head[] =
-	"# Dovecot %s on vmaild: a file for conf.d, made for this host by 'vmailctl config dovecot'.\n";
+	"# Dovecot %s on vmaild (%s): a file for conf.d, made for this host by 'vmailctl config dovecot'.\n";
 
-static const char who[] =
+static const char system_users[] =
 	"# In conf.d/10-auth.conf put a # before '!include auth-system.conf.ext', unless system users\n"
-	"# shall have mail here too.\n"
-	"\n"
+	"# shall have mail here too.\n";
+
+static const char who_helper[] =
 	"# who may log in: vmaild says, the helper carries the question\n";
 
 static const char where[] =
 	"\n"
 	"# a login brings along where the mail lives; LMTP and doveadm, with no login, ask anew\n"
-	"userdb {\n"
-	"  driver = prefetch\n"
+	"userdb %s{\n"
+	"%s"
 	"}\n";
 
 static const char helper_path[] =
 	"# WARNING: Dovecot cannot pass on a path with a blank or a '%' in it: move the file.\n";
 
-static const char helper_socket[] =
-	"# WARNING: the helper needs a unix listener with 'protocol = %s' and 'group = dovecot', and\n"
-	"# there is none in vmaild.conf.\n";
+static const char no_socket[] =
+	"# WARNING: this needs a unix listener with 'protocol = %s' and 'group = dovecot', and there is\n"
+	"# none in vmaild.conf.\n";
 
 static const char no_mail_user[] =
 	"\n"
@@ -73,27 +75,50 @@ static const char lmtp_end[] =
 	"  }\n"
 	"}\n";
 
-static const char memory[] =
-	"\n"
-	"# hash-memory in vmaild.conf is %ld KiB. vmaild has that memory; a Dovecot that checks such a\n"
-	"# password itself would call it wrong under its usual limit of 256 MiB.\n"
-	"service auth {\n"
-	"  vsz_limit = %ldM\n"
-	"}\n";
-
 static const char doveadm[] =
 	"\n"
 	"# A helper cannot list all users. For doveadm with -A or a pattern, ask vmaild directly:\n"
 	"#   doveadm -o auth_socket_path=%s user '*'\n";
 
-static const char quota[] =
+static const char who_lua[] =
+	"# who may log in: vmaild says, the script asks it. It needs Debian's dovecot-auth-lua and lua-socket.\n";
+
+static const char lua[] =
+	"%s lua {\n"
+	"  lua_file = " VMAILD_DATADIR "/vmaild.lua\n"
+	"  lua_settings {\n"
+	"    %s = %s\n"
+	"  }\n"
+	"}\n";
+
+static const char who_none[] =
+	"# delivery by LMTP, and doveadm with its -A, ask vmaild by its userdb socket; nothing is said of logins\n";
+
+static const char who_sql[] =
+	"# Dovecot checks the passwords itself, as it finds them in the store (needs Debian's dovecot-sqlite).\n"
+	"# It knows nothing of app passwords, of throttling, or of better hashes for old ones.\n";
+
+static const char sql_23_file[] =
+	"# 'vmailctl config dovecot --passdb sql --sql-file' prints the file that this speaks of:\n";
+
+static const char sql_23[] =
+	"%s {\n"
+	"  driver = sql\n"
+	"  args = /etc/dovecot/vmaild-sql.conf.ext\n"
+	"}\n";
+
+static const char sql_24[] =
+	"sql_driver = sqlite\n"
+	"sqlite_path = %s\n"
+	"sqlite_readonly = yes\n";
+
+static const char sql_memory[] =
 	"\n"
-	"# Quotas of 'vmailctl user add --quota' count only with the quota plugin switched on:\n"
-	"# mail_plugins = $mail_plugins quota\n"
-	"# plugin {\n"
-	"#   quota = count:User quota\n"
-	"#   quota_vsizes = yes\n"
-	"# }\n";
+	"# A costly hash needs more than the usual limit of 256 MiB: without memory, the right password is\n"
+	"# called wrong.\n"
+	"service auth-worker {\n"
+	"  vsz_limit = %ldM\n"
+	"}\n";
 
 static const char username_chars[] =
 	"\n"
@@ -101,36 +126,50 @@ static const char username_chars[] =
 	"# What is in a name is for vmaild to judge:\n"
 	"auth_username_chars =\n";
 
-static const char smtputf8_23[] =
+static const char smtputf8[] =
 	"\n"
-	"# The LMTP of Dovecot 2.3 has no SMTPUTF8: mail to or from an address that is not ASCII comes back\n"
+	"# The LMTP of Dovecot %s has no SMTPUTF8: mail to or from an address that is not ASCII comes back\n"
 	"# with 5.6.7. See CAVEATS in vmaild-maps(7).\n";
 
-static const char head_24[] =
-	"#\n"
-	"# NOT COMPLETE: Dovecot 2.4 has no checkpassword any more, and this release of vmaild has no other\n"
-	"# way to check its logins. IMAP and POP3 with vmaild need Dovecot 2.3. What works with 2.4 is\n"
-	"# delivery by LMTP, and doveadm (its -A as well): they ask vmaild by its userdb socket.\n";
-
-static const char no_userdb_24[] =
-	"# But no unix listener of the configuration has 'protocol = userdb'.\n";
+static const char home[] =
+	"\n"
+	"# below each home, which is %s\n";
 
 static const char mail_23[] =
-	"\n"
-	"# below each home, which is %s\n"
 	"mail_location = maildir:~/Maildir\n";
 
 static const char mail_24[] =
-	"\n"
-	"auth_socket_path = %s\n"
-	"\n"
-	"# below each home, which is %s\n"
 	"mail_driver = maildir\n"
-	"mail_path = ~/Maildir\n";
+	"mail_path = ~/Maildir\n"
+	"mail_inbox_path = .\n";
+
+/* Debian 13 takes the domain off there. */
+static const char names_24[] =
+	"protocol lmtp {\n"
+	"  auth_username_format = %{user | lower}\n"
+	"}\n";
+
+static const char quota_23[] =
+	"\n"
+	"# quotas of 'vmailctl user quota'\n"
+	"mail_plugins = $mail_plugins quota\n"
+	"plugin {\n"
+	"  quota = count:User quota\n"
+	"  quota_vsizes = yes\n"
+	"}\n";
+
+static const char quota_24[] =
+	"\n"
+	"# quotas of 'vmailctl user quota'\n"
+	"mail_plugins {\n"
+	"  quota = yes\n"
+	"}\n"
+	"quota \"User quota\" {\n"
+	"}\n";
 
 /* clang-format on */
 
-/* --- parts that both versions take ------------------------------------------------------------ */
+/* --- parts that every way has ----------------------------------------------------------------- */
 
 /* The mail process becomes the mail user; Dovecot refuses to for small uids. */
 static void
@@ -189,15 +228,19 @@ put_names(struct sbuf *out, struct slice odd_name)
 		sbuf_printf(out, username_chars, (int)odd_name.n, odd_name.p);
 }
 
-static const struct conf_listener *
-unix_listener(const struct conf *conf, enum protocol protocol)
+/* Find the socket for PROTOCOL that Dovecot may use; "" and a warning when there is none. */
+static const char *
+socket_for(struct sbuf *out, const struct conf *conf, enum protocol protocol)
 {
-	const struct conf_listener *l = listener_for(conf, protocol, NULL);
+	const struct conf_listener *l = listener_for_group(conf, protocol, "dovecot");
 
-	return l != NULL && listener_is_unix(l) ? l : NULL;
+	if (l != NULL && listener_is_unix(l))
+		return listener_where(l);
+	sbuf_printf(out, no_socket, protocol_name(protocol));
+	return "";
 }
 
-/* --- 2.3 -------------------------------------------------------------------------------------- */
+/* --- checkpassword ---------------------------------------------------------------------------- */
 
 /* Where it was installed or, for a build that was not, beside this program. */
 static void
@@ -231,81 +274,215 @@ put_helper(struct sbuf *out, const char *database, const char *conf_file)
 	free(path);
 }
 
-/* The helper runs as Dovecot's user and knows unix sockets only. */
 static void
-put_socket_warning(struct sbuf *out, const struct conf *conf, enum protocol protocol)
+put_checkpassword(struct sbuf *out, const struct dovecot *d)
 {
-	if (unix_listener(conf, protocol) == NULL)
-		sbuf_printf(out, helper_socket, protocol_name(protocol));
+	const char *userdb;
+
+	put_helper(out, "passdb", d->conf_file);
+	socket_for(out, d->conf, PROTOCOL_AUTH);
+	sbuf_printf(out, where, "", "  driver = prefetch\n");
+	put_helper(out, "userdb", d->conf_file);
+	userdb = socket_for(out, d->conf, PROTOCOL_USERDB);
+	if (userdb[0] != '\0')
+		sbuf_printf(out, doveadm, userdb);
+}
+
+/* --- lua -------------------------------------------------------------------------------------- */
+
+static void
+put_lua(struct sbuf *out, const struct dovecot *d)
+{
+	sbuf_printf(out, lua, "passdb", "auth", socket_for(out, d->conf, PROTOCOL_AUTH));
+	sbuf_printf(out, where, "prefetch ", "");
+	sbuf_printf(out, lua, "userdb", "userdb", socket_for(out, d->conf, PROTOCOL_USERDB));
+}
+
+/* --- sql -------------------------------------------------------------------------------------- */
+
+static void
+put_sql_memory(struct sbuf *out, const struct conf *conf)
+{
+	long mib = conf->hash_memory / 1024 * 2;
+
+	sbuf_printf(out, sql_memory, mib > SQL_MEMORY_MIB ? mib : SQL_MEMORY_MIB);
 }
 
 static void
-put_auth(struct sbuf *out, const struct conf *conf, const char *conf_file)
+put_sql_23(struct sbuf *out, const struct dovecot *d)
 {
-	sbuf_add_str(out, who);
-	put_helper(out, "passdb", conf_file);
-	put_socket_warning(out, conf, PROTOCOL_AUTH);
-	sbuf_add_str(out, where);
-	put_helper(out, "userdb", conf_file);
-	put_socket_warning(out, conf, PROTOCOL_USERDB);
+	sbuf_add_str(out, sql_23_file);
+	sbuf_printf(out, sql_23, "passdb");
+	sbuf_printf(out, where, "", "  driver = prefetch\n");
+	sbuf_printf(out, sql_23, "userdb");
+	put_sql_memory(out, d->conf);
 }
 
 static void
-put_dovecot_23(
-    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name)
+put_sql_24(struct sbuf *out, const struct dovecot *d)
 {
-	const struct conf_listener *userdb = unix_listener(conf, PROTOCOL_USERDB);
-
-	put_auth(out, conf, conf_file);
-	put_names(out, odd_name);
-	sbuf_printf(out, mail_23, conf->mail_home);
-	put_mail_user(out, conf);
-	put_lmtp(out, conf);
-	if (!is_ascii(odd_name))
-		sbuf_add_str(out, smtputf8_23);
-	put_delimiter(out, conf);
-	if (conf->hash_memory > DOVECOT_HASH_KIB)
-		sbuf_printf(out, memory, conf->hash_memory, conf->hash_memory / 1024 * 2 + 256);
-	if (userdb != NULL)
-		sbuf_printf(out, doveadm, listener_where(userdb));
-	sbuf_add_str(out, quota);
+	sbuf_printf(out, sql_24, d->file);
+	sbuf_add_str(out, "passdb sql {\n  query = ");
+	dovecot_put_query(out, d, DOVECOT_PASSDB);
+	sbuf_add_str(out, "\n}\n");
+	sbuf_printf(out, where, "prefetch ", "");
+	sbuf_add_str(out, "userdb sql {\n  query = ");
+	dovecot_put_query(out, d, DOVECOT_USERDB);
+	sbuf_add_str(out, "\n  iterate_query = ");
+	dovecot_put_query(out, d, DOVECOT_ITERATE);
+	sbuf_add_str(out, "\n}\n");
+	put_sql_memory(out, d->conf);
 }
 
-/* --- 2.4 -------------------------------------------------------------------------------------- */
+/* --- no logins -------------------------------------------------------------------------------- */
 
 static void
-put_dovecot_24(struct sbuf *out, const struct conf *conf, struct slice odd_name)
+put_none(struct sbuf *out, const struct dovecot *d)
 {
-	const struct conf_listener *userdb = unix_listener(conf, PROTOCOL_USERDB);
+	const char *userdb = socket_for(out, d->conf, PROTOCOL_USERDB);
 
-	sbuf_add_str(out, head_24);
-	if (userdb == NULL) {
-		sbuf_add_str(out, no_userdb_24);
-		return;
+	if (userdb[0] != '\0')
+		sbuf_printf(out, "auth_socket_path = %s\n", userdb);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+/* The first of a version is what is taken when nobody says. */
+static const struct dovecot_way ways[] = {
+	{ "2.3", "checkpassword", true, who_helper, put_checkpassword },
+	{ "2.3", "sql", true, who_sql, put_sql_23 },
+	{ "2.3", "none", false, who_none, put_none },
+	{ "2.4", "lua", true, who_lua, put_lua },
+	{ "2.4", "sql", true, who_sql, put_sql_24 },
+	{ "2.4", "none", false, who_none, put_none },
+};
+
+enum { WAYS = sizeof ways / sizeof ways[0] };
+
+/* What both versions ask for, each in its own words. */
+static const struct {
+	const char *version;
+	const char *mail;
+	const char *lmtp;
+	const char *quota;
+} words[] = {
+	{ "2.3", mail_23, "", quota_23 },
+	{ "2.4", mail_24, names_24, quota_24 },
+};
+
+enum { VERSIONS = sizeof words / sizeof words[0] };
+
+/* Append "'lua', 'sql' or 'none'". */
+static void
+put_choices(struct sbuf *out, const char *version)
+{
+	const struct dovecot_way *last = NULL, *first = NULL;
+
+	for (const struct dovecot_way *w = ways; w < ways + WAYS; w++) {
+		if (strcmp(w->version, version) != 0)
+			continue;
+		first = first == NULL ? w : first;
+		if (last != NULL)
+			sbuf_printf(out, "%s'%s'", last == first ? "" : ", ", last->name);
+		last = w;
 	}
-	put_names(out, odd_name);
-	sbuf_printf(out, mail_24, listener_where(userdb), conf->mail_home);
-	put_mail_user(out, conf);
-	put_lmtp(out, conf);
-	put_delimiter(out, conf);
+	sbuf_printf(out, " or '%s'", last->name);
 }
 
-void
+static enum outcome
+find_way(const struct dovecot_way **out, const char *version, const char *name, struct error *err)
+{
+	struct sbuf choices;
+	bool known = false;
+
+	for (const struct dovecot_way *w = ways; w < ways + WAYS; w++) {
+		if (strcmp(w->version, version) != 0)
+			continue;
+		known = true;
+		if (name == NULL || strcmp(w->name, name) == 0) {
+			*out = w;
+			return FOUND;
+		}
+	}
+	if (!known)
+		return error_set(err, BAD,
+		    "there are no lines for Dovecot '%s': for 2.3 and 2.4 there are", version);
+	sbuf_init(&choices, 256);
+	put_choices(&choices, version);
+	error_set(err, BAD, "Dovecot %s has no way '%s' to vmaild: take %s", version, name,
+	    sbuf_cstr(&choices));
+	sbuf_release(&choices);
+	return BAD;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+/* What is installed decides, unless a version is WANTED. Dovecot's releases after 2.4 are taken for
+ * one, those before 2.3 for that. */
+static const char *
+choose_version(struct sbuf *found, const char *wanted)
+{
+	if (!host_dovecot_version(found))
+		sbuf_clear(found);
+	if (wanted != NULL)
+		return wanted;
+	if (found->n == 0)
+		return words[0].version;
+	for (size_t i = 0; i < VERSIONS; i++)
+		if (slice_starts(sbuf_slice(found), words[i].version))
+			return words[i].version;
+	return words[strcmp(sbuf_cstr(found), words[0].version) < 0 ? 0 : VERSIONS - 1].version;
+}
+
+static void
+put_file(struct sbuf *out, const struct dovecot *d)
+{
+	size_t v = 0;
+
+	while (strcmp(words[v].version, d->way->version) != 0)
+		v++;
+	sbuf_printf(out, head, d->way->version, d->way->name);
+	if (d->way->logins)
+		sbuf_add_str(out, system_users);
+	sbuf_printf(out, "\n%s", d->way->intro);
+	d->way->put(out, d);
+	put_names(out, d->odd_name);
+	sbuf_printf(out, home, d->conf->mail_home);
+	sbuf_add_str(out, words[v].mail);
+	put_mail_user(out, d->conf);
+	put_lmtp(out, d->conf);
+	sbuf_add_str(out, words[v].lmtp);
+	if (!is_ascii(d->odd_name))
+		sbuf_printf(out, smtputf8, d->way->version);
+	put_delimiter(out, d->conf);
+	sbuf_add_str(out, words[v].quota);
+}
+
+enum outcome
 config_put_dovecot(
-    struct sbuf *out, const struct conf *conf, const char *conf_file, struct slice odd_name)
+    struct sbuf *out, const struct conf *conf, const struct dovecot_wish *wish, struct error *err)
 {
-	struct sbuf version;
+	struct dovecot d = {
+		.conf = conf, .conf_file = wish->conf_file, .odd_name = wish->odd_name
+	};
+	struct sbuf found;
+	const char *version;
+	enum outcome o;
 
-	sbuf_init(&version, 64);
-	if (!host_dovecot_version(&version)) {
-		sbuf_clear(&version);
-		sbuf_add_str(&version, "2.3");
-		sbuf_add_str(out, no_dovecot);
-	}
-	sbuf_printf(out, head, sbuf_cstr(&version));
-	if (slice_starts(sbuf_slice(&version), "2.3"))
-		put_dovecot_23(out, conf, conf_file, odd_name);
-	else
-		put_dovecot_24(out, conf, odd_name);
-	sbuf_release(&version);
+	sbuf_init(&found, 64);
+	version = choose_version(&found, wish->version);
+	d.file = slice_starts(slice_str(wish->store), "sqlite:") ? wish->store + 7 : wish->store;
+	o = find_way(&d.way, version, wish->passdb, err);
+	if (o == FOUND && wish->sql_file && d.way->put != put_sql_23)
+		o = error_set(err, BAD,
+		    "Dovecot reads a file of queries only in version 2.3, by --passdb sql");
+	if (o == FOUND && found.n == 0 && wish->version == NULL)
+		sbuf_printf(out, no_dovecot, version);
+	if (o == FOUND && wish->sql_file)
+		dovecot_put_sql_file(out, &d);
+	else if (o == FOUND)
+		put_file(out, &d);
+	sbuf_release(&found);
+	return o;
 }

@@ -79,8 +79,10 @@ guess_offer(struct guess *g, const char *word, const char *also)
 	if (g->exact || strncmp(word, g->typed, strlen(g->typed)) != 0)
 		return;
 	g->exact = strcmp(word, g->typed) == 0;
+	/* a command may have an option of the same name as everybody's */
 	if (g->match != NULL && !g->exact) {
-		g->second = word;
+		if (strcmp(g->match, word) != 0)
+			g->second = word;
 		return;
 	}
 	g->match = word;

@@ -41,3 +41,16 @@ listener_for(const struct conf *conf, enum protocol protocol, const char *map)
 	}
 	return best;
 }
+
+const struct conf_listener *
+listener_for_group(const struct conf *conf, enum protocol protocol, const char *group)
+{
+	for (size_t i = 0; i < conf->listeners; i++) {
+		const struct conf_listener *l = &conf->listener[i];
+
+		if (l->protocol == protocol && listener_is_unix(l) && l->group != NULL &&
+		    strcmp(l->group, group) == 0)
+			return l;
+	}
+	return listener_for(conf, protocol, NULL);
+}

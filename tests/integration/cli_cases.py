@@ -998,21 +998,21 @@ def _(build):
         check_in("virtual_alias_maps = socketmap:unix:/run/vmaild.sock:aliases\n", done.stdout)
 
 
-@case("the real Dovecot takes the lines of config dovecot")
+@case("the real Dovecot takes the lines of config dovecot, for every way that it has")
 def _(build):
     doveconf = program_of("doveconf")
-    text = bare(build, "config", "dovecot").stdout
-    if "Dovecot 2.3" not in text:
-        raise Skip("this Dovecot is not 2.3")
-    with scratch() as tmp:
-        path = os.path.join(tmp, "dovecot.conf")
-        with open(path, "w") as f:
-            f.write("mail_plugins =\n" + text + re.sub(r"(?m)^# ?", "", text.split("switched on:\n")[1]))
-        done = subprocess.run([doveconf, "-c", path, "-n"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=TIMEOUT)
-        check_eq((done.returncode, done.stderr), (0, ""))
-        check_eq(done.stdout.count("driver = checkpassword"), 2)
-        check_in("vmail-checkpassword", done.stdout)
+    version = subprocess.run([program_of("dovecot"), "--version"], stdout=subprocess.PIPE, text=True).stdout
+    first, ways = ("", ["checkpassword", "sql", "none"]) if version.startswith("2.3") else \
+        ("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n", ["lua", "sql", "none"])
+    for way in ways:
+        with scratch() as tmp:
+            path = os.path.join(tmp, "dovecot.conf")
+            with open(path, "w") as f:
+                f.write(first + bare(build, "config", "dovecot", "--passdb", way).stdout)
+            done = subprocess.run([doveconf, "-c", path, "-n"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True, timeout=TIMEOUT)
+            check_eq((done.returncode, done.stderr), (0, ""), way)
+            check_in("private/dovecot-lmtp", done.stdout)
 
 
 @case("config dovecot names a helper that exists, and the configuration only when it is another")
@@ -1028,7 +1028,9 @@ def _(build):
         check(" -c " not in bare(build, "config", "dovecot", env=env).stdout)
         site.configure(hash_memory=300 * 1024, mail_user="daemon", recipient_delimiter="-")
         text = bare(build, "-c", site.conf, "config", "dovecot", env=env).stdout
-        check_in("vsz_limit", text)
+        check("vsz_limit" not in text, "vmaild has the memory that hashes take:", text)
+        text += bare(build, "-c", site.conf, "config", "dovecot", "--passdb", "sql", env=env).stdout
+        check_in("vsz_limit = 1024M", text)
         check_in("first_valid_uid = %d" % pwd.getpwnam("daemon").pw_uid, text)
         check_in("recipient_delimiter = -", text)
         site.configure(mail_user="no-such-user")
@@ -1054,13 +1056,101 @@ def _(build):
         check_in("\nauth_username_chars =\n", bare(build, "-c", site.conf, "config", "dovecot", env=env).stdout)
 
 
-@case("config dovecot is honest about Dovecot 2.4")
+DOVECOTS = [
+    # what is installed, arguments, "version (way)" of the first line
+    ("2.3.21 (47349e2482)", [], "2.3 on vmaild (checkpassword)"),
+    ("2.3.21 (47349e2482)", ["--passdb", "sql"], "2.3 on vmaild (sql)"),
+    ("2.3.21 (47349e2482)", ["--version", "2.4"], "2.4 on vmaild (lua)"),
+    ("2.2.36 (1f10bfa63)", [], "2.3 on vmaild (checkpassword)"),
+    ("2.4.1-4 (7d8c0e5759)", [], "2.4 on vmaild (lua)"),
+    ("2.4.1-4 (7d8c0e5759)", ["--passdb=sql"], "2.4 on vmaild (sql)"),
+    ("2.4.1-4 (7d8c0e5759)", ["--passdb", "none"], "2.4 on vmaild (none)"),
+    ("2.4.1-4 (7d8c0e5759)", ["--version=2.3"], "2.3 on vmaild (checkpassword)"),
+    ("2.5.0 (1234567890)", [], "2.4 on vmaild (lua)"),
+    ("", [], "2.3 on vmaild (checkpassword)"),
+]
+
+
+@case("config dovecot is for the Dovecot that is here, or the one that is asked for")
 def _(build):
-    with other_programs(dovecot="2.4.1-4 (7d8c0e5759)", postconf="/srv/queue") as env:
-        text = bare(build, "config", "dovecot", env=env).stdout
-    check_in("NOT COMPLETE", text)
-    check_in("auth_socket_path = /run/vmaild-userdb.sock", text)
-    check("checkpassword\n" not in text and "driver =" not in text.replace("mail_driver =", ""), text)
+    for installed, arguments, wanted in DOVECOTS:
+        with other_programs(postconf="/srv/queue", dovecot=installed) as env:
+            text = bare(build, "config", "dovecot", *arguments, env=env).stdout
+        check_in("# Dovecot %s:" % wanted, text, installed, arguments)
+        check_eq("no Dovecot here" in text, not installed, text)
+        check_eq("auth = /run/vmaild-dovecot.sock\n" in text, "(lua)" in wanted)
+
+
+@case("config dovecot refuses what there is not, and says what there is")
+def _(build):
+    for arguments, says in ((["--version", "2.2"], "for 2.3 and 2.4"),
+                            (["--version", "2.4", "--passdb", "checkpassword"], "take 'lua', 'sql' or 'none'"),
+                            (["--version", "2.3", "--passdb", "lua"], "take 'checkpassword', 'sql' or 'none'"),
+                            (["--version", "2.4", "--passdb", "sql", "--sql-file"], "only in version 2.3"),
+                            (["--version"], "needs RELEASE")):
+        done = bare(build, "config", "dovecot", *arguments)
+        check_eq((done.returncode, done.stdout), (2, ""), arguments)
+        check_in(says, done.stderr)
+
+
+@case("an option of a command comes before everybody's of the same name; ours is in front of the command")
+def _(build):
+    version = bare(build, "version").stdout
+    check_eq(bare(build, "--version", "config", "dovecot").stdout, version)
+    check_eq(bare(build, "config", "--version").stdout, version)
+    check_in("# Dovecot 2.4 on", bare(build, "config", "dovecot", "--vers", "2.4").stdout)
+
+
+@case("config dovecot: a home's template in SQL, whatever is in it")
+def _(build):
+    with place(build, mail_home="/o'brien/%d/100%%/%n/%u", mail_user="daemon") as site:
+        done = bare(build, "-c", site.conf, "config", "dovecot", "--version", "2.3", "--passdb", "sql", "--sql-file")
+        site.ctl("init")
+        site.ctl("domain", "add", "example.com")
+        site.ctl("user", "add", "--no-password", HARRY)
+        query = re.search(r"(?ms)^user_query = (.*?)^iterate", done.stdout).group(1).replace("\\\n", "\n")
+        check("%" not in query.replace("%u", "").replace("%s", ""), query)
+        with contextlib.closing(sqlite3.connect(site.store)) as db:
+            row, = db.execute(query.replace("%u", HARRY).replace("%s", "imap"))
+        check_eq(row[:4], (HARRY, "/o'brien/example.com/100%/harry/" + HARRY, pwd.getpwnam("daemon").pw_uid,
+                           pwd.getpwnam("daemon").pw_gid))
+
+
+# --- views ----------------------------------------------------------------------------------------
+
+@case("views publish: a file for others, without a trace of a password unless it is asked for")
+def _(build):
+    with mail_host(build) as site:
+        path = os.path.join(site.tmp, "users.db")
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        with contextlib.closing(sqlite3.connect(site.store)) as db:
+            stored, = db.execute("SELECT hash FROM credential WHERE mailbox = ?", (HARRY,)).fetchone()
+        salt = stored.split("$")[4]
+        for arguments, there in (([], False), (["--with-hashes"], True), ([], False)):
+            site.ctl("views", "publish", path, *arguments)
+            with open(path, "rb") as f:
+                content = f.read()
+            for part in (stored, salt, "argon2", "v1_login"):
+                check_eq(part.encode() in content, there, part, arguments)
+            check_in(HARRY.encode(), content)
+            check_eq(os.stat(path).st_mode & 0o7777, 0o640)
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as db:
+            check_eq(db.execute("SELECT address FROM v1_user ORDER BY address").fetchall(), [(HARRY,), (SALLY,)])
+        check_eq([name for name in os.listdir(site.tmp) if name.startswith("users.db")], ["users.db"])
+
+
+@case("views publish never takes the place of anything else")
+def _(build):
+    with mail_host(build) as site:
+        before = site.ctl("user", "list", "--names")
+        done = run(site, "views", "publish", site.store)
+        check_eq(done.returncode, 1)
+        check_in("something else than a file made by this command", done.stderr)
+        check_eq(site.ctl("user", "list", "--names"), before)
+        done = run(site, "views", "publish", os.path.join(site.tmp, "no", "such", "place"))
+        check_eq(done.returncode, 75)
+        done = run(site, "views", "publish", "--group", "no-such-group", os.path.join(site.tmp, "x"))
+        check_eq((done.returncode, os.path.exists(os.path.join(site.tmp, "x"))), (1, False))
 
 
 # --- completion -----------------------------------------------------------------------------------

@@ -61,10 +61,14 @@ def comment(text):
         print("#   " + line, flush=True)
 
 
-def case(name, deaths=False):
+def case(name, deaths=False, version=None):
     """Decorator: register FUNCTION(host) under NAME. A failure shows what the three programs logged. When a
-    worker of vmaild dies that is a failure as well, unless DEATHS are what the case is about."""
+    worker of vmaild dies that is a failure as well, unless DEATHS are what the case is about. With VERSION ("2.3")
+    it is a case for that Dovecot, and there is none when another is installed."""
     def register(function):
+        if version and dovecot.VERSION not in ("", version):
+            return function
+
         def run(env):
             need(postfix, dovecot)
             host = shared.get(env)
@@ -80,10 +84,10 @@ def case(name, deaths=False):
     return register
 
 
-def rows(table):
+def rows(table, **options):
     """Decorator: one case for every row of TABLE, (name, arguments...) for FUNCTION(host, arguments...)."""
     def register(function):
         for name, *arguments in table:
-            case(name)(lambda host, arguments=arguments: function(host, *arguments))
+            case(name, **options)(lambda host, arguments=arguments: function(host, *arguments))
         return function
     return register

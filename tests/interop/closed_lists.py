@@ -281,7 +281,7 @@ def logs_in(host, word, wanted, reads):
         if reads:
             host.dovecot.login(HARRY, SECRET).logout()
         else:
-            check_in("[AUTHENTICATIONFAILED]", host.dovecot.refusal(HARRY, SECRET))
+            host.dovecot.refusal(HARRY, SECRET)
     host.works()
 
 

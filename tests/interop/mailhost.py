@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import shutil
+import sqlite3
 import uuid
 
 from dovecot import Dovecot
@@ -18,6 +19,9 @@ from postfix import Postfix
 PROGRAMS = ("vmaild", "vmailctl", "vmail-checkpassword")
 MAIL_USER = "mail"  # owns the mail files here: Debian has him always
 HELPER = "vmail-checkpassword"
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "dovecot", "vmaild.lua")
+
+QUERIES = "/etc/dovecot/vmaild-sql.conf.ext"
 
 PASSWORDS = {
     "harry@example.test": "alohomora",
@@ -82,7 +86,7 @@ class MailHost:
         self.mail = os.path.join(tmp, "mail")
         os.mkdir(self.mail)
         os.chown(self.mail, self.owner.pw_uid, self.owner.pw_gid)
-        self.bin = world_readable([env.program(name) for name in PROGRAMS], os.path.join(tmp, "bin"))
+        self.bin = world_readable([env.program(name) for name in PROGRAMS] + [SCRIPT], os.path.join(tmp, "bin"))
         self.postfix = Postfix(os.path.join(tmp, "p"))
         self.dovecot = Dovecot(os.path.join(tmp, "d"))
         self.maps = os.path.join(tmp, "vmaild.sock")
@@ -100,6 +104,7 @@ class MailHost:
                 listener("unix:" + self.userdb, "userdb", group="dovecot"),
                 listener("inet:127.0.0.1:%d" % self.tcp, "tcp", map="aliases"),
             ])
+        self.others = {}
         self.vmaild = None
         self.past = ""  # what earlier daemons logged
 
@@ -118,9 +123,9 @@ class MailHost:
         for address, targets in ALIASES.items():
             self.site.ctl("alias", "add", address, *targets)
 
-    def printed(self, *arguments):
+    def printed(self, *arguments, conf=None):
         """What vmailctl prints on a host whose Postfix is ours."""
-        done = self.postfix.run(self.site.program("vmailctl"), "-c", self.site.conf, *arguments)
+        done = self.postfix.run(self.site.program("vmailctl"), "-c", conf or self.site.conf, *arguments)
         check_eq((done.returncode, done.stderr), (0, ""), arguments)
         check("WARNING" not in done.stdout, done.stdout)
         return done.stdout
@@ -143,19 +148,51 @@ class MailHost:
         self.postfix.configure(self.postfix_lines + "proxy_read_maps = " + table)
 
     def configure_dovecot(self):
-        """dovecot.conf likewise; the helper of this build is not where `make install` would put it."""
-        self.dovecot_lines = self.printed("config", "dovecot")
-        paths = {word for word in self.dovecot_lines.split() if word.endswith("/" + HELPER)}
-        check_eq(len(paths), 1, "paths of the helper in:", self.dovecot_lines)
-        lines = self.dovecot_lines.replace(paths.pop(), os.path.join(self.bin, HELPER))
-        self.dovecot.configure(lines + (UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""))
+        self.dovecot_lines = self.configure_by(self.dovecot)
+
+    def configure_by(self, dovecot, *options, more="", conf=None, stock=False):
+        """dovecot.conf likewise, by `config dovecot OPTIONS`; what belongs to this build is not where `make
+        install` would put it. Behind it stands MORE. STOCK: in conf.d of the package's own configuration.
+        Returns the lines as they were printed."""
+        printed = self.printed("config", "dovecot", *options, conf=conf)
+        lines = self.found_here(printed)
+        if dovecot is not self.dovecot:
+            lines = lines.replace(self.postfix.queue + "/private/dovecot-lmtp", dovecot.lmtp)
+        if QUERIES in lines:
+            lines = lines.replace(QUERIES, dovecot.top + "/sql")
+            with open(dovecot.top + "/sql", "w") as f:
+                f.write(self.printed("config", "dovecot", *options, "--sql-file"))
+        configure = dovecot.configure_stock if stock else dovecot.configure
+        configure(lines + more + (UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""))
+        return printed
+
+    def found_here(self, lines):
+        """LINES with the paths of this build's helper and script."""
+        for name in (HELPER, os.path.basename(SCRIPT)):
+            paths = {word for word in lines.split() if word.endswith("/" + name)}
+            check(len(paths) < 2, "paths of", name, "in:", lines)
+            for path in paths:
+                lines = lines.replace(path, os.path.join(self.bin, name))
+        return lines
+
+    def dovecot_by(self, *options, **more):
+        """Another Dovecot on the same mail, configured by configure_by(OPTIONS, MORE); it is started once, and
+        stays."""
+        key = (*options, *more.items())
+        if key not in self.others:
+            dovecot = Dovecot(os.path.join(self.tmp, "d%d" % len(self.others)))
+            self.others[key] = dovecot
+            self.configure_by(dovecot, *options, **more)
+            dovecot.start()
+        return self.others[key]
 
     def stop(self):
         """Stop whatever runs; every part is tried, the first trouble is raised at the end."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop_vmaild)
             stack.callback(self.postfix.stop)
-            stack.callback(self.dovecot.stop)
+            for dovecot in [self.dovecot, *self.others.values()]:
+                stack.callback(dovecot.stop)
 
     def stop_vmaild(self):
         if self.vmaild:
@@ -173,6 +210,23 @@ class MailHost:
             yield
         finally:
             self.vmaild = self.site.start()
+
+    def set_columns(self, user, **columns):
+        """Set COLUMNS of the mailbox USER."""
+        with contextlib.closing(sqlite3.connect(self.site.store)) as db, db:
+            for name, value in columns.items():
+                db.execute("UPDATE mailbox SET %s = ? WHERE address = ?" % name, (value, user))
+
+    def hash_of(self, user):
+        """The stored password of USER."""
+        with contextlib.closing(sqlite3.connect(self.site.store)) as db:
+            return db.execute("SELECT hash FROM credential WHERE mailbox = ? AND label = ''", (user,)).fetchone()[0]
+
+    def set_hash(self, user, text):
+        """Make TEXT the stored password of USER, who has one, as an import would."""
+        with contextlib.closing(sqlite3.connect(self.site.store)) as db, db:
+            changed = db.execute("UPDATE credential SET hash = ? WHERE mailbox = ? AND label = ''", (text, user))
+            check_eq(changed.rowcount, 1, user)
 
     # --- what became of it
 
@@ -214,7 +268,8 @@ class MailHost:
         return self.past + (self.vmaild.log.text if self.vmaild else "")
 
     def marks(self):
-        return self.postfix.log.mark(), self.dovecot.log.mark(), len(self.vmaild_log())
+        return self.postfix.log.mark(), self.dovecot.log.mark(), len(self.vmaild_log()), \
+            {dovecot: dovecot.log.mark() for dovecot in self.others.values()}
 
     def deaths(self, marks):
         """Workers that have ended since MARKS although nobody told them to."""
@@ -222,6 +277,7 @@ class MailHost:
 
     def report(self, marks):
         """What the three have logged since MARKS."""
-        return "\n".join(["postfix:", self.postfix.log.tail(marks[0]),
-                          "dovecot:", self.dovecot.log.tail(marks[1]),
-                          "vmaild:", self.vmaild_log()[marks[2]:][-4000:]])
+        said = ["postfix:", self.postfix.log.tail(marks[0]), "dovecot:", self.dovecot.log.tail(marks[1])]
+        for options, dovecot in self.others.items():
+            said += ["dovecot by %s:" % " ".join(map(str, options)), dovecot.log.tail(marks[3].get(dovecot, 0))]
+        return "\n".join(said + ["vmaild:", self.vmaild_log()[marks[2]:][-4000:]])

@@ -4,7 +4,6 @@
 # in what SMTP answers, in what is queued, or in what comes out. No reload, no postmap.
 
 import contextlib
-import os
 import re
 import socket
 
@@ -92,8 +91,7 @@ class Office(Bench):
         super().__init__(*arguments)
         self.other = self.stack.enter_context(Mailroom())
         self.strict = self.stack.enter_context(Mailroom())
-        with open(os.path.join(self.postfix.queue, "etc", "hosts"), "a") as f:
-            f.write("127.0.0.1 a.policy.test open.policy.test\n")
+        self.postfix.hosts = "127.0.0.1 a.policy.test open.policy.test\n"
 
     def fill(self):
         ctl = self.site.ctl

@@ -236,7 +236,7 @@ def _(host):
     host.works()
 
 
-@case("Dovecot can be started again while a helper of the old one still hangs")
+@case("Dovecot can be started again while a helper of the old one still hangs", version="2.3")
 def _(host):
     since = host.dovecot.log.mark()
     with auth_worker_stopped(host):

@@ -34,7 +34,7 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 default_transport = error:nothing leaves this machine
-disable_dns_lookups = yes
+smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
 smtpd_client_connection_rate_limit = 0
 smtpd_client_connection_count_limit = 0
@@ -110,6 +110,7 @@ class Postfix:
         self.port = free_port()
         self.services = []
         self.overrides = {}
+        self.hosts = ""  # lines for the chroot's own /etc/hosts
         self.running = False
         for name in ("", "etc", "q", "q/etc", "data"):
             os.mkdir(os.path.join(top, name))
@@ -182,6 +183,9 @@ class Postfix:
         done = self.run("postfix", "start")
         check(done.returncode == 0, "postfix start:", done.stderr, self.log.tail())
         self.running = True
+        # not before: Debian 13 copies the host's file into the chroot at every start
+        with open(os.path.join(self.queue, "etc", "hosts"), "a") as f:
+            f.write(self.hosts)
         wait_until(self.answers, "Postfix on port %d" % self.port)
 
     def answers(self):

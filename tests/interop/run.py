@@ -19,6 +19,9 @@ import delivery  # noqa: F401  the cases register themselves, in this order
 import logins  # noqa: F401
 import outages  # noqa: F401
 import closed_lists  # noqa: F401
+import ways  # noqa: F401
+import checkpassword  # noqa: F401
+import lua  # noqa: F401
 import maps  # noqa: F401
 import conformance
 import differences  # noqa: F401

@@ -337,6 +337,7 @@ verdict "every netstring in an example has its length"
 for p in "$@"; do
     program=${p##*/}
     program=$build/${program%.[1-8]}
+    [ "${p##*/}" != vmaild-dovecot.7 ] || program=contrib/dovecot/vmaild.lua
     sed -n '/^\.Bl -diag/,/^\.El/s/^\.It "\(.*\)"$/\1/p' "$p" |
         while IFS= read -r message; do
             grep -aqsF -e "$message" "$program" || echo "${p##*/}: ${program##*/} never says '$message'"

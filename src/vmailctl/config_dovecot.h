@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the two files about Dovecot's configuration share.
+ */
+#ifndef VMAILCTL_CONFIG_DOVECOT_H
+#define VMAILCTL_CONFIG_DOVECOT_H
+
+#include "base/sbuf.h"
+#include "conf/conf.h"
+
+struct dovecot;
+
+/* One way for logins to go, in the words of one version. */
+struct dovecot_way {
+	const char *version; /* "2.3" */
+	const char *name;    /* as --passdb says it */
+	bool logins;         /* it says who may log in */
+	const char *intro;
+	void (*put)(struct sbuf *out, const struct dovecot *d);
+};
+
+struct dovecot {
+	const struct conf *conf;
+	const char *conf_file; /* what -c named, or NULL */
+	const char *file;      /* the store's */
+	struct slice odd_name; /* a mailbox that Dovecot would not take, or empty */
+	const struct dovecot_way *way;
+};
+
+enum dovecot_query { DOVECOT_PASSDB, DOVECOT_USERDB, DOVECOT_ITERATE };
+
+/* Append a query for Dovecot's sql driver, in the words of its version. */
+void dovecot_put_query(struct sbuf *out, const struct dovecot *d, enum dovecot_query which);
+
+/* Append the file of queries that Dovecot 2.3 keeps apart. */
+void dovecot_put_sql_file(struct sbuf *out, const struct dovecot *d);
+
+#endif
