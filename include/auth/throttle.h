@@ -109,7 +109,8 @@ uint32_t throttle_tag(const unsigned char key[16], struct slice user, struct sli
 void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int64_t now,
     const struct throttle_try *try, uint32_t tag);
 
-/* Forget the failures of that user from that network. What was counted of the network and of the
+/* Forget the failures of that user from that network, though not which passwords were wrong: a
+ * phone with an old one, beside good logins, still counts once. What was counted of the network and of the
  * user elsewhere stays, for an attacker may have an account as well. */
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 

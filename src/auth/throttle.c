@@ -511,7 +511,7 @@ throttle_succeeded(struct throttle *t, const struct throttle_try *try)
 
 	throttle_unheard(t, try);
 	if (r != NULL)
-		r->hash = 0;
+		r->score = 0; /* its tags stay: the phone has the old password still */
 }
 
 /* --- looking after it ------------------------------------------------------------------------- */

@@ -375,6 +375,24 @@ test_owner_under_attack(void **state)
 	world_release(&w);
 }
 
+/* A phone with an old password beside a laptop with the right one: the network is none the worse. */
+static void
+test_old_password_beside_good_logins(void **state)
+{
+	struct throttle_try owner = a_try(A, N, false), other = a_try(B, N, false);
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 50; i++) {
+		throttle_failed(&w.t, &rules, start, &owner, tag(A, "old"));
+		throttle_succeeded(&w.t, &owner);
+	}
+	assert_int_equal(throttle_check(&w.t, &rules, start, &owner).verdict, THROTTLE_LET);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &other).verdict, THROTTLE_LET);
+	world_release(&w);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static bool
@@ -628,6 +646,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_attacks_are_slowed),
 		cmocka_unit_test(test_owner_under_attack),
+		cmocka_unit_test(test_old_password_beside_good_logins),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_long_names),
