@@ -92,6 +92,10 @@ struct throttle_try {
 	struct slice user;
 	struct slice network;
 	bool known;
+	/* How many other passwords of this user are being looked at just now, from this network and
+	 * from all that are not his: they are taken to be wrong. 0 for THROTTLE_NETWORK: many
+	 * people may begin their day at once. */
+	uint32_t under_way[THROTTLE_KINDS];
 };
 
 /* Judge a try before its password is looked at. When a wait has just passed, this one is heard, and
@@ -110,8 +114,8 @@ void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int
     const struct throttle_try *try, uint32_t tag);
 
 /* Forget the failures of that user from that network, though not which passwords were wrong: a
- * phone with an old one, beside good logins, still counts once. What was counted of the network and of the
- * user elsewhere stays, for an attacker may have an account as well. */
+ * phone with an old one, beside good logins, still counts once. What was counted of the network and
+ * of the user elsewhere stays, for an attacker may have an account as well. */
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 
 /* The password could not be looked at after all (RETRY). */

@@ -199,7 +199,9 @@ hash(struct login *l)
 	l->job.queued.origin = origin(l);
 	l->job.expires = l->begun + (uint64_t)l->worker->conf->login_deadline;
 	l->hashing = hash_pool_submit(l->worker->pool, &l->job);
-	if (!l->hashing)
+	if (l->hashing)
+		login_under_way(l);
+	else
 		error_set(&l->trouble, RETRY, "too many logins are waiting");
 	return l->hashing;
 }
@@ -256,6 +258,26 @@ opens_at_once(struct login *l)
 
 /* --- who is it, and may he try ---------------------------------------------------------------- */
 
+/* Count the user's other passwords that are being looked at, each once: a program opens five
+ * connections with the one it has, and who guesses tries another one each time. There are no more
+ * of them than fit into the queue. */
+static void
+count_under_way(struct login *l)
+{
+	uint32_t *n = l->try.under_way;
+
+	for (const struct login *o = l->worker->under_way; o != NULL; o = o->rival) {
+		bool here = slice_eq(o->try.network, l->try.network);
+
+		if (o->tag == l->tag)
+			l->twin = l->twin || here;
+		if (o->tag == l->tag || o->twin || !slice_eq(o->try.user, l->try.user))
+			continue;
+		n[THROTTLE_USER_NETWORK] += here;
+		n[THROTTLE_USER] += !o->try.known;
+	}
+}
+
 static bool
 is_refused_unheard(struct login *l)
 {
@@ -266,6 +288,7 @@ is_refused_unheard(struct login *l)
 	    &l->worker->guard, sbuf_slice(&l->request.remote), sbuf_slice(&l->network));
 	l->try.known = l->facts->known;
 	l->tag = guard_tag(&l->worker->guard, l->try.user, sbuf_slice(&l->request.password));
+	count_under_way(l);
 	a = guard_ask(&l->worker->guard, &l->try);
 	if (a.verdict == THROTTLE_WAIT)
 		l->wait_ms = a.ms;
@@ -346,6 +369,7 @@ hashed(struct login *l)
 	struct auth_conn *c = l->conn;
 
 	l->hashing = false;
+	login_judged(l);
 	if (l->job.work == HASH_ANEW) {
 		login_renewed(l);
 		return;

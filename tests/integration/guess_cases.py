@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import subprocess
 
-from harness import Auth, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
+from harness import Auth, b64, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
 from world import running, world
 
 HARRY, SALLY = "harry@example.com", "sally@example.com"
@@ -91,6 +91,35 @@ def known_network(env):
 def recorded(site, user):
     with contextlib.closing(sqlite3.connect(site.store)) as db:
         return [n for n, in db.execute("SELECT network FROM login WHERE mailbox = ?", (user,))]
+
+
+def answers(client, tries):
+    """Send that many logins of (user, password, address) at once: the verdicts, in the order of the tries."""
+    lines, numbers = [], []
+    for user, password, address in tries:
+        client.last_id += 1
+        numbers.append(str(client.last_id))
+        lines.append("AUTH\t%d\tPLAIN\tservice=imap\trip=%s\tresp=%s\n"
+                     % (client.last_id, address, b64("\0%s\0%s" % (user, password))))
+    client.send("".join(lines))
+    got = {reply.id: verdict(reply) for reply in (client.answer() for _ in tries)}
+    return [got[number] for number in numbers]
+
+
+def burst(env):
+    """Guesses of one moment are heard no more of than one after the other: their outcome is not waited for."""
+    slow = dict(STRICT, hash_threads=1, hash_memory=65536, hash_passes=3)
+    with running(env, **slow) as (site, _), Auth(site.auth) as client:
+        got = answers(client, [(HARRY, "guess %d" % i, HERE) for i in range(4 * FREE)])
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"] * (3 * FREE - 1))
+    # a program that opens all its connections at once has one password
+    with running(env, **slow) as (site, _), Auth(site.auth) as client:
+        check_eq(answers(client, [(HARRY, RIGHT[HARRY], HERE)] * 4 * FREE), ["OK"] * 4 * FREE)
+        check_eq(answers(client, [(HARRY, "the old one", HERE)] * 4 * FREE), ["FAIL"] * 4 * FREE)
+    # from many networks at once
+    with running(env, **dict(slow, throttle_user=FREE)) as (site, _), Auth(site.auth) as client:
+        got = answers(client, [(HARRY, "guess %d" % i, "203.0.%d.1" % i) for i in range(4 * FREE)])
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"] * (3 * FREE - 1))
 
 
 def network_waits(env):
@@ -295,6 +324,7 @@ def register(suite):
     suite.add("guess: beyond the free ones he has to wait", waits)
     suite.add("guess: at an unknown user it is the same", unknown_user_waits_alike)
     suite.add("guess: the same wrong password counts once", same_wrong_password)
+    suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
     suite.add("guess: a network that tries many users waits", network_waits)
     suite.add("guess: where one address stands for many, each waits for himself", shared_network)
