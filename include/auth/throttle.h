@@ -83,7 +83,8 @@ enum throttle_verdict {
 struct throttle_answer {
 	enum throttle_verdict verdict;
 	int64_t ms;
-	enum throttle_kind by; /* what made it so, unless THROTTLE_LET */
+	enum throttle_kind by; /* what made it so, unless THROTTLE_LET: his own tries, where they
+				  would have done it too; else what asks for the longest wait */
 };
 
 /* Who tries to log in. USER is canonical, or what was typed; NETWORK is of network_group, empty for

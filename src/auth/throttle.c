@@ -456,8 +456,12 @@ throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t n
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
 		int64_t left = left_for(t, rules, now, try, k);
 
-		if (left > a.ms)
-			a = (struct throttle_answer){ THROTTLE_REFUSE, left, k };
+		if (left <= a.ms)
+			continue;
+		if (a.verdict == THROTTLE_LET || a.by != THROTTLE_USER_NETWORK)
+			a.by = k;
+		a.verdict = THROTTLE_REFUSE;
+		a.ms = left;
 	}
 	if (a.verdict == THROTTLE_LET && !try->known)
 		mark_heard(t, rules, now, try);

@@ -292,6 +292,8 @@ is_refused_unheard(struct login *l)
 	a = guard_ask(&l->worker->guard, &l->try);
 	if (a.verdict == THROTTLE_WAIT)
 		l->wait_ms = a.ms;
+	if (a.verdict == THROTTLE_REFUSE)
+		l->refusal = a.by == THROTTLE_USER_NETWORK ? "throttled" : "throttled with others";
 	return a.verdict == THROTTLE_REFUSE;
 }
 
@@ -334,12 +336,12 @@ find(struct login *l)
 
 /* To be told to try again is what serves an owner best who is on a strange network while somebody
  * guesses at his password: his program keeps the password, and gets in when the wait is over. He
- * who guesses learns that he is found out, and not one password more. */
+ * who guesses learns that he is found out, and not one password more. The log tells the two apart
+ * as far as can be told: nobody is to be banned for what others tried. */
 static void
 end_unheard(struct login *l)
 {
 	l->outcome = RETRY;
-	l->refusal = "throttled";
 	login_end(l);
 }
 

@@ -124,10 +124,11 @@ def burst(env):
 
 def network_waits(env):
     """One guess each at many users: the network waits, others do not."""
-    with running(env, **dict(STRICT, throttle_network=FREE)) as (site, _):
+    with running(env, **dict(STRICT, throttle_network=FREE)) as (site, daemon):
         got = [attempt(site, "user%d@example.com" % i, "123456") for i in range(2 * FREE)]
         check_eq((got[:FREE], got[-1]), (["FAIL"] * FREE, "temp"), got)
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
+        daemon.wait_log("login refused: user '%s', service imap, from %s: throttled with others" % (HARRY, HERE))
         check_eq(attempt(site, HARRY, RIGHT[HARRY], THERE), "OK")
 
 
@@ -262,8 +263,9 @@ REFUSALS = [
 
 
 def refusal_lines(env):
-    """The log of a daemon to which all of REFUSALS and one throttled guess happened."""
-    with world(env, **dict(STRICT, throttle_user_network=1)) as site:
+    """The log of a daemon to which all of REFUSALS and one throttled guess happened, and an owner who is kept out by
+    what others guess."""
+    with world(env, **dict(STRICT, throttle_user_network=1, throttle_user=6)) as site:
         site.user_add("held@example.com", "held back")
         site.ctl("user", "state", "held@example.com", "suspended")
         with site.start() as daemon:
@@ -271,6 +273,10 @@ def refusal_lines(env):
                 attempt(site, user, password, address)
             guess(site, SALLY, 3, "203.0.113.8")
             daemon.wait_log("throttled")
+            for i in range(8):
+                attempt(site, SALLY, "guess %d" % i, "203.0.%d.1" % i)
+            attempt(site, SALLY, RIGHT[SALLY], "198.51.100.9")
+            daemon.wait_log("from 198.51.100.9: throttled with others")
         return daemon.log.text
 
 
@@ -293,7 +299,8 @@ def banned(path):
     return {m["address"] for m in matches if m}
 
 
-EXPECTED = {address for _, _, address, counted in REFUSALS if counted} | {"203.0.113.8"}
+EXPECTED = {address for _, _, address, counted in REFUSALS if counted} | {"203.0.113.8"} \
+    | {"203.0.%d.1" % i for i in range(5)}
 
 
 def fail2ban(env):

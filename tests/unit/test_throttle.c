@@ -414,6 +414,32 @@ test_under_way(void **state)
 	world_release(&w);
 }
 
+/* Whose tries made him wait: his own, where they alone would, though others ask for a longer wait.
+ */
+static void
+test_by(void **state)
+{
+	struct throttle_try mine = a_try(A, N, false), elsewhere = a_try(A, M, false);
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 4; i++)
+		throttle_failed(&w.t, &rules, start, &mine, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER_NETWORK);
+	for (int i = 0; i < 6; i++)
+		throttle_failed(&w.t, &rules, start, &elsewhere, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).ms, 4000);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER_NETWORK);
+	mine = a_try(A, "2001:db8::/48", false);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER);
+	mine = a_try(B, M, false);
+	for (int i = 0; i < 5; i++)
+		throttle_failed(&w.t, &rules, start, &elsewhere, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_NETWORK);
+	world_release(&w);
+}
+
 /* A phone with an old password beside a laptop with the right one: the network is none the worse.
  */
 static void
@@ -687,6 +713,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_attacks_are_slowed),
 		cmocka_unit_test(test_owner_under_attack),
 		cmocka_unit_test(test_under_way),
+		cmocka_unit_test(test_by),
 		cmocka_unit_test(test_old_password_beside_good_logins),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_listed),
