@@ -119,7 +119,8 @@ void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int
  * of the user elsewhere stays, for an attacker may have an account as well. */
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 
-/* The password could not be looked at after all (RETRY). */
+/* The password could not be looked at after all (RETRY), or was right and is refused all the same:
+ * neither a failure nor a good login. */
 void throttle_unheard(struct throttle *t, const struct throttle_try *try);
 
 /* A record as vmailctl lists it. */

@@ -43,14 +43,15 @@ end_wrong(struct login *l)
 	login_end(l);
 }
 
-/* The password is right, but. WHY is told to the user. */
+/* The password is right, but. WHY is told to the user. This was no guess; but who guesses with an
+ * old app password in hand is not to begin anew with each use of that. */
 static void
 end_not_allowed(struct login *l, const char *refusal, struct slice why)
 {
 	l->outcome = NONE;
 	l->refusal = refusal;
 	sbuf_add_slice(&l->request.reason, why);
-	guard_succeeded(&l->worker->guard, &l->try);
+	guard_unheard(&l->worker->guard, &l->try);
 	login_end(l);
 }
 

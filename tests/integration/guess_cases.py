@@ -79,6 +79,17 @@ def same_wrong_password(env):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
 
 
+def right_but_refused(env):
+    """A stolen app password that is good for nothing there does not buy more guesses at the mailbox's own one."""
+    with world(env, **STRICT) as site:
+        stolen = site.ctl("app-password", "add", HARRY, "--label", "printer", "--service", "smtp").strip()
+        with site.start():
+            for i in range(FREE + 1):
+                check_eq(attempt(site, HARRY, stolen), "FAIL", "it is for another service")
+                check_eq(attempt(site, HARRY, "guess %d" % i), "FAIL")
+            check_eq(attempt(site, HARRY, "one more guess"), "temp")
+
+
 def known_network(env):
     """Who has logged in from there before is heard, however many wrong ones come from there."""
     with running(env, throttle_longest=1, **STRICT) as (site, _):
@@ -331,6 +342,7 @@ def register(suite):
     suite.add("guess: beyond the free ones he has to wait", waits)
     suite.add("guess: at an unknown user it is the same", unknown_user_waits_alike)
     suite.add("guess: the same wrong password counts once", same_wrong_password)
+    suite.add("guess: a right password that is refused forgets none of the wrong ones", right_but_refused)
     suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
     suite.add("guess: a network that tries many users waits", network_waits)
