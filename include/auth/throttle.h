@@ -83,7 +83,8 @@ enum throttle_verdict {
 struct throttle_answer {
 	enum throttle_verdict verdict;
 	int64_t ms;
-	enum throttle_kind by; /* what made it so, unless THROTTLE_LET */
+	enum throttle_kind by; /* what made it so, unless THROTTLE_LET: his own tries, where they
+				  would have done it too; else what asks for the longest wait */
 };
 
 /* Who tries to log in. USER is canonical, or what was typed; NETWORK is of network_group, empty for
@@ -92,6 +93,10 @@ struct throttle_try {
 	struct slice user;
 	struct slice network;
 	bool known;
+	/* How many other passwords of this user are being looked at just now, from this network and
+	 * from all that are not his: they are taken to be wrong. 0 for THROTTLE_NETWORK: many
+	 * people may begin their day at once. */
+	uint32_t under_way[THROTTLE_KINDS];
 };
 
 /* Judge a try before its password is looked at. When a wait has just passed, this one is heard, and
@@ -109,11 +114,13 @@ uint32_t throttle_tag(const unsigned char key[16], struct slice user, struct sli
 void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int64_t now,
     const struct throttle_try *try, uint32_t tag);
 
-/* Forget the failures of that user from that network. What was counted of the network and of the
- * user elsewhere stays, for an attacker may have an account as well. */
+/* Forget the failures of that user from that network, though not which passwords were wrong: a
+ * phone with an old one, beside good logins, still counts once. What was counted of the network and
+ * of the user elsewhere stays, for an attacker may have an account as well. */
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 
-/* The password could not be looked at after all (RETRY). */
+/* The password could not be looked at after all (RETRY), or was right and is refused all the same:
+ * neither a failure nor a good login. */
 void throttle_unheard(struct throttle *t, const struct throttle_try *try);
 
 /* A record as vmailctl lists it. */

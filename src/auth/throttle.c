@@ -300,13 +300,24 @@ score_at(const struct throttle_record *r, const struct throttle_rule *rule, int6
 	return forgotten >= score ? 0 : score - (uint32_t)forgotten;
 }
 
-/* How many of them are beyond the free ones; a part of one is one. */
+/* The same; a part of one is one. */
+static uint32_t
+failures_at(const struct throttle_record *r, const struct throttle_rule *rule, int64_t now)
+{
+	return (score_at(r, rule, now) + ONE - 1) / ONE;
+}
+
+/* How many of them are beyond the free ones. */
+static uint32_t
+over_of(uint32_t failures, const struct throttle_rule *rule)
+{
+	return failures > rule->free ? failures - rule->free : 0;
+}
+
 static uint32_t
 over_at(const struct throttle_record *r, const struct throttle_rule *rule, int64_t now)
 {
-	uint32_t failures = (score_at(r, rule, now) + ONE - 1) / ONE;
-
-	return failures > rule->free ? failures - rule->free : 0;
+	return over_of(failures_at(r, rule, now), rule);
 }
 
 /* How long this record asks to wait still. */
@@ -414,6 +425,28 @@ mark_heard(struct throttle *t, const struct throttle_rules *rules, int64_t now,
 	}
 }
 
+/* How long TRY has to wait for what is counted, and for those under way as if they had failed now:
+ * else a burst would be heard whole. */
+static int64_t
+left_for(struct throttle *t, const struct throttle_rules *rules, int64_t now,
+    const struct throttle_try *try, enum throttle_kind kind)
+{
+	const struct throttle_rule *rule = &rules->kind[kind];
+	struct throttle_record *r = record_for(t, rules, try, kind);
+	uint32_t failures = try->under_way[kind];
+	int64_t left = 0, wait;
+
+	if (r != NULL) {
+		settle(r, now);
+		left = left_of(r, rule, now);
+		failures += failures_at(r, rule, now);
+	}
+	if (try->under_way[kind] == 0 || !counts(try, rules, kind))
+		return left;
+	wait = wait_after(rule, over_of(failures, rule));
+	return wait > left ? wait : left;
+}
+
 struct throttle_answer
 throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t now,
     const struct throttle_try *try)
@@ -421,15 +454,14 @@ throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t n
 	struct throttle_answer a = { THROTTLE_LET, 0, THROTTLE_USER_NETWORK };
 
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
-		struct throttle_record *r = record_for(t, rules, try, k);
-		int64_t left;
+		int64_t left = left_for(t, rules, now, try, k);
 
-		if (r == NULL)
+		if (left <= a.ms)
 			continue;
-		settle(r, now);
-		left = left_of(r, &rules->kind[k], now);
-		if (left > a.ms)
-			a = (struct throttle_answer){ THROTTLE_REFUSE, left, k };
+		if (a.verdict == THROTTLE_LET || a.by != THROTTLE_USER_NETWORK)
+			a.by = k;
+		a.verdict = THROTTLE_REFUSE;
+		a.ms = left;
 	}
 	if (a.verdict == THROTTLE_LET && !try->known)
 		mark_heard(t, rules, now, try);
@@ -511,7 +543,7 @@ throttle_succeeded(struct throttle *t, const struct throttle_try *try)
 
 	throttle_unheard(t, try);
 	if (r != NULL)
-		r->hash = 0;
+		r->score = 0; /* its tags stay: the phone has the old password still */
 }
 
 /* --- looking after it ------------------------------------------------------------------------- */
@@ -525,7 +557,7 @@ row_of(const struct throttle_record *r, const struct throttle_rule *rule, int64_
 		.kind = (enum throttle_kind)r->kind,
 		.user = text_of(r->user, sizeof r->user),
 		.network = text_of(r->network, sizeof r->network),
-		.failures = (score_at(r, rule, now) + ONE - 1) / ONE,
+		.failures = failures_at(r, rule, now),
 		.last = r->last > now ? now : r->last,
 		.until = left > 0 ? now + left : 0,
 	};

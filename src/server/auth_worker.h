@@ -26,6 +26,7 @@ struct auth_worker {
 	struct password_cost cost;
 	struct hash_pool *pool;
 	struct event hashed;
+	struct login *under_way;      /* those whose passwords are being looked at */
 	unsigned char origin_key[16]; /* so that nobody can choose behind whom he waits */
 	unsigned long connections;    /* ever; numbers them */
 };

@@ -43,14 +43,15 @@ end_wrong(struct login *l)
 	login_end(l);
 }
 
-/* The password is right, but. WHY is told to the user. */
+/* The password is right, but. WHY is told to the user. This was no guess; but who guesses with an
+ * old app password in hand is not to begin anew with each use of that. */
 static void
 end_not_allowed(struct login *l, const char *refusal, struct slice why)
 {
 	l->outcome = NONE;
 	l->refusal = refusal;
 	sbuf_add_slice(&l->request.reason, why);
-	guard_succeeded(&l->worker->guard, &l->try);
+	guard_unheard(&l->worker->guard, &l->try);
 	login_end(l);
 }
 
@@ -199,7 +200,9 @@ hash(struct login *l)
 	l->job.queued.origin = origin(l);
 	l->job.expires = l->begun + (uint64_t)l->worker->conf->login_deadline;
 	l->hashing = hash_pool_submit(l->worker->pool, &l->job);
-	if (!l->hashing)
+	if (l->hashing)
+		login_under_way(l);
+	else
 		error_set(&l->trouble, RETRY, "too many logins are waiting");
 	return l->hashing;
 }
@@ -256,6 +259,26 @@ opens_at_once(struct login *l)
 
 /* --- who is it, and may he try ---------------------------------------------------------------- */
 
+/* Count the user's other passwords that are being looked at, each once: a program opens five
+ * connections with the one it has, and who guesses tries another one each time. There are no more
+ * of them than fit into the queue. */
+static void
+count_under_way(struct login *l)
+{
+	uint32_t *n = l->try.under_way;
+
+	for (const struct login *o = l->worker->under_way; o != NULL; o = o->rival) {
+		bool here = slice_eq(o->try.network, l->try.network);
+
+		if (o->tag == l->tag)
+			l->twin = l->twin || here;
+		if (o->tag == l->tag || o->twin || !slice_eq(o->try.user, l->try.user))
+			continue;
+		n[THROTTLE_USER_NETWORK] += here;
+		n[THROTTLE_USER] += !o->try.known;
+	}
+}
+
 static bool
 is_refused_unheard(struct login *l)
 {
@@ -266,9 +289,12 @@ is_refused_unheard(struct login *l)
 	    &l->worker->guard, sbuf_slice(&l->request.remote), sbuf_slice(&l->network));
 	l->try.known = l->facts->known;
 	l->tag = guard_tag(&l->worker->guard, l->try.user, sbuf_slice(&l->request.password));
+	count_under_way(l);
 	a = guard_ask(&l->worker->guard, &l->try);
 	if (a.verdict == THROTTLE_WAIT)
 		l->wait_ms = a.ms;
+	if (a.verdict == THROTTLE_REFUSE)
+		l->refusal = a.by == THROTTLE_USER_NETWORK ? "throttled" : "throttled with others";
 	return a.verdict == THROTTLE_REFUSE;
 }
 
@@ -311,12 +337,12 @@ find(struct login *l)
 
 /* To be told to try again is what serves an owner best who is on a strange network while somebody
  * guesses at his password: his program keeps the password, and gets in when the wait is over. He
- * who guesses learns that he is found out, and not one password more. */
+ * who guesses learns that he is found out, and not one password more. The log tells the two apart
+ * as far as can be told: nobody is to be banned for what others tried. */
 static void
 end_unheard(struct login *l)
 {
 	l->outcome = RETRY;
-	l->refusal = "throttled";
 	login_end(l);
 }
 
@@ -346,6 +372,7 @@ hashed(struct login *l)
 	struct auth_conn *c = l->conn;
 
 	l->hashing = false;
+	login_judged(l);
 	if (l->job.work == HASH_ANEW) {
 		login_renewed(l);
 		return;

@@ -14,11 +14,14 @@ struct login {
 	struct login *next;     /* of the same connection */
 	struct login **prev;
 	struct auth_request request;
-	struct sbuf user;            /* canonical; what was typed, when that is no address */
-	struct sbuf network;         /* the client's, for the record */
-	struct login_facts *facts;   /* until the answer */
-	struct throttle_try try;     /* views into the above */
-	uint32_t tag;                /* of the password, for the guard */
+	struct sbuf user;          /* canonical; what was typed, when that is no address */
+	struct sbuf network;       /* the client's, for the record */
+	struct login_facts *facts; /* until the answer */
+	struct throttle_try try;   /* views into the above */
+	uint32_t tag;              /* of the password, for the guard */
+	struct login *rival;       /* the next whose password is being looked at */
+	struct login **rivals;     /* what points to this one; NULL: nobody looks at its password */
+	bool twin;                 /* of a rival: the same password, from the same network */
 	const struct credential *by; /* of the facts: the one that was right */
 	struct sbuf label;           /* its label, once the facts are gone */
 	uint64_t begun;              /* clock_ms */
@@ -36,6 +39,10 @@ struct login {
 /* Make one out of a request, which is taken over; NULL without memory. */
 struct login *login_new(struct auth_conn *c, struct auth_request *r);
 void login_free(struct login *l);
+
+/* Its password is being looked at, or is not any more. */
+void login_under_way(struct login *l);
+void login_judged(struct login *l);
 
 /* Say in the log how it went, and answer: at once, or when it has been held long enough. Its
  * connection is to be served by the caller. */

@@ -47,6 +47,7 @@ login_free(struct login *l)
 	if (l == NULL)
 		return;
 	detach(l);
+	login_judged(l);
 	event_del(&l->held);
 	hash_job_release(&l->job);
 	auth_request_release(&l->request);
@@ -106,6 +107,27 @@ logins_forget(struct auth_conn *c)
 		else
 			login_free(l);
 	}
+}
+
+void
+login_under_way(struct login *l)
+{
+	l->rivals = &l->worker->under_way;
+	l->rival = *l->rivals;
+	if (l->rival != NULL)
+		l->rival->rivals = &l->rival;
+	*l->rivals = l;
+}
+
+void
+login_judged(struct login *l)
+{
+	if (l->rivals == NULL)
+		return;
+	*l->rivals = l->rival;
+	if (l->rival != NULL)
+		l->rival->rivals = l->rivals;
+	l->rivals = NULL;
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import subprocess
 
-from harness import Auth, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
+from harness import Auth, b64, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
 from world import running, world
 
 HARRY, SALLY = "harry@example.com", "sally@example.com"
@@ -79,6 +79,17 @@ def same_wrong_password(env):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
 
 
+def right_but_refused(env):
+    """A stolen app password that is good for nothing there does not buy more guesses at the mailbox's own one."""
+    with world(env, **STRICT) as site:
+        stolen = site.ctl("app-password", "add", HARRY, "--label", "printer", "--service", "smtp").strip()
+        with site.start():
+            for i in range(FREE + 1):
+                check_eq(attempt(site, HARRY, stolen), "FAIL", "it is for another service")
+                check_eq(attempt(site, HARRY, "guess %d" % i), "FAIL")
+            check_eq(attempt(site, HARRY, "one more guess"), "temp")
+
+
 def known_network(env):
     """Who has logged in from there before is heard, however many wrong ones come from there."""
     with running(env, throttle_longest=1, **STRICT) as (site, _):
@@ -93,12 +104,42 @@ def recorded(site, user):
         return [n for n, in db.execute("SELECT network FROM login WHERE mailbox = ?", (user,))]
 
 
+def answers(client, tries):
+    """Send that many logins of (user, password, address) at once: the verdicts, in the order of the tries."""
+    lines, numbers = [], []
+    for user, password, address in tries:
+        client.last_id += 1
+        numbers.append(str(client.last_id))
+        lines.append("AUTH\t%d\tPLAIN\tservice=imap\trip=%s\tresp=%s\n"
+                     % (client.last_id, address, b64("\0%s\0%s" % (user, password))))
+    client.send("".join(lines))
+    got = {reply.id: verdict(reply) for reply in (client.answer() for _ in tries)}
+    return [got[number] for number in numbers]
+
+
+def burst(env):
+    """Guesses of one moment are heard no more of than one after the other: their outcome is not waited for."""
+    slow = dict(STRICT, hash_threads=1, hash_memory=65536, hash_passes=3)
+    with running(env, **slow) as (site, _), Auth(site.auth) as client:
+        got = answers(client, [(HARRY, "guess %d" % i, HERE) for i in range(4 * FREE)])
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"] * (3 * FREE - 1))
+    # a program that opens all its connections at once has one password
+    with running(env, **slow) as (site, _), Auth(site.auth) as client:
+        check_eq(answers(client, [(HARRY, RIGHT[HARRY], HERE)] * 4 * FREE), ["OK"] * 4 * FREE)
+        check_eq(answers(client, [(HARRY, "the old one", HERE)] * 4 * FREE), ["FAIL"] * 4 * FREE)
+    # from many networks at once
+    with running(env, **dict(slow, throttle_user=FREE)) as (site, _), Auth(site.auth) as client:
+        got = answers(client, [(HARRY, "guess %d" % i, "203.0.%d.1" % i) for i in range(4 * FREE)])
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"] * (3 * FREE - 1))
+
+
 def network_waits(env):
     """One guess each at many users: the network waits, others do not."""
-    with running(env, **dict(STRICT, throttle_network=FREE)) as (site, _):
+    with running(env, **dict(STRICT, throttle_network=FREE)) as (site, daemon):
         got = [attempt(site, "user%d@example.com" % i, "123456") for i in range(2 * FREE)]
         check_eq((got[:FREE], got[-1]), (["FAIL"] * FREE, "temp"), got)
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
+        daemon.wait_log("login refused: user '%s', service imap, from %s: throttled with others" % (HARRY, HERE))
         check_eq(attempt(site, HARRY, RIGHT[HARRY], THERE), "OK")
 
 
@@ -233,8 +274,9 @@ REFUSALS = [
 
 
 def refusal_lines(env):
-    """The log of a daemon to which all of REFUSALS and one throttled guess happened."""
-    with world(env, **dict(STRICT, throttle_user_network=1)) as site:
+    """The log of a daemon to which all of REFUSALS and one throttled guess happened, and an owner who is kept out by
+    what others guess."""
+    with world(env, **dict(STRICT, throttle_user_network=1, throttle_user=6)) as site:
         site.user_add("held@example.com", "held back")
         site.ctl("user", "state", "held@example.com", "suspended")
         with site.start() as daemon:
@@ -242,6 +284,10 @@ def refusal_lines(env):
                 attempt(site, user, password, address)
             guess(site, SALLY, 3, "203.0.113.8")
             daemon.wait_log("throttled")
+            for i in range(8):
+                attempt(site, SALLY, "guess %d" % i, "203.0.%d.1" % i)
+            attempt(site, SALLY, RIGHT[SALLY], "198.51.100.9")
+            daemon.wait_log("from 198.51.100.9: throttled with others")
         return daemon.log.text
 
 
@@ -264,7 +310,8 @@ def banned(path):
     return {m["address"] for m in matches if m}
 
 
-EXPECTED = {address for _, _, address, counted in REFUSALS if counted} | {"203.0.113.8"}
+EXPECTED = {address for _, _, address, counted in REFUSALS if counted} | {"203.0.113.8"} \
+    | {"203.0.%d.1" % i for i in range(5)}
 
 
 def fail2ban(env):
@@ -295,6 +342,8 @@ def register(suite):
     suite.add("guess: beyond the free ones he has to wait", waits)
     suite.add("guess: at an unknown user it is the same", unknown_user_waits_alike)
     suite.add("guess: the same wrong password counts once", same_wrong_password)
+    suite.add("guess: a right password that is refused forgets none of the wrong ones", right_but_refused)
+    suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
     suite.add("guess: a network that tries many users waits", network_waits)
     suite.add("guess: where one address stands for many, each waits for himself", shared_network)

@@ -56,7 +56,9 @@ world_release(struct world *w)
 static struct throttle_try
 a_try(const char *user, const char *network, bool known)
 {
-	return (struct throttle_try){ slice_str(user), slice_str(network), known };
+	return (struct throttle_try){
+		.user = slice_str(user), .network = slice_str(network), .known = known
+	};
 }
 
 static uint32_t
@@ -375,6 +377,88 @@ test_owner_under_attack(void **state)
 	world_release(&w);
 }
 
+/* Those under way count as if they had failed: together with what has, no more are heard than one
+ * after the other would be. */
+static void
+test_under_way(void **state)
+{
+	struct throttle_try try = a_try(A, N, false);
+	struct throttle_answer a;
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	try.under_way[THROTTLE_USER_NETWORK] = 3;
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).verdict, THROTTLE_LET);
+	try.under_way[THROTTLE_USER_NETWORK] = 4;
+	a = throttle_check(&w.t, &rules, start, &try);
+	assert_int_equal(a.verdict, THROTTLE_REFUSE);
+	assert_int_equal(a.ms, 1000);
+	try.under_way[THROTTLE_USER_NETWORK] = 256;
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).ms, 8000);
+	try.under_way[THROTTLE_USER_NETWORK] = 2;
+	throttle_failed(&w.t, &rules, start, &try, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).verdict, THROTTLE_LET);
+	throttle_failed(&w.t, &rules, start, &try, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).verdict, THROTTLE_REFUSE);
+	try = a_try(A, M, false);
+	try.under_way[THROTTLE_USER] = 5;
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).verdict, THROTTLE_REFUSE);
+	/* who is known is kept waiting for his own network's only, and never refused */
+	try.known = true;
+	assert_int_equal(throttle_check(&w.t, &rules, start, &try).verdict, THROTTLE_LET);
+	try.under_way[THROTTLE_USER_NETWORK] = 256;
+	a = throttle_check(&w.t, &rules, start, &try);
+	assert_int_equal(a.verdict, THROTTLE_WAIT);
+	assert_int_equal(a.ms, 5000);
+	world_release(&w);
+}
+
+/* Whose tries made him wait: his own, where they alone would, though others ask for a longer wait.
+ */
+static void
+test_by(void **state)
+{
+	struct throttle_try mine = a_try(A, N, false), elsewhere = a_try(A, M, false);
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 4; i++)
+		throttle_failed(&w.t, &rules, start, &mine, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER_NETWORK);
+	for (int i = 0; i < 6; i++)
+		throttle_failed(&w.t, &rules, start, &elsewhere, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).ms, 4000);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER_NETWORK);
+	mine = a_try(A, "2001:db8::/48", false);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_USER);
+	mine = a_try(B, M, false);
+	for (int i = 0; i < 5; i++)
+		throttle_failed(&w.t, &rules, start, &elsewhere, 0);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &mine).by, THROTTLE_NETWORK);
+	world_release(&w);
+}
+
+/* A phone with an old password beside a laptop with the right one: the network is none the worse.
+ */
+static void
+test_old_password_beside_good_logins(void **state)
+{
+	struct throttle_try owner = a_try(A, N, false), other = a_try(B, N, false);
+	struct world w;
+
+	(void)state;
+	world_init(&w, RECORDS);
+	for (int i = 0; i < 50; i++) {
+		throttle_failed(&w.t, &rules, start, &owner, tag(A, "old"));
+		throttle_succeeded(&w.t, &owner);
+	}
+	assert_int_equal(throttle_check(&w.t, &rules, start, &owner).verdict, THROTTLE_LET);
+	assert_int_equal(throttle_check(&w.t, &rules, start, &other).verdict, THROTTLE_LET);
+	world_release(&w);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static bool
@@ -628,6 +712,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_attacks_are_slowed),
 		cmocka_unit_test(test_owner_under_attack),
+		cmocka_unit_test(test_under_way),
+		cmocka_unit_test(test_by),
+		cmocka_unit_test(test_old_password_beside_good_logins),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_long_names),
