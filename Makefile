@@ -7,6 +7,7 @@
 #   make check-unit T=name    one unit test;  C=case for one case of it
 #   make fuzz T=name [TIME=60] one fuzzer, for that many seconds
 #   make V=1                  say every command
+#   make dist | make deb      the source as an archive | Debian packages, in build/deb/
 
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -30,7 +31,9 @@ STD      := -std=c11 -D_GNU_SOURCE -DVMAILD_VERSION='"$(VERSION)"' \
             -DVMAILD_LIBEXECDIR='"$(LIBEXECDIR)"' -DVMAILD_DATADIR='"$(DATADIR)"'
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wwrite-strings -Wpointer-arith -Wformat=2 -Wundef $(if $(WERROR),-Werror)
-HARDEN   := -fPIE -fstack-protector-strong -fno-strict-aliasing \
+option    = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -S -o /dev/null - 2>/dev/null && echo $(1))
+HARDEN   := -fPIE -fstack-protector-strong -fno-strict-aliasing $(call option,-fstack-clash-protection) \
+            $(call option,-fcf-protection) \
             $(if $(SAN)$(FUZZ),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined) \
             $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -63,7 +66,9 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-trixie check-docs fuzz bench bench-full bench-deps install install-files deps test-deps clean format
+        check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
+        check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
+        install-files deps test-deps clean format
 .SECONDARY:
 
 all: $(PROGRAMS)
@@ -142,12 +147,13 @@ check: test-deps
 	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-corpus
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
 	$(Q)tests/lib/tally --total build/log
 
-# What takes longer: real servers in front of sanitized programs, the long fault runs, and another release.
+# What takes longer: real servers in front of sanitized programs, the long fault runs, and another release. Targets of
+# their own beside it: check-static, check-valgrind, check-units and check-deb.
 check-rest: test-deps
 	$(Q)rm -rf $(B)/log-rest && mkdir -p $(B)/log-rest
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
@@ -205,6 +211,53 @@ check-trixie:
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))
 
+# --- the whole: binaries, units, archive, packages ------------------------------------------------
+
+check-binaries: $(PROGRAMS)
+	$(call suite,binaries,tests/package/binaries.sh $(PROGRAMS))
+
+check-units: $(PROGRAMS)
+	$(call suite,units,tests/package/units.sh $(B))
+
+check-dist:
+	$(call suite,dist,tests/package/dist.sh $(VERSION))
+
+# Packages built, installed, upgraded and purged in a fresh Debian 12 and a fresh Debian 13, in folders of their own.
+check-deb:
+	$(Q)contrib/deps -- debootstrap
+	$(call suite,deb,tests/package/deb.sh $(VERSION) "$(abspath $(B))/deb-test" "$(PACK_DEPS) $(BUILD_DEPS)" $(T))
+
+# What compilers and linters see without running anything: two or three minutes of both CPUs.
+check-static: $(GENERATED)
+	$(Q)contrib/deps -- $(STATIC_DEPS)
+	$(call suite,static,env CC="$(CC)" tests/package/static.sh $(B)/static \
+		'$(subst ','\'',$(STD) -Iinclude -I$(B)/gen -Isrc $(LIBCFLAGS))' $(T))
+
+# Each unit test under valgrind: lost memory counts, and so does a byte that nobody wrote.
+check-valgrind: $(UNIT)
+	$(Q)contrib/deps -- valgrind
+	$(call suite,valgrind,tests/package/valgrind.sh $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT)))
+
+# Lines and branches that the unit, store and corpus tests reach, by file and room.
+coverage:
+	$(Q)$(MAKE) --no-print-directory B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage \
+		check-unit check-store check-corpus
+	$(Q)tests/package/coverage.sh $(B)-coverage
+
+ARCHIVE := $(B)/vmaild-$(VERSION).tar.gz
+
+dist:
+	$(Q)contrib/dist $(VERSION) $(ARCHIVE)
+	@echo $(ARCHIVE)
+
+# The tree has run its tests: a package is not the place to run them again.
+deb: dist
+	$(Q)contrib/deps $(PACK_DEPS) $(BUILD_DEPS)
+	$(Q)DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-nocheck}" DEB_BUILD_PROFILES="$${DEB_BUILD_PROFILES-nocheck}" \
+		contrib/deb $(ARCHIVE) $(B)/deb $(DEB_VERSION) >$(B)/deb.log 2>&1 || \
+		{ tail -n 40 $(B)/deb.log; exit 1; }
+	@ls $(B)/deb/*.deb
+
 # libFuzzer wants a scratch folder first (it writes there) and the seeds second.
 fuzz:
 	$(Q)test -n "$(T)" || { echo "usage: make fuzz T=name [TIME=60]; names: $(sort $(notdir $(FUZZERS:%=%)))"; exit 2; }
@@ -229,6 +282,9 @@ BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libc
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
               openssl fail2ban
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
+
+PACK_DEPS   := build-essential debhelper lintian
+STATIC_DEPS := clang-tidy cppcheck
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
@@ -264,6 +320,7 @@ install-files:
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
 	install -D -m 644 contrib/dovecot/vmaild.lua $(DESTDIR)$(DATADIR)/vmaild.lua
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
+	install -m 644 contrib/systemd/vmaild-backup.service contrib/systemd/vmaild-backup.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf
 	install -D -m 644 contrib/completion/vmailctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmailctl
@@ -277,4 +334,4 @@ clean:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' -not -path '*/source/*' 2>/dev/null)

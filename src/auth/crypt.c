@@ -27,6 +27,7 @@ read_letters(struct slice *rest, size_t n, unsigned long long *value)
 	if (rest->n < n)
 		return false;
 	for (size_t i = n; i > 0; i--) {
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 64 letters */
 		const char *at = memchr(alphabet, rest->p[i - 1], 64);
 
 		if (at == NULL)

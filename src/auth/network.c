@@ -68,8 +68,10 @@ next_word(struct slice *rest)
 {
 	size_t n = 0;
 
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): three bytes */
 	while (rest->n > 0 && memchr(", \t", rest->p[0], 3) != NULL)
 		*rest = slice_tail(*rest, 1);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): three bytes */
 	while (n < rest->n && memchr(", \t", rest->p[n], 3) == NULL)
 		n++;
 	*rest = slice_tail(*rest, n);

@@ -105,6 +105,7 @@ unusable(struct slice password)
 	if (password.n > PASSWORD_MAX)
 		return "it is too long";
 	for (size_t i = 0; i < password.n; i++)
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): five bytes */
 		if (memchr("\0\001\t\r\n", password.p[i], 5) != NULL)
 			return "it has a tab, a line break or another control character in it";
 	return NULL;
@@ -239,7 +240,7 @@ struct readied {
 static void
 ready_parts(struct readied *r, const struct stored *parts, const struct password_cost *cost)
 {
-	enum coding coding;
+	enum coding coding = CODING_TEXT;
 
 	r->scheme = scheme_of(parts, &coding);
 	r->label = parts->label;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#undef error_set
+
 enum outcome
 error_set(struct error *e, enum outcome o, const char *fmt, ...)
 {

@@ -190,9 +190,11 @@ add_builtin(struct conf *c, struct error *err)
 		struct conf_listener *l = &c->listener[c->listeners++];
 
 		l->address = strdup(builtin[i].address);
+		/* NOANALYZER(-Wanalyzer-malloc-leak): conf_free knows all of c->listeners */
 		l->protocol = builtin[i].protocol;
 		l->mode = 0660;
 		l->group = strdup(builtin[i].group);
+		/* NOANALYZER(-Wanalyzer-malloc-leak): the same */
 		l->twin = builtin[i].twin;
 		l->builtin = true;
 		if (l->address == NULL || l->group == NULL)

@@ -5,6 +5,7 @@
  */
 #include "supervisor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -138,6 +139,7 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 static void
 start_workers(struct supervisor *s, struct generation *g)
 {
+	assert(g != NULL);
 	for (size_t i = 0; i < g->workers; i++)
 		start_worker(s, g, &g->worker[i]);
 }

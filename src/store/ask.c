@@ -145,7 +145,7 @@ read_delimiters(struct slice text, struct domain_facts *out, struct error *err)
 	if (text.n >= sizeof out->delimiters)
 		return error_set(err, RETRY, "the store has a domain with too many delimiters");
 	out->own_delimiters = text.p != NULL;
-	if (text.n > 0)
+	if (text.p != NULL)
 		memcpy(out->delimiters, text.p, text.n);
 	out->delimiters[text.n] = '\0';
 	return FOUND;

@@ -27,7 +27,7 @@ enum {
 };
 
 static const char *const texts[STATEMENTS] = {
-#define Q(name, text) [Q_##name] = text,
+#define Q(name, text) [Q_##name] = (text),
 #include "schema/sqlite_queries.h"
 #undef Q
 };
@@ -393,7 +393,7 @@ db_number(struct db *db, const char *sql, int64_t *out, struct error *err)
 static enum outcome
 identify(struct db *db, struct error *err)
 {
-	int64_t application, version, objects;
+	int64_t application = 0, version = 0, objects = 0;
 
 	if (db_number(db, "PRAGMA application_id", &application, err) != FOUND ||
 	    db_number(db, "PRAGMA user_version", &version, err) != FOUND ||

@@ -56,7 +56,7 @@ identity_of_user(struct identity *out, const char *name, struct error *err)
 	if (strlen(pw.pw_name) >= sizeof out->name)
 		return error_set(err, BAD, "the name of the user '%s' is too long", pw.pw_name);
 	*out = (struct identity){ .uid = pw.pw_uid, .gid = pw.pw_gid };
-	strcpy(out->name, pw.pw_name);
+	memcpy(out->name, pw.pw_name, strlen(pw.pw_name) + 1);
 	return FOUND;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "vmailctl/args.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,7 @@ args_sole(const char *noun)
 {
 	const struct command *c = find_command(noun, NULL);
 
+	assert(c != NULL); /* every noun was found in the table */
 	return c->verb == NULL ? c : NULL;
 }
 
@@ -245,6 +247,7 @@ take_long(struct ctl *ctl, const char *text, char **argv[])
 	for (size_t i = 0; (o = option_at(ctl, i)) != NULL; i++)
 		if (strcmp(o->name, g.match) == 0)
 			break;
+	assert(o != NULL); /* a sure guess is one of them */
 	return take_value(ctl, o, value != NULL ? value + 1 : NULL, argv);
 }
 

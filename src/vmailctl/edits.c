@@ -155,7 +155,7 @@ put_aside(char path[32], struct slice text)
 	int fd;
 	bool ok;
 
-	strcpy(path, "/tmp/vmailctl-XXXXXX");
+	memcpy(path, "/tmp/vmailctl-XXXXXX", sizeof "/tmp/vmailctl-XXXXXX");
 	fd = mkstemp(path);
 	if (fd < 0)
 		return false;

@@ -292,7 +292,7 @@ end_in_mailbox(struct explain *x, json_t *end, json_t *asked, struct slice addre
 static void
 end_by_class(struct explain *x, json_t *end, json_t *asked, struct slice address)
 {
-	struct slice rest = address;
+	struct slice rest;
 	struct facts facts;
 	size_t at = 0;
 
@@ -360,8 +360,10 @@ new_node(struct explain *x, json_t *parent, struct slice address)
 static void
 add_node(struct explain *x, json_t *parent, struct slice address)
 {
+	/* NOLINTBEGIN(bugprone-sizeof-expression): an array of pointers */
 	json_t **more =
 	    x->nodes % 64 != 0 ? x->node : realloc(x->node, (x->nodes + 64) * sizeof *x->node);
+	/* NOLINTEND(bugprone-sizeof-expression) */
 
 	if (more == NULL) {
 		x->retry = true;

@@ -194,8 +194,10 @@ print_fields(const char *kind, const struct command *c, const struct option *o)
 	sbuf_add_chr(&line, '\t');
 	if (o != NULL)
 		put_option(&line, o);
+	/* cppcheck-suppress nullPointer ; one of the two is given */
 	else if (c->arguments != NULL)
 		sbuf_add_str(&line, c->arguments);
+	/* cppcheck-suppress nullPointer ; the same */
 	printf("%s\t%s\n", sbuf_cstr(&line), o != NULL ? o->help : c->summary);
 	sbuf_release(&line);
 }

@@ -15,8 +15,6 @@
 
 enum { HOST_MILLISECONDS = 5000, HOST_TEXT_MAX = 4 << 20 };
 
-extern char **environ;
-
 static bool
 spawn_at(
     pid_t *pid, const char *path, const char *const argv[], const posix_spawn_file_actions_t *files)

@@ -19,6 +19,7 @@ parse_date(const char *text, int64_t *out)
 {
 	struct tm tm = { .tm_isdst = -1 };
 	char again[64];
+	/* NOLINTNEXTLINE(cert-err34-c): four digits fit */
 	int n = sscanf(text, "%4d-%2d-%2dT%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
 	    &tm.tm_hour, &tm.tm_min);
 

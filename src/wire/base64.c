@@ -45,6 +45,7 @@ decode_group(char bytes[3], const char *letters)
 	unsigned long stray = (1UL << (24 - 8 * n)) - 1, bits = 0;
 
 	for (size_t i = 0; i < 4; i++) {
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 64 letters */
 		const char *at = i <= n ? memchr(alphabet, letters[i], 64) : alphabet;
 
 		if (at == NULL)

@@ -1,0 +1,54 @@
+#!/bin/sh
+# usage: static.sh DIR FLAGS [TOOL]: what gcc -fanalyzer, clang-tidy and cppcheck see in src and include: nothing.
+#
+# A finding that is wrong is answered where it is, with the reason: NOLINT(check) for clang-tidy, cppcheck-suppress
+# for cppcheck, NOANALYZER(-Wanalyzer-...) for gcc, on its line or the one before.
+set -u
+. "$(dirname "$0")/tap.sh"
+dir=$1 flags=$2
+mkdir -p "$dir"
+jobs=$(nproc)
+
+wanted() { # TOOL COMMAND: true if it is to run, and here; else it is skipped aloud
+    [ "${only:-$1}" = "$1" ] || return
+    command -v "$2" >/dev/null && return
+    skip "$1 finds nothing" "$2 is not installed"
+    return 1
+}
+only=${3:-}
+
+# Findings on stdin without those that their line answers.
+unanswered() {
+    while IFS= read -r finding; do
+        at=${finding#*:} check=${finding##*\[} file=${finding%%:*}
+        at=${at%%:*} check=${check%\]}
+        case $at in *[!0-9]* | '') at=0 ;; esac
+        sed -n "$((at > 1 ? at - 1 : 1)),$((at + (at == 0)))p" "$file" 2>/dev/null | grep -qF "NOANALYZER($check)" ||
+            echo "$finding"
+    done
+}
+
+# Without optimizing, as its manual says: code that was moved about leads it astray.
+analyze='gcc -fanalyzer -fdiagnostics-plain-output -fdiagnostics-path-format=none -O0 -S -o /dev/null'
+
+each() { # COMMAND [--]: for every source
+    find src -name '*.c' | LC_ALL=C sort |
+        xargs -P "$jobs" -n 1 sh -c "$1 \"\$1\" $2 -DSTATIC_ANALYSIS $flags" sh 2>&1
+}
+
+if wanted gcc gcc; then
+    each "$analyze" "" >"$dir/gcc.log"
+    grep -E 'warning: |error: ' "$dir/gcc.log" | sort -u | unanswered | verdict "gcc -fanalyzer finds nothing"
+fi
+if wanted clang-tidy clang-tidy; then
+    each "clang-tidy --quiet" -- >"$dir/tidy.log"
+    grep -E 'warning: |error: ' "$dir/tidy.log" | sort -u | verdict "clang-tidy finds nothing"
+fi
+if wanted cppcheck cppcheck; then
+    defines=$(printf '%s\n' "$flags" | grep -oE -e "-(D[^ ']*('[^']*')?|I[^ ]*)" | tr '\n' ' ')
+    eval "cppcheck --quiet --std=c11 -j $jobs --enable=warning,performance,portability --inline-suppr \
+        --suppress=missingIncludeSystem -D'json_array_foreach(a,i,v)=for (;;)' -D'json_object_foreach(a,k,v)=for (;;)' --template='{file}:{line}: {severity}: {message} [{id}]' \
+        --template-location='' -DSTATIC_ANALYSIS $defines src include" 2>"$dir/cppcheck.log" >&2
+    cat "$dir/cppcheck.log" | verdict "cppcheck finds nothing"
+fi
+finish
