@@ -61,6 +61,12 @@ void store_close(struct store *s);
 /* The schema version this program was built with. */
 int store_schema_version(void);
 
+/* The one that was found when the store was last begun, be it good or not; 0: none was. */
+int store_found_version(const struct store *s);
+
+/* Tell how many bytes its files have: the store itself, and what is not yet written back to it. */
+void store_size(const struct store *s, uint64_t *main, uint64_t *log);
+
 /* --- lookups -------------------------------------------------------------------------------- */
 
 /* Hold one read view from here to store_end: every answer in between is of one moment, which is not

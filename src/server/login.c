@@ -346,6 +346,7 @@ hashed(struct login *l)
 	struct auth_conn *c = l->conn;
 
 	l->hashing = false;
+	slab_hashed(l->worker->loop.slot, &l->job);
 	if (l->job.work == HASH_ANEW) {
 		login_renewed(l);
 		return;
@@ -400,7 +401,8 @@ logins_init(struct auth_worker *w, struct error *err)
 	w->recorder = recorder_new(w->conf->store, w->conf->record_logins, err);
 	if (w->recorder == NULL)
 		return RETRY;
-	w->pool = hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, err);
+	w->pool =
+	    hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, &w->loop.slot->hash_waiting, err);
 	if (w->pool == NULL)
 		return RETRY;
 	event_assign(

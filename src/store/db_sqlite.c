@@ -732,6 +732,21 @@ db_watch(const struct db *db)
 	return db->file.watch;
 }
 
+static uint64_t
+bytes_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+void
+db_size(const struct db *db, uint64_t *main, uint64_t *log)
+{
+	*main = bytes_of(db->file.path);
+	*log = bytes_of(db->file.wal);
+}
+
 void
 db_disturbed(struct db *db)
 {

@@ -16,6 +16,7 @@ struct store {
 	struct db *db;
 	enum store_state state;
 	enum store_batch batch;
+	int version;        /* of the schema, as last seen; 0: not yet */
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
 };

@@ -192,6 +192,11 @@ entries "$mappage" MAPS Sy >"$tmp/page"
 compare "$tmp/maps" "$tmp/page" "map" vmaild-maps.7
 verdict "every map is in vmaild-maps.7"
 
+entries "$(page vmaild-metrics.7)" METRICS Li | sed 's/ .*//' >"$tmp/page"
+sed -n 's/^\t\[METRIC_[A-Z_]*\] = { "\([a-z_]*\)".*/\1/p' src/wire/metrics.c >"$tmp/metrics"
+compare "$tmp/metrics" "$tmp/page" "metric" vmaild-metrics.7
+verdict "every metric is in vmaild-metrics.7"
+
 if [ -r README ]; then
     while read -r map; do
         grep -Eq "^[ |]*\`?$map\`?[ |]" README || echo "README: no row for the map '$map'"
