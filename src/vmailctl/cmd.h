@@ -204,6 +204,8 @@ enum exit_code cmd_config_show(struct ctl *ctl);
 enum exit_code cmd_config_postfix(struct ctl *ctl);
 enum exit_code cmd_config_dovecot(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
+enum exit_code cmd_status(struct ctl *ctl);
+enum exit_code cmd_top(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);
 enum exit_code cmd_version(struct ctl *ctl);
