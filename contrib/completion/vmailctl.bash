@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--after) take=value ;;
+		--kind|--target|--delimiters|--propagate|--quota|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--after|--interval) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
@@ -20,7 +20,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login log completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login log status top completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names' ;;
 	'domain set 0') from='domain list --names' ;;
@@ -90,6 +90,7 @@ _vmailctl()
 	--postfix) list= from= ;;
 	--dovecot) files=1 ;;
 	--after) list= from= ;;
+	--interval) list= from= ;;
 	esac
 	options='--config --store --json --help --version '
 	case "$noun $verb" in
@@ -117,6 +118,7 @@ _vmailctl()
 	'setup ') options+='--dry-run --yes --postfix --dovecot' ;;
 	'login clear') options+='--all' ;;
 	'log ') options+='--after' ;;
+	'top ') options+='--once --interval' ;;
 	'help ') options+='--all' ;;
 	esac
 	if [[ $cur == -* ]]; then list=$options from=; fi

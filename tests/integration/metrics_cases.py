@@ -213,6 +213,7 @@ def healthy(env):
         os.rename(site.store + ".away", site.store)
         check_eq(get(site.metrics, "/healthz")[0], 200)
         check_eq(site.ctl_run("status").returncode, 0)
+        check_in("vmaild answers on every listener", site.ctl_run("doctor").stdout)
 
 
 def nobody(env):
