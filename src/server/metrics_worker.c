@@ -5,6 +5,7 @@
  */
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ enum {
 	PAGE_MAX = 4 << 20,
 	HEADERS_MAX = 8192,
 	BODY_MAX = 0, /* nobody has anything to tell us */
-	PATIENCE_S = 10
+	PATIENCE_S = 10,
+	PAUSE_MS = 100
 };
 
 struct metrics_worker {
@@ -77,11 +79,14 @@ check(struct metrics_worker *w, struct error *err)
 /* --- replies ---------------------------------------------------------------------------------- */
 
 static void
-on_sent(struct evhttp_request *r, void *arg)
+on_closed(struct evhttp_connection *c, void *arg)
 {
-	(void)r;
+	(void)c;
 	loop_let_go(arg);
 }
+
+/* One reply, and no more of that client: so its end, be it that all was sent or that he hung up, is
+ * the end of what we owe. */
 
 static void
 reply(struct metrics_worker *w, struct evhttp_request *r, int code, const char *type,
@@ -91,10 +96,11 @@ reply(struct metrics_worker *w, struct evhttp_request *r, int code, const char *
 
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Connection", "close");
 	if (evbuffer_add(evhttp_request_get_output_buffer(r), text.p, text.n) != 0)
 		code = HTTP_INTERNAL;
 	loop_hold(&w->loop);
-	evhttp_request_set_on_complete_cb(r, on_sent, &w->loop);
+	evhttp_connection_set_closecb(evhttp_request_get_connection(r), on_closed, &w->loop);
 	evhttp_send_reply(r, code, NULL, NULL);
 }
 
@@ -142,14 +148,40 @@ on_other(struct evhttp_request *r, void *arg)
 
 /* --- the worker ------------------------------------------------------------------------------- */
 
+static void
+on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(arg);
+}
+
+/* Out of descriptors, most likely: the listener is left alone for a moment. */
+static void
+on_crowded(struct evconnlistener *l, void *arg)
+{
+	struct timeval after = { .tv_usec = PAUSE_MS * 1000 };
+
+	(void)arg;
+	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, on_pause_over, l, &after) ==
+	    0)
+		evconnlistener_disable(l);
+}
+
 /* libevent closes what it accepts from; the loop closes its own. */
 static bool
 accept_from(struct metrics_worker *w, const struct listener_set *set)
 {
-	for (size_t i = 0; i < set->n; i++)
-		if (protocol_side(set->at[i].protocol) == SIDE_METRICS &&
-		    evhttp_accept_socket(w->http, set->at[i].fd) != 0)
+	for (size_t i = 0; i < set->n; i++) {
+		struct evhttp_bound_socket *bound;
+
+		if (protocol_side(set->at[i].protocol) != SIDE_METRICS)
+			continue;
+		bound = evhttp_accept_socket_with_handle(w->http, set->at[i].fd);
+		if (bound == NULL)
 			return false;
+		evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_crowded);
+	}
 	return true;
 }
 

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -75,7 +76,7 @@ class Page:
 
 
 @contextlib.contextmanager
-def watched(env, more=(), **settings):
+def watched(env, more=(), before=None, **settings):
     """(site, daemon): the world with a metrics listener, site.metrics."""
     with scratch() as tmp:
         site = Site(env.build, tmp, **settings)
@@ -83,7 +84,7 @@ def watched(env, more=(), **settings):
         site.listeners += [listener("unix:" + site.metrics, "metrics", 0o666), *more]
         site.configure()
         fill(site)
-        with site.start() as daemon:
+        with site.start(before=before) as daemon:
             yield site, daemon
 
 
@@ -234,7 +235,8 @@ def nobody(env):
 def strangers(env):
     """Whatever is sent, the page is there for the next, over TCP as well."""
     port = free_port()
-    with watched(env, [listener("inet:127.0.0.1:%d" % port, "metrics")]) as (site, daemon):
+    with watched(env, [listener("inet:127.0.0.1:%d" % port, "metrics")], max_connections=16,
+                 before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))) as (site, daemon):
         check_eq(get(("127.0.0.1", port), "/healthz")[0], 200)
         before = daemon.workers("metrics")
         check_eq(get(site.metrics, "/")[0], 404)
@@ -248,11 +250,21 @@ def strangers(env):
                 client.send(junk)
                 client.end_of_input()
                 client.closed()
+        for _ in range(20):  # they ask, and do not listen
+            with Client(site.metrics) as client:
+                client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         silent = [Client(site.metrics) for _ in range(50)]
         check_eq(get(site.metrics, "/metrics")[0], 200)
-        for client in silent:
-            client.close()
+        silent += [Client(site.metrics) for _ in range(100)]  # more than fit
+        with Client(site.metrics) as client:
+            client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            for other in silent:
+                other.close()
+            check_eq(client.line(), "HTTP/1.1 200 OK\r")
         check_eq(daemon.workers("metrics"), before, "the worker died")
+        daemon.reload()
+        wait_gone(before[0])
+        check("still busy" not in daemon.log.text and "accept" not in daemon.log.text, daemon.log.text[-2000:])
 
 
 def least(env):
