@@ -162,20 +162,20 @@ room(struct answers *a, size_t n, uint64_t *at)
 }
 
 void
-answers_add(struct answers *a, const struct answered *new)
+answers_add(struct answers *a, const struct answered *given)
 {
 	struct answer *answer;
 
-	if (a == NULL || !a->noted || new->text.n > ANSWER_MAX)
+	if (a == NULL || !a->noted || given->text.n > ANSWER_MAX)
 		return;
 	a->noted = false;
-	answer = room(
-	    a, sizeof *answer + a->question_n + new->text.n, &a->place[a->hash & (a->places - 1)]);
+	answer = room(a, sizeof *answer + a->question_n + given->text.n,
+	    &a->place[a->hash & (a->places - 1)]);
 	answer->hash = a->hash;
 	answer->question_n = (uint16_t)a->question_n;
-	answer->text_n = (uint16_t) new->text.n;
-	answer->outcome = (uint16_t) new->outcome;
-	answer->map = new->map;
+	answer->text_n = (uint16_t)given->text.n;
+	answer->outcome = (uint16_t)given->outcome;
+	answer->map = given->map;
 	put((unsigned char *)answer->bytes, slice_of((const char *)a->question, a->question_n));
-	put((unsigned char *)answer->bytes + a->question_n, new->text);
+	put((unsigned char *)answer->bytes + a->question_n, given->text);
 }
