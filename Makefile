@@ -41,11 +41,11 @@ COMPILE   = $(CC) $(STD) $(WARN) $(HARDEN) -Iinclude -I$(B)/gen -Isrc -MMD -MP $
 LINK      = $(CC) $(SANFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 pc          = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson)
+LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson)
 PURELIBS   := $(call pc,--libs libsodium libcrypt libcrypto libidn2) -lunistring
 STORELIBS  := $(call pc,--libs sqlite3)
 CONFLIBS   := $(call pc,--libs libconfuse)
-SERVERLIBS := $(call pc,--libs libevent_core libevent_pthreads) -lpthread
+SERVERLIBS := $(call pc,--libs libevent_core libevent_extra libevent_pthreads) -lpthread
 CTLLIBS    := $(call pc,--libs smartcols jansson)
 
 # --- rooms -------------------------------------------------------------------------------------
@@ -319,6 +319,8 @@ install-files:
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
 	install -D -m 644 contrib/dovecot/vmaild.lua $(DESTDIR)$(DATADIR)/vmaild.lua
+	install -D -m 644 contrib/grafana/vmaild.json $(DESTDIR)$(DATADIR)/grafana/vmaild.json
+	install -D -m 644 contrib/prometheus/vmaild.rules.yml $(DESTDIR)$(DATADIR)/prometheus/vmaild.rules.yml
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
 	install -m 644 contrib/systemd/vmaild-backup.service contrib/systemd/vmaild-backup.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf

@@ -11,7 +11,7 @@ _vmailctl()
 		with*) with+=("$w"); take= ;;
 		value*) take= ;;
 		-c|--config|--store) with+=("$w"); take=with ;;
-		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--match|--after|--limit|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--version|--passdb|--group|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since) take=value ;;
+		--kind|--target|--match|--after|--limit|--delimiters|--propagate|--quota|--match|--after|--limit|--idle|--reason|--home|--mail|--uid|--gid|--networks|--label|--service|--network|--expires|--match|--after|--limit|--expires|--note|--owner|--search|--from|--since|--postfix|--dovecot|--postfix|--dovecot|--version|--passdb|--group|--from|--domain|--passwords|--base|--columns|--map|--format|--after|--last|--since|--until|--who|--what|--match|--id|--since|--interval) take=value ;;
 		-*) ;;
 		*)	if [[ -z $noun ]]; then noun=$w
 			elif [[ -z $verb && ',user app-password,' == *",$noun $w,"* ]]; then noun=$w
@@ -20,7 +20,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views import formats backup restore check diff apply export log undo completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views import formats backup restore check diff apply export log undo status top completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names --limit 500 --match' ;;
 	'domain set 0') from='domain list --names --limit 500 --match' ;;
@@ -125,6 +125,7 @@ _vmailctl()
 	--match) list= from= ;;
 	--id) list= from= ;;
 	--since) list= from= ;;
+	--interval) list= from= ;;
 	esac
 	options='--config --store --json --dry-run --yes --help --version '
 	case "$noun $verb" in
@@ -159,6 +160,7 @@ _vmailctl()
 	'export ') options+='--format --no-hashes' ;;
 	'log ') options+='--after --last --since --until --who --what --match --follow' ;;
 	'undo ') options+='--id --since --anyone --force' ;;
+	'top ') options+='--once --interval' ;;
 	'help ') options+='--all' ;;
 	esac
 	if [[ $cur == -* ]]; then list=$options from=; fi

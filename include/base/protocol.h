@@ -13,6 +13,7 @@ enum protocol {
 	PROTOCOL_POLICY,    /* Postfix's policy delegation: may this sender write to that list */
 	PROTOCOL_AUTH,      /* Dovecot auth-client: passwords */
 	PROTOCOL_USERDB,    /* Dovecot auth-userdb: where a mailbox lives, and the list of all */
+	PROTOCOL_METRICS,   /* HTTP: how we are doing, in the format of Prometheus */
 	PROTOCOLS
 };
 
@@ -22,7 +23,10 @@ const char *protocol_name(enum protocol p);
 /* Find a protocol by that name; false when there is none. */
 bool protocol_by_name(const char *name, enum protocol *out);
 
-/* Tell whether a protocol asks for maps (a lookup worker) or for people (the auth worker). */
-bool protocol_is_lookup(enum protocol p);
+/* Who answers a protocol: each is a kind of worker. */
+enum protocol_side { SIDE_LOOKUP, SIDE_AUTH, SIDE_METRICS, PROTOCOL_SIDES };
+
+/* Tell whether a protocol asks for maps, for people, or how we are doing. */
+enum protocol_side protocol_side(enum protocol p);
 
 #endif

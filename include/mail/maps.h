@@ -60,6 +60,9 @@ bool map_has_entries(const struct map *map);
 /* Tell whether NAME could be that of a map an admin makes: letters, digits, '-', '_' and '.'. */
 bool map_name_ok(struct slice name);
 
+/* Tell which one of the table it is, from 0; behind the last for one that is not in it. */
+size_t map_number(const struct map *map);
+
 /* Walk the table: the I-th map, NULL behind the last. */
 const struct map *map_at(size_t i);
 

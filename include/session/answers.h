@@ -24,13 +24,19 @@ void answers_free(struct answers *a);
  * anything may have changed. 0: nothing can be read; nothing is remembered or found then. */
 void answers_turn(struct answers *a, uint64_t view);
 
-/* Find what was answered to this very key of this very map in the present view. *TEXT lives until
- * the next answer is added. If there is nothing, the question is noted for answers_add. */
-bool answers_find(
-    struct answers *a, struct slice map, struct slice key, enum outcome *o, struct slice *text);
+/* What was answered. */
+struct answered {
+	enum outcome outcome;
+	uint16_t map;      /* its number, as it was given */
+	struct slice text; /* until the next answer is added */
+};
+
+/* Find what was answered to this very key of this very map in the present view. If there is
+ * nothing, the question is noted for answers_add. */
+bool answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out);
 
 /* Remember the answer to the question noted last, if any; the oldest answers make room for it. One
  * that is long is not remembered. */
-void answers_add(struct answers *a, enum outcome o, struct slice text);
+void answers_add(struct answers *a, const struct answered *answer);
 
 #endif

@@ -16,19 +16,20 @@ enum want {
 };
 
 struct answers;
+struct tally;
 
 struct lookup_session {
 	enum protocol protocol;
 	struct slice map; /* of a tcp listener */
 	const struct lookup_rules *rules;
 	struct answers *answers; /* given before, to anybody; NULL: none are remembered */
+	struct tally *tally;     /* where answers are counted; NULL: nowhere */
 	bool answering;          /* a lookup was started and not yet answered */
 	size_t skip;             /* bytes of an over-long request still to be dropped */
 	struct sbuf key;         /* tcp: the decoded key */
 	struct policy *policy;   /* the question at hand of a policy client */
 	struct sbuf note;     /* what the caller should log once, or empty; cleared by the caller */
 	struct sbuf note_key; /* the key it is about, as the client sent it: not to be logged raw */
-	unsigned long answered[BAD + 1]; /* counts by outcome */
 };
 
 void lookup_session_init(struct lookup_session *s, enum protocol protocol, struct slice map,

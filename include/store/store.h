@@ -62,6 +62,12 @@ void store_close(struct store *s);
 /* The schema version this program was built with. */
 int store_schema_version(void);
 
+/* The one that was found when the store was last begun, be it good or not; 0: none was. */
+int store_found_version(const struct store *s);
+
+/* Tell how many bytes its files have: the store itself, and what is not yet written back to it. */
+void store_size(const struct store *s, uint64_t *main, uint64_t *log);
+
 /* --- whole stores ----------------------------------------------------------------------------- */
 
 /* How far a long call has come; FN may be NULL. */

@@ -8,13 +8,14 @@
 
 static const struct {
 	const char *name;
-	bool lookup;
+	enum protocol_side side;
 } protocols[PROTOCOLS] = {
-	[PROTOCOL_SOCKETMAP] = { "socketmap", true },
-	[PROTOCOL_TCP] = { "tcp", true },
-	[PROTOCOL_POLICY] = { "policy", true },
-	[PROTOCOL_AUTH] = { "auth", false },
-	[PROTOCOL_USERDB] = { "userdb", false },
+	[PROTOCOL_SOCKETMAP] = { "socketmap", SIDE_LOOKUP },
+	[PROTOCOL_TCP] = { "tcp", SIDE_LOOKUP },
+	[PROTOCOL_POLICY] = { "policy", SIDE_LOOKUP },
+	[PROTOCOL_AUTH] = { "auth", SIDE_AUTH },
+	[PROTOCOL_USERDB] = { "userdb", SIDE_AUTH },
+	[PROTOCOL_METRICS] = { "metrics", SIDE_METRICS },
 };
 
 const char *
@@ -35,8 +36,8 @@ protocol_by_name(const char *name, enum protocol *out)
 	return false;
 }
 
-bool
-protocol_is_lookup(enum protocol p)
+enum protocol_side
+protocol_side(enum protocol p)
 {
-	return protocols[p].lookup;
+	return protocols[p].side;
 }

@@ -111,7 +111,7 @@ const struct key conf_keys[] = {
 };
 
 const struct key conf_listen_keys[] = {
-	{ .shown = { "protocol", "socketmap|tcp|policy|auth|userdb", "",
+	{ .shown = { "protocol", "socketmap|tcp|policy|auth|userdb|metrics", "",
 	    "what is spoken there; every listen section needs it" },
 	  .kind = &kind_protocol, .offset = offsetof(struct conf_listener, protocol) },
 	{ .shown = { "map", "string", "", "the one map served there, for protocol tcp only" },

@@ -174,6 +174,7 @@ static const struct {
 	{ "unix:/run/vmaild-auth.sock", PROTOCOL_AUTH, "postfix", true },
 	{ "unix:/run/vmaild-dovecot.sock", PROTOCOL_AUTH, "dovecot", false },
 	{ "unix:/run/vmaild-userdb.sock", PROTOCOL_USERDB, "dovecot", false },
+	{ "unix:/run/vmaild-metrics.sock", PROTOCOL_METRICS, NULL, false },
 };
 
 /* What Postfix itself connects to. */
@@ -193,11 +194,11 @@ add_builtin(struct conf *c, struct error *err)
 		/* NOANALYZER(-Wanalyzer-malloc-leak): conf_free knows all of c->listeners */
 		l->protocol = builtin[i].protocol;
 		l->mode = 0660;
-		l->group = strdup(builtin[i].group);
+		l->group = builtin[i].group != NULL ? strdup(builtin[i].group) : NULL;
 		/* NOANALYZER(-Wanalyzer-malloc-leak): the same */
 		l->twin = builtin[i].twin;
 		l->builtin = true;
-		if (l->address == NULL || l->group == NULL)
+		if (l->address == NULL || (l->group == NULL && builtin[i].group != NULL))
 			return error_set(err, RETRY, "out of memory");
 	}
 	return FOUND;

@@ -4,6 +4,8 @@
  */
 #include "mail/maps.h"
 
+#include <stdint.h>
+
 /* clang-format off */
 static const struct map maps[] = {
 	{ "domains", MAP_DOMAINS, SEARCH_EXACT, VALUE_TEXT, "virtual_mailbox_domains",
@@ -67,6 +69,15 @@ const struct map *
 map_at(size_t i)
 {
 	return i < sizeof maps / sizeof maps[0] ? &maps[i] : NULL;
+}
+
+size_t
+map_number(const struct map *map)
+{
+	size_t n = sizeof maps / sizeof maps[0];
+	uintptr_t at = (uintptr_t)map, first = (uintptr_t)maps;
+
+	return at >= first && at < first + sizeof maps ? (at - first) / sizeof maps[0] : n;
 }
 
 const struct map *

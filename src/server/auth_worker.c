@@ -152,7 +152,8 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 		return false;
 	randombytes_buf(cookie, sizeof cookie);
 	auth_session_init(&c->session, from->protocol);
-	conn_start(&c->conn, from->protocol == PROTOCOL_AUTH ? &auth_kind : &userdb_kind, loop, fd);
+	conn_start(
+	    &c->conn, from->protocol == PROTOCOL_AUTH ? &auth_kind : &userdb_kind, loop, fd, from);
 	auth_session_greet(
 	    &c->session, (unsigned long)getpid(), ++w->connections, cookie, &c->conn.out);
 	conn_serve(&c->conn);
@@ -171,11 +172,12 @@ auth_worker(const struct worker_setup *setup)
 	struct error err;
 	int status = 1;
 
-	if (!loop_init(&w.loop, setup, false, accepted, &err)) {
+	if (!loop_init(&w.loop, setup, SIDE_AUTH, accepted, &err)) {
 		log_error("%s", err.text);
 		return 1;
 	}
-	source_init(&w.source, conf->store, STORE_LOGIN, (unsigned)conf->lookup_deadline);
+	source_init(&w.source, conf->store, STORE_LOGIN, (unsigned)conf->lookup_deadline,
+	    &setup->slot->store_failures);
 	if (password_setup(&err) != FOUND || logins_init(&w, &err) != FOUND) {
 		log_error("%s", err.text);
 		goto out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Milliseconds.
+ * Milliseconds, and nanoseconds.
  */
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H
@@ -8,14 +8,22 @@
 #include <stdint.h>
 #include <time.h>
 
+enum { NS_PER_MS = 1000000 };
+
 /* Tell the time since some moment in the past: only goes forward. */
 static inline uint64_t
-clock_ms(void)
+clock_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000 * NS_PER_MS + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t
+clock_ms(void)
+{
+	return clock_ns() / NS_PER_MS;
 }
 
 /* Tell the time of day since 1970: others know it too, and may set it. */

@@ -76,9 +76,10 @@ give_back_both(struct conn *c)
 /* --- life ------------------------------------------------------------------------------------- */
 
 void
-conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd)
+conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd,
+    const struct listener *from)
 {
-	*c = (struct conn){ .kind = kind, .loop = loop, .fd = fd };
+	*c = (struct conn){ .kind = kind, .loop = loop, .from = from, .fd = fd };
 	sbuf_init(&c->in, kind->in_max);
 	sbuf_init(&c->out, OUT_MAX);
 	event_assign(&c->readable, loop->base, fd, EV_READ | EV_PERSIST, on_readable, c);

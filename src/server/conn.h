@@ -12,6 +12,7 @@
 #include "base/sbuf.h"
 
 struct conn;
+struct listener;
 struct loop;
 
 struct conn_kind {
@@ -35,6 +36,7 @@ struct conn_kind {
 struct conn {
 	const struct conn_kind *kind;
 	struct loop *loop;
+	const struct listener *from;
 	struct conn *next;
 	struct conn **prev;
 	int fd;
@@ -56,8 +58,10 @@ struct conn {
 	unsigned lingering;
 };
 
-/* Begin with a freshly accepted, non-blocking socket. The connection then belongs to its loop. */
-void conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd);
+/* Begin with a socket freshly accepted from a listener, non-blocking. The connection then belongs
+ * to its loop. */
+void conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int fd,
+    const struct listener *from);
 
 /* Send what can be sent and see what comes next; to be called by whoever appended to c->out outside
  * of `serve`, or changed a flag. C may be gone afterwards. */

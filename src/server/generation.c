@@ -14,16 +14,16 @@
 
 /* Tell whether any listener needs this kind of worker. */
 static bool
-is_wanted(const struct conf *c, enum worker_kind kind)
+is_wanted(const struct conf *c, enum protocol_side kind)
 {
 	for (size_t i = 0; i < c->listeners; i++)
-		if (protocol_is_lookup(c->listener[i].protocol) == (kind == WORKER_LOOKUP))
+		if (protocol_side(c->listener[i].protocol) == kind)
 			return true;
 	return false;
 }
 
 static void
-add_worker(struct generation *g, enum worker_kind kind, unsigned number)
+add_worker(struct generation *g, enum protocol_side kind, unsigned number)
 {
 	g->worker[g->workers++] = (struct worker){ .kind = kind, .number = number, .ready_fd = -1 };
 }
@@ -65,7 +65,7 @@ generation_new(struct generation **out, struct conf *c, const struct identity *o
     const struct generation *old, struct error *err)
 {
 	size_t lookups = (size_t)c->lookup_workers;
-	struct generation *g = calloc(1, sizeof *g + (lookups + 1) * sizeof g->worker[0]);
+	struct generation *g = calloc(1, sizeof *g + (lookups + 2) * sizeof g->worker[0]);
 
 	if (g == NULL)
 		return error_set(err, RETRY, "no memory");
@@ -76,12 +76,14 @@ generation_new(struct generation **out, struct conf *c, const struct identity *o
 		return BAD;
 	}
 	g->conf = c;
-	for (unsigned i = 1; is_wanted(c, WORKER_LOOKUP) && i <= lookups; i++)
-		add_worker(g, WORKER_LOOKUP, i);
-	if (is_wanted(c, WORKER_AUTH)) {
-		add_worker(g, WORKER_AUTH, 1);
+	for (unsigned i = 1; is_wanted(c, SIDE_LOOKUP) && i <= lookups; i++)
+		add_worker(g, SIDE_LOOKUP, i);
+	if (is_wanted(c, SIDE_AUTH)) {
+		add_worker(g, SIDE_AUTH, 1);
 		find_mail_user(g);
 	}
+	if (is_wanted(c, SIDE_METRICS))
+		add_worker(g, SIDE_METRICS, 1);
 	*out = g;
 	return FOUND;
 }
@@ -146,9 +148,9 @@ generation_signal(const struct generation *g, int number)
 const char *
 worker_name(const struct worker *w, char *buf, size_t size)
 {
-	if (w->kind == WORKER_AUTH)
-		snprintf(buf, size, "auth worker");
-	else
+	if (w->kind == SIDE_LOOKUP)
 		snprintf(buf, size, "lookup worker %u", w->number);
+	else
+		snprintf(buf, size, "%s worker", w->kind == SIDE_AUTH ? "auth" : "metrics");
 	return buf;
 }

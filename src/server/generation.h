@@ -13,8 +13,10 @@
 
 /* A place for a process, which may be a new one again and again. */
 struct worker {
-	enum worker_kind kind;
+	enum protocol_side kind;
 	unsigned number;
+	struct slab_slot
+	    *slot;    /* where it counts; NULL without a pid, or where there was no place */
 	pid_t pid;    /* 0: none just now */
 	int ready_fd; /* gives a byte when it serves, ends when it takes no more clients; -1 */
 	bool ready;

@@ -31,8 +31,9 @@ struct hash_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct queue waiting;
-	struct list anew; /* waits until nobody else does */
-	bool renewing;    /* by one thread at a time: a login finds the others free */
+	struct counter *shown; /* how many those are */
+	struct list anew;      /* waits until nobody else does */
+	bool renewing;         /* by one thread at a time: a login finds the others free */
 	struct list done;
 	size_t queue;
 	bool stopping;
@@ -142,6 +143,9 @@ verify(struct hash_job *j, const struct password_cost *cost)
 static void
 work(struct hash_job *j, const struct password_cost *cost)
 {
+	uint64_t begun = clock_ns();
+
+	j->waited = begun - j->queued_at;
 	if (clock_ms() >= j->expires)
 		j->outcome = error_set(&j->why, RETRY, "it waited too long for its turn");
 	else if (j->work == HASH_ANEW)
@@ -152,6 +156,7 @@ work(struct hash_job *j, const struct password_cost *cost)
 		j->outcome = password_verify_dummy(hash_job_secret(j), cost, &j->why);
 	if (j->work == HASH_ANEW || j->outcome != FOUND)
 		hash_job_forget(j);
+	j->took = clock_ns() - begun;
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
@@ -162,6 +167,7 @@ next_job(struct hash_pool *p)
 {
 	struct hash_job *j = (struct hash_job *)queue_take(&p->waiting);
 
+	counter_set(p->shown, p->waiting.n);
 	if (j != NULL || p->renewing)
 		return j;
 	j = list_take(&p->anew);
@@ -222,7 +228,8 @@ start_thread(struct hash_pool *p)
 }
 
 struct hash_pool *
-hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost, struct error *err)
+hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost,
+    struct counter *waiting, struct error *err)
 {
 	struct hash_pool *p = calloc(1, sizeof *p + threads * sizeof p->thread[0]);
 	int e = 0;
@@ -237,6 +244,7 @@ hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost, 
 	list_init(&p->anew);
 	list_init(&p->done);
 	p->queue = queue;
+	p->shown = waiting;
 	p->cost = *cost;
 	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->wake < 0)
@@ -289,6 +297,7 @@ submit(struct hash_pool *p, struct hash_job *j)
 	if (!make_room(p, j->queued.origin))
 		return false;
 	queue_put(&p->waiting, &j->queued);
+	counter_set(p->shown, p->waiting.n);
 	return true;
 }
 
@@ -297,6 +306,7 @@ hash_pool_submit(struct hash_pool *p, struct hash_job *j)
 {
 	bool taken;
 
+	j->queued_at = clock_ns();
 	pthread_mutex_lock(&p->lock);
 	taken = submit(p, j);
 	if (taken)

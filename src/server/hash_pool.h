@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth/password.h"
+#include "base/counter.h"
 #include "queue.h"
 
 enum hash_work {
@@ -22,8 +23,11 @@ struct hash_job {
 	struct queued queued; /* first: the queue gives it back */
 	struct hash_job *next;
 	enum hash_work work;
-	uint64_t expires; /* clock_ms: past it nothing is hashed any more */
-	char *password;   /* sodium memory: wiped and freed as soon as it is known to be wrong */
+	uint64_t queued_at; /* clock_ns */
+	uint64_t waited;    /* ns, then it was this job's turn */
+	uint64_t took;      /* ns, from there */
+	uint64_t expires;   /* clock_ms: past it nothing is hashed any more */
+	char *password;     /* sodium memory: wiped and freed as soon as it is known to be wrong */
 	size_t password_n;
 	struct sbuf hashes; /* one a line; none: a dummy is hashed, and the outcome is NONE */
 
@@ -48,9 +52,9 @@ void hash_job_forget(struct hash_job *j);
 struct hash_pool;
 
 /* Start THREADS threads before a queue of QUEUE jobs; NULL with a text when that fails. COST is
- * copied. */
-struct hash_pool *hash_pool_new(
-    unsigned threads, size_t queue, const struct password_cost *cost, struct error *err);
+ * copied. WAITING is kept at how many wait. */
+struct hash_pool *hash_pool_new(unsigned threads, size_t queue, const struct password_cost *cost,
+    struct counter *waiting, struct error *err);
 
 /* The descriptor that becomes readable when jobs are done. */
 int hash_pool_fd(const struct hash_pool *p);

@@ -20,6 +20,7 @@ struct listener {
 	enum protocol protocol;
 	struct slice map; /* PROTOCOL_TCP; a view of the configuration */
 	bool kept;        /* taken over from the set before */
+	unsigned number;  /* by which its connections are counted, see slab.h */
 };
 
 struct listener_set {

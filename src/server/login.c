@@ -373,6 +373,7 @@ hashed(struct login *l)
 
 	l->hashing = false;
 	login_judged(l);
+	slab_hashed(l->worker->loop.slot, &l->job);
 	if (l->job.work == HASH_ANEW) {
 		login_renewed(l);
 		return;
@@ -427,7 +428,8 @@ logins_init(struct auth_worker *w, struct error *err)
 	w->recorder = recorder_new(w->conf->store, w->conf->record_logins, err);
 	if (w->recorder == NULL)
 		return RETRY;
-	w->pool = hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, err);
+	w->pool =
+	    hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, &w->loop.slot->hash_waiting, err);
 	if (w->pool == NULL)
 		return RETRY;
 	event_assign(

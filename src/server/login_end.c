@@ -243,6 +243,7 @@ login_end(struct login *l)
 	if (l->outcome != FOUND)
 		free_facts(l); /* a thousand refusals may be held */
 	say(l);
+	slab_login(l->worker->loop.slot, l->outcome, l->refusal);
 	if (l->conn != NULL && ms > 0)
 		event_add(&l->held, &after);
 	else

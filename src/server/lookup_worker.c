@@ -71,14 +71,17 @@ ask(struct lookup_worker *w, struct error *err)
 {
 	struct lookup *l = &w->lookup;
 	enum outcome o = source_begin(&w->source, err);
+	uint64_t questions = 0;
 
 	while (o == FOUND && l->asking) {
+		questions++;
 		o = source_ask(&w->source, err);
 		if (o == FOUND)
 			o = store_ask(w->source.store, &l->question, &w->facts, err);
 		if (o == FOUND)
 			lookup_tell(l, &w->facts);
 	}
+	slab_asked(w->loop.slot, questions);
 	return o;
 }
 
@@ -111,28 +114,31 @@ say_note(struct lookup_worker *w, struct lookup_session *s)
  * they took so long, for in bad times every one may have to wait for the store. Who leaves gives
  * everybody all he asked for. */
 struct turn {
-	uint64_t begin;
+	uint64_t begin; /* clock_ns */
 	unsigned answers;
 };
 
 static bool
-is_over(struct turn *t, const struct lookup_conn *c)
+is_over(struct turn *t, const struct lookup_conn *c, uint64_t now)
 {
 	return !c->conn.loop->draining &&
-	       (++t->answers >= TURN_ANSWERS || clock_ms() - t->begin >= TURN_MS);
+	       (++t->answers >= TURN_ANSWERS || now - t->begin >= (uint64_t)TURN_MS * NS_PER_MS);
 }
 
 static enum want
 answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 {
-	struct turn turn = { .begin = clock_ms() };
+	struct turn turn = { .begin = clock_ns() };
 	struct slice nothing = slice_str("");
 	enum want want;
+	uint64_t now;
 
 	while (
 	    (want = lookup_session_step(&c->session, &w->lookup, in, &c->conn.out)) == WANT_FACTS) {
 		answer(w);
-		c->conn.again = is_over(&turn, c) || !conn_roomy(&c->conn);
+		now = clock_ns();
+		slab_took(w->loop.slot, now - w->source.since);
+		c->conn.again = is_over(&turn, c, now) || !conn_roomy(&c->conn);
 		if (!c->conn.again)
 			continue;
 		/* the lookup is everybody's: write this reply, and begin no other one */
@@ -200,7 +206,8 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 		return false;
 	lookup_session_init(&c->session, from->protocol, from->map, &w->rules, &w->policy);
 	c->session.answers = w->answers;
-	conn_start(&c->conn, &lookup_kind, loop, fd);
+	c->session.tally = &loop->slot->tally;
+	conn_start(&c->conn, &lookup_kind, loop, fd, from);
 	conn_serve(&c->conn);
 	return true;
 }
@@ -229,7 +236,7 @@ lookup_worker(const struct worker_setup *setup)
 	struct lookup_worker w = { 0 };
 	struct error err;
 
-	if (!loop_init(&w.loop, setup, true, accepted, &err)) {
+	if (!loop_init(&w.loop, setup, SIDE_LOOKUP, accepted, &err)) {
 		log_error("%s", err.text);
 		return 1;
 	}
@@ -240,7 +247,8 @@ lookup_worker(const struct worker_setup *setup)
 	facts_init(&w.facts);
 	init_answers(&w, conf->answer_memory);
 	evtimer_assign(&w.rest, w.loop.base, on_rest, &w);
-	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline);
+	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline,
+	    &setup->slot->store_failures);
 	loop_run(&w.loop);
 	event_del(&w.rest);
 	loop_release(&w.loop);

@@ -26,6 +26,20 @@ enum {
 /* --- connections ------------------------------------------------------------------------------ */
 
 void
+loop_hold(struct loop *l)
+{
+	l->count++;
+}
+
+void
+loop_let_go(struct loop *l)
+{
+	l->count--;
+	if (l->draining && l->count == 0)
+		event_base_loopbreak(l->base);
+}
+
+void
 loop_add(struct loop *l, struct conn *c)
 {
 	c->next = l->conns;
@@ -33,7 +47,8 @@ loop_add(struct loop *l, struct conn *c)
 	if (c->next != NULL)
 		c->next->prev = &c->next;
 	l->conns = c;
-	l->count++;
+	loop_hold(l);
+	slab_connected(l->slot, c->from->number);
 }
 
 void
@@ -42,9 +57,8 @@ loop_remove(struct loop *l, struct conn *c)
 	*c->prev = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
-	l->count--;
-	if (l->draining && l->count == 0)
-		event_base_loopbreak(l->base);
+	slab_disconnected(l->slot, c->from->number);
+	loop_let_go(l);
 }
 
 /* --- accepting -------------------------------------------------------------------------------- */
@@ -202,12 +216,12 @@ on_life(evutil_socket_t fd, short what, void *arg)
 /* --- the frame -------------------------------------------------------------------------------- */
 
 static void
-init_gates(struct loop *l, const struct listener_set *set, bool lookups)
+init_gates(struct loop *l, const struct listener_set *set, enum protocol_side side)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct gate *g = &l->gate[l->gates];
 
-		if (protocol_is_lookup(set->at[i].protocol) != lookups)
+		if (l->accept == NULL || protocol_side(set->at[i].protocol) != side)
 			continue;
 		*g = (struct gate){ .loop = l, .from = &set->at[i] };
 		event_assign(
@@ -229,10 +243,10 @@ init_events(struct loop *l, const struct worker_setup *setup)
 }
 
 bool
-loop_init(struct loop *l, const struct worker_setup *setup, bool lookups, loop_accept_fn *accept,
-    struct error *err)
+loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side side,
+    loop_accept_fn *accept, struct error *err)
 {
-	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd };
+	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd, .slot = setup->slot };
 	l->max = (size_t)setup->conf->max_connections;
 	sbuf_init(&l->spare_in, SPARE_MAX);
 	sbuf_init(&l->spare_out, SPARE_MAX);
@@ -243,7 +257,7 @@ loop_init(struct loop *l, const struct worker_setup *setup, bool lookups, loop_a
 		loop_release(l);
 		return false;
 	}
-	init_gates(l, setup->listeners, lookups);
+	init_gates(l, setup->listeners, side);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "conn.h"
 #include "listener.h"
+#include "slab.h"
 #include "trouble.h"
 #include "worker.h"
 
@@ -35,6 +36,7 @@ struct loop {
 	struct event *life;
 	struct event *leave;
 	int ready_fd;
+	struct slab_slot *slot; /* where is counted */
 	struct conn *conns;
 	size_t count;
 	size_t max;
@@ -45,9 +47,9 @@ struct loop {
 	struct sbuf spare_out;
 };
 
-/* Set up for the listeners of one half (LOOKUPS: those of the lookup protocols). False with a text
+/* Set up for the listeners of one side; with ACCEPT NULL, to accept from none. False with a text
  * when that cannot be done. */
-bool loop_init(struct loop *l, const struct worker_setup *setup, bool lookups,
+bool loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side side,
     loop_accept_fn *accept, struct error *err);
 
 /* Tell the supervisor that we are ready, and serve until the end. */
@@ -58,6 +60,10 @@ void loop_disconnect(struct loop *l);
 
 /* The same, and free everything. */
 void loop_release(struct loop *l);
+
+/* Something that is no connection is under way, or is not any more: an end waits for it. */
+void loop_hold(struct loop *l);
+void loop_let_go(struct loop *l);
 
 /* For conn.c: one connection more, or less. */
 void loop_add(struct loop *l, struct conn *c);

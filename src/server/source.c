@@ -47,6 +47,7 @@ source_report(struct source *s, enum outcome o, const char *what, const struct e
 		s->patient_at = clock_ms() + s->deadline;
 	s->ailing = true;
 	s->failed++;
+	counter_add(s->failures, 1);
 	if (what != NULL)
 		trouble_log(&s->trouble, "'%s': told to try again: %s", what, err->text);
 	return RETRY;
@@ -89,7 +90,7 @@ source_begin(struct source *s, struct error *err)
 {
 	if (s->state == SOURCE_IDLE || s->reported) {
 		s->limit = patience(s);
-		s->since = clock_ms();
+		s->since = clock_ns();
 		s->reported = false;
 	}
 	if (s->state == SOURCE_IDLE)
@@ -102,7 +103,7 @@ source_begin(struct source *s, struct error *err)
 enum outcome
 source_ask(struct source *s, struct error *err)
 {
-	uint64_t spent = clock_ms() - s->since;
+	uint64_t spent = (clock_ns() - s->since) / NS_PER_MS;
 
 	if (spent >= s->limit)
 		return error_set(err, RETRY, "no answer from the store within %u ms", s->limit);
@@ -119,11 +120,13 @@ source_end(struct source *s)
 }
 
 void
-source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline)
+source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline,
+    struct counter *failures)
 {
 	struct error err;
 
-	*s = (struct source){ .uri = uri, .role = role, .deadline = deadline };
+	*s =
+	    (struct source){ .uri = uri, .role = role, .deadline = deadline, .failures = failures };
 	source_report(s, source_begin(s, &err), NULL, &err); /* the supervisor has said it */
 	source_end(s);
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "store/store.h"
 #include "trouble.h"
 
@@ -23,7 +24,7 @@ struct source {
 	enum store_role role;
 	unsigned deadline; /* ms: what one piece of work may take in good times */
 	unsigned limit;    /* and what the present one may, since it began */
-	uint64_t since;
+	uint64_t since;    /* clock_ns */
 	bool reported; /* that one has ended: the next one's time runs anew */
 	enum source_state state;
 	struct error why;
@@ -31,12 +32,15 @@ struct source {
 	bool ailing;       /* the last thing tried failed */
 	uint64_t
 	    patient_at; /* ailing: not before then may a question take the full deadline again */
-	unsigned long failed; /* since it began to ail */
+	unsigned long failed;     /* since it began to ail */
+	struct counter *failures; /* ever, for all to see */
 	struct trouble trouble;
 };
 
-/* Set up for URI (borrowed) and try to open it; what goes wrong is only logged. */
-void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline);
+/* Set up for URI (borrowed) and try to open it; what goes wrong is only logged, and counted in
+ * FAILURES. */
+void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline,
+    struct counter *failures);
 void source_release(struct source *s);
 
 /* Begin a piece of work, or go on with one that was not reported yet: its time runs from the first

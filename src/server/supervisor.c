@@ -38,6 +38,7 @@ struct supervisor {
 	const char *file;
 	char *user; /* as the configuration named him at the start; NULL for want of memory */
 	struct identity owner;
+	struct slab slab;
 	struct generation *now;     /* serves; NULL before the first is ready, and at the end */
 	struct generation *next;    /* is being started */
 	struct generation *leaving; /* told to end */
@@ -51,6 +52,15 @@ struct supervisor {
 };
 
 /* --- one worker ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *process;
+	int (*run)(const struct worker_setup *setup);
+} kinds[] = {
+	[SIDE_LOOKUP] = { "vmaild-lookup", lookup_worker },
+	[SIDE_AUTH] = { "vmaild-auth", auth_worker },
+	[SIDE_METRICS] = { "vmaild-metrics", metrics_worker },
+};
 
 /* What the workers do not need of ours. Everything else they own by being our copy. */
 static void
@@ -68,7 +78,7 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
-	prctl(PR_SET_NAME, w->kind == WORKER_AUTH ? "vmaild-auth" : "vmaild-lookup");
+	prctl(PR_SET_NAME, kinds[w->kind].process);
 	log_role(worker_name(w, name, sizeof name));
 }
 
@@ -79,12 +89,18 @@ run_worker(struct supervisor *s, const struct generation *g, const struct worker
 		.listeners = &g->listeners,
 		.account_rules = g->rules,
 		.mail_user = g->mail_user,
+		.slab = &s->slab,
+		.slot = w->slot,
 		.life_fd = s->life[0],
 		.ready_fd = ready_fd };
 
 	server_log_open(g->conf, "vmaild");
 	become_worker(s, g, w);
-	return w->kind == WORKER_AUTH ? auth_worker(&setup) : lookup_worker(&setup);
+	if (w->kind == SIDE_METRICS)
+		slab_watch(&s->slab);
+	else
+		setup.slot = slab_enter(&s->slab, w->slot);
+	return kinds[w->kind].run(&setup);
 }
 
 static unsigned
@@ -117,6 +133,7 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 		put_off(w, true);
 		return;
 	}
+	w->slot = w->kind == SIDE_METRICS ? NULL : slab_take(&s->slab);
 	w->pid = fork();
 	if (w->pid == 0) {
 		close(ready[0]);
@@ -127,6 +144,8 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 		log_error(
 		    "cannot start the %s: %s", worker_name(w, name, sizeof name), strerror(errno));
 		close(ready[0]);
+		slab_give_back(&s->slab, w->slot);
+		w->slot = NULL;
 		w->pid = 0;
 		put_off(w, true);
 		return;
@@ -165,6 +184,7 @@ promote(struct supervisor *s)
 
 	s->now = s->next;
 	s->next = NULL;
+	counter_add(&slab_top(&s->slab)->generation, 1);
 	server_log_open(s->now->conf, "vmaild");
 	if (old != NULL) {
 		listeners_unlink(&old->listeners, &s->now->listeners);
@@ -189,8 +209,9 @@ announce(struct supervisor *s)
 }
 
 static void
-keep_old(const char *why)
+keep_old(struct supervisor *s, const char *why)
 {
+	counter_add(&slab_top(&s->slab)->refused, 1);
 	log_error("the old configuration stays: %s", why);
 	notify("READY=1");
 }
@@ -206,7 +227,7 @@ abandon(struct supervisor *s)
 	listeners_close(&g->listeners);
 	leave(s, g);
 	if (s->now != NULL) {
-		keep_old("its workers did not start");
+		keep_old(s, "its workers did not start");
 		return;
 	}
 	log_error("the workers did not start");
@@ -242,9 +263,10 @@ reload(struct supervisor *s)
 	    generation_new(&s->next, c, &s->owner, s->now, &err) != FOUND) {
 		conf_free(c);
 		s->next = NULL;
-		keep_old(err.text);
+		keep_old(s, err.text);
 		return;
 	}
+	slab_number(&s->slab, &s->next->listeners);
 	say_unchanged(s, c);
 	start_workers(s, s->next);
 }
@@ -281,13 +303,15 @@ say_death(const struct worker *w, pid_t pid, int status)
 }
 
 static struct worker *
-bury(struct generation *g, pid_t pid)
+bury(struct supervisor *s, struct generation *g, pid_t pid)
 {
 	struct worker *w = generation_worker(g, pid);
 
 	if (w == NULL)
 		return NULL;
 	w->pid = 0;
+	slab_give_back(&s->slab, w->slot);
+	w->slot = NULL;
 	w->ready = false;
 	if (w->ready_fd >= 0)
 		close(w->ready_fd);
@@ -300,18 +324,19 @@ on_death(struct supervisor *s, pid_t pid, int status)
 {
 	struct worker *w;
 
-	if ((w = bury(s->now, pid)) != NULL) {
+	if ((w = bury(s, s->now, pid)) != NULL) {
 		say_death(w, pid, status);
+		counter_add(&slab_top(&s->slab)->restarts[w->kind], 1);
 		put_off(w, clock_ms() - w->started < GROWN_UP_MS);
 		return;
 	}
-	if ((w = bury(s->next, pid)) != NULL) {
+	if ((w = bury(s, s->next, pid)) != NULL) {
 		say_death(w, pid, status);
 		abandon(s);
 		return;
 	}
 	for (struct generation *g = s->leaving; g != NULL; g = g->next)
-		if ((w = bury(g, pid)) != NULL && status != 0)
+		if ((w = bury(s, g, pid)) != NULL && status != 0)
 			say_death(w, pid, status);
 }
 
@@ -396,6 +421,23 @@ see_out(struct supervisor *s, uint64_t now)
 	}
 }
 
+/* Who should serve, and who does. */
+static void
+count_workers(struct supervisor *s)
+{
+	struct slab_top *top = slab_top(&s->slab);
+	uint64_t wanted[PROTOCOL_SIDES] = { 0 }, serving[PROTOCOL_SIDES] = { 0 };
+
+	for (size_t i = 0; s->now != NULL && i < s->now->workers; i++) {
+		wanted[s->now->worker[i].kind]++;
+		serving[s->now->worker[i].kind] += s->now->worker[i].ready;
+	}
+	for (int side = 0; side < PROTOCOL_SIDES; side++) {
+		counter_set(&top->wanted[side], wanted[side]);
+		counter_set(&top->serving[side], serving[side]);
+	}
+}
+
 static void
 on_time(struct supervisor *s)
 {
@@ -407,6 +449,7 @@ on_time(struct supervisor *s)
 		announce(s);
 	start_due(s, now);
 	see_out(s, now);
+	count_workers(s);
 	if (s->again && s->next == NULL && !s->unsaid && s->now != NULL)
 		reload(s);
 }
@@ -487,7 +530,17 @@ supervise(struct generation *first, const struct identity *owner, const char *fi
 		.next = first,
 		.signals = -1,
 		.life = { -1, -1 } };
+	struct error err;
 
+	if (slab_init(&s.slab, &err) != FOUND) {
+		log_error("%s", err.text);
+		listeners_unlink(&first->listeners, NULL);
+		generation_free(first);
+		free(s.user);
+		return 1;
+	}
+	counter_set(&slab_top(&s.slab)->started, (uint64_t)(clock_unix_ms() / 1000));
+	slab_number(&s.slab, &first->listeners);
 	if (init_signals(&s)) {
 		start_workers(&s, s.next);
 	} else {
@@ -499,6 +552,7 @@ supervise(struct generation *first, const struct identity *owner, const char *fi
 	close(s.signals);
 	close(s.life[0]);
 	close(s.life[1]);
+	slab_release(&s.slab);
 	free(s.user);
 	return s.status;
 }

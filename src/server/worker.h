@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * What a worker is born with, and the two kinds there are.
+ * What a worker is born with, and the kinds there are.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
@@ -8,20 +8,22 @@
 #include "auth/account.h"
 #include "conf/conf.h"
 #include "listener.h"
-
-enum worker_kind { WORKER_LOOKUP, WORKER_AUTH };
+#include "slab.h"
 
 struct worker_setup {
 	const struct conf *conf;
 	const struct listener_set *listeners;
 	struct account_rules account_rules;
 	bool mail_user; /* known: whose the mail files are */
-	int life_fd;    /* reads end of file when the supervisor is gone */
-	int ready_fd;   /* gets a byte when it serves, is closed when it takes no more clients */
+	const struct slab *slab;
+	struct slab_slot *slot; /* where it counts */
+	int life_fd;            /* reads end of file when the supervisor is gone */
+	int ready_fd; /* gets a byte when it serves, is closed when it takes no more clients */
 };
 
 /* Serve until told to end; return the exit status. Run in a process of their own. */
 int lookup_worker(const struct worker_setup *setup);
 int auth_worker(const struct worker_setup *setup);
+int metrics_worker(const struct worker_setup *setup);
 
 #endif

@@ -22,6 +22,7 @@ struct answer {
 	uint16_t question_n;
 	uint16_t text_n;
 	uint16_t outcome;
+	uint16_t map;
 	char bytes[]; /* question, text */
 };
 
@@ -125,8 +126,7 @@ find(const struct answers *a)
 }
 
 bool
-answers_find(
-    struct answers *a, struct slice map, struct slice key, enum outcome *o, struct slice *text)
+answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out)
 {
 	const struct answer *answer;
 
@@ -139,8 +139,9 @@ answers_find(
 	if (answer == NULL)
 		return false;
 	a->noted = false;
-	*o = (enum outcome)answer->outcome;
-	*text = slice_of(answer->bytes + answer->question_n, answer->text_n);
+	out->outcome = (enum outcome)answer->outcome;
+	out->map = answer->map;
+	out->text = slice_of(answer->bytes + answer->question_n, answer->text_n);
 	return true;
 }
 
@@ -161,19 +162,20 @@ room(struct answers *a, size_t n, uint64_t *at)
 }
 
 void
-answers_add(struct answers *a, enum outcome o, struct slice text)
+answers_add(struct answers *a, const struct answered *given)
 {
 	struct answer *answer;
 
-	if (a == NULL || !a->noted || text.n > ANSWER_MAX)
+	if (a == NULL || !a->noted || given->text.n > ANSWER_MAX)
 		return;
 	a->noted = false;
-	answer =
-	    room(a, sizeof *answer + a->question_n + text.n, &a->place[a->hash & (a->places - 1)]);
+	answer = room(a, sizeof *answer + a->question_n + given->text.n,
+	    &a->place[a->hash & (a->places - 1)]);
 	answer->hash = a->hash;
 	answer->question_n = (uint16_t)a->question_n;
-	answer->text_n = (uint16_t)text.n;
-	answer->outcome = (uint16_t)o;
+	answer->text_n = (uint16_t)given->text.n;
+	answer->outcome = (uint16_t)given->outcome;
+	answer->map = given->map;
 	put((unsigned char *)answer->bytes, slice_of((const char *)a->question, a->question_n));
-	put((unsigned char *)answer->bytes + a->question_n, text);
+	put((unsigned char *)answer->bytes + a->question_n, given->text);
 }

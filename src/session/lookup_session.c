@@ -7,6 +7,7 @@
 #include "session/lookup_session.h"
 
 #include "session/answers.h"
+#include "session/tally.h"
 #include "wire/policy.h"
 #include "wire/socketmap.h"
 #include "wire/tcptable.h"
@@ -36,10 +37,17 @@ lookup_session_release(struct lookup_session *s)
 	sbuf_release(&s->note_key);
 }
 
-static bool
-put_reply(struct lookup_session *s, enum outcome o, struct slice text, struct sbuf *out)
+static size_t
+number_of(const struct map *map)
 {
-	s->answered[o]++;
+	return map_at(map_number(map)) != NULL ? map_number(map) : TALLY_OTHER;
+}
+
+static bool
+put_reply(struct lookup_session *s, enum outcome o, size_t map, struct slice text, struct sbuf *out)
+{
+	if (s->tally != NULL)
+		counter_add(&s->tally->answered[map][o], 1);
 	if (s->protocol == PROTOCOL_TCP)
 		return tcptable_put(out, o, text);
 	if (s->protocol == PROTOCOL_POLICY)
@@ -50,10 +58,14 @@ put_reply(struct lookup_session *s, enum outcome o, struct slice text, struct sb
 static void
 reply(struct lookup_session *s, const struct lookup *l, struct sbuf *out)
 {
+	const struct answered answer = { .outcome = l->outcome,
+		.map = (uint16_t)number_of(l->map),
+		.text = sbuf_slice(&l->value) };
+
 	s->answering = false;
 	if ((l->outcome == FOUND || l->outcome == NONE) && !l->timed)
-		answers_add(s->answers, l->outcome, sbuf_slice(&l->value));
-	if (put_reply(s, l->outcome, sbuf_slice(&l->value), out))
+		answers_add(s->answers, &answer);
+	if (put_reply(s, l->outcome, answer.map, answer.text, out))
 		return;
 	sbuf_clear(&s->note);
 	sbuf_clear(&s->note_key);
@@ -67,11 +79,12 @@ static void
 start(struct lookup_session *s, struct lookup *l, struct slice map, struct slice key,
     struct sbuf *out)
 {
-	enum outcome o;
-	struct slice text;
+	struct answered before;
 
-	if (answers_find(s->answers, map, key, &o, &text)) {
-		put_reply(s, o, text, out);
+	if (answers_find(s->answers, map, key, &before)) {
+		if (s->tally != NULL)
+			counter_add(&s->tally->remembered, 1);
+		put_reply(s, before.outcome, before.map, before.text, out);
 		return;
 	}
 	s->answering = true;
@@ -119,13 +132,13 @@ step_tcp(struct lookup_session *s, struct lookup *l, struct slice *in, struct sb
 		return WANT_INPUT;
 	case TAKEN:
 		if (bad_request)
-			put_reply(s, BAD, slice_str("no tcp_table request"), out);
+			put_reply(s, BAD, TALLY_OTHER, slice_str("no tcp_table request"), out);
 		else
 			start(s, l, s->map, sbuf_slice(&s->key), out);
 		break;
 	case TOO_LONG:
 	case MALFORMED:
-		put_reply(s, BAD, slice_str("the request is too long"), out);
+		put_reply(s, BAD, TALLY_OTHER, slice_str("the request is too long"), out);
 		return WANT_CLOSE;
 	}
 	*in = slice_tail(*in, used);
@@ -138,7 +151,7 @@ reply_policy(struct lookup_session *s, struct sbuf *out)
 {
 	s->answering = s->policy->asking;
 	if (!s->answering)
-		put_reply(s, s->policy->outcome, slice_str(s->policy->action), out);
+		put_reply(s, s->policy->outcome, TALLY_POLICY, slice_str(s->policy->action), out);
 }
 
 static enum want
@@ -156,7 +169,7 @@ step_policy(struct lookup_session *s, struct lookup *l, struct slice *in, struct
 		break;
 	case TOO_LONG:
 	case MALFORMED:
-		put_reply(s, BAD, slice_str("no policy request"), out);
+		put_reply(s, BAD, TALLY_POLICY, slice_str("no policy request"), out);
 		return WANT_CLOSE;
 	}
 	*in = slice_tail(*in, used);

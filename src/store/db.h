@@ -90,6 +90,9 @@ enum outcome db_version(struct db *db, int *version, struct error *err);
 /* The version this program was built with. */
 int db_version_built(void);
 
+/* Tell how many bytes the database takes, and what is still to be written back to it. */
+void db_size(const struct db *db, uint64_t *main, uint64_t *log);
+
 /* Take the schema from VERSION - 1 to VERSION, in a transaction of its own; nothing is done when
  * somebody else was faster. */
 enum outcome db_migrate(struct db *db, int version, struct error *err);

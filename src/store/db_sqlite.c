@@ -700,6 +700,21 @@ db_view(const struct db *db)
 	return db->view;
 }
 
+static uint64_t
+bytes_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+void
+db_size(const struct db *db, uint64_t *main, uint64_t *log)
+{
+	*main = bytes_of(db->file.path);
+	*log = bytes_of(db->file.wal);
+}
+
 /* --- transactions ----------------------------------------------------------------------------- */
 
 enum outcome

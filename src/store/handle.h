@@ -20,6 +20,7 @@ struct store {
 			       savepoint,	  which would cost a third of all the time */
 	int64_t first;      /* the first change of this transaction, or 0 */
 	int64_t undoing;    /* the change that is being taken back, or 0 */
+	int version;        /* of the schema, as last seen; 0: not yet */
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
 };

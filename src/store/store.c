@@ -44,6 +44,18 @@ store_schema_version(void)
 	return db_version_built();
 }
 
+int
+store_found_version(const struct store *s)
+{
+	return s->version;
+}
+
+void
+store_size(const struct store *s, uint64_t *main, uint64_t *log)
+{
+	db_size(s->db, main, log);
+}
+
 enum outcome
 version_check(int version, struct error *err)
 {
@@ -179,6 +191,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	/* also what takes the view, so that no answer is older than this call */
 	if (o == FOUND)
 		o = db_version(s->db, &version, err);
+	s->version = version;
 	if (o == FOUND)
 		o = version_check(version, err);
 	if (o != FOUND) {

@@ -241,6 +241,8 @@ enum exit_code cmd_apply(struct ctl *ctl);
 enum exit_code cmd_undo(struct ctl *ctl);
 enum exit_code cmd_views_publish(struct ctl *ctl);
 enum exit_code cmd_log(struct ctl *ctl);
+enum exit_code cmd_status(struct ctl *ctl);
+enum exit_code cmd_top(struct ctl *ctl);
 enum exit_code cmd_completion(struct ctl *ctl);
 enum exit_code cmd_help(struct ctl *ctl);
 enum exit_code cmd_version(struct ctl *ctl);

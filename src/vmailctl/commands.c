@@ -207,6 +207,12 @@ static const struct option export_options[] = {
 	{ 0 }
 };
 
+static const struct option top_options[] = {
+	{ "once", 0, NULL, "print one screen with averages since the daemon's start, and end" },
+	{ "interval", 0, "SECONDS", "how often to look: 2 is the default" },
+	{ 0 }
+};
+
 static const struct option help_options[] = {
 	{ "all", 0, NULL, "print every command and option, one a line, fields separated by TAB" },
 	{ 0 }
@@ -695,6 +701,24 @@ static const struct command commands[] = {
 		.example = "vmailctl undo --dry-run",
 		.changes = true,
 		.run = cmd_undo
+	},
+	{
+		.noun = "status",
+		.also = "health ping check",
+		.summary = "tell how the running daemon is doing",
+		.detail = "Exits 0 when it serves and its store answers, 1 when not, and 75 when nobody\n"
+			  "can tell: it does not run, or has no metrics listener.",
+		.example = "vmailctl status",
+		.run = cmd_status
+	},
+	{
+		.noun = "top",
+		.options = top_options,
+		.also = "watch monitor live",
+		.summary = "watch what the running daemon does: rates, latency, busiest maps, failures",
+		.detail = "q quits.",
+		.example = "vmailctl top --interval 1",
+		.run = cmd_top
 	},
 	{
 		.noun = "completion", .arguments = "SHELL",

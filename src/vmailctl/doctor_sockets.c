@@ -106,6 +106,15 @@ hear_greeting(int fd, struct error *err)
 	return expect(fd, greeting, err);
 }
 
+/* Well or not: what ails the store is for other checks. */
+static bool
+ask_metrics(int fd, struct error *err)
+{
+	static const char *const answers[] = { "HTTP/1.0 ", "HTTP/1.1 ", NULL };
+
+	return ask_line(fd, "GET /healthz HTTP/1.0\r\n\r\n", answers, err);
+}
+
 static bool
 converse(enum protocol protocol, int fd, struct error *err)
 {
@@ -115,6 +124,7 @@ converse(enum protocol protocol, int fd, struct error *err)
 		[PROTOCOL_POLICY] = ask_policy,
 		[PROTOCOL_AUTH] = hear_greeting,
 		[PROTOCOL_USERDB] = hear_greeting,
+		[PROTOCOL_METRICS] = ask_metrics,
 	};
 
 	return talk[protocol](fd, err);

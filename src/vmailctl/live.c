@@ -72,15 +72,16 @@ live_connect(const struct conf_endpoint *e)
 	return e->is_unix ? connect_unix(e) : connect_inet(e);
 }
 
-static enum outcome
-open_live(int *fd, const struct conf *conf, struct error *err)
+enum outcome
+live_open(int *fd, const struct conf *conf, enum protocol protocol, struct error *err)
 {
-	const struct conf_listener *l = listener_for(conf, PROTOCOL_SOCKETMAP, NULL);
+	const struct conf_listener *l = listener_for(conf, protocol, NULL);
 	struct conf_endpoint e;
 	enum outcome o;
 
 	if (l == NULL)
-		return error_set(err, RETRY, "no listener in the configuration speaks socketmap");
+		return error_set(err, RETRY, "no listener in the configuration speaks %s",
+		    protocol_name(protocol));
 	o = conf_endpoint(&e, l->address, err);
 	if (o != FOUND)
 		return RETRY;
@@ -93,8 +94,8 @@ open_live(int *fd, const struct conf *conf, struct error *err)
 
 /* --- the conversation ------------------------------------------------------------------------- */
 
-static enum outcome
-send_all(int fd, struct slice s, struct error *err)
+enum outcome
+live_send(int fd, struct slice s, struct error *err)
 {
 	while (s.n > 0) {
 		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
@@ -169,7 +170,7 @@ live_ask(int fd, struct slice map, struct slice key, struct sbuf *value, struct 
 	if (request.failed || !netstring_put(&framed, sbuf_slice(&request)))
 		o = error_set(err, RETRY, "no memory for the question");
 	else
-		o = send_all(fd, sbuf_slice(&framed), err);
+		o = live_send(fd, sbuf_slice(&framed), err);
 	if (o == FOUND)
 		o = receive(fd, &in, &payload, err);
 	if (o == FOUND)
@@ -185,7 +186,7 @@ live_lookup(const struct conf *conf, struct slice map, struct slice key, struct 
     struct error *err)
 {
 	int fd = -1;
-	enum outcome o = open_live(&fd, conf, err);
+	enum outcome o = live_open(&fd, conf, PROTOCOL_SOCKETMAP, err);
 
 	if (o != FOUND)
 		return o;

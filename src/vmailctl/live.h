@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * A lookup asked of the running daemon, the way Postfix asks.
+ * The running daemon: connecting to it, and a lookup asked the way Postfix asks.
  */
 #ifndef VMAILCTL_LIVE_H
 #define VMAILCTL_LIVE_H
@@ -8,6 +8,14 @@
 #include "base/outcome.h"
 #include "base/sbuf.h"
 #include "conf/conf.h"
+
+/* Connect to the first listener of the configuration that speaks PROTOCOL, unix ones before others;
+ * RETRY with a text when nobody is there. No wait takes longer than ten seconds. */
+enum outcome live_open(
+    int *fd, const struct conf *conf, enum protocol protocol, struct error *err);
+
+/* Send all of S; RETRY with a text when that fails. */
+enum outcome live_send(int fd, struct slice s, struct error *err);
 
 /* Ask the first socketmap listener of the configuration, unix ones before others. VALUE is appended
  * the answer for FOUND; RETRY and BAD leave the reason in ERR. */

@@ -12,11 +12,13 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import Site, Skip, check, check_eq, check_in, scratch, wait_until  # noqa: E402
+from harness import (Site, Skip, Socketmap, check, check_eq, check_in, listener, scratch,  # noqa: E402
+                     wait_until)
 
 WIDTHS = (80, 140)
 HEIGHT = 24
 BOLD = "\x1b[1m"
+REVERSE = "\x1b[7m"
 MANY = ["user%03d@example.com" % i for i in range(60)]
 
 CASES = []
@@ -41,6 +43,7 @@ class Screen:
     def __init__(self, site, tmp, width, **environment):
         self.socket = os.path.join(tmp, "tmux")
         self.width = width
+        self.site = site
         self.turn = 0
         home = {"HOME": tmp, "PATH": os.environ["PATH"], "TERM": "screen-256color", "LANG": "C.UTF-8", "PS1": "$ ",
                 "CTL": site.program("vmailctl"), "CONF": site.conf, **environment}
@@ -174,3 +177,56 @@ def password(screen):
     screen.keys("Enter")
     screen.end(0)
     check("correct" not in screen.text("-S", "-200"), screen.text())
+
+
+def metered(site):
+    """The site with a metrics listener."""
+    site.listeners.append(listener("unix:" + os.path.join(site.tmp, "metrics.sock"), "metrics", 0o666))
+    site.configure()
+    return site
+
+
+@case("top fills the screen and no more, follows what is asked and the size of the window, and leaves on q")
+def top(screen):
+    site = metered(screen.site)
+    with site.start() as daemon, Socketmap(site.maps) as client:
+        screen.start("top --interval 1")
+        first = screen.wait(r"averages since the start")
+        for part in ("vmaild ", " ok", "MAP", "LATENCY", "LOGINS/s", "store up"):
+            check_in(part, first)
+        lines = first.split("\n")
+        check(len(lines) <= HEIGHT and all(len(line) <= screen.width for line in lines), first)
+        check_in(REVERSE, screen.text("-e"))
+        rate = wait_until(lambda: client.ask("aliases", "info@example.com") and
+                          re.search(r"^aliases +([0-9.]+) ", screen.text(), re.M), "aliases at the top")
+        check(rate.start() < screen.text().index("LATENCY"), screen.text())
+        wait_until(lambda: client.ask("aliases", "info@example.com") and
+                   re.search(r"^MAP .*\naliases +[1-9]", screen.text(), re.M), "aliases as the busiest")
+        screen.tmux("resize-window", "-x", "60", "-y", "16")
+        screen.wait(r"^q quits")
+        wait_until(lambda: len(screen.text().split("\n")) <= 16 and "LOGINS/s" in screen.text(), "a smaller screen")
+        check_in("vmaild ", screen.text().split("\n")[0])
+        os.kill(daemon.workers("metrics")[0], 9)
+        screen.wait(r"1 replaced")
+        screen.keys("q")
+        screen.end(0)
+        check("LATENCY" not in screen.text(), "the screen as it was before")
+        screen.start("top")
+        screen.wait(r"LOGINS/s")
+        screen.keys("C-c")
+        screen.wait(r"^\[%d:0\]$" % screen.turn)
+    screen.run("top --once", 75)
+    check_in("does it run?", screen.text())
+
+
+@case("top waits for a daemon that went away")
+def top_alone(screen):
+    site = metered(screen.site)
+    with site.start():
+        screen.start("top --interval 1")
+        screen.wait(r"LOGINS/s")
+    screen.wait(r"FAILING: cannot ask vmaild")
+    with site.start():
+        screen.wait(r"^vmaild .* ok$")
+        screen.keys("q")
+        screen.end(0)

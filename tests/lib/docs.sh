@@ -197,6 +197,11 @@ entries "$(page vmailctl-import.8)" FORMATS Li >"$tmp/page"
 compare "$tmp/formats" "$tmp/page" "format" vmailctl-import.8
 verdict "every format of an import is in vmailctl-import.8"
 
+entries "$(page vmaild-metrics.7)" METRICS Li | sed 's/ .*//' >"$tmp/page"
+sed -n 's/^\t\[METRIC_[A-Z_]*\] = { "\([a-z_]*\)".*/\1/p' src/wire/metrics.c >"$tmp/metrics"
+compare "$tmp/metrics" "$tmp/page" "metric" vmaild-metrics.7
+verdict "every metric is in vmaild-metrics.7"
+
 if [ -r README ]; then
     while read -r map; do
         grep -Eq "^[ |]*\`?$map\`?[ |]" README || echo "README: no row for the map '$map'"

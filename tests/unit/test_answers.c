@@ -37,35 +37,43 @@ teardown(void **state)
 	return 0;
 }
 
+enum { MAP = 17 };
+
+static void
+add(struct answers *a, enum outcome o, const char *text)
+{
+	const struct answered answer = { .outcome = o, .map = MAP, .text = S(text) };
+
+	answers_add(a, &answer);
+}
+
 /* Ask, and be answered, as a session does. */
 static void
 give(struct answers *a, const char *map, const char *what, enum outcome o, const char *text)
 {
-	struct slice found;
-	enum outcome was;
+	struct answered found;
 
-	if (!answers_find(a, S(map), S(what), &was, &found))
-		answers_add(a, o, S(text));
+	if (!answers_find(a, S(map), S(what), &found))
+		add(a, o, text);
 }
 
 static void
 expect(struct answers *a, const char *map, const char *what, enum outcome o, const char *text)
 {
-	struct slice found;
-	enum outcome was;
+	struct answered found;
 
-	assert_true(answers_find(a, S(map), S(what), &was, &found));
-	assert_int_equal(was, o);
-	assert_true(slice_is(found, text));
+	assert_true(answers_find(a, S(map), S(what), &found));
+	assert_int_equal(found.outcome, o);
+	assert_int_equal(found.map, MAP);
+	assert_true(slice_is(found.text, text));
 }
 
 static bool
 knows(struct answers *a, const char *map, const char *what)
 {
-	struct slice found;
-	enum outcome was;
+	struct answered found;
 
-	return answers_find(a, S(map), S(what), &was, &found);
+	return answers_find(a, S(map), S(what), &found);
 }
 
 static void
@@ -94,7 +102,7 @@ test_another_view_forgets(void **state)
 	give(a, "aliases", "a@b", FOUND, "old@d");
 	answers_turn(a, 2);
 	assert_false(knows(a, "aliases", "a@b"));
-	answers_add(a, FOUND, S("new@d"));
+	add(a, FOUND, "new@d");
 	expect(a, "aliases", "a@b", FOUND, "new@d");
 	answers_turn(a, 1);
 	assert_false(knows(a, "aliases", "a@b"));
@@ -108,7 +116,7 @@ test_unreadable(void **state)
 	give(a, "aliases", "a@b", FOUND, "c@d");
 	answers_turn(a, 0);
 	assert_false(knows(a, "aliases", "a@b"));
-	answers_add(a, NONE, S("")); /* of nothing that could be known */
+	add(a, NONE, ""); /* of nothing that could be known */
 	answers_turn(a, 1);
 	expect(a, "aliases", "a@b", FOUND, "c@d");
 }
@@ -119,12 +127,12 @@ test_added_once(void **state)
 {
 	struct answers *a = *state;
 
-	answers_add(a, FOUND, S("nobody asked"));
+	add(a, FOUND, "nobody asked");
 	assert_false(knows(a, "aliases", "a@b"));
-	answers_add(a, FOUND, S("c@d"));
-	answers_add(a, FOUND, S("e@f"));
+	add(a, FOUND, "c@d");
+	add(a, FOUND, "e@f");
 	expect(a, "aliases", "a@b", FOUND, "c@d");
-	answers_add(a, FOUND, S("e@f"));
+	add(a, FOUND, "e@f");
 	expect(a, "aliases", "a@b", FOUND, "c@d");
 }
 
@@ -177,7 +185,7 @@ test_without_memory(void **state)
 	(void)state;
 	answers_turn(NULL, 1);
 	assert_false(knows(NULL, "aliases", "a@b"));
-	answers_add(NULL, FOUND, S("c@d"));
+	add(NULL, FOUND, "c@d");
 	answers_free(NULL);
 }
 

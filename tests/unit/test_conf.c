@@ -311,6 +311,7 @@ default_listeners(void **state)
 		{ "unix:/run/vmaild-auth.sock", PROTOCOL_AUTH, "postfix", true },
 		{ "unix:/run/vmaild-dovecot.sock", PROTOCOL_AUTH, "dovecot", false },
 		{ "unix:/run/vmaild-userdb.sock", PROTOCOL_USERDB, "dovecot", false },
+		{ "unix:/run/vmaild-metrics.sock", PROTOCOL_METRICS, NULL, false },
 	};
 	struct conf *c = load("user = root");
 
@@ -321,7 +322,10 @@ default_listeners(void **state)
 
 		assert_string_equal(l->address, want[i].address);
 		assert_int_equal(l->protocol, want[i].protocol);
-		assert_string_equal(l->group, want[i].group);
+		if (want[i].group == NULL)
+			assert_null(l->group);
+		else
+			assert_string_equal(l->group, want[i].group);
 		assert_int_equal(l->twin, want[i].twin);
 		assert_int_equal(l->mode, 0660);
 		assert_true(l->builtin);
@@ -351,7 +355,7 @@ no_default_file_is_no_error(void **state)
 	if (access(CONF_DEFAULT_FILE, F_OK) == 0)
 		skip();
 	assert_int_equal(conf_load(&c, NULL, &err), FOUND);
-	assert_int_equal(c->listeners, 4);
+	assert_int_equal(c->listeners, 5);
 	conf_free(c);
 }
 
@@ -738,7 +742,7 @@ the_sample_shows_every_key_and_default(void **state)
 	sample[fread(sample, 1, sizeof sample - 1, f)] = '\0';
 	fclose(f);
 	c = load(sample);
-	assert_int_equal(c->listeners, 4);
+	assert_int_equal(c->listeners, 5);
 	assert_true(c->listener[0].builtin);
 	conf_free(c);
 	sbuf_init(&line, 256);

@@ -14,6 +14,7 @@
 
 #include "../lib/memdir.h"
 #include "session/lookup_session.h"
+#include "session/tally.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -71,7 +72,8 @@ static const struct talk talks[] = {
 
 /* Feed IN in pieces of PIECE bytes and gather the replies; true when the session closed. */
 static bool
-talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
+talk_counted(
+    const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at, struct tally *tally)
 {
 	struct lookup_rules rules = { "+", true, 1000 };
 	struct memdir d = { directory, fail_at };
@@ -85,6 +87,7 @@ talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 	sbuf_init(&in, 1 << 22);
 	policy_init(&policy);
 	lookup_session_init(&s, t->protocol, slice_str("aliases"), &rules, &policy);
+	s.tally = tally;
 	for (size_t at = 0; t->in[at] != '\0' && want != WANT_CLOSE;) {
 		struct slice part = slice_head(slice_str(t->in + at), piece);
 		struct slice view;
@@ -101,6 +104,12 @@ talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 	lookup_release(&l);
 	sbuf_release(&in);
 	return want == WANT_CLOSE;
+}
+
+static bool
+talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
+{
+	return talk_counted(t, piece, out, fail_at, NULL);
 }
 
 static void
@@ -202,6 +211,63 @@ test_long_request(void **state)
 	}
 }
 
+/* Every answer counts once, for the map that was asked and by what it was. */
+static void
+test_counted(void **state)
+{
+	static const struct {
+		const char *name;
+		enum protocol protocol;
+		const char *in;
+		size_t map;
+		enum outcome outcome;
+		uint64_t n;
+		unsigned fail_at;
+	} rows[] = {
+		{ "found", PROTOCOL_SOCKETMAP, "16:aliases a@d.test,16:aliases a@d.test,", 5, FOUND,
+		    2, 0 },
+		{ "not found", PROTOCOL_SOCKETMAP, "16:aliases x@d.test,", 5, NONE, 1, 0 },
+		{ "an empty key", PROTOCOL_SOCKETMAP, "8:aliases ,", 5, NONE, 1, 0 },
+		{ "store trouble", PROTOCOL_SOCKETMAP, "14:domains d.test,", 0, RETRY, 1, 1 },
+		{ "no such map", PROTOCOL_SOCKETMAP, "14:aliaz x@d.test,", TALLY_OTHER, BAD, 1, 0 },
+		{ "tcp", PROTOCOL_TCP, "get a@d.test\n", 5, FOUND, 1, 0 },
+		{ "tcp: nonsense", PROTOCOL_TCP, "bla\n", TALLY_OTHER, BAD, 1, 0 },
+		{ "policy", PROTOCOL_POLICY, POLICY("x@y.test", "list@d.test"), TALLY_POLICY, FOUND,
+		    1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct talk t = { rows[i].name, rows[i].protocol, rows[i].in, NULL, false };
+		struct tally tally = { 0 };
+		uint64_t all = 0;
+		struct sbuf out;
+
+		sbuf_init(&out, 1 << 20);
+		talk_counted(&t, 1 << 20, &out, rows[i].fail_at, &tally);
+		for (size_t j = 0; j < TALLY_MAPS; j++)
+			for (size_t o = 0; o <= BAD; o++)
+				all += counter_read(&tally.answered[j][o]);
+		if (all != rows[i].n ||
+		    counter_read(&tally.answered[rows[i].map][rows[i].outcome]) != rows[i].n)
+			fail_msg("%s: %d counted", rows[i].name, (int)all);
+		sbuf_release(&out);
+	}
+}
+
+/* The table of maps has room among those that are counted. */
+static void
+test_maps_have_numbers(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (; map_at(n) != NULL; n++)
+		assert_int_equal(map_number(map_at(n)), n);
+	assert_in_range(n, 1, TALLY_POLICY);
+	assert_int_equal(map_number(NULL), n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -210,6 +276,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_store_trouble),
 		cmocka_unit_test(test_long_request),
+		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_maps_have_numbers),
 	};
 
 	if (argc > 1)
