@@ -72,6 +72,9 @@ const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section
 enum outcome conf_load(struct conf **out, const char *file, struct error *err);
 void conf_free(struct conf *c);
 
+/* The path of the file that the store is; NULL when it is none. */
+const char *conf_store_file(const struct conf *c);
+
 /* Append the path of the file that failed logins are counted in: beside the store. False when that
  * is no file, or there is no memory. */
 struct sbuf;

@@ -368,15 +368,22 @@ out:
 	return r.outcome;
 }
 
+const char *
+conf_store_file(const struct conf *c)
+{
+	static const char scheme[] = "sqlite:";
+	bool named = slice_starts(slice_str(c->store), scheme);
+	const char *path = named ? c->store + strlen(scheme) : c->store;
+
+	return path[0] == '/' ? path : NULL;
+}
+
 bool
 conf_throttle_file(struct sbuf *out, const struct conf *c)
 {
-	struct slice store = slice_str(c->store);
+	const char *store = conf_store_file(c);
 
-	if (slice_starts(store, "sqlite:"))
-		store = slice_tail(store, strlen("sqlite:"));
-	return slice_starts(store, "/") && sbuf_add_slice(out, store) &&
-	       sbuf_add_str(out, "-throttle");
+	return store != NULL && sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
 }
 
 void

@@ -24,6 +24,7 @@
 #include "server/server.h"
 #include "sys/log.h"
 #include "sys/notify.h"
+#include "sys/sandbox.h"
 
 enum {
 	BACKOFF_FIRST_MS = 100,
@@ -71,6 +72,19 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 	log_role(worker_name(w, name, sizeof name));
 }
 
+/* False when it failed. What this kernel lacks the supervisor has said. */
+static bool
+shut_in(const struct generation *g, const struct worker *w)
+{
+	enum sandbox_role role = w->kind == WORKER_AUTH ? SANDBOX_AUTH : SANDBOX_LOOKUP;
+	struct error err;
+
+	if (server_shut_in(role, g->conf, &err) != RETRY)
+		return true;
+	log_error("cannot shut the worker in: %s", err.text);
+	return false;
+}
+
 static int
 run_worker(struct supervisor *s, const struct generation *g, const struct worker *w, int ready_fd)
 {
@@ -83,6 +97,8 @@ run_worker(struct supervisor *s, const struct generation *g, const struct worker
 
 	server_log_open(g->conf, "vmaild");
 	become_worker(s, g, w);
+	if (!shut_in(g, w))
+		return 1;
 	return w->kind == WORKER_AUTH ? auth_worker(&setup) : lookup_worker(&setup);
 }
 
