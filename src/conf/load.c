@@ -245,9 +245,9 @@ check_listener(const struct conf *c, const struct conf_listener *l, struct error
 		return error_set(err, BAD, "protocol tcp needs a map: its clients cannot name one");
 	if (l->protocol != PROTOCOL_TCP && l->map != NULL)
 		return error_set(err, BAD, "map is for protocol tcp only");
-	if (!at.is_unix && (l->mode != 0 || l->group != NULL || l->twin))
+	if (!at.is_unix && (l->mode != 0 || l->group != NULL || l->peer[0] != NULL || l->twin))
 		return error_set(
-		    err, BAD, "mode, group and postfix-twin are for unix sockets only");
+		    err, BAD, "mode, group, peers and postfix-twin are for unix sockets only");
 	if (l->twin && !postfix_asks(l->protocol))
 		return error_set(err, BAD, "postfix-twin is for socketmap, policy and auth only");
 	for (const struct conf_listener *before = c->listener; before < l; before++)

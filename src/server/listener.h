@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 #include "mail/maps.h"
+#include "peers.h"
 #include "sys/privs.h"
 
 struct listener {
@@ -19,7 +20,8 @@ struct listener {
 	ino_t ino;
 	enum protocol protocol;
 	struct slice map; /* PROTOCOL_TCP; a view of the configuration */
-	bool kept;        /* taken over from the set before */
+	struct peers peers;
+	bool kept; /* taken over from the set before */
 };
 
 struct listener_set {
