@@ -28,7 +28,8 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 STD      := -std=c11 -D_GNU_SOURCE -DVMAILD_VERSION='"$(VERSION)"' \
-            -DVMAILD_LIBEXECDIR='"$(LIBEXECDIR)"' -DVMAILD_DATADIR='"$(DATADIR)"'
+            -DVMAILD_LIBEXECDIR='"$(LIBEXECDIR)"' -DVMAILD_DATADIR='"$(DATADIR)"' \
+            $(if $(SAN)$(FUZZ),-DVMAILD_INSTRUMENTED)
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wwrite-strings -Wpointer-arith -Wformat=2 -Wundef $(if $(WERROR),-Werror)
 option    = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -S -o /dev/null - 2>/dev/null && echo $(1))
@@ -41,9 +42,10 @@ COMPILE   = $(CC) $(STD) $(WARN) $(HARDEN) -Iinclude -I$(B)/gen -Isrc -MMD -MP $
 LINK      = $(CC) $(SANFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 pc          = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson)
+LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson libseccomp)
 PURELIBS   := $(call pc,--libs libsodium libcrypt libcrypto libidn2) -lunistring
 STORELIBS  := $(call pc,--libs sqlite3)
+SYSLIBS    := $(call pc,--libs libseccomp)
 CONFLIBS   := $(call pc,--libs libconfuse)
 SERVERLIBS := $(call pc,--libs libevent_core libevent_extra libevent_pthreads) -lpthread
 CTLLIBS    := $(call pc,--libs smartcols jansson)
@@ -75,9 +77,10 @@ all: $(PROGRAMS)
 
 $(B)/vmaild: $(call room,vmaild) $(SERVE) $(STORE) $(CONF) $(SYS) $(PURE)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(SERVERLIBS) $(STORELIBS) $(CONFLIBS) $(PURELIBS)
+	$(Q)$(LINK) -o $@ $^ $(SERVERLIBS) $(SYSLIBS) $(STORELIBS) $(CONFLIBS) $(PURELIBS)
 
-$(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(SYS) $(PURE)
+# Only the daemon shuts itself in.
+$(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(filter-out $(B)/src/sys/sandbox%.o,$(SYS)) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(STORELIBS) $(CONFLIBS) $(CTLLIBS) $(PURELIBS) -lpthread
 
@@ -126,13 +129,16 @@ $(B)/tests/unit/test_conf: $(B)/tests/unit/test_conf.o $(CONF) $(call room,base)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(CONFLIBS)
 $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ -lcmocka
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(SYSLIBS)
 $(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
-$(STORET): %: %.o $(STORE) $(PURE)
+$(filter-out %/test_sandbox,$(STORET)): %: %.o $(STORE) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(STORELIBS) $(PURELIBS)
+$(B)/tests/store/test_sandbox: $(B)/tests/store/test_sandbox.o $(STORE) $(SYS) $(PURE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(SYSLIBS) $(STORELIBS) $(PURELIBS) -lpthread
 $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.o $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
@@ -278,7 +284,7 @@ bench-full: bench-deps
 # --- newcomers ----------------------------------------------------------------------------------
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
-              libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev
+              libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
               openssl fail2ban
 TRIXIE_DEPS := dovecot-auth-lua lua-socket

@@ -18,11 +18,12 @@ enum { CONF_LISTENERS_MAX = 32, CONF_LIST_MAX = 8 };
 struct conf_listener {
 	char *address; /* "unix:/path" or "inet:host:port", "inet:[v6]:port" */
 	enum protocol protocol;
-	char *map;     /* PROTOCOL_TCP: the one map served there */
-	unsigned mode; /* unix: permission bits */
-	char *group;   /* unix: its group, or NULL for the daemon's own */
-	bool twin;     /* unix: bind it below Postfix's queue directories as well */
-	bool builtin;  /* from the defaults: a missing group is no error */
+	char *map;                     /* PROTOCOL_TCP: the one map served there */
+	unsigned mode;                 /* unix: permission bits */
+	char *group;                   /* unix: its group, or NULL for the daemon's own */
+	char *peer[CONF_LIST_MAX + 1]; /* unix: users, and groups as "@name"; NULL-ended */
+	bool twin;                     /* unix: bind it below Postfix's queue directories as well */
+	bool builtin;                  /* from the defaults: a missing group is no error */
 };
 
 struct conf {
@@ -34,6 +35,7 @@ struct conf {
 	long lookup_deadline;                     /* lookup-deadline, milliseconds */
 	long answer_memory;                       /* answer-memory, KiB, per worker; 0: none */
 	long max_connections;                     /* max-connections, per worker */
+	long max_connections_per_user;            /* max-connections-per-user; 0: three quarters */
 	long hash_threads;                        /* hash-threads; 0: one per CPU */
 	long hash_memory;                         /* hash-memory, KiB */
 	long hash_passes;                         /* hash-passes */
@@ -71,6 +73,9 @@ const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section
  * 'file:line: what' when it cannot be used; *OUT is untouched then. */
 enum outcome conf_load(struct conf **out, const char *file, struct error *err);
 void conf_free(struct conf *c);
+
+/* The path of the file that the store is; NULL when it is none. */
+const char *conf_store_file(const struct conf *c);
 
 /* Append the path of the file that failed logins are counted in: beside the store. False when that
  * is no file, or there is no memory. */

@@ -8,6 +8,7 @@
 
 #include "base/outcome.h"
 #include "conf/conf.h"
+#include "sys/sandbox.h"
 
 /* Judge whether C could be served on this host: its users, groups, maps and addresses. FOUND, or
  * BAD with a text. Nothing is bound, opened or changed. */
@@ -19,6 +20,9 @@ int server_run(struct conf *c, const char *file);
 
 /* Have as many files allowed as C needs. FOUND, or why it may not be enough. */
 enum outcome server_files(const struct conf *c, struct error *err);
+
+/* Enter the sandbox of ROLE with what C needs within reach; outcomes as sandbox_enter. */
+enum outcome server_shut_in(enum sandbox_role role, const struct conf *c, struct error *err);
 
 /* Open the log as C says, for the program NAME. */
 void server_log_open(const struct conf *c, const char *name);

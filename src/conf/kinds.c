@@ -340,6 +340,19 @@ add_network(const struct key *key, void *field, const char *text, struct error *
 	return add_text(key, field, text, err);
 }
 
+/* A user, or a group behind an '@'. Whether there is one the host knows. */
+static enum outcome
+add_peer(const struct key *key, void *field, const char *text, struct error *err)
+{
+	const char *name = text[0] == '@' ? text + 1 : text;
+
+	if (name[0] == '\0' || has_control(name) || strpbrk(name, " :/,@") != NULL)
+		return error_set(err, BAD,
+		    "%s: '%s' is neither a user nor, with an '@' in front, a group",
+		    key->shown.name, text);
+	return add_text(key, field, text, err);
+}
+
 static bool
 put_list(struct sbuf *out, const void *field)
 {
@@ -364,6 +377,9 @@ release_list(void *field)
 
 const struct kind kind_directories = {
 	.set = add_directory, .put = put_list, .release = release_list, .list = true
+};
+const struct kind kind_peers = {
+	.set = add_peer, .put = put_list, .release = release_list, .list = true
 };
 const struct kind kind_networks = {
 	.set = add_network, .put = put_list, .release = release_list, .list = true

@@ -248,9 +248,9 @@ check_listener(const struct conf *c, const struct conf_listener *l, struct error
 		return error_set(err, BAD, "protocol tcp needs a map: its clients cannot name one");
 	if (l->protocol != PROTOCOL_TCP && l->map != NULL)
 		return error_set(err, BAD, "map is for protocol tcp only");
-	if (!at.is_unix && (l->mode != 0 || l->group != NULL || l->twin))
+	if (!at.is_unix && (l->mode != 0 || l->group != NULL || l->peer[0] != NULL || l->twin))
 		return error_set(
-		    err, BAD, "mode, group and postfix-twin are for unix sockets only");
+		    err, BAD, "mode, group, peers and postfix-twin are for unix sockets only");
 	if (l->twin && !postfix_asks(l->protocol))
 		return error_set(err, BAD, "postfix-twin is for socketmap, policy and auth only");
 	for (const struct conf_listener *before = c->listener; before < l; before++)
@@ -371,15 +371,22 @@ out:
 	return r.outcome;
 }
 
+const char *
+conf_store_file(const struct conf *c)
+{
+	static const char scheme[] = "sqlite:";
+	bool named = slice_starts(slice_str(c->store), scheme);
+	const char *path = named ? c->store + strlen(scheme) : c->store;
+
+	return path[0] == '/' ? path : NULL;
+}
+
 bool
 conf_throttle_file(struct sbuf *out, const struct conf *c)
 {
-	struct slice store = slice_str(c->store);
+	const char *store = conf_store_file(c);
 
-	if (slice_starts(store, "sqlite:"))
-		store = slice_tail(store, strlen("sqlite:"));
-	return slice_starts(store, "/") && sbuf_add_slice(out, store) &&
-	       sbuf_add_str(out, "-throttle");
+	return store != NULL && sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
 }
 
 void

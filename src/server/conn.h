@@ -6,6 +6,8 @@
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include <sys/types.h>
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -45,6 +47,8 @@ struct conn {
 	struct event turn;
 	struct sbuf in;
 	struct sbuf out;
+	uid_t user;   /* local: who he is */
+	bool counted; /* as one of his user's */
 	bool spoke;   /* the client has sent something */
 	bool ended;   /* the client sends no more */
 	bool closing; /* take nothing more in; close when all is sent */

@@ -210,7 +210,8 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 	l.map = slice_str(conf->map);
 	if (find(set, l.name) != NULL)
 		return error_set(err, BAD, "'%s' is given twice", l.name);
-	if (group_of(conf, owner, &group, err) != FOUND)
+	if (group_of(conf, owner, &group, err) != FOUND ||
+	    peers_find(&l.peers, conf->peer, err) != FOUND)
 		return BAD;
 	before = find(old, l.name);
 	if (before == NULL || !is_there(before)) {
@@ -362,12 +363,15 @@ static enum outcome
 check_one(const struct conf_listener *conf, struct error *err)
 {
 	struct conf_endpoint ep;
+	struct peers peers;
 	gid_t gid;
 
 	if (conf_endpoint(&ep, conf->address, err) != FOUND)
 		return BAD;
 	if (ep.is_unix && conf->group != NULL && !conf->builtin &&
 	    group_id(&gid, conf->group, err) != FOUND)
+		return BAD;
+	if (peers_find(&peers, conf->peer, err) != FOUND)
 		return BAD;
 	if (conf->protocol == PROTOCOL_TCP &&
 	    (conf->map == NULL || !map_name_ok(slice_str(conf->map))))

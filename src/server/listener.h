@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 #include "mail/maps.h"
+#include "peers.h"
 #include "sys/privs.h"
 
 struct listener {
@@ -19,8 +20,9 @@ struct listener {
 	ino_t ino;
 	enum protocol protocol;
 	struct slice map; /* PROTOCOL_TCP; a view of the configuration */
-	bool kept;        /* taken over from the set before */
-	unsigned number;  /* by which its connections are counted, see slab.h */
+	struct peers peers;
+	bool kept;       /* taken over from the set before */
+	unsigned number; /* by which its connections are counted, see slab.h */
 };
 
 struct listener_set {

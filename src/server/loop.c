@@ -49,6 +49,8 @@ loop_add(struct loop *l, struct conn *c)
 	l->conns = c;
 	loop_hold(l);
 	slab_connected(l->slot, c->from->number);
+	c->user = l->newcomer.user;
+	c->counted = l->newcomer.counted;
 }
 
 void
@@ -58,6 +60,8 @@ loop_remove(struct loop *l, struct conn *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	slab_disconnected(l->slot, c->from->number);
+	if (c->counted)
+		crowd_leave(&l->crowd, c->user);
 	loop_let_go(l);
 }
 
@@ -94,6 +98,33 @@ tune_inet(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
+/* Let a local client in: whether he is one of the listener's peers, and has not too many already.
+ * Who is not is gone at once, and holds up nobody who waits behind him. */
+static bool
+is_welcome(struct gate *g, int fd)
+{
+	struct loop *l = g->loop;
+	uid_t user;
+
+	l->newcomer = (struct newcomer){ .counted = false };
+	if (g->from->path[0] == '\0' || !peer_of(fd, &user))
+		return g->from->path[0] == '\0';
+	if (!peers_admit(&g->from->peers, fd)) {
+		trouble_log(&l->unwanted, "'%s': user %lu may not connect: not one of its peers",
+		    g->from->name, (unsigned long)user);
+		return false;
+	}
+	if (user == 0)
+		return true;
+	if (!crowd_join(&l->crowd, user, l->max_per_user)) {
+		trouble_log(&l->greedy, "'%s': user %lu has %zu connections already: turned away",
+		    g->from->name, (unsigned long)user, l->max_per_user);
+		return false;
+	}
+	l->newcomer = (struct newcomer){ .user = user, .counted = true };
+	return true;
+}
+
 /* Take one connection; false when there is none, or none can be taken now. */
 static bool
 accept_one(struct gate *g)
@@ -113,10 +144,16 @@ accept_one(struct gate *g)
 			pause_gate(g, strerror(errno));
 		return false;
 	}
+	if (!is_welcome(g, fd)) {
+		close(fd);
+		return true;
+	}
 	if (g->from->path[0] == '\0')
 		tune_inet(fd);
 	if (!l->accept(l, fd, g->from)) {
 		close(fd);
+		if (l->newcomer.counted)
+			crowd_leave(&l->crowd, l->newcomer.user);
 		pause_gate(g, "out of memory");
 		return false;
 	}
@@ -248,6 +285,9 @@ loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side s
 {
 	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd, .slot = setup->slot };
 	l->max = (size_t)setup->conf->max_connections;
+	l->max_per_user = (size_t)setup->conf->max_connections_per_user;
+	if (l->max_per_user == 0)
+		l->max_per_user = l->max - l->max / 4;
 	sbuf_init(&l->spare_in, SPARE_MAX);
 	sbuf_init(&l->spare_out, SPARE_MAX);
 	l->base = event_base_new();
@@ -292,6 +332,7 @@ loop_release(struct loop *l)
 		event_del(&l->gate[i].pause);
 	}
 	free(l->gate);
+	crowd_release(&l->crowd);
 	free_event(l->term);
 	free_event(l->life);
 	free_event(l->leave);

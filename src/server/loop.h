@@ -40,9 +40,17 @@ struct loop {
 	struct conn *conns;
 	size_t count;
 	size_t max;
+	struct crowd crowd; /* who has how many of them */
+	size_t max_per_user;
+	struct newcomer {
+		uid_t user;
+		bool counted;
+	} newcomer; /* whose connection is being made */
 	bool draining;
 	bool late; /* draining: only what was begun is waited for any more */
 	struct trouble crowded;
+	struct trouble unwanted;
+	struct trouble greedy;
 	struct sbuf spare_in; /* buffers for whoever has something to say just now */
 	struct sbuf spare_out;
 };

@@ -97,6 +97,26 @@ drop(const struct identity *owner, const struct conf *c, struct error *err)
 	return FOUND;
 }
 
+enum outcome
+server_shut_in(enum sandbox_role role, const struct conf *c, struct error *err)
+{
+	return sandbox_enter(role, conf_store_file(c), slice_is(slice_str(c->log), "syslog"), err);
+}
+
+/* An older kernel gives what it has, and is said to: once, for the workers are told the same. */
+static enum outcome
+shut_in(const struct conf *c, struct error *err)
+{
+	struct error less;
+	enum outcome o = server_shut_in(SANDBOX_SUPERVISOR, c, &less);
+
+	if (o == RETRY)
+		return error_set(err, RETRY, "cannot shut the daemon in: %s", less.text);
+	if (o == NONE)
+		log_warning("sandbox: %s", less.text);
+	return FOUND;
+}
+
 int
 server_run(struct conf *c, const char *file)
 {
@@ -110,7 +130,7 @@ server_run(struct conf *c, const char *file)
 		conf_free(c);
 		return 1;
 	}
-	if (drop(&owner, c, &err) != FOUND) {
+	if (drop(&owner, c, &err) != FOUND || shut_in(c, &err) != FOUND) {
 		log_error("%s", err.text);
 		listeners_unlink(&first->listeners, NULL);
 		generation_free(first);

@@ -7,11 +7,15 @@
  */
 #include "source.h"
 
+#include <signal.h>
+
 #include "clock.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 
 enum {
 	AILING_PATIENCE_MS = 20,
+	OUTGROWN_MS = 5000,
 	WAITED_MS = 50 /* what fails faster has not waited for anything */
 };
 
@@ -67,6 +71,25 @@ begin(struct source *s, unsigned limit, struct error *err)
 	return store_begin(s->store, err) == FOUND ? FOUND : RETRY;
 }
 
+/* What is out of reach stays so for this process: the supervisor starts another one. Not at once,
+ * for it may be put back, and then nobody needs to be hung up on. */
+static void
+make_way(struct source *s, uint64_t now)
+{
+	if (s->leaving || !sandbox_outgrown()) {
+		s->outgrown = 0;
+		return;
+	}
+	if (s->outgrown == 0)
+		s->outgrown = now;
+	if (now - s->outgrown < OUTGROWN_MS)
+		return;
+	s->leaving = true;
+	log_warning("the directory of the store is another one now: leaving, for a worker that may "
+		    "use it");
+	raise(SIGTERM);
+}
+
 /* A store that is locked makes us wait before it fails: for as long as that took nothing is tried
  * again, so that no more than every other moment is spent in waiting. What fails at once is tried
  * again at once. */
@@ -77,8 +100,11 @@ try_to_begin(struct source *s, unsigned limit)
 
 	if (now < s->begin_at)
 		return SOURCE_FAILED;
-	if (begin(s, limit, &s->why) == FOUND)
+	if (begin(s, limit, &s->why) == FOUND) {
+		s->outgrown = 0;
 		return SOURCE_READING;
+	}
+	make_way(s, now);
 	waited = clock_ms() - now;
 	if (waited >= WAITED_MS)
 		s->begin_at = now + waited + (waited < s->deadline ? waited : s->deadline);

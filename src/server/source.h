@@ -29,6 +29,8 @@ struct source {
 	enum source_state state;
 	struct error why;
 	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
+	uint64_t outgrown; /* since when the store is out of this process's reach, 0: it is not */
+	bool leaving;      /* for that reason */
 	bool ailing;       /* the last thing tried failed */
 	uint64_t
 	    patient_at; /* ailing: not before then may a question take the full deadline again */

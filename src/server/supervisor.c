@@ -25,6 +25,7 @@
 #include "server/server.h"
 #include "sys/log.h"
 #include "sys/notify.h"
+#include "sys/sandbox.h"
 
 enum {
 	BACKOFF_FIRST_MS = 100,
@@ -82,6 +83,20 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 	log_role(worker_name(w, name, sizeof name));
 }
 
+/* False when it failed. What this kernel lacks the supervisor has said. */
+static bool
+shut_in(const struct generation *g, const struct worker *w)
+{
+	/* who tells of the metrics looks into the store as one who looks up */
+	enum sandbox_role role = w->kind == SIDE_AUTH ? SANDBOX_AUTH : SANDBOX_LOOKUP;
+	struct error err;
+
+	if (server_shut_in(role, g->conf, &err) != RETRY)
+		return true;
+	log_error("cannot shut the worker in: %s", err.text);
+	return false;
+}
+
 static int
 run_worker(struct supervisor *s, const struct generation *g, const struct worker *w, int ready_fd)
 {
@@ -100,6 +115,8 @@ run_worker(struct supervisor *s, const struct generation *g, const struct worker
 		slab_watch(&s->slab);
 	else
 		setup.slot = slab_enter(&s->slab, w->slot);
+	if (!shut_in(g, w))
+		return 1;
 	return kinds[w->kind].run(&setup);
 }
 

@@ -273,7 +273,7 @@ def many_connections(env):
 
 
 def crowd(env):
-    with running(env, max_connections=16) as (site, daemon):
+    with running(env, max_connections=16, max_connections_per_user=16) as (site, daemon):
         idle = [Auth(site.auth) for _ in range(16)]
         for client in idle:
             check_eq(client.plain("harry@example.com", RIGHT).word, "OK")

@@ -12,9 +12,9 @@ import stat
 import subprocess
 import threading
 
-from harness import (Auth, Site, Skip, Socketmap, check, check_eq, check_in, children, free_port, group_of, listener,
-                     need_root, netstring, ordinary_user, process_name, scratch, wait_gone, wait_until, write_file)
-from world import fill, running, world
+from harness import (Auth, Site, Skip, Socketmap, check, check_eq, check_in, children, free_port, group_of, is_sanitized,
+                     listener, need_root, netstring, ordinary_user, process_name, scratch, wait_gone, wait_until, write_file)
+from world import PASSWORDS, fill, running, world
 
 HARRY = ("OK", "harry@example.com")
 
@@ -92,6 +92,46 @@ def privileges(env):
             check("0" not in s["Uid"].split(), process_name(pid), "runs as root")
             check("0" not in s["Gid"].split() + s["Groups"].split(), process_name(pid), "is in group root")
             check_eq(int(s["CapEff"], 16) | int(s["CapPrm"], 16), 0, process_name(pid), "capabilities")
+
+
+def limits_of(pid):
+    with open("/proc/%d/limits" % pid) as f:
+        return {line[:26].strip(): line[26:].split()[:2] for line in f}
+
+
+def shut_in(env):
+    """tests/store/test_sandbox.c has what each role may do; this is whether the daemon's are in it."""
+    need_root()  # who cannot be dumped shows nothing to others
+    if is_sanitized(env.program("vmaild")):
+        raise Skip("built with sanitizers: no sandbox")
+    with running(env) as (site, daemon):
+        for pid in [daemon.pid] + daemon.workers():
+            s, name, depth = status_of(pid), process_name(pid), 1 if pid == daemon.pid else 2
+            check_eq((s["NoNewPrivs"], s["Seccomp"]), ("1", "2"), name)
+            check_eq(s.get("Seccomp_filters", str(depth)), str(depth), name)
+            check_eq(os.stat("/proc/%d/maps" % pid).st_uid, 0, name, "can be dumped and traced")
+            check_eq(limits_of(pid)["Max core file size"], ["0", "0"], name)
+            if name == "vmaild-lookup":
+                check_eq(limits_of(pid)["Max processes"], ["0", "0"], name)
+        check("sandbox:" not in daemon.log.text, daemon.log.text)
+
+
+def forbidden_call(env):
+    """What a forbidden system call does to a worker: it is told, and another one takes its place."""
+    with running(env, lookup_workers=1) as (site, daemon):
+        for kind in ("lookup", "auth"):
+            worker, = daemon.workers(kind)
+            os.kill(worker, signal.SIGSYS)
+            daemon.wait_log(r"%s worker.* died of signal %d \(Bad system call\)" % (kind, signal.SIGSYS))
+            wait_until(lambda: daemon.workers(kind) not in ([], [worker]), "another " + kind + " worker")
+        wait_until(lambda: answers(site), "answers")
+        with Auth(site.auth) as client:
+            check_eq(client.plain("harry@example.com", PASSWORDS["harry@example.com"]).word, "OK")
+
+
+def answers(site):
+    with Socketmap(site.maps) as client:
+        return client.ask("aliases", "post@example.com") == HARRY
 
 
 def not_root(env):
@@ -409,6 +449,8 @@ def register(suite):
     suite.add("daemon: -t finds what is wrong", check_option)
     suite.add("daemon: a user that does not exist", unknown_user)
     suite.add("daemon: no process keeps root", privileges)
+    suite.add("daemon: every process is shut in", shut_in)
+    suite.add("daemon: a worker that made a forbidden call", forbidden_call)
     suite.add("daemon: started by an ordinary user", not_root)
     suite.add("daemon: which workers there are", which_workers)
     suite.add("daemon: one of two lookup workers is killed under load", kill_one_of_two)

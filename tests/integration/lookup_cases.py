@@ -206,7 +206,7 @@ def many_connections(env):
 
 def crowd(env):
     """Over max-connections nobody is refused: he waits until somebody leaves."""
-    with running(env, lookup_workers=1, max_connections=16) as (site, daemon):
+    with running(env, lookup_workers=1, max_connections=16, max_connections_per_user=16) as (site, daemon):
         clients = [Socketmap(site.maps) for _ in range(40)]
         for client in clients:
             client.request("aliases", "post@example.com")

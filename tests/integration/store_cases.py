@@ -9,8 +9,8 @@ import shutil
 import sqlite3
 import time
 
-from harness import (Auth, Site, Socketmap, TcpTable, Userdb, check, check_eq, listener, scratch, wait_until,
-                     write_file)
+from harness import (Auth, Failed, Site, Socketmap, TcpTable, Userdb, check, check_eq, group_of, is_sanitized,
+                     listener, scratch, wait_until, write_file)
 from world import fill, running, world
 
 BEFORE = ("OK", "harry@example.com")
@@ -203,6 +203,33 @@ def replaced(env):
         check_eq(clients[1].plain("harry@example.com", "alohomora").word, "OK")
 
 
+def another_directory(env):
+    """The sandbox of a worker is about the directory that was there: the worker makes way for another."""
+    with running(env, lookup_workers=1) as (site, daemon):
+        before = daemon.workers()
+        os.rename(site.store_directory, site.store_directory + ".old")
+        shutil.copytree(site.store_directory + ".old", site.store_directory)
+        if os.geteuid() == 0:
+            for path in (".", *os.listdir(site.store_directory)):
+                shutil.chown(os.path.join(site.store_directory, path), site.user, group_of(site.user))
+
+        def good():
+            with Socketmap(site.maps) as maps, Auth(site.auth) as auth:
+                return (maps.ask("aliases", "post@example.com") == ("OK", "harry@example.com") and
+                        auth.plain("harry@example.com", "alohomora").word == "OK")
+        wait_until(lambda: with_patience(good), "right answers")
+        if not is_sanitized(env.program("vmaild")):
+            daemon.wait_log("directory of the store is another one now: leaving")
+            check(not set(before) & set(daemon.workers()), "the old workers are still there")
+
+
+def with_patience(ask):
+    """What ASK says; false when its connection is closed by a worker that leaves."""
+    with contextlib.suppress(OSError, Failed):
+        return ask()
+    return False
+
+
 def older_and_newer(env):
     with running(env) as (site, _), contextlib.ExitStack() as stack:
         clients = everywhere(site, stack)
@@ -290,6 +317,7 @@ def register(suite):
     suite.add("store: replaced by junk, and repaired", corrupt)
     suite.add("store: torn behind its first page", torn)
     suite.add("store: replaced by another one", replaced)
+    suite.add("store: in another directory of the same name", another_directory)
     suite.add("store: of another schema version", older_and_newer)
     suite.add("store: locked", locked_store)
     suite.add("store: locked, with a hundred clients", locked_with_many)

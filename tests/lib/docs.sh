@@ -55,7 +55,7 @@ compare() { # LIST-OF-THE-PROGRAM LIST-OF-THE-PAGE WHAT PAGE
 # --- what the programs say ----------------------------------------------------------------------------
 
 # Keys without a default show only where they are set, so a tcp listener sets its map.
-every_key='listen "unix:/run/x" { protocol = socketmap group = "mail" }
+every_key='listen "unix:/run/x" { protocol = socketmap group = "mail" peers = { "postfix", "@mail" } }
 listen "inet:127.0.0.1:1" { protocol = tcp map = "aliases" }'
 
 ask() { # FILE ARGUMENT...
@@ -73,7 +73,7 @@ ask formats formats --names
 ask every -c "$tmp/every.conf" config show
 ask defaults -c "$tmp/empty.conf" config show
 sed -n 's/^\([a-z-]*\) = .*/\1/p' "$tmp/every" >"$tmp/keys"
-sed -n 's/^listen .* {\(.*\)}$/\1/p' "$tmp/every" |
+sed -n 's/^listen [^{]* {\(.*\)}$/\1/p' "$tmp/every" |
     awk '{ for (i = 2; i <= NF; i++) if ($i == "=") print $(i - 1) }' >"$tmp/listen-keys"
 verdict "the programs list their commands, maps and keys"
 [ "$failed" -eq 0 ] || finish

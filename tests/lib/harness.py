@@ -250,13 +250,15 @@ def value(v):
     return quoted(v)
 
 
-def listener(address, protocol="socketmap", mode=0o660, group=None, twin=False, map=None):
+def listener(address, protocol="socketmap", mode=0o660, group=None, twin=False, map=None, peers=None):
     """One listen section. MODE, GROUP and TWIN are for unix sockets; MAP is for protocol "tcp"."""
     lines = ['listen %s {' % quoted(address), "\tprotocol = %s" % protocol]
     if address.startswith("unix:"):
         lines += ["\tmode = 0%o" % mode, "\tpostfix-twin = %s" % value(twin)]
         if group:
             lines.append("\tgroup = %s" % quoted(group))
+        if peers is not None:
+            lines.append("\tpeers = %s" % value(peers))
     if map:
         lines.append("\tmap = %s" % map)
     return "\n".join(lines + ["}"])

@@ -185,6 +185,10 @@ static const struct {
 	    "listen 0", "listen \"inet:127.0.0.1:10023\" { protocol = tcp  map = \"aliases\" }" },
 	{ "an IPv6 address", "listen \"inet:[::1]:10023\" { protocol = socketmap }", "listen 0",
 	    "listen \"inet:[::1]:10023\" { protocol = socketmap }" },
+	{ "peers", "listen \"unix:/run/a\" { protocol = userdb peers = { dovecot, '@mail' } }",
+	    "listen 0",
+	    "listen \"unix:/run/a\" { protocol = userdb  mode = 0660  "
+	    "peers = { \"dovecot\", \"@mail\" }  postfix-twin = false }" },
 	{ "policy has a twin", "listen \"unix:/run/a\" { protocol = policy }", "listen 0",
 	    "listen \"unix:/run/a\" { protocol = policy  mode = 0660  postfix-twin = true }" },
 	{ "auth has a twin", "listen \"unix:/run/a\" { protocol = auth }", "listen 0",
@@ -273,6 +277,7 @@ defaults_by_field(void **state)
 	assert_int_equal(c->lookup_workers, 2);
 	assert_int_equal(c->lookup_deadline, 2000);
 	assert_int_equal(c->max_connections, 4096);
+	assert_int_equal(c->max_connections_per_user, 0);
 	assert_int_equal(c->hash_threads, 0);
 	assert_int_equal(c->hash_memory, 65536);
 	assert_int_equal(c->hash_passes, 3);
@@ -487,11 +492,23 @@ static const struct {
 	    ":1: mode: '0680' is not an octal mode from 0 to 0777" },
 	{ "a mode with a setuid bit", "listen \"unix:/a\" { mode = 4755 }", "'4755' is not an" },
 	{ "a mode for inet", "listen \"inet:localhost:1\" { protocol = auth mode = 0600 }",
-	    "mode, group and postfix-twin are for unix sockets only" },
+	    "mode, group, peers and postfix-twin are for unix sockets only" },
 	{ "a group for inet", "listen \"inet:localhost:1\" { protocol = auth group = g }",
-	    "mode, group and postfix-twin are for unix sockets only" },
+	    "mode, group, peers and postfix-twin are for unix sockets only" },
+	{ "peers for inet", "listen \"inet:localhost:1\" { protocol = auth peers = { a } }",
+	    "mode, group, peers and postfix-twin are for unix sockets only" },
+	{ "a peer without a name", "listen \"unix:/a\" { peers = { '' } }",
+	    ":1: peers: '' is neither a user nor, with an '@' in front, a group" },
+	{ "a group without a name", "listen \"unix:/a\" { peers = { a, '@' } }",
+	    ":1: peers: '@' is neither a user" },
+	{ "an address for a peer", "listen \"unix:/a\" { peers = { 'a@b' } }",
+	    ":1: peers: 'a@b' is neither a user" },
+	{ "nine peers", "listen \"unix:/a\" { peers = { a, b, c, d, e, f, g, h, i } }",
+	    ":1: peers: more than 8 of them" },
+	{ "a peer twice", "listen \"unix:/a\" { peers = { a, '@a', a } }",
+	    ":1: peers: 'a' is named twice" },
 	{ "a twin for inet", "listen \"inet:localhost:1\" { protocol = auth postfix-twin = on }",
-	    "mode, group and postfix-twin are for unix sockets only" },
+	    "mode, group, peers and postfix-twin are for unix sockets only" },
 	{ "a twin for userdb", "listen \"unix:/a\" { protocol = userdb postfix-twin = true }",
 	    "postfix-twin is for socketmap, policy and auth only" },
 	{ "the same title twice", MAP MAP, ":2: found duplicate title 'unix:/run/a'" },
@@ -724,7 +741,7 @@ every_key_is_described(void **state)
 		assert_true(strlen(conf_listen_key_at(i)->help) > 5);
 		assert_non_null(conf_listen_key_at(i)->preset);
 	}
-	assert_int_equal(i, 5);
+	assert_int_equal(i, 6);
 }
 
 /* Read from the top of the source tree, where `make check` runs. */
