@@ -52,6 +52,10 @@ typedef void account_field_fn(void *arg, const char *key, struct slice value);
 bool account_fields(
     const struct account *a, const struct account_rules *rules, account_field_fn *fn, void *arg);
 
+/* Name the setting of Dovecot 2.4 for a KEY behind the path of a mail location ("INDEX"); NULL when
+ * there is none. */
+const char *account_mail_setting(struct slice key);
+
 /* Judge a home and a mail location that somebody typed for one mailbox: FOUND, or BAD with how to
  * write it. They are taken as they are, not as templates. */
 enum outcome account_home_check(struct slice home, struct error *err);

@@ -257,6 +257,15 @@ static const struct {
 	{ "reason", PASSDB, put_reason, NULL },
 };
 
+const char *
+account_mail_setting(struct slice key)
+{
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		if (fields[i].key != NULL && slice_is(key, fields[i].key))
+			return fields[i].name;
+	return NULL;
+}
+
 /* Room for the longest is had first: a field that is missing for want of memory would be an answer
  * of its own. */
 static bool

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/account.h"
 #include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/config_dovecot.h"
@@ -131,17 +132,11 @@ static const char smtputf8[] =
 	"# The LMTP of Dovecot %s has no SMTPUTF8: mail to or from an address that is not ASCII comes back\n"
 	"# with 5.6.7. See CAVEATS in vmaild-maps(7).\n";
 
-static const char home[] =
+static const char mail_comment[] =
 	"\n"
-	"# below each home, which is %s\n";
+	"# where the mail is; ~ is its home, %s\n";
 
-static const char mail_23[] =
-	"mail_location = maildir:~/Maildir\n";
-
-static const char mail_24[] =
-	"mail_driver = maildir\n"
-	"mail_path = ~/Maildir\n"
-	"mail_inbox_path = .\n";
+static const char usual_location[] = "maildir:~/Maildir";
 
 /* Debian 13 takes the domain off there. */
 static const char names_24[] =
@@ -238,6 +233,64 @@ socket_for(struct sbuf *out, const struct conf *conf, enum protocol protocol)
 		return listener_where(l);
 	sbuf_printf(out, no_socket, protocol_name(protocol));
 	return "";
+}
+
+/* --- where the mail is ------------------------------------------------------------------------ */
+
+/* 2.3 has the form of mail-location, and its letters. */
+static void
+put_mail_23(struct sbuf *out, struct slice location)
+{
+	sbuf_add_str(out, "mail_location = ");
+	sbuf_add_slice(out, location);
+	sbuf_add_chr(out, '\n');
+}
+
+static void
+put_setting_24(struct sbuf *out, const char *name, struct slice template)
+{
+	static const struct {
+		char letter;
+		const char *variable;
+	} parts[] = { { 'u', "%{user}" }, { 'n', "%{user | username}" },
+		{ 'd', "%{user | domain}" }, { '%', "%%" } };
+
+	sbuf_printf(out, "%s = ", name);
+	for (size_t k = 0; k < template.n; k++) {
+		if (template.p[k] != '%' || ++k == template.n) {
+			sbuf_add_chr(out, template.p[k]);
+			continue;
+		}
+		for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+			if (parts[i].letter == template.p[k])
+				sbuf_add_str(out, parts[i].variable);
+	}
+	sbuf_add_chr(out, '\n');
+}
+
+/* Unless told so, 2.4 looks for the inbox of a maildir elsewhere than 2.3 did. */
+static void
+put_mail_24(struct sbuf *out, struct slice location)
+{
+	struct slice driver = slice_cut(&location, ':');
+
+	put_setting_24(out, "mail_driver", driver);
+	put_setting_24(out, "mail_path", slice_cut(&location, ':'));
+	if (slice_is(driver, "maildir"))
+		sbuf_add_str(out, "mail_inbox_path = .\n");
+	while (location.n > 0) {
+		struct slice value = slice_cut(&location, ':'), key = slice_cut(&value, '=');
+		const char *name = account_mail_setting(key);
+
+		if (name != NULL)
+			put_setting_24(out, name, value);
+	}
+}
+
+static struct slice
+mail_location(const struct conf *conf)
+{
+	return slice_str(conf->mail_location[0] != '\0' ? conf->mail_location : usual_location);
 }
 
 /* --- checkpassword ---------------------------------------------------------------------------- */
@@ -362,12 +415,12 @@ enum { WAYS = sizeof ways / sizeof ways[0] };
 /* What both versions ask for, each in its own words. */
 static const struct {
 	const char *version;
-	const char *mail;
+	void (*put_mail)(struct sbuf *out, struct slice location);
 	const char *lmtp;
 	const char *quota;
 } words[] = {
-	{ "2.3", mail_23, "", quota_23 },
-	{ "2.4", mail_24, names_24, quota_24 },
+	{ "2.3", put_mail_23, "", quota_23 },
+	{ "2.4", put_mail_24, names_24, quota_24 },
 };
 
 enum { VERSIONS = sizeof words / sizeof words[0] };
@@ -448,8 +501,8 @@ put_file(struct sbuf *out, const struct dovecot *d)
 	sbuf_printf(out, "\n%s", d->way->intro);
 	d->way->put(out, d);
 	put_names(out, d->odd_name);
-	sbuf_printf(out, home, d->conf->mail_home);
-	sbuf_add_str(out, words[v].mail);
+	sbuf_printf(out, mail_comment, d->conf->mail_home);
+	words[v].put_mail(out, mail_location(d->conf));
 	put_mail_user(out, d->conf);
 	put_lmtp(out, d->conf);
 	sbuf_add_str(out, words[v].lmtp);

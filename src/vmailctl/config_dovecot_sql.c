@@ -44,10 +44,10 @@ words_of(const struct dovecot *d)
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
-/* Append the template of homes as an expression: '/var/vmail/' || domain || '/' || local_part. A
- * percent sign of its own would mean something to Dovecot. */
+/* Append a template as an expression: '/var/vmail/' || domain || '/' || local_part; NULL for none.
+ * A percent sign of its own would mean something to Dovecot. */
 static void
-put_home(struct sbuf *out, const char *template)
+put_template(struct sbuf *out, struct slice template)
 {
 	static const struct {
 		char letter;
@@ -55,18 +55,19 @@ put_home(struct sbuf *out, const char *template)
 	} parts[] = { { 'u', "address" }, { 'n', "local_part" }, { 'd', "domain" },
 		{ '%', "char(37)" } };
 
-	sbuf_add_chr(out, '\'');
-	for (const char *p = template; *p != '\0'; p++) {
-		if (*p == '%') {
-			p++;
+	sbuf_add_str(out, template.n > 0 ? "'" : "NULL");
+	for (size_t k = 0; k < template.n; k++) {
+		const char *p = template.p + k;
+
+		if (*p == '%' && ++k < template.n) {
 			for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-				if (parts[i].letter == *p)
+				if (parts[i].letter == p[1])
 					sbuf_printf(out, "' || %s || '", parts[i].expression);
 		} else {
 			sbuf_add_str(out, *p == '\'' ? "''" : (char[]){ *p, '\0' });
 		}
 	}
-	sbuf_add_chr(out, '\'');
+	sbuf_add_str(out, template.n > 0 ? "'" : "");
 }
 
 static void
@@ -83,12 +84,21 @@ put_id(struct sbuf *out, const struct conf *conf, bool group)
 static void
 put_parameter(struct sbuf *out, const struct dovecot *d, struct slice name)
 {
+	struct slice mail = slice_str(d->conf->mail_location), path = mail;
+	struct slice driver = slice_cut(&path, ':');
+
 	if (slice_is(name, "user"))
 		sbuf_add_str(out, words_of(d)->user);
 	else if (slice_is(name, "service"))
 		sbuf_add_str(out, words_of(d)->service);
 	else if (slice_is(name, "home"))
-		put_home(out, d->conf->mail_home);
+		put_template(out, slice_str(d->conf->mail_home));
+	else if (slice_is(name, "mail"))
+		put_template(out, mail);
+	else if (slice_is(name, "driver"))
+		put_template(out, driver);
+	else if (slice_is(name, "path"))
+		put_template(out, slice_cut(&path, ':'));
 	else
 		put_id(out, d->conf, slice_is(name, "gid"));
 }

@@ -110,30 +110,47 @@ holds(struct slice text, const char *word)
 	return word[0] != '\0' && memmem(text.p, text.n, word, strlen(word)) != NULL;
 }
 
-/* Every word of it that ends in vmail-checkpassword can be run. */
+/* What a passdb may name of ours, and what has to be possible with it. */
+static const struct {
+	const char *name;
+	int mode;
+	const char *trouble;
+} parts[] = {
+	{ "vmail-checkpassword", X_OK, "there is no such program to run" },
+	{ "/vmaild.lua", R_OK, "there is no such script to read" },
+};
+
 static bool
-helper_runs(struct doctor *d, const struct check *c, struct slice passdb)
+part_is_there(struct doctor *d, const struct check *c, struct slice word)
 {
 	char path[4096];
 
-	while (passdb.n > 0) {
-		struct slice line = slice_cut(&passdb, '\n');
-
-		while (line.n > 0) {
-			struct slice word = slice_trim(slice_cut(&line, ' '));
-
-			if (!slice_ends(word, "vmail-checkpassword") || word.n >= sizeof path)
-				continue;
-			memcpy(path, word.p, word.n);
-			path[word.n] = '\0';
-			if (access(path, X_OK) != 0)
-				return doctor_bad(d, c, word, "there is no such program to run");
-		}
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (!slice_ends(word, parts[i].name) || word.n >= sizeof path)
+			continue;
+		memcpy(path, word.p, word.n);
+		path[word.n] = '\0';
+		if (access(path, parts[i].mode) != 0)
+			return doctor_bad(d, c, word, "%s", parts[i].trouble);
 	}
 	return true;
 }
 
-/* By the helper, by a script or a socket that names our listener, or by the store itself. */
+static bool
+parts_are_there(struct doctor *d, const struct check *c, struct slice passdb)
+{
+	while (passdb.n > 0) {
+		struct slice line = slice_cut(&passdb, '\n');
+
+		while (line.n > 0)
+			if (!part_is_there(d, c, unquoted(slice_trim(slice_cut(&line, ' ')))))
+				return false;
+	}
+	return true;
+}
+
+/* By the helper, by a script or a socket that names our listener, or by the public views, in the
+ * store itself or in a published file. */
 static bool
 asks_vmaild(const struct doctor *d, struct slice passdb)
 {
@@ -149,7 +166,7 @@ asks_vmaild(const struct doctor *d, struct slice passdb)
 			return true;
 	}
 	/* of 2.4 the file stands outside of the passdb */
-	return holds(passdb, store) ||
+	return holds(passdb, store) || holds(passdb, "v1_login") ||
 	       (holds(passdb, "sql") && slice_is(doctor_setting(d, "sqlite_path"), store));
 }
 
@@ -165,7 +182,7 @@ check_passdb(struct doctor *d, const struct check *c)
 			    "Dovecot %s has no checkpassword any more: nobody can log in",
 			    sbuf_cstr(&d->dovecot_version));
 		ours |= asks_vmaild(d, passdb);
-		if (!helper_runs(d, c, passdb))
+		if (!parts_are_there(d, c, passdb))
 			return false;
 	}
 	return ours ||

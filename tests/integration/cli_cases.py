@@ -1101,19 +1101,58 @@ def _(build):
     check_in("# Dovecot 2.4 on", bare(build, "config", "dovecot", "--vers", "2.4").stdout)
 
 
-@case("config dovecot: a home's template in SQL, whatever is in it")
+def user_query(printed):
+    """The query for a userdb in what config dovecot has PRINTED, with names for the variables."""
+    query = re.search(r"(?ms)^(?:user_query|  query) = ((?:(?!^(?:user_query|  query)).)*?)^ *iterate_query",
+                      printed).group(1).replace("\\\n", "\n")
+    for variable, name in (("'%{user}'", ":user"), ("'%u'", ":user"), ("'%{protocol}'", ":service"),
+                           ("'%s'", ":service")):
+        query = query.replace(variable, name)
+    check("%" not in query, query)
+    return query
+
+
+def asked_for(db, query, user):
+    """What the QUERY says of USER: {field: value}."""
+    cursor = db.execute(query, {"user": user, "service": "imap"})
+    row, = cursor
+    return {column[0]: value for column, value in zip(cursor.description, row)}
+
+
+LOCATION = "maildir:/o'brien/%n/%%:INDEX=/i/%u:LAYOUT=fs:UTF-8"
+
+
+@case("config dovecot: templates in SQL and in settings, whatever is in them")
 def _(build):
-    with place(build, mail_home="/o'brien/%d/100%%/%n/%u", mail_user="daemon") as site:
-        done = bare(build, "-c", site.conf, "config", "dovecot", "--version", "2.3", "--passdb", "sql", "--sql-file")
+    daemon = pwd.getpwnam("daemon")
+    with place(build, mail_home="/o'brien/%d/100%%/%n/%u", mail_location=LOCATION, mail_user="daemon") as site:
+        def printed(version, *more):
+            return bare(build, "-c", site.conf, "config", "dovecot", "--version", version, "--passdb", "sql",
+                        *more).stdout
         site.ctl("init")
         site.ctl("domain", "add", "example.com")
         site.ctl("user", "add", "--no-password", HARRY)
-        query = re.search(r"(?ms)^user_query = (.*?)^iterate", done.stdout).group(1).replace("\\\n", "\n")
-        check("%" not in query.replace("%u", "").replace("%s", ""), query)
+        site.ctl("user", "add", "--no-password", SALLY)
+        site.ctl("user", "set", SALLY, "--home", "/s", "--mail", "mbox:~/m")
         with contextlib.closing(sqlite3.connect(site.store)) as db:
-            row, = db.execute(query.replace("%u", HARRY).replace("%s", "imap"))
-        check_eq(row[:4], (HARRY, "/o'brien/example.com/100%/harry/" + HARRY, pwd.getpwnam("daemon").pw_uid,
-                           pwd.getpwnam("daemon").pw_gid))
+            old, new = user_query(printed("2.3", "--sql-file")), user_query(printed("2.4"))
+            common = {"user": HARRY, "home": "/o'brien/example.com/100%/harry/" + HARRY, "uid": daemon.pw_uid,
+                      "gid": daemon.pw_gid}
+            check_eq(asked_for(db, old, HARRY), dict(
+                common, mail="maildir:/o'brien/harry/%%:INDEX=/i/%s:LAYOUT=fs:UTF-8" % HARRY, quota_rule=None))
+            check_eq(asked_for(db, new, HARRY), dict(
+                common, mail_driver="maildir", mail_path="/o'brien/harry/%", quota_storage_size=None))
+            check_eq(asked_for(db, old, SALLY)["mail"], "mbox:~/m")
+            check_eq([asked_for(db, new, SALLY)[name] for name in ("home", "mail_driver", "mail_path")],
+                     ["/s", "mbox", "~/m"])
+            check_in("\nmail_location = %s\n" % LOCATION, printed("2.3"))
+            check_in("\nmail_driver = maildir\nmail_path = /o'brien/%{user | username}/%%\nmail_inbox_path = .\n"
+                     "mail_index_path = /i/%{user}\nmailbox_list_layout = fs\n", printed("2.4"))
+            site.configure(mail_location="")
+            check_eq(asked_for(db, user_query(printed("2.3", "--sql-file")), HARRY)["mail"], None)
+            check_eq(asked_for(db, user_query(printed("2.4")), HARRY)["mail_driver"], None)
+            check_in("\nmail_location = maildir:~/Maildir\n", printed("2.3"))
+            check_in("\nmail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = .\n", printed("2.4"))
 
 
 # --- views ----------------------------------------------------------------------------------------

@@ -159,8 +159,8 @@ class MailHost:
         if dovecot is not self.dovecot:
             lines = lines.replace(self.postfix.queue + "/private/dovecot-lmtp", dovecot.lmtp)
         if QUERIES in lines:
-            lines = lines.replace(QUERIES, dovecot.top + "/sql")
-            with open(dovecot.top + "/sql", "w") as f:
+            lines = lines.replace(QUERIES, dovecot.top + "/vmaild-sql.conf.ext")
+            with open(dovecot.top + "/vmaild-sql.conf.ext", "w") as f:
                 f.write(self.printed("config", "dovecot", *options, "--sql-file"))
         configure = dovecot.configure_stock if stock else dovecot.configure
         configure(lines + more + (UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""))

@@ -4,6 +4,7 @@
 # daemons are chrooted as Debian ships them: master.cf is the package's own, with another port for smtpd.
 # What main.cf says of domains and lookups is the caller's.
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import uuid
 
 from harness import TIMEOUT, check, free_port, process_name, wait_until
 from logfile import Log
-from processes import descendants, root_directory
+from processes import descendants, real_user, root_directory
 
 MASTER_CF = "/usr/share/postfix/master.cf.dist"
 
@@ -208,8 +209,13 @@ class Postfix:
         return [pid for pid in descendants(master) if process_name(pid) == name]
 
     def is_chrooted(self, name):
-        """Tell whether the daemons called NAME, at least one, run inside the queue directory."""
-        roots = {root_directory(pid) for pid in self.daemons(name)}
+        """Tell whether the daemons called NAME, at least one, run inside the queue directory. One that has just
+        been forked does not count: it goes there first, and stops being root then."""
+        roots = set()
+        for pid in self.daemons(name):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                if real_user(pid) != 0:
+                    roots.add(root_directory(pid))
         return roots == {os.path.realpath(self.queue)}
 
     # --- mail

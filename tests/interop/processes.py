@@ -5,6 +5,7 @@
 
 import ctypes
 import os
+import re
 import signal
 
 from harness import Failed, children, process_name, wait_gone
@@ -64,3 +65,9 @@ def end_all():
 def root_directory(pid):
     """Where a process is chrooted to; "/" when it is not."""
     return os.readlink("/proc/%d/root" % pid)
+
+
+def real_user(pid):
+    """The uid of a process."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"(?m)^Uid:\s+(\d+)", f.read()).group(1))

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 from cases import case
+from dovecot import VERSION, WORDS, number
 from harness import TIMEOUT, check, check_eq, check_in
 from postfix import Postfix
 
@@ -146,7 +147,9 @@ def _(host):
                  "permit_mynetworks, reject_unknown_sender_domain")
         check_eq(without_paths(p.read(p.ours)), without_paths(p.host.dovecot_lines))
         check_in("\n#!include auth-system.conf.ext", p.read(p.auth))
-        check("driver = pam" not in p.doveconf(), p.doveconf())
+        theirs = p.doveconf()
+        check("driver = pam" not in theirs and "passdb pam" not in theirs, theirs)
+        check_in({"2.3": "driver = checkpassword", "2.4": "passdb lua {"}[VERSION], theirs)
         # what an admin wrote stays, and the old file is kept
         check_in("# what an admin wrote\n", p.read(p.main_cf))
         st = os.stat(p.main_cf)
@@ -181,10 +184,11 @@ def _(host):
 def _(host):
     with place(host) as p:
         shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
-        p.write(p.dovecot, "protocols = imap lmtp\nssl = no")
+        own = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no"
+        p.write(p.dovecot, own)
         p.run("dovecot", "--yes")
-        check_eq(p.read(p.dovecot), "protocols = imap lmtp\nssl = no\n!include vmaild.conf\n")
-        check_in("vmail-checkpassword", p.doveconf())
+        check_eq(p.read(p.dovecot), own + "\n!include vmaild.conf\n")
+        check_in({"2.3": "vmail-checkpassword", "2.4": "vmaild.lua"}[VERSION], p.doveconf())
         check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
 
 

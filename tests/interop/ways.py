@@ -186,6 +186,23 @@ def _(host, server, way):
         check(in_folder(home + "/letters", mark))
 
 
+@each_way("mail is where mail-location in vmaild.conf says", "sql")
+def _(host, _, way):
+    conf = host.site.conf + ".location"
+    with open(host.site.conf) as f:
+        write_file(conf, 'mail-location = "maildir:~/letters:INDEX=~/index"\n' + f.read())
+    server = host.dovecot_by("--passdb", way, conf=conf)
+    with somebody(host) as (user, _):
+        found = place_of(server, user)
+        name, value = {"2.3": ("mail", "maildir:~/letters:INDEX=~/index"),
+                       "2.4": ("mail_path", "~/letters")}[dovecot.VERSION]
+        check_eq(found[name].replace(found["home"], "~"), value)
+        mark, text = letter("someone@outside.test", user)
+        check_eq(lmtp(host, server, user, text), "250 2.0.0")
+        check(in_folder(found["home"] + "/letters", mark))
+        check(os.path.isdir(found["home"] + "/index"))
+
+
 @each_way("doveadm user: exit 67 for nobody")
 def _(host, server, way):
     status, text = server.doveadm("user", NOBODY)
