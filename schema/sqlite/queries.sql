@@ -266,9 +266,9 @@ SELECT id FROM change WHERE id > 0 ORDER BY id DESC LIMIT 1 OFFSET ?1;
 SELECT id FROM change WHERE undoes = ?1 ORDER BY id DESC LIMIT 1;
 
 -- change_since
--- The first change of the same thing (2: the noun) after one of them (3: its subject).
+-- The first change of the same thing (2: its nouns, between blanks) after one of them (3: its subject).
 SELECT id, what, who FROM change
-WHERE subject = ?3 AND id > ?1 AND substr(what, 1, length(?2) + 1) = ?2 || ' '
+WHERE subject = ?3 AND id > ?1 AND instr(?2, ' ' || substr(what, 1, instr(what, ' '))) > 0
 ORDER BY id
 LIMIT 1;
 

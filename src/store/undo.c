@@ -5,22 +5,24 @@
  * changed it since.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/reader.h"
 
 /* The first word of what was done, and the kind of object that it names; entries of maps go by the
  * blank in their subject. */
 static const struct {
-	const char *noun;
+	const char *nouns; /* of the changes that such an object sees, between blanks */
 	enum record_kind kind;
 	enum statement image;
 } nouns[] = {
-	{ "domain", RECORD_DOMAIN, Q_domain_image },
-	{ "user", RECORD_MAILBOX, Q_mailbox_image },
-	{ "alias", RECORD_ALIAS, Q_alias_image },
-	{ "map", RECORD_MAP, Q_map_image },
-	{ "map", RECORD_ENTRY, Q_entry_image },
+	{ " domain ", RECORD_DOMAIN, Q_domain_image },
+	{ " user app-password ", RECORD_MAILBOX, Q_mailbox_image },
+	{ " alias ", RECORD_ALIAS, Q_alias_image },
+	{ " map ", RECORD_MAP, Q_map_image },
+	{ " map ", RECORD_ENTRY, Q_entry_image },
 };
 
 /* One change that is being taken back. */
@@ -40,13 +42,14 @@ struct undo {
 static enum outcome
 find_noun(struct undo *u, struct error *err)
 {
-	struct slice rest = sbuf_slice(&u->what);
-	struct slice noun = slice_cut(&rest, ' ');
+	const char *what = sbuf_cstr(&u->what);
+	char noun[32];
 	size_t at;
 	bool entry = slice_chr(sbuf_slice(&u->subject), ' ', &at);
 
+	snprintf(noun, sizeof noun, " %.*s ", (int)strcspn(what, " "), what);
 	for (u->noun = 0; u->noun < sizeof nouns / sizeof *nouns; u->noun++)
-		if (slice_is(noun, nouns[u->noun].noun) &&
+		if (strstr(nouns[u->noun].nouns, noun) != NULL &&
 		    (nouns[u->noun].kind != RECORD_MAP || !entry))
 			return FOUND;
 	return error_set(err, BAD,
@@ -159,7 +162,7 @@ check_untouched(struct undo *u, struct error *err)
 		return o;
 	st = db_prepare(u->s->db, Q_change_since);
 	db_bind_int(st, 1, u->id);
-	db_bind_text(st, 2, slice_str(nouns[u->noun].noun));
+	db_bind_text(st, 2, slice_str(nouns[u->noun].nouns));
 	db_bind_text(st, 3, sbuf_slice(&u->subject));
 	o = db_step(st, err);
 	if (o == FOUND) {

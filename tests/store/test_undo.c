@@ -4,6 +4,7 @@
  * was after; what was changed again since is refused.
  */
 #include "steps.h"
+#include "store/logins.h"
 #include "store/record.h"
 
 /* --- what can be done and undone ----------------------------------------------------------------
@@ -102,6 +103,25 @@ put_user(struct store *s, struct error *err)
 }
 
 static enum outcome
+add_app(struct store *s, struct error *err)
+{
+	const struct app_password_new p = { .label = S("phone"),
+		.secret = S("bcdf-ghjk-mnpq-rstv-wxzb-cdfg"),
+		.services = S("imap"),
+		.expires = 4000000000 };
+
+	return store_app_password_add(s, S("harry@example.com"), &p, err);
+}
+
+static enum outcome
+set_places(struct store *s, struct error *err)
+{
+	const struct mailbox_settings settings = { .home = S("/h"), .uid = 7 };
+
+	return store_mailbox_set(s, S("harry@example.com"), &settings, err);
+}
+
+static enum outcome
 remove_rich_user(struct store *s, struct error *err)
 {
 	enum outcome o = put_user(s, err);
@@ -195,6 +215,8 @@ static const struct {
 	{ "a first password", first_password, 1 },
 	{ "a state", set_state, 1 },
 	{ "a quota", set_quota, 1 },
+	{ "an app password added", add_app, 1 },
+	{ "where a mailbox lives", set_places, 1 },
 	{ "a mailbox removed", remove_user, 1 },
 	{ "everything of a mailbox", put_user, 1 },
 	{ "a mailbox with everything removed", remove_rich_user, 2 },
