@@ -283,10 +283,12 @@ fuzz:
 bench: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
 	$(Q)python3 tests/bench/run.py --build $(B) $(if $(T),--only $(T)) --out docs/bench
+	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
 
 bench-full: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
 	$(Q)python3 tests/bench/run.py --build $(B) --full $(if $(T),--only $(T)) --out docs/bench
+	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
 
 # --- newcomers ----------------------------------------------------------------------------------
 
