@@ -500,10 +500,16 @@ class Terminal:
         self.fd, theirs = os.openpty()
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs,
                                         env=dict(os.environ, TERM="xterm", **(env or {})),
-                                        start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        start_new_session=True, preexec_fn=self.log_in)
         self.theirs = theirs  # open until the end: what state it left the terminal in can then be read
         self.text = ""
+
+    @staticmethod
+    def log_in():
+        """In the child: be as a shell on that terminal would start it, whatever we were started by."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
 
     def more(self):
         """Read once; False at the end."""
