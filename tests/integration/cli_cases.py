@@ -508,7 +508,7 @@ class Terminal:
     def log_in():
         """In the child: be as a shell on that terminal would start it, whatever we were started by."""
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        for number in (signal.SIGINT, signal.SIGQUIT):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
 
     def more(self):

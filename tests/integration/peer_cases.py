@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 
-from harness import (Auth, Failed, Site, Socketmap, check, check_eq, check_in, listener, need_root, netstring, scratch,
+from harness import (Auth, Failed, Site, Socketmap, check, check_eq, listener, need_root, netstring, scratch,
                      wait_until)
 from world import fill, running
 
@@ -73,7 +73,7 @@ def peers(env):
                 start = daemon.mark()
                 daemon.reload()
                 if who is None:  # nobody of that number: the old configuration stays
-                    check_in("there is no user '4711'", daemon.log.text[start:])
+                    daemon.wait_log("there is no user '4711'", start)
                     continue
                 with become(*who):
                     check_eq(answered(path), let_in, listed, who)
