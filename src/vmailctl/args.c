@@ -305,7 +305,7 @@ check_whole(struct ctl *ctl)
 		return ctl_usage(ctl, "which command?");
 	if (ctl->command == NULL)
 		return ctl_usage(ctl, "'%s' needs a verb", ctl->noun);
-	if (ctl->dry_run && !ctl->command->changes)
+	if (ctl->dry_run && !ctl->command->changes && !ctl->command->plans)
 		return ctl_usage(ctl, "there is nothing to see with --dry-run: this command "
 				      "changes no domain, mailbox, alias or map");
 	if (run_is_many(ctl))

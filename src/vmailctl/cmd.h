@@ -40,6 +40,7 @@ struct command {
 	const char *example;
 	const char *also; /* words people try instead of the verb, for "did you mean" */
 	bool changes;     /* it changes what is in the store: --dry-run shows what */
+	bool plans;       /* it changes something else, and sees to --dry-run itself */
 	bool
 	    many; /* instead of its arguments, - takes them from standard input, a line each time */
 	enum exit_code (*run)(struct ctl *ctl);

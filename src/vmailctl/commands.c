@@ -554,7 +554,7 @@ static const struct command commands[] = {
 			  "takes everything back when a program does not understand it; runs doctor.\n"
 			  "A second run changes nothing.",
 		.example = "vmailctl setup --dry-run",
-		.changes = true,
+		.plans = true,
 		.run = cmd_setup
 	},
 	{

@@ -114,7 +114,7 @@ SYSTEMS = {
                   ("mailboxes", "y@dead.test", NOTHING), ("aliases", "x@dead.test", NOTHING),
                   ("aliases", "anna@pfa.test", NOTHING), ("aliases", "info@pfa.test", "anna@pfa.test, bert@pfa.test"),
                   ("aliases", "copy@pfa.test", "copy@pfa.test, copy@elsewhere.example"),
-                  ("aliases", "any@catch.test", "anna@pfa.test"), ("aliases", "off@pfa.test", NOTHING),
+                  ("aliases", "any@pfa-catch.test", "anna@pfa.test"), ("aliases", "off@pfa.test", NOTHING),
                   ("aliases", "info@pfa-alias.test", "info@pfa.test"), ("alias-domains", "pfa-off.test", NOTHING),
                   ("relay-domains", "backup.test", "backup.test"), ("domains", "ALL", NOTHING),
                   ("transports", "backup.test", "smtp:[mx.backup.test]")],
