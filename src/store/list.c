@@ -292,6 +292,15 @@ store_domains(struct store *s, struct slice name, store_domain_fn *fn, void *arg
 	return o;
 }
 
+/* Only what is behind AFTER. */
+static enum outcome
+list_after(struct listing *l, struct slice after, struct error *err)
+{
+	if (!sbuf_add_slice(&l->key, after))
+		return error_set(err, RETRY, "no memory for a listing");
+	return list_pages(l, err);
+}
+
 enum outcome
 store_accounts(struct store *s, struct slice domain, struct slice after, store_account_fn *fn,
     void *arg, struct error *err)
@@ -303,10 +312,7 @@ store_accounts(struct store *s, struct slice domain, struct slice after, store_a
 	l.give = give_account;
 	l.account_fn = fn;
 	l.domain = domain;
-	if (sbuf_add_slice(&l.key, after))
-		o = list_pages(&l, err);
-	else
-		o = error_set(err, RETRY, "no memory for a listing");
+	o = list_after(&l, after, err);
 	listing_release(&l);
 	return o;
 }
@@ -323,10 +329,7 @@ store_idle_mailboxes(struct store *s, struct slice domain, int64_t since, struct
 	l.idle_fn = fn;
 	l.since = since;
 	l.domain = domain;
-	if (sbuf_add_slice(&l.key, after))
-		o = list_pages(&l, err);
-	else
-		o = error_set(err, RETRY, "no memory for a listing");
+	o = list_after(&l, after, err);
 	listing_release(&l);
 	return o;
 }
@@ -363,10 +366,7 @@ store_aliases_after(struct store *s, struct slice domain, struct slice after, st
 	l.give = give_alias;
 	l.alias_fn = fn;
 	l.domain = domain;
-	if (sbuf_add_slice(&l.key, after))
-		o = list_pages(&l, err);
-	else
-		o = error_set(err, RETRY, "no memory for a listing");
+	o = list_after(&l, after, err);
 	listing_release(&l);
 	return o;
 }
