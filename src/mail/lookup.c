@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "mail/glob.h"
+#include "mail/lines.h"
 
 void
 lookup_init(struct lookup *l)
@@ -389,26 +390,6 @@ finish_results(struct lookup *l)
 /* --- senders: a walk from an address to the mailboxes it leads to ------------------------------
  */
 
-static bool
-list_has(const struct sbuf *list, struct slice item)
-{
-	struct slice rest = sbuf_slice(list);
-
-	while (rest.n > 0)
-		if (slice_eq(slice_cut(&rest, '\n'), item))
-			return true;
-	return false;
-}
-
-static void
-list_add(struct sbuf *list, struct slice item)
-{
-	if (list_has(list, item))
-		return;
-	sbuf_add_slice(list, item);
-	sbuf_add_chr(list, '\n');
-}
-
 /* Put each of ADDRESSES (LF ended), in canonical form, behind those still to be walked. What is no
  * address leads nowhere. */
 static void
@@ -421,7 +402,7 @@ walk_to(struct lookup *l, struct slice addresses)
 	while (addresses.n > 0) {
 		sbuf_clear(&canonical);
 		if (address_parse(&a, slice_cut(&addresses, '\n')) && address_print(&canonical, &a))
-			list_add(&l->todo, sbuf_slice(&canonical));
+			lines_add(&l->todo, sbuf_slice(&canonical));
 		l->todo.failed |= a.no_memory || canonical.failed;
 	}
 	sbuf_release(&canonical);
@@ -459,7 +440,7 @@ walk_to_domain(struct lookup *l, struct slice domain)
 	sbuf_init(&there, QUESTION_TEXT);
 	address_put(&there, address_local(&l->address), domain);
 	l->todo.failed |= there.failed;
-	list_add(&l->todo, sbuf_slice(&there));
+	lines_add(&l->todo, sbuf_slice(&there));
 	sbuf_release(&there);
 }
 
@@ -562,7 +543,7 @@ take_sender(struct lookup *l, const struct facts *facts)
 
 	note(l, account_state_sends(facts->state) ? TRACE_SENDS : TRACE_SENDS_NOT, key);
 	if (account_state_sends(facts->state))
-		list_add(&l->results, key);
+		lines_add(&l->results, key);
 }
 
 /* A mailbox leads no further. */
@@ -919,7 +900,7 @@ tell_grants(struct lookup *l, const struct facts *facts)
 		struct slice login = slice_trim(slice_cut(&rest, ','));
 
 		if (login.n > 0)
-			list_add(&l->results, login);
+			lines_add(&l->results, login);
 	}
 	if (l->is_address) {
 		address_print(&l->todo, &l->address);

@@ -4,6 +4,8 @@
  */
 #include "mail/policy.h"
 
+#include "mail/lines.h"
+
 enum { LIST_TEXT = 1 << 20 };
 
 void
@@ -41,26 +43,6 @@ refuse(struct policy *p)
 /* --- lists of addresses -------------------------------------------------------------------------
  */
 
-static bool
-has(const struct sbuf *list, struct slice item)
-{
-	struct slice rest = sbuf_slice(list);
-
-	while (rest.n > 0)
-		if (slice_eq(slice_cut(&rest, '\n'), item))
-			return true;
-	return false;
-}
-
-static void
-add(struct sbuf *list, struct slice item)
-{
-	if (has(list, item))
-		return;
-	sbuf_add_slice(list, item);
-	sbuf_add_chr(list, '\n');
-}
-
 /* Take the next of LIST behind *AT. */
 static bool
 next(const struct sbuf *list, size_t *at, struct slice *item)
@@ -97,7 +79,7 @@ walk_to(struct policy *p, struct slice text, const char *delimiters)
 	sbuf_init(&canonical, QUESTION_TEXT);
 	if (address_parse(&a, text) && domain_as_asked(&a) && address_print(&canonical, &a)) {
 		p->member |= is_sender(p, &a, delimiters);
-		add(&p->todo, sbuf_slice(&canonical));
+		lines_add(&p->todo, sbuf_slice(&canonical));
 	}
 	p->todo.failed |= a.no_memory || canonical.failed;
 	sbuf_release(&canonical);
@@ -131,7 +113,7 @@ next_list(struct policy *p)
 	p->member = false;
 	sbuf_clear(&p->todo);
 	p->todo_at = 0;
-	add(&p->todo, list);
+	lines_add(&p->todo, list);
 	walk_on(p);
 }
 
@@ -161,7 +143,7 @@ take_alias(struct policy *p)
 	struct slice results = sbuf_slice(&p->lookup->results);
 
 	if (p->lookup->closed && p->stage == POLICY_LISTS) {
-		add(&p->lists, sbuf_slice(&p->lookup->key));
+		lines_add(&p->lists, sbuf_slice(&p->lookup->key));
 		return;
 	}
 	while (results.n > 0)
