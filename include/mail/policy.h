@@ -15,6 +15,8 @@
 #ifndef MAIL_POLICY_H
 #define MAIL_POLICY_H
 
+#include <stdint.h>
+
 #include "mail/lookup.h"
 
 enum { POLICY_STEPS_MAX = 4 * EXPANSION_MAX };
@@ -35,6 +37,7 @@ struct policy {
 	size_t lists_at;
 	bool member; /* of the list at hand */
 	size_t steps;
+	uint64_t since; /* when policy_is_late was first asked of it; 0: not yet */
 };
 
 void policy_init(struct policy *p);
@@ -46,5 +49,10 @@ void policy_start(struct policy *p, struct lookup *lookup, const struct lookup_r
 
 /* Go on behind the end of a lookup: with another one, or with the outcome. */
 void policy_tell(struct policy *p);
+
+/* Tell whether the question has been under way for LIMIT by now, a moment of any clock that is not
+ * 0. Its time runs from the first of these calls. Then let the lookup fail, and the question ends.
+ */
+bool policy_is_late(struct policy *p, uint64_t now, uint64_t limit);
 
 #endif

@@ -182,6 +182,16 @@ policy_tell(struct policy *p)
 	run(p);
 }
 
+bool
+policy_is_late(struct policy *p, uint64_t now, uint64_t limit)
+{
+	if (!p->asking)
+		return false;
+	if (p->since == 0)
+		p->since = now;
+	return now - p->since >= limit;
+}
+
 void
 policy_start(struct policy *p, struct lookup *lookup, const struct lookup_rules *rules,
     struct slice sender, struct slice recipient)
@@ -193,6 +203,7 @@ policy_start(struct policy *p, struct lookup *lookup, const struct lookup_rules 
 	p->rules = rules;
 	p->member = false;
 	p->asking = true;
+	p->since = 0;
 	p->stage = POLICY_SENDER;
 	lookup_start_ours(lookup, rules, sender);
 	p->has_sender = address_parse(&p->sender, sender) && p->sender.local_n > 0;

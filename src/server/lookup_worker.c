@@ -31,6 +31,7 @@ struct lookup_worker {
 	struct policy policy;
 	struct facts facts;
 	struct trouble unsendable;
+	struct trouble late;
 	struct answers *answers;
 	struct event rest; /* when the view is to be let go */
 };
@@ -85,13 +86,29 @@ ask(struct lookup_worker *w, struct error *err)
 	return o;
 }
 
+/* One question of policy can take many lookups, each of them in time. */
+static bool
+is_late(struct lookup_worker *w, struct error *err)
+{
+	if (!policy_is_late(&w->policy, clock_ms(), w->source.deadline))
+		return false;
+	error_set(err, RETRY, "no answer within %u ms in all", w->source.deadline);
+	trouble_log(&w->late, "'policy': told to try again: %s", err->text);
+	return true;
+}
+
 static void
 answer(struct lookup_worker *w)
 {
 	struct lookup *l = &w->lookup;
 	struct error err;
-	enum outcome o = ask(w, &err);
+	enum outcome o;
 
+	if (is_late(w, &err)) {
+		lookup_fail(l, &err);
+		return;
+	}
+	o = ask(w, &err);
 	if (source_report(&w->source, o, l->map->name, &err) == RETRY)
 		lookup_fail(l, &err);
 }

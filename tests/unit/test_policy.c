@@ -194,6 +194,43 @@ test_endless(void **state)
 	assert_in_range(questions, 1, POLICY_STEPS_MAX + 1);
 }
 
+/* However fast its lookups are, a question has no more time than that. */
+static void
+test_late(void **state)
+{
+	static const uint64_t limits[] = { 1, 250, 1000000 };
+	const struct error err = { "too late" };
+	struct memdir d = { directory, 0 };
+	struct lookup_rules rules = { "+", true, 1000 };
+	struct policy p;
+	struct lookup l;
+
+	(void)state;
+	lookup_init(&l);
+	policy_init(&p);
+	assert_false(policy_is_late(&p, 5, 0));
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		uint64_t now = 1000;
+
+		policy_start(
+		    &p, &l, &rules, slice_str("foe@outside.test"), slice_str("staff@d.test"));
+		for (; p.asking; now += 100) {
+			if (policy_is_late(&p, now, limits[i])) {
+				assert_in_range(now, 1000 + limits[i], 1000 + limits[i] + 100);
+				lookup_fail(&l, &err);
+			} else {
+				memdir_resolve(&d, &l);
+			}
+			policy_tell(&p);
+		}
+		assert_int_equal(p.outcome, limits[i] < 1000 ? RETRY : FOUND);
+		if (limits[i] < 1000)
+			assert_string_equal(p.action, err.text);
+	}
+	policy_release(&p);
+	lookup_release(&l);
+}
+
 /* --- the words ----------------------------------------------------------------------------------
  */
 
@@ -327,6 +364,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_every_failure_is_retry),
 		cmocka_unit_test(test_most_is_cheap),
 		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_too_long),
