@@ -36,6 +36,7 @@ struct conf {
 	long answer_memory;                       /* answer-memory, KiB, per worker; 0: none */
 	long max_connections;                     /* max-connections, per worker */
 	long max_connections_per_user;            /* max-connections-per-user; 0: three quarters */
+	long max_client_rate;                     /* max-client-rate, KiB a second; 0: any */
 	long hash_threads;                        /* hash-threads; 0: one per CPU */
 	long hash_memory;                         /* hash-memory, KiB */
 	long hash_passes;                         /* hash-passes */

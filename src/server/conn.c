@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "loop.h"
 
 enum {
@@ -27,6 +28,7 @@ enum filled { FILLED, FILLED_NOTHING, FILLED_END, FILLED_BROKEN };
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_turn(evutil_socket_t fd, short what, void *arg);
+static void on_paced(evutil_socket_t fd, short what, void *arg);
 
 /* --- buffers ---------------------------------------------------------------------------------- */
 
@@ -85,6 +87,7 @@ conn_start(struct conn *c, const struct conn_kind *kind, struct loop *loop, int 
 	event_assign(&c->readable, loop->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	event_assign(&c->writable, loop->base, fd, EV_WRITE, on_writable, c);
 	evtimer_assign(&c->turn, loop->base, on_turn, c);
+	evtimer_assign(&c->pace, loop->base, on_paced, c);
 	loop_add(loop, c);
 }
 
@@ -96,6 +99,7 @@ conn_close(struct conn *c)
 	event_del(&c->readable);
 	event_del(&c->writable);
 	event_del(&c->turn);
+	event_del(&c->pace);
 	close(c->fd);
 	sbuf_release_secret(&c->in);
 	sbuf_release(&c->out);
@@ -104,6 +108,27 @@ conn_close(struct conn *c)
 }
 
 /* --- in and out ------------------------------------------------------------------------------- */
+
+/* Who sent more than a second's worth waits until the rest of it is due. */
+static void
+pace(struct conn *c, size_t n)
+{
+	uint64_t rate = c->loop->max_rate, now, due, wait;
+	struct timeval after;
+
+	if (rate == 0)
+		return;
+	now = clock_ms();
+	due = (now - c->sent_at) * rate / 1000;
+	c->sent = (due < c->sent ? c->sent - due : 0) + n;
+	c->sent_at = now;
+	if (c->sent <= rate)
+		return;
+	wait = (c->sent - rate) * 1000 / rate + 1;
+	after = (struct timeval){ .tv_sec = (time_t)(wait / 1000),
+		.tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+	c->paced = event_add(&c->pace, &after) == 0;
+}
 
 static enum filled
 fill(struct conn *c)
@@ -123,6 +148,7 @@ fill(struct conn *c)
 		return errno == EAGAIN || errno == EINTR ? FILLED_NOTHING : FILLED_BROKEN;
 	c->spoke = true;
 	c->in.n += (size_t)n;
+	pace(c, (size_t)n);
 	sbuf_truncate(&c->in, c->in.n);
 	return FILLED;
 }
@@ -176,6 +202,7 @@ linger(struct conn *c)
 	sbuf_release_secret(&c->in);
 	event_del(&c->readable);
 	event_del(&c->turn);
+	event_del(&c->pace);
 	event_add(&c->readable, &limit);
 }
 
@@ -253,7 +280,8 @@ conn_settle(struct conn *c)
 		linger(c);
 		return;
 	}
-	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !is_leaving(c), 0);
+	watch(&c->readable,
+	    !c->ended && !c->closing && !c->held && !c->paced && !c->full && !is_leaving(c), 0);
 	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
 	queue(c);
 	give_back_both(c);
@@ -313,6 +341,17 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	conn_serve(arg);
+}
+
+static void
+on_paced(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->paced = false;
+	conn_settle(c);
 }
 
 static void

@@ -6,6 +6,7 @@
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <event2/event.h>
@@ -45,6 +46,7 @@ struct conn {
 	struct event readable;
 	struct event writable;
 	struct event turn;
+	struct event pace;
 	struct sbuf in;
 	struct sbuf out;
 	uid_t user;   /* local: who he is */
@@ -55,7 +57,12 @@ struct conn {
 	bool abrupt;  /* and then at once, whatever the client may still send */
 	bool held;    /* its kind wants no more input for now */
 	bool again;   /* its kind has more to do, when the others had their turn */
+	bool paced;   /* it sent too much in too short a time: no more is read for a moment */
 	bool full;    /* too much is unsent; cleared when all of it is gone */
+
+	/* what it sent less what it may since then: where its sending rate is limited */
+	uint64_t sent;
+	uint64_t sent_at; /* clock_ms */
 
 	/* how often more may be read and dropped: all is sent and our side closed, and we wait for
 	 * the client to see it; 0 before that */

@@ -288,6 +288,7 @@ loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side s
 	l->max_per_user = (size_t)setup->conf->max_connections_per_user;
 	if (l->max_per_user == 0)
 		l->max_per_user = l->max - l->max / 4;
+	l->max_rate = (uint64_t)setup->conf->max_client_rate * 1024;
 	sbuf_init(&l->spare_in, SPARE_MAX);
 	sbuf_init(&l->spare_out, SPARE_MAX);
 	l->base = event_base_new();

@@ -42,6 +42,7 @@ struct loop {
 	size_t max;
 	struct crowd crowd; /* who has how many of them */
 	size_t max_per_user;
+	uint64_t max_rate; /* bytes a second that one connection may send; 0: any */
 	struct newcomer {
 		uid_t user;
 		bool counted;

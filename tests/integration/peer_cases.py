@@ -6,9 +6,9 @@ import contextlib
 import os
 import socket
 
-from harness import (Auth, Failed, Site, Socketmap, check, check_eq, listener, need_root, netstring, scratch,
-                     wait_until)
-from world import fill, running
+from harness import (Auth, Client, Failed, Site, Socketmap, check, check_eq, is_sanitized, listener, need_root, netstring,
+                     process_name, scratch, wait_until)
+from world import fill, running, world
 
 HARRY = ("OK", "harry@example.com")
 SOMEBODY, SOMEBODY_ELSE = 4711, 4712
@@ -151,20 +151,34 @@ STALLED = [
     ("maps", b"2"),
     ("maps", b"24:aliases post@exa"),
     ("maps", netstring("aliases post@example.com") + b"99"),
+    ("tcp", b"get post@exa"),
     ("auth", b""),
     ("auth", b"VERSION\t1"),
     ("auth", b"VERSION\t1\t0\nCPID\t1\nAUTH\t1\tPLAIN\tservice=imap\tresp="),
     ("userdb", b"VERSION\t1\t0\nUSER\t1\tharry"),
+    ("policy", b"request=smtpd_access_policy\nsender=a@b"),
 ]
+EACH = 50  # of them: 500 clients
+SLOT = 16 * 1024  # bytes that one of them may cost at the most
+
+
+def resident(pid):
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stalled(env):
-    """Each of them has his slot, and nothing else: everybody else is served, and the slow one in the end too."""
-    with running(env, lookup_workers=1) as (site, _), contextlib.ExitStack() as stack:
-        for where, sent in STALLED * 8:
-            s = stack.enter_context(socket.socket(socket.AF_UNIX))
-            s.connect(getattr(site, where))
-            s.sendall(sent)
+    """Each of them has his slot and nothing else: everybody else is served, and the slow one in the end too."""
+    with world(env, lookup_workers=1, max_connections=1024) as site, contextlib.ExitStack() as stack:
+        site.policy = os.path.join(site.tmp, "policy.sock")
+        site.listeners.append(listener("unix:" + site.policy, "policy", mode=0o666))
+        site.configure()
+        daemon = stack.enter_context(site.start())
+        check(works(lambda: Socketmap(site.maps)) and works(lambda: Auth(site.auth)))
+        workers = daemon.workers()
+        before = {pid: resident(pid) for pid in workers}
+        for where, sent in STALLED * EACH:
+            stack.enter_context(Client(getattr(site, where))).send(sent)
         check(works(lambda: Socketmap(site.maps)))
         check(works(lambda: Auth(site.auth)))
         slow = stack.enter_context(Socketmap(site.maps))
@@ -172,6 +186,11 @@ def stalled(env):
             slow.send(bytes([byte]))
             check(works(lambda: Socketmap(site.maps)))
         check_eq(slow.reply(), HARRY)
+        check_eq(daemon.workers(), workers)
+        for pid in workers:
+            grown = resident(pid) - before[pid]
+            if not is_sanitized(env.program("vmaild")):
+                check(grown < SLOT * EACH * len(STALLED), process_name(pid), "took", grown, "bytes")
 
 
 def register(suite):
@@ -179,4 +198,4 @@ def register(suite):
     suite.add("peers: a twin has the same ones", peers_of_twin)
     suite.add("peers: one user has so many connections and no more", one_user)
     suite.add("peers: nobody takes every slot", share)
-    suite.add("peers: the slow and the silent hold up nobody", stalled)
+    suite.add("peers: five hundred slow and silent ones hold up nobody", stalled)

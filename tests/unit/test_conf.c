@@ -185,6 +185,11 @@ static const struct {
 	    "listen 0", "listen \"inet:127.0.0.1:10023\" { protocol = tcp  map = \"aliases\" }" },
 	{ "an IPv6 address", "listen \"inet:[::1]:10023\" { protocol = socketmap }", "listen 0",
 	    "listen \"inet:[::1]:10023\" { protocol = socketmap }" },
+	{ "lookups to log", "log-lookups = { \"map=aliases client=postfix\", 'address=*@a' }",
+	    "log-lookups", "{ \"map=aliases client=postfix\", \"address=*@a\" }" },
+	{ "all lookups", "log-lookups = { \"*\" }", "log-lookups", "{ \"*\" }" },
+	{ "lines for programs", "log-format = json", "log-format", "json" },
+	{ "how fast a client may send", "max-client-rate = 64", "max-client-rate", "64" },
 	{ "peers", "listen \"unix:/run/a\" { protocol = userdb peers = { dovecot, '@mail' } }",
 	    "listen 0",
 	    "listen \"unix:/run/a\" { protocol = userdb  mode = 0660  "
