@@ -55,6 +55,8 @@ struct conf {
 	char *mail_location;                      /* mail-location: template, or empty */
 	char *log;                                /* log: "stderr" or "syslog" */
 	char *log_level;                          /* log-level: error, warning, info, debug */
+	char *log_format;                         /* log-format: text, logfmt, json */
+	char *log_lookups[CONF_LIST_MAX + 1];     /* log-lookups: rules, NULL-ended */
 	char *queue_directory[CONF_LIST_MAX + 1]; /* queue-directories, NULL-ended */
 	struct conf_listener listener[CONF_LISTENERS_MAX];
 	size_t listeners;

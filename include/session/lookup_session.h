@@ -18,16 +18,24 @@ enum want {
 struct answers;
 struct tally;
 
+/* Somebody who wants to hear of each lookup and what it was answered. */
+struct lookup_ear {
+	void (*hear)(const struct lookup_ear *ear, struct slice map, struct slice key,
+	    enum outcome o, struct slice text);
+};
+
 struct lookup_session {
 	enum protocol protocol;
 	struct slice map; /* of a tcp listener */
 	const struct lookup_rules *rules;
-	struct answers *answers; /* given before, to anybody; NULL: none are remembered */
-	struct tally *tally;     /* where answers are counted; NULL: nowhere */
-	bool answering;          /* a lookup was started and not yet answered */
-	size_t skip;             /* bytes of an over-long request still to be dropped */
-	struct sbuf key;         /* tcp: the decoded key */
-	struct policy *policy;   /* the question at hand of a policy client */
+	struct answers *answers;      /* given before, to anybody; NULL: none are remembered */
+	struct tally *tally;          /* where answers are counted; NULL: nowhere */
+	bool answering;               /* a lookup was started and not yet answered */
+	size_t skip;                  /* bytes of an over-long request still to be dropped */
+	struct sbuf key;              /* tcp: the decoded key */
+	struct policy *policy;        /* the question at hand of a policy client */
+	const struct lookup_ear *ear; /* NULL: nobody */
+	struct sbuf asked;            /* for him: the map, a blank and the key; or empty */
 	struct sbuf note;     /* what the caller should log once, or empty; cleared by the caller */
 	struct sbuf note_key; /* the key it is about, as the client sent it: not to be logged raw */
 };

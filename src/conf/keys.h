@@ -39,6 +39,7 @@ extern const struct kind kind_mode;        /* octal permission bits */
 extern const struct kind kind_protocol;    /* enum protocol */
 extern const struct kind kind_directories; /* a list of absolute paths */
 extern const struct kind kind_peers;       /* a list of users and, as "@name", groups */
+extern const struct kind kind_lookups;     /* a list of conditions on lookups */
 extern const struct kind kind_networks;    /* a list of addresses and CIDRs */
 
 /* Both end with a row without a name. */

@@ -353,6 +353,32 @@ add_peer(const struct key *key, void *field, const char *text, struct error *err
 	return add_text(key, field, text, err);
 }
 
+/* What a client or a map is called the others know. */
+static bool
+is_condition(struct slice word)
+{
+	struct slice value = word, name = slice_cut(&value, '=');
+
+	return value.n > 0 &&
+	       (slice_is(name, "map") || slice_is(name, "address") || slice_is(name, "client"));
+}
+
+static enum outcome
+add_lookups(const struct key *key, void *field, const char *text, struct error *err)
+{
+	struct slice rest = slice_str(text);
+	bool good = rest.n > 0 && !has_control(text);
+
+	while (rest.n > 0 && good && strcmp(text, "*") != 0)
+		good = is_condition(slice_cut(&rest, ' '));
+	if (!good)
+		return error_set(err, BAD,
+		    "%s: '%s' does not say which: write it as \"map=aliases "
+		    "address=*@example.com client=postfix\", or \"*\" for all",
+		    key->shown.name, text);
+	return add_text(key, field, text, err);
+}
+
 static bool
 put_list(struct sbuf *out, const void *field)
 {
@@ -380,6 +406,9 @@ const struct kind kind_directories = {
 };
 const struct kind kind_peers = {
 	.set = add_peer, .put = put_list, .release = release_list, .list = true
+};
+const struct kind kind_lookups = {
+	.set = add_lookups, .put = put_list, .release = release_list, .list = true
 };
 const struct kind kind_networks = {
 	.set = add_network, .put = put_list, .release = release_list, .list = true

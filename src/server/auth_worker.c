@@ -166,9 +166,10 @@ int
 auth_worker(const struct worker_setup *setup)
 {
 	const struct conf *conf = setup->conf;
-	struct auth_worker w = {
-		.conf = conf, .rules = setup->account_rules, .mail_user = setup->mail_user
-	};
+	struct auth_worker w = { .conf = conf,
+		.rules = setup->account_rules,
+		.mail_user = setup->mail_user,
+		.log = setup->lookup_log };
 	struct error err;
 	int status = 1;
 

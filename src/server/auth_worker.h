@@ -19,6 +19,7 @@ struct auth_worker {
 	const struct conf *conf;
 	struct account_rules rules;
 	bool mail_user; /* known: without, nobody knows whose the mail files are */
+	const struct lookup_log *log;
 	struct source source;
 	struct guard guard;
 	struct recall recall;

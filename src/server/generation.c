@@ -69,7 +69,7 @@ generation_new(struct generation **out, struct conf *c, const struct identity *o
 
 	if (g == NULL)
 		return error_set(err, RETRY, "no memory");
-	if (server_check(c, err) != FOUND ||
+	if (server_check(c, err) != FOUND || lookup_log_find(&g->lookup_log, c, err) != FOUND ||
 	    listeners_open(&g->listeners, c, owner, old == NULL ? NULL : &old->listeners, err) !=
 		FOUND) {
 		free(g);

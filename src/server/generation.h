@@ -31,6 +31,7 @@ struct generation {
 	struct listener_set listeners;
 	struct account_rules rules;
 	bool mail_user;
+	struct lookup_log lookup_log;
 	uint64_t kill_at; /* leaving: when patience ends */
 	size_t workers;
 	struct worker worker[];

@@ -140,20 +140,34 @@ static void
 say(const struct login *l)
 {
 	const struct auth_request *r = &l->request;
-	char user[400], service[400], remote[400];
+	struct slice remote = sbuf_slice(&r->remote);
+	const char *why = l->refusal != NULL ? l->refusal : "wrong password";
+	bool refused = l->outcome == NONE || l->refusal != NULL;
+	const struct log_field fields[] = {
+		{ .name = "user", .text = slice_of(sbuf_cstr(&r->user), r->user.n) },
+		{ .name = "service", .text = slice_of(sbuf_cstr(&r->service), r->service.n) },
+		{ .name = "ip", .text = slice_of(sbuf_cstr(&r->remote), r->remote.n) },
+		{ .name = "reason",
+		    .words = l->outcome == FOUND ? ""
+			     : refused           ? why
+						 : l->trouble.text },
+		{ .name = NULL },
+	};
+	char user[400], service[400], from[400];
 
 	log_safe(sbuf_slice(&r->user), user, sizeof user);
 	log_safe(sbuf_slice(&r->service), service, sizeof service);
-	log_safe(
-	    r->remote.n > 0 ? sbuf_slice(&r->remote) : slice_str("unknown"), remote, sizeof remote);
+	log_safe(remote.n > 0 ? remote : slice_str("unknown"), from, sizeof from);
 	if (l->outcome == FOUND)
-		log_debug("login: user '%s', service %s, from %s", user, service, remote);
-	else if (l->outcome == NONE || l->refusal != NULL)
-		log_info("login refused: user '%s', service %s, from %s: %s", user, service, remote,
-		    l->refusal != NULL ? l->refusal : "wrong password");
+		log_event(LOG_LEVEL_DEBUG, "login", fields, "login: user '%s', service %s, from %s",
+		    user, service, from);
+	else if (refused)
+		log_event(LOG_LEVEL_INFO, "login refused", fields,
+		    "login refused: user '%s', service %s, from %s: %s", user, service, from, why);
 	else
-		log_warning("login failed: user '%s', service %s, from %s: temporary: %s", user,
-		    service, remote, l->trouble.text);
+		log_event(LOG_LEVEL_WARNING, "login failed", fields,
+		    "login failed: user '%s', service %s, from %s: temporary: %s", user, service,
+		    from, l->trouble.text);
 }
 
 /* --- a fresh hash ----------------------------------------------------------------------------- */

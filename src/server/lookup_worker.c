@@ -6,6 +6,7 @@
 #include "worker.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -33,12 +34,14 @@ struct lookup_worker {
 	struct trouble unsendable;
 	struct trouble late;
 	struct answers *answers;
+	const struct lookup_log *log;
 	struct event rest; /* when the view is to be let go */
 };
 
 struct lookup_conn {
 	struct conn conn; /* first: the connection's callbacks find us by it */
 	struct lookup_session session;
+	struct lookup_ear ear;
 };
 
 /* --- the view of the store -------------------------------------------------------------------- */
@@ -168,6 +171,17 @@ answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 }
 
 static void
+hear(const struct lookup_ear *ear, struct slice map, struct slice key, enum outcome o,
+    struct slice text)
+{
+	const struct lookup_conn *c =
+	    (const struct lookup_conn *)((const char *)ear - offsetof(struct lookup_conn, ear));
+	const struct lookup_worker *w = (const struct lookup_worker *)c->conn.loop;
+
+	lookup_log_tell(w->log, &c->conn, map, key, o, text);
+}
+
+static void
 serve(struct conn *conn)
 {
 	struct lookup_worker *w = (struct lookup_worker *)conn->loop;
@@ -224,6 +238,8 @@ accepted(struct loop *loop, int fd, const struct listener *from)
 	lookup_session_init(&c->session, from->protocol, from->map, &w->rules, &w->policy);
 	c->session.answers = w->answers;
 	c->session.tally = &loop->slot->tally;
+	c->ear = (struct lookup_ear){ hear };
+	c->session.ear = w->log->rules > 0 ? &c->ear : NULL;
 	conn_start(&c->conn, &lookup_kind, loop, fd, from);
 	conn_serve(&c->conn);
 	return true;
@@ -250,7 +266,7 @@ int
 lookup_worker(const struct worker_setup *setup)
 {
 	const struct conf *conf = setup->conf;
-	struct lookup_worker w = { 0 };
+	struct lookup_worker w = { .log = setup->lookup_log };
 	struct error err;
 
 	if (!loop_init(&w.loop, setup, SIDE_LOOKUP, accepted, &err)) {

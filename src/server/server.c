@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "lookup_log.h"
 #include "store/store.h"
 #include "supervisor.h"
 #include "sys/log.h"
@@ -19,10 +20,12 @@ enum { SPARE_FILES = 64 /* the store, pipes, the log */ };
 enum outcome
 server_check(const struct conf *c, struct error *err)
 {
+	struct lookup_log lookups;
 	struct identity user;
 	struct error other;
 
-	if (listeners_check(c, err) != FOUND || guard_check(c, err) != FOUND)
+	if (listeners_check(c, err) != FOUND || guard_check(c, err) != FOUND ||
+	    lookup_log_find(&lookups, c, err) != FOUND)
 		return BAD;
 	/* anybody else runs it as himself */
 	if (geteuid() == 0 && identity_of_user(&user, c->user, &other) != FOUND)
@@ -34,9 +37,11 @@ void
 server_log_open(const struct conf *c, const char *name)
 {
 	enum log_level level = LOG_LEVEL_INFO;
+	enum log_format format = LOG_FORMAT_TEXT;
 
 	log_level_by_name(c->log_level, &level);
-	log_open(name, slice_is(slice_str(c->log), "syslog"), level);
+	log_format_by_name(c->log_format, &format);
+	log_open(name, slice_is(slice_str(c->log), "syslog"), level, format);
 }
 
 static enum outcome

@@ -104,6 +104,7 @@ run_worker(struct supervisor *s, const struct generation *g, const struct worker
 		.listeners = &g->listeners,
 		.account_rules = g->rules,
 		.mail_user = g->mail_user,
+		.lookup_log = &g->lookup_log,
 		.slab = &s->slab,
 		.slot = w->slot,
 		.life_fd = s->life[0],
@@ -216,12 +217,17 @@ promote(struct supervisor *s)
 static void
 announce(struct supervisor *s)
 {
+	const char *what = s->reloaded ? "configuration reloaded" : "ready";
+
 	for (const struct generation *g = s->leaving; g != NULL; g = g->next)
 		if (!generation_quiet(g))
 			return;
 	s->unsaid = false;
-	log_info("%s: %zu listeners, %zu workers", s->reloaded ? "configuration reloaded" : "ready",
-	    s->now->listeners.n, s->now->workers);
+	log_event(LOG_LEVEL_INFO, what,
+	    (const struct log_field[]){
+		{ .name = "listeners", .number = (long long)s->now->listeners.n },
+		{ .name = "workers", .number = (long long)s->now->workers }, { .name = NULL } },
+	    "%s: %zu listeners, %zu workers", what, s->now->listeners.n, s->now->workers);
 	notify("READY=1");
 }
 
@@ -309,14 +315,22 @@ static void
 say_death(const struct worker *w, pid_t pid, int status)
 {
 	char name[32];
+	bool killed = WIFSIGNALED(status);
+	int number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+	const struct log_field fields[] = {
+		{ .name = "worker", .words = worker_name(w, name, sizeof name) },
+		{ .name = "process", .number = pid },
+		{ .name = killed ? "signal" : "status", .number = number },
+		{ .name = NULL },
+	};
 
-	worker_name(w, name, sizeof name);
-	if (WIFSIGNALED(status))
-		log_warning("the %s (process %ld) died of signal %d (%s)", name, (long)pid,
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (killed)
+		log_event(LOG_LEVEL_WARNING, "worker died", fields,
+		    "the %s (process %ld) died of signal %d (%s)", name, (long)pid, number,
+		    strsignal(number));
 	else
-		log_warning("the %s (process %ld) ended with status %d", name, (long)pid,
-		    WEXITSTATUS(status));
+		log_event(LOG_LEVEL_WARNING, "worker ended", fields,
+		    "the %s (process %ld) ended with status %d", name, (long)pid, number);
 }
 
 static struct worker *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "auth_worker.h"
+#include "lookup_log.h"
 #include "mail/address.h"
 
 enum { PIECE = 500 };
@@ -63,6 +64,8 @@ userdb_answer(struct auth_conn *c, const struct auth_request *r)
 		o = NONE;
 	else if (o == FOUND && !w->mail_user) /* said at start */
 		o = RETRY;
+	lookup_log_tell(w->log, &c->conn, slice_str("userdb"), sbuf_slice(&r->user), o,
+	    o == FOUND ? sbuf_slice(&account.address) : slice_str(""));
 	auth_conn_answer(c, r, o, &account);
 	account_release(&account);
 }

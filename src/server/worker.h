@@ -8,6 +8,7 @@
 #include "auth/account.h"
 #include "conf/conf.h"
 #include "listener.h"
+#include "lookup_log.h"
 #include "slab.h"
 
 struct worker_setup {
@@ -15,6 +16,7 @@ struct worker_setup {
 	const struct listener_set *listeners;
 	struct account_rules account_rules;
 	bool mail_user; /* known: whose the mail files are */
+	const struct lookup_log *lookup_log;
 	const struct slab *slab;
 	struct slab_slot *slot; /* where it counts */
 	int life_fd;            /* reads end of file when the supervisor is gone */

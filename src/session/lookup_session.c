@@ -25,6 +25,7 @@ lookup_session_init(struct lookup_session *s, enum protocol protocol, struct sli
 		.protocol = protocol, .map = map, .rules = rules, .policy = policy
 	};
 	sbuf_init(&s->key, TCPTABLE_LINE_MAX);
+	sbuf_init(&s->asked, TCPTABLE_LINE_MAX);
 	sbuf_init(&s->note, 512);
 	sbuf_init(&s->note_key, NOTE_KEY_MAX);
 }
@@ -33,6 +34,7 @@ void
 lookup_session_release(struct lookup_session *s)
 {
 	sbuf_release(&s->key);
+	sbuf_release(&s->asked);
 	sbuf_release(&s->note);
 	sbuf_release(&s->note_key);
 }
@@ -43,11 +45,36 @@ number_of(const struct map *map)
 	return map_at(map_number(map)) != NULL ? map_number(map) : TALLY_OTHER;
 }
 
+/* Keep what is asked for whoever listens. Who asks for longer keys than fit is not heard. */
+static void
+keep_asked(struct lookup_session *s, struct slice map, struct slice key)
+{
+	if (s->ear == NULL)
+		return;
+	sbuf_clear(&s->asked);
+	sbuf_add_slice(&s->asked, map);
+	sbuf_add_chr(&s->asked, ' ');
+	sbuf_add_slice(&s->asked, key);
+}
+
+static void
+tell_ear(struct lookup_session *s, enum outcome o, struct slice text)
+{
+	struct slice key = sbuf_slice(&s->asked), map;
+
+	if (s->ear == NULL || key.n == 0 || s->asked.failed)
+		return;
+	map = slice_cut(&key, ' ');
+	s->ear->hear(s->ear, map, key, o, o == NONE ? slice_str("") : text);
+	sbuf_clear(&s->asked);
+}
+
 static bool
 put_reply(struct lookup_session *s, enum outcome o, size_t map, struct slice text, struct sbuf *out)
 {
 	if (s->tally != NULL)
 		counter_add(&s->tally->answered[map][o], 1);
+	tell_ear(s, o, text);
 	if (s->protocol == PROTOCOL_TCP)
 		return tcptable_put(out, o, text);
 	if (s->protocol == PROTOCOL_POLICY)
@@ -81,6 +108,7 @@ start(struct lookup_session *s, struct lookup *l, struct slice map, struct slice
 {
 	struct answered before;
 
+	keep_asked(s, map, key);
 	if (answers_find(s->answers, map, key, &before)) {
 		if (s->tally != NULL)
 			counter_add(&s->tally->remembered, 1);
@@ -164,6 +192,7 @@ step_policy(struct lookup_session *s, struct lookup *l, struct slice *in, struct
 	case MORE:
 		return WANT_INPUT;
 	case TAKEN:
+		keep_asked(s, slice_str("policy"), r.recipient);
 		policy_start(s->policy, l, s->rules, r.sender, r.recipient);
 		reply_policy(s, out);
 		break;

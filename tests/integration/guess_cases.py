@@ -273,10 +273,10 @@ REFUSALS = [
 ]
 
 
-def refusal_lines(env):
+def refusal_lines(env, name):
     """The log of a daemon to which all of REFUSALS and one throttled guess happened, and an owner who is kept out by
     what others guess."""
-    with world(env, **dict(STRICT, throttle_user_network=1, throttle_user=6)) as site:
+    with world(env, **dict(STRICT, throttle_user_network=1, throttle_user=6, log_format=name)) as site:
         site.user_add("held@example.com", "held back")
         site.ctl("user", "state", "held@example.com", "suspended")
         with site.start() as daemon:
@@ -287,12 +287,12 @@ def refusal_lines(env):
             for i in range(8):
                 attempt(site, SALLY, "guess %d" % i, "203.0.%d.1" % i)
             attempt(site, SALLY, RIGHT[SALLY], "198.51.100.9")
-            daemon.wait_log("from 198.51.100.9: throttled with others")
+            daemon.wait_log("198.51.100.9.*throttled with others")
         return daemon.log.text
 
 
 FILTER = os.path.join(ROOT, "contrib", "fail2ban", "filter.d", "vmaild.conf")
-STAMPS = r"^(?:\d{4}-\d\d-\d\dT[\d:.+-]+|\w{3} [ \d]\d [\d:]{8})"  # what fail2ban takes for the date
+STAMPS = r'(^|^time=|^\{"time":")(?:\d{4}-\d\d-\d\dT[\d:.+-]+|\w{3} [ \d]\d [\d:]{8})'  # what fail2ban takes for the date
 
 
 def banned(path):
@@ -304,9 +304,11 @@ def banned(path):
         return set(done.stdout.split())
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(FILTER)
-    regex = re.compile(parser["Definition"]["failregex"].replace("<ADDR>", "(?P<address>[0-9a-f:.]*[:.][0-9a-f:.]*)"))
+    address = "(?P<address>[0-9a-f:.]*[:.][0-9a-f:.]*)"
+    rows = [re.compile(row.replace("<ADDR>", address)) for row in parser["Definition"]["failregex"].splitlines()]
     with open(path) as f:
-        matches = [regex.search(re.sub(STAMPS, "", line.rstrip("\n"))) for line in f]
+        lines = [re.sub(STAMPS, r"\1", line.rstrip("\n")) for line in f]
+    matches = [row.search(line) for line in lines for row in rows]
     return {m["address"] for m in matches if m}
 
 
@@ -314,20 +316,26 @@ EXPECTED = {address for _, _, address, counted in REFUSALS if counted} | {"203.0
     | {"203.0.%d.1" % i for i in range(5)}
 
 
-def fail2ban(env):
-    log = refusal_lines(env)
+def forms(name, log):
+    """The lines of refusals as they come to be read: from standard error, syslog and journal."""
     refused = [line for line in log.splitlines() if "login refused" in line]
-    message = [line.split(": ", 1)[1] for line in refused]
-    forms = {
-        "stderr": refused,
-        "syslog": ["Nov 21 12:00:00 mx vmaild/auth worker[123]: " + m for m in message],
-        "journal": ["Nov 21 12:00:00 mx vmaild[123]: vmaild[auth worker]: " + m for m in message],
-    }
+    if name == "text":
+        plain = [line.split(": ", 1)[1] for line in refused]
+        kept = ["vmaild[auth worker]: " + m for m in plain]
+    else:
+        plain = kept = [re.sub(r'time=\S+ |"time":"[^"]*",', "", line) for line in refused]
+    yield "stderr", refused
+    yield "syslog", ["Nov 21 12:00:00 mx vmaild/auth worker[123]: " + m for m in plain]
+    yield "journal", ["Nov 21 12:00:00 mx vmaild[123]: " + m for m in kept]
+
+
+def fail2ban(env):
     with scratch() as tmp:
-        for name, lines in forms.items():
-            path = os.path.join(tmp, name)
-            write_file(path, "\n".join(lines) + "\n")
-            check_eq(banned(path), EXPECTED, name, "\n".join(lines))
+        for name in ("text", "logfmt", "json"):
+            for form, lines in forms(name, refusal_lines(env, name)):
+                path = os.path.join(tmp, form)
+                write_file(path, "\n".join(lines) + "\n")
+                check_eq(banned(path), EXPECTED, name, form, "\n".join(lines))
 
 
 def jail(env):

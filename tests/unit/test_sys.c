@@ -128,7 +128,7 @@ captured(struct capture *c, char *buf, size_t size)
 	buf[n] = '\0';
 	unsetenv("JOURNAL_STREAM");
 	log_role("");
-	log_open("vmaild", false, LOG_LEVEL_INFO);
+	log_open("vmaild", false, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	return buf;
 }
 
@@ -140,7 +140,7 @@ lines_for_the_journal(void **state)
 
 	(void)state;
 	capture(&c, true);
-	log_open("vmaild", false, LOG_LEVEL_INFO);
+	log_open("vmaild", false, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	log_info("ready");
 	log_role("lookup");
 	log_error("no %s", "luck");
@@ -159,12 +159,115 @@ lines_for_a_terminal_have_the_time_in_front(void **state)
 
 	(void)state;
 	capture(&c, false);
-	log_open("vmaild", false, LOG_LEVEL_DEBUG);
+	log_open("vmaild", false, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
 	log_debug("x");
 	captured(&c, buf, sizeof buf);
 	assert_int_equal(sscanf(buf, "%63[-0-9T:.+] %63[^\n]", stamp, rest), 2);
 	assert_int_equal(strlen(stamp), strlen("2024-01-31T23:59:59.000+0000"));
 	assert_string_equal(rest, "vmaild: debug: x");
+}
+
+/* An event with all kinds of fields, and a line without any, in each format. */
+static const struct {
+	enum log_format format;
+	const char *want; /* N: the process */
+} programs[] = {
+	{ LOG_FORMAT_TEXT, "vmaild[auth worker]: warning: said to people\n"
+			   "vmaild[auth worker]: \"no\" =\\?\303\274\n" },
+	{ LOG_FORMAT_LOGFMT,
+	    "level=warning program=vmaild role=\"auth worker\" pid=N msg=\"an event\" "
+	    "user=harry@example.com odd=\"a=\\\\x22b\\\\x22\\\\x0a\\\\xc3\" why=\"it is so\" n=-7\n"
+	    "level=info program=vmaild role=\"auth worker\" pid=N "
+	    "msg=\"\\\"no\\\" =\\\\?\\\\xc3\\\\xbc\"\n" },
+	{ LOG_FORMAT_JSON,
+	    "{\"level\":\"warning\",\"program\":\"vmaild\",\"role\":\"auth worker\",\"pid\":N,"
+	    "\"msg\":\"an event\",\"user\":\"harry@example.com\","
+	    "\"odd\":\"a=\\\\x22b\\\\x22\\\\x0a\\\\xc3\",\"why\":\"it is so\",\"n\":-7}\n"
+	    "{\"level\":\"info\",\"program\":\"vmaild\",\"role\":\"auth worker\",\"pid\":N,"
+	    "\"msg\":\"\\\"no\\\" =\\\\?\\\\xc3\\\\xbc\"}\n" },
+};
+
+static void
+hide_process(char *text)
+{
+	for (char *at = text; (at = strstr(at, "pid")) != NULL; at++) {
+		size_t n;
+
+		at += strcspn(at, "0123456789");
+		n = strspn(at, "0123456789");
+		assert_int_equal(strtol(at, NULL, 10), getpid());
+		*at = 'N';
+		memmove(at + 1, at + n, strlen(at + n) + 1);
+	}
+}
+
+static void
+lines_for_programs(void **state)
+{
+	const struct log_field fields[] = {
+		{ .name = "user", .text = slice_str("harry@example.com") },
+		{ .name = "odd", .text = slice_str("a=\"b\"\n\303") },
+		{ .name = "why", .words = "it is so" },
+		{ .name = "left out", .words = "" },
+		{ .name = "left out", .text = slice_str("") },
+		{ .name = "n", .number = -7 },
+		{ .name = NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(programs); i++) {
+		struct capture c;
+		char buf[4096];
+
+		capture(&c, true);
+		log_open("vmaild", false, LOG_LEVEL_INFO, programs[i].format);
+		log_role("auth worker");
+		log_event(LOG_LEVEL_WARNING, "an event", fields, "said to %s", "people");
+		log_info("\"no\" =\\\n\303\274");
+		captured(&c, buf, sizeof buf);
+		hide_process(buf);
+		assert_string_equal(buf, programs[i].want);
+	}
+}
+
+/* However long its parts are, a line is whole, and one write. */
+static void
+lines_for_programs_are_cut_and_ended(void **state)
+{
+	char text[2000], buf[8192];
+	struct log_field fields[40];
+	struct capture c;
+
+	(void)state;
+	memset(text, '"', sizeof text);
+	text[sizeof text - 1] = '\0';
+	for (size_t i = 0; i < COUNT(fields); i++)
+		fields[i] = (struct log_field){ .name = "name", .words = text + i * 49 };
+	fields[COUNT(fields) - 1].name = NULL;
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		capture(&c, false);
+		log_open("vmaild", false, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+		log_event(LOG_LEVEL_INFO, text, fields + i, "x");
+		captured(&c, buf, sizeof buf);
+		assert_true(strlen(buf) <= 4096);
+		assert_true(strncmp(buf, "{\"time\":\"", 9) == 0);
+		assert_string_equal(buf + strlen(buf) - 3, "\"}\n");
+	}
+}
+
+static void
+format_names(void **state)
+{
+	static const char *const names[] = { "text", "logfmt", "json" };
+	enum log_format format = LOG_FORMAT_TEXT;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(log_format_by_name(names[i], &format));
+		assert_int_equal(format, i);
+	}
+	assert_false(log_format_by_name("xml", &format));
+	assert_int_equal(format, LOG_FORMAT_JSON);
 }
 
 static void
@@ -175,7 +278,7 @@ a_level_hides_those_below_it(void **state)
 
 	(void)state;
 	capture(&c, true);
-	log_open("vmaild", false, LOG_LEVEL_ERROR);
+	log_open("vmaild", false, LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	log_warning("w");
 	log_info("i");
 	log_error("e");
@@ -192,7 +295,8 @@ a_long_line_is_cut_and_ended(void **state)
 	memset(text, 'x', sizeof text);
 	text[sizeof text - 1] = '\0';
 	capture(&c, true);
-	log_open("an identity of more than thirty-one bytes", false, LOG_LEVEL_INFO);
+	log_open(
+	    "an identity of more than thirty-one bytes", false, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	log_role("and a role of more than thirty-one bytes");
 	log_warning("%s", text);
 	captured(&c, buf, sizeof buf);
@@ -488,6 +592,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(level_names),
 		cmocka_unit_test(lines_for_the_journal),
 		cmocka_unit_test(lines_for_a_terminal_have_the_time_in_front),
+		cmocka_unit_test(lines_for_programs),
+		cmocka_unit_test(lines_for_programs_are_cut_and_ended),
+		cmocka_unit_test(format_names),
 		cmocka_unit_test(a_level_hides_those_below_it),
 		cmocka_unit_test(a_long_line_is_cut_and_ended),
 		cmocka_unit_test(notify_by_path),
