@@ -31,6 +31,8 @@ password_cost_of(unsigned memory_kib, unsigned passes)
 	return cost;
 }
 
+enum { LABEL_SHOWN = 24 }; /* no scheme has a longer name */
+
 static const struct hash md5 = { EVP_md5, 16 };
 static const struct hash sha1 = { EVP_sha1, 20 };
 static const struct hash sha256 = { EVP_sha256, 32 };
@@ -215,7 +217,21 @@ scheme_of(const struct stored *stored, enum coding *coding)
 	return s;
 }
 
-/* Labels are shown, data never: what has no label may be a password somebody stored as it is. */
+/* Labels are shown, data never: what has no label may be a password somebody stored as it is. So may
+ * what begins with a brace: shown is what can hardly be anything but the name of a scheme. */
+static struct slice
+shown_label(struct slice label)
+{
+	for (size_t i = 0; i < label.n; i++) {
+		char c = label.p[i];
+		bool capital = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!capital && c != '-' && c != '.' && c != '_')
+			return slice_str("...");
+	}
+	return label.n <= LABEL_SHOWN ? label : slice_str("...");
+}
+
 static enum outcome
 unknown_scheme(struct slice label, struct error *err)
 {
@@ -223,7 +239,7 @@ unknown_scheme(struct slice label, struct error *err)
 		return error_set(err, RETRY,
 		    "cannot verify a password: what is stored has no {SCHEME} in "
 		    "front; set it again");
-	label = slice_head(label, 64);
+	label = shown_label(label);
 	return error_set(err, RETRY,
 	    "cannot verify a password: the scheme '{%.*s}' is not known here; set it again",
 	    (int)label.n, label.p);
@@ -290,9 +306,9 @@ password_verify(
 static enum outcome
 refuse_stored(const struct readied *r, struct error *err)
 {
-	struct slice label = slice_head(r->label, 64);
+	struct slice label = shown_label(r->label);
 
-	if (r->scheme == NULL && label.p == NULL)
+	if (r->scheme == NULL && r->label.p == NULL)
 		return error_set(err, BAD,
 		    "a password hash has no {SCHEME} in front, and does not tell its scheme by "
 		    "itself: write it like {SHA512-CRYPT}$6$...");
@@ -410,7 +426,7 @@ unknown_form(const struct stored *parts, struct error *err)
 		    "or "
 		    "a password in the clear");
 	return error_set(err, BAD, "the scheme '{%.*s}' is not known here",
-	    (int)slice_head(parts->label, 64).n, parts->label.p);
+	    (int)shown_label(parts->label).n, shown_label(parts->label).p);
 }
 
 enum outcome

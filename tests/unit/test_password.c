@@ -219,6 +219,8 @@ static const struct trouble {
 	{ "a label without an end", BYTES("{PLAIN"), "no {SCHEME}" },
 	{ "an empty label", BYTES("{}correct horse"), "'{}'" },
 	{ "an unknown scheme", BYTES("{ROT13}pbeerpg ubefr"), "'{ROT13}'" },
+	{ "braces, but no name of a scheme", BYTES("{hunter2}correct horse"), "'{...}'" },
+	{ "braces, but too long a name", BYTES("{AAAAAAAAAAAAAAAAAAAAAAAAA}x"), "'{...}'" },
 	{ "an unknown suffix", BYTES("{PLAIN.B32}correct horse"), "'{PLAIN.B32}'" },
 	{ "an empty suffix", BYTES("{PLAIN.}correct horse"), "'{PLAIN.}'" },
 	{ "half a scheme's name", BYTES("{ARGON2I"), "no {SCHEME}" },
