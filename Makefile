@@ -5,7 +5,7 @@
 #   make                      the three programs and the manual pages' check list, in build/
 #   make SAN=address,undefined ...   the same with sanitizers, in build-address-undefined/
 #   make check-unit T=name    one unit test;  C=case for one case of it
-#   make fuzz T=name [TIME=60] one fuzzer, for that many seconds
+#   make fuzz T=name [TIME=60] one fuzzer, for that many seconds;  make fuzz-all T=10  all, ten minutes
 #   make V=1                  say every command
 #   make dist | make deb      the source as an archive | Debian packages, in build/deb/
 
@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
+        check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -139,9 +139,14 @@ $(filter-out %/test_sandbox,$(STORET)): %: %.o $(STORE) $(PURE)
 $(B)/tests/store/test_sandbox: $(B)/tests/store/test_sandbox.o $(STORE) $(SYS) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(SYSLIBS) $(STORELIBS) $(PURELIBS) -lpthread
+# Those that read what no pure room does.
+$(B)/tests/fuzz/fuzz_conf: $(CONF)
+$(B)/tests/fuzz/fuzz_jsonl: $(B)/src/vmailctl/jsonl.o
+$(B)/tests/fuzz/fuzz_when: $(B)/src/vmailctl/when.o
+$(B)/tests/fuzz/fuzz_helper: $(B)/src/checkpassword/ask.o
 $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.o $(PURE)
 	$(call say,LD,$@)
-	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
+	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS) $(CONFLIBS) $(CTLLIBS)
 
 $(BENCH): %: %.o
 	$(call say,LD,$@)
@@ -278,6 +283,13 @@ fuzz:
 	$(Q)mkdir -p build-fuzz/scratch/$(T)
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
 		$(if $(wildcard tests/fuzz/$(T).dict),-dict=tests/fuzz/$(T).dict) build-fuzz/scratch/$(T) tests/fuzz/corpus/$(T)
+
+# All of them, two at a time, for T minutes altogether; what each did is printed, and a crash fails it.
+fuzz-all:
+	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzzers
+	$(Q)python3 tests/fuzz/all.py --build build-fuzz --minutes $(or $(T),10)
+
+fuzzers: $(FUZZERS)
 
 # vmaild beside everybody else, in turns within one run. The short form takes ten minutes at the most.
 bench: bench-deps
