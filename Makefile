@@ -68,7 +68,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
+        check-corpus check-integration check-interop check-faults check-storm check-trixie check-docs check-binaries check-units \
         check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
@@ -169,7 +169,7 @@ check-rest: test-deps
 	$(Q)rm -rf $(B)/log-rest && mkdir -p $(B)/log-rest
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop check-storm
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
@@ -209,7 +209,11 @@ check-corpus: $(FUZZERS)
 		tests/lib/tally $(L) corpus-$$n$(VARIANT) $$t tests/fuzz/corpus/$$n || bad=1; done; exit $$bad
 
 check-integration: $(PROGRAMS)
-	$(call suite,integration,python3 tests/integration/run.py --build $(B) $(if $(T),$(call quoted,$(T))))
+	$(call suite,integration,python3 tests/integration/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+
+# A million mutated requests; check-integration sends fifty thousand.
+check-storm: $(PROGRAMS)
+	$(call suite,storm,python3 tests/integration/run.py --build $(B) --requests 1000000 $(if $(SEED),--seed $(SEED)) "storm: ")
 
 check-interop: $(PROGRAMS)
 	$(call suite,interop,python3 tests/interop/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))

@@ -2,7 +2,7 @@
 #
 # The real daemon over real sockets, a real store made by the real vmailctl. Speaks TAP.
 #
-#   run.py --build DIR [name-substring]
+#   run.py --build DIR [--seed N] [--requests N] [name-substring]
 #
 # The cases stand in the modules below, one per question.
 
@@ -19,7 +19,7 @@ from harness import Suite
 
 MODULES = ("lookup_cases", "junk_cases", "store_cases", "daemon_cases", "reload_cases", "auth_cases",
            "userdb_cases", "map_cases", "policy_cases", "login_cases", "guess_cases", "explain_cases", "lint_cases",
-           "import_cases", "metrics_cases", "peer_cases", "log_cases")
+           "import_cases", "metrics_cases", "peer_cases", "log_cases", "storm_cases")
 PROGRAMS = ("helper_cases", "cli_cases", "people_cases", "records_cases", "screen_cases")
 
 
@@ -30,13 +30,18 @@ def program_cases(suite, env):
             suite.add(name, lambda _, f=function: f())
 
 
+def options(parser):
+    parser.add_argument("--seed", type=int, help="what the storm sends follows from it (default: another each time)")
+    parser.add_argument("--requests", type=int, default=50000, help="of the storm")
+
+
 def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     suite = Suite("integration")
     for name in MODULES:
         importlib.import_module(name).register(suite)
-    return suite.main(more=program_cases)
+    return suite.main(extra=options, more=program_cases)
 
 
 if __name__ == "__main__":
