@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-storm check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers bench bench-full bench-deps install \
+        check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers soak bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -294,6 +294,11 @@ fuzz-all:
 	$(Q)python3 tests/fuzz/all.py --build build-fuzz --minutes $(or $(T),10)
 
 fuzzers: $(FUZZERS)
+
+# A mixed load for T minutes on two daemons, one of them left alone and one that is reloaded, killed and restarted:
+# memory, descriptors and latency over time, as tables and as plots. Fails when they grow, or an answer is wrong.
+soak: $(PROGRAMS)
+	$(Q)python3 tests/soak/run.py --build $(B) --minutes $(or $(T),5) --out $(B)/soak
 
 # vmaild beside everybody else, in turns within one run. The short form takes ten minutes at the most.
 bench: bench-deps

@@ -29,14 +29,14 @@ def run(build, name, seconds):
     os.makedirs(crashes, exist_ok=True)
     dictionary = os.path.join(HERE, name + ".dict")
     command = [os.path.join(build, "tests/fuzz/fuzz_" + name), "-max_total_time=%d" % seconds, "-print_final_stats=1",
-               "-timeout=20", "-rss_limit_mb=2048", "-artifact_prefix=" + os.path.join(crashes, name + "-")]
+               "-timeout=20", "-report_slow_units=60", "-max_len=4096", "-rss_limit_mb=2048", "-artifact_prefix=" + os.path.join(crashes, name + "-")]
     if os.path.exists(dictionary):
         command.append("-dict=" + dictionary)
     done = subprocess.run(command + [scratch, os.path.join(HERE, "corpus", name)], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE)
     text = done.stderr.decode("utf-8", "replace")
     crash = re.search(r"Test unit written to (\S+)", text)
-    why = crash[1] if crash else "" if done.returncode == 0 else "exit status %d" % done.returncode
+    why = "" if done.returncode == 0 else crash[1] if crash else "exit status %d" % done.returncode
     return (name, number(r"number_of_executed_units: (\d+)", text) or number(r"#(\d+)\t", text), number(r"cov: (\d+)", text),
             number(r"ft: (\d+)", text), len(os.listdir(scratch)), why, text[-3000:])
 
