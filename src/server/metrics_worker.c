@@ -4,12 +4,15 @@
  * lookup would be answered. Knows no passwords and writes nothing; libevent speaks HTTP.
  */
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "loop.h"
@@ -23,11 +26,13 @@ enum {
 	HEADERS_MAX = 8192,
 	BODY_MAX = 0, /* nobody has anything to tell us */
 	PATIENCE_S = 10,
+	FORBIDDEN = 403, /* libevent has no name for it */
 	PAUSE_MS = 100
 };
 
 struct metrics_worker {
 	struct loop loop; /* first: so do the other workers */
+	const struct listener_set *listeners;
 	const struct slab *slab;
 	const struct conf *conf;
 	struct evhttp *http;
@@ -104,6 +109,60 @@ reply(struct metrics_worker *w, struct evhttp_request *r, int code, const char *
 	evhttp_send_reply(r, code, NULL, NULL);
 }
 
+/* --- who may ask ------------------------------------------------------------------------------ */
+
+static int
+socket_of(struct evhttp_request *r)
+{
+	struct evhttp_connection *c = evhttp_request_get_connection(r);
+
+	return bufferevent_getfd(evhttp_connection_get_bufferevent(c));
+}
+
+/* The listener that a client came by; NULL when he came by TCP. One whose path is not found is
+ * taken for one that lets few in, if there is any. */
+static const struct listener *
+listener_of(const struct metrics_worker *w, int fd)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNSPEC };
+	const struct listener *strict = NULL;
+	socklen_t n = sizeof at;
+
+	if (getsockname(fd, (struct sockaddr *)&at, &n) != 0 || at.sun_family != AF_UNIX)
+		return NULL;
+	for (size_t i = 0; i < w->listeners->n; i++) {
+		const struct listener *l = &w->listeners->at[i];
+
+		if (protocol_side(l->protocol) != SIDE_METRICS)
+			continue;
+		if (strncmp(l->path, at.sun_path, sizeof at.sun_path) == 0)
+			return l;
+		if (l->peers.users + l->peers.groups > 0)
+			strict = l;
+	}
+	return strict;
+}
+
+/* libevent accepts by itself, so who is not one of the peers is told so, and no more. */
+static bool
+is_welcome(struct metrics_worker *w, struct evhttp_request *r)
+{
+	const struct listener *from = listener_of(w, socket_of(r));
+	uid_t user;
+
+	if (from == NULL || peers_admit(&from->peers, socket_of(r)))
+		return true;
+	if (peer_of(socket_of(r), &user))
+		trouble_log(&w->loop.unwanted,
+		    "'%s': user %lu may not connect: not one of its peers", from->name,
+		    (unsigned long)user);
+	reply(w, r, FORBIDDEN, "text/plain; charset=utf-8",
+	    slice_str("not one of this listener's peers\n"));
+	return false;
+}
+
+/* --- what is asked ---------------------------------------------------------------------------- */
+
 static void
 on_health(struct evhttp_request *r, void *arg)
 {
@@ -111,8 +170,11 @@ on_health(struct evhttp_request *r, void *arg)
 	struct metrics_worker *w = arg;
 	struct error err;
 	char text[sizeof err.text + 2];
-	bool well = check(w, &err) == FOUND;
+	bool well;
 
+	if (!is_welcome(w, r))
+		return;
+	well = check(w, &err) == FOUND;
 	snprintf(text, sizeof text, "%s\n", well ? "ok" : err.text);
 	reply(w, r, well ? HTTP_OK : HTTP_SERVUNAVAIL, plain, slice_str(text));
 }
@@ -126,6 +188,8 @@ on_metrics(struct evhttp_request *r, void *arg)
 	struct error err;
 	struct sbuf page;
 
+	if (!is_welcome(w, r))
+		return;
 	sbuf_init(&page, PAGE_MAX);
 	report.up = ask_store(w, &err) == FOUND;
 	if (w->store != NULL) {
@@ -142,8 +206,9 @@ on_metrics(struct evhttp_request *r, void *arg)
 static void
 on_other(struct evhttp_request *r, void *arg)
 {
-	reply(arg, r, HTTP_NOTFOUND, "text/plain; charset=utf-8",
-	    slice_str("there are /metrics and /healthz\n"));
+	if (is_welcome(arg, r))
+		reply(arg, r, HTTP_NOTFOUND, "text/plain; charset=utf-8",
+		    slice_str("there are /metrics and /healthz\n"));
 }
 
 /* --- the worker ------------------------------------------------------------------------------- */
@@ -206,7 +271,9 @@ init_http(struct metrics_worker *w, const struct listener_set *set, struct error
 int
 metrics_worker(const struct worker_setup *setup)
 {
-	struct metrics_worker w = { .slab = setup->slab, .conf = setup->conf };
+	struct metrics_worker w = {
+		.listeners = setup->listeners, .slab = setup->slab, .conf = setup->conf
+	};
 	struct error err;
 	int status = 1;
 

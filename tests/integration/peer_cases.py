@@ -81,6 +81,28 @@ def peers(env):
                     daemon.wait_log("user %d may not connect: not one of its peers" % who[0], start)
 
 
+def peers_of_metrics(env):
+    """Not by our own loop, and yet the same: who is none of them learns nothing."""
+    need_root()
+    with scratch() as tmp:
+        path, open_path = os.path.join(tmp, "metrics.sock"), os.path.join(tmp, "open.sock")
+        texts = [listener("unix:" + path, "metrics", mode=0o666, peers=["daemon"]),
+                 listener("unix:" + open_path, "metrics", mode=0o666)]
+        site = fill(Site(env.build, tmp, listeners=texts))
+        with site.start() as daemon:
+            for at, who, status in ((path, 1, b"200"), (path, 0, b"200"), (path, SOMEBODY, b"403"),
+                                    (open_path, SOMEBODY, b"200")):
+                for page in (b"metrics", b"healthz", b"other"):
+                    with become(who), Client(at) as client:
+                        client.send(b"GET /%s HTTP/1.0\r\n\r\n" % page)
+                        while client.more():
+                            pass
+                    code = client.pending.split(b" ", 2)[1]
+                    check_eq(code, b"404" if page == b"other" and status == b"200" else status, at, who, page)
+                    check((b"vmaild_" in client.pending) == (page == b"metrics" and status == b"200"), at, who, page)
+            daemon.wait_log("user %d may not connect: not one of its peers" % SOMEBODY)
+
+
 def peers_of_twin(env):
     """A twin is the same listener."""
     need_root()
@@ -195,6 +217,7 @@ def stalled(env):
 
 def register(suite):
     suite.add("peers: who is listed may connect", peers)
+    suite.add("peers: of metrics too", peers_of_metrics)
     suite.add("peers: a twin has the same ones", peers_of_twin)
     suite.add("peers: one user has so many connections and no more", one_user)
     suite.add("peers: nobody takes every slot", share)
