@@ -109,14 +109,15 @@ conn_close(struct conn *c)
 
 /* --- in and out ------------------------------------------------------------------------------- */
 
-/* Who sent more than a second's worth waits until the rest of it is due. */
+/* Who sent more than a second's worth waits until the rest of it is due; not while we leave, for then
+ * all that he has sent is to be answered. */
 static void
 pace(struct conn *c, size_t n)
 {
 	uint64_t rate = c->loop->max_rate, now, due, wait;
 	struct timeval after;
 
-	if (rate == 0)
+	if (rate == 0 || c->loop->draining)
 		return;
 	now = clock_ms();
 	due = (now - c->sent_at) * rate / 1000;
@@ -375,6 +376,8 @@ conn_drain(struct conn *c)
 		conn_close(c);
 		return;
 	}
+	c->paced = false;
+	event_del(&c->pace);
 	borrow(&c->out, &c->loop->spare_out);
 	if (c->again && !c->closing && !c->full)
 		c->kind->serve(c);

@@ -35,7 +35,7 @@ check_adopt(struct slice stored, struct slice bare)
 	}
 	if (o == BAD) {
 		assert(err.text[0] != '\0');
-		assert(stored.n < 24 ||
+		assert(stored.n < 32 ||
 		       memmem(err.text, strlen(err.text), stored.p, stored.n) == NULL);
 	}
 	sbuf_release(&out);
