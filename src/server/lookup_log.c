@@ -19,22 +19,29 @@
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
+static bool
+is_no_name(struct slice text)
+{
+	size_t at;
+
+	return slice_chr(text, '/', &at) || slice_chr(text, ':', &at) || slice_chr(text, ',', &at);
+}
+
 /* A user of this host, or addresses to connect from. */
 static enum outcome
 find_client(struct lookup_log_rule *r, struct slice text, struct error *err)
 {
 	struct identity user;
-	struct sbuf same;
+	struct sbuf network;
 	char name[64];
 	enum outcome o;
 
-	sbuf_init(&same, NETWORK_LIST_MAX);
-	o = network_list_check(&same, text, err);
-	sbuf_release(&same);
-	if (o == FOUND) {
-		r->network = text;
-		return FOUND;
-	}
+	sbuf_init(&network, sizeof r->network - 1);
+	o = network_list_check(&network, text, err);
+	snprintf(r->network, sizeof r->network, "%s", sbuf_cstr(&network));
+	sbuf_release(&network);
+	if (o != BAD || is_no_name(text))
+		return o;
 	snprintf(name, sizeof name, "%.*s", (int)text.n, text.p);
 	o = identity_of_user(&user, name, err);
 	r->by_user = o == FOUND;
@@ -120,7 +127,8 @@ is_from(const struct lookup_log_rule *r, const struct client *c)
 {
 	if (r->by_user)
 		return c->local && c->who.uid == r->user;
-	return r->network.n == 0 || network_list_has(r->network, slice_str(c->address));
+	return r->network[0] == '\0' ||
+	       network_list_has(slice_str(r->network), slice_str(c->address));
 }
 
 static void

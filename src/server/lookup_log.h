@@ -18,7 +18,7 @@ struct conn;
 struct lookup_log_rule {
 	struct slice map;
 	struct slice address; /* a pattern with `*`, for the key */
-	struct slice network; /* of the client */
+	char network[128];    /* of the client, canonical */
 	bool by_user;
 	uid_t user; /* who the client is */
 };

@@ -128,11 +128,20 @@ RULES = [
     (["map=aliases address=post@*"], 3),
     (["client=127.0.0.1"], 1),
     (["client=127.0.0.0/8 map=mailboxes"], 0),
+    (["client=192.0.2.0/24,127.0.0.1"], 1),
     (["client=192.0.2.0/24"], 0),
     (["client=" + ME], ALL - 1),
     (["client=%d" % os.geteuid(), "client=127.0.0.1"], ALL),
     (["client=daemon"], 0 if ME != "daemon" else ALL - 1),
 ]
+
+
+def reload(site, daemon, chosen):
+    """Log the lookups that are CHOSEN from now on; where the log ends now."""
+    site.configure(log_lookups=chosen)
+    start = daemon.mark()
+    daemon.reload()
+    return daemon.wait_log("configuration reloaded", start).end()
 
 
 def rules(env):
@@ -143,12 +152,9 @@ def rules(env):
         site.configure()
         with site.start() as daemon:
             for chosen, number in RULES:
-                site.configure(log_lookups=chosen)
-                start = daemon.mark()
-                daemon.reload()
+                start = reload(site, daemon, chosen)
                 ask_everything(site)
-                site.configure(log_lookups=[])
-                daemon.reload()  # every line of the workers before is there
+                reload(site, daemon, [])  # and every line of the workers before is there
                 said = re.findall("lookup: map.*", daemon.log.text[start:])
                 check_eq(len(said), number, chosen, said)
 
@@ -162,10 +168,13 @@ def remembered(env):
 
 
 def nobody(env):
-    with world(env, log_lookups=["map=aliases client=nobody-of-that-name"]) as site:
-        done = site.run("-t")
-        check(done.returncode != 0)
-        check_in("log-lookups: 'map=aliases client=nobody-of-that-name': there is no user", done.stderr)
+    for rule, said in (("map=aliases client=nobody-of-that-name", "there is no user 'nobody-of-that-name'"),
+                       ("client=127.0.0.1/8", "127.0.0.0/8"), ("client=10.0.0.0/8,x", "'x'")):
+        with world(env, log_lookups=[rule]) as site:
+            done = site.run("-t")
+            check(done.returncode != 0)
+            check_in("log-lookups: '%s': " % rule, done.stderr)
+            check_in(said, done.stderr)
 
 
 # --- how fast a client may send

@@ -125,6 +125,8 @@ def page(client, r):
         c.send("GET /%s HTTP/1.0\r\n\r\n" % r.choice(("metrics", "healthz")))
         while c.more():
             pass
+        if not c.pending:
+            raise EOFError("nothing said")
         code = c.pending.split(b" ")[1] if b" " in c.pending else b""
         if code not in (b"200", b"503"):  # it is unwell for a moment when somebody has killed a worker
             raise Wrong("metrics: %r" % c.pending[:200])
