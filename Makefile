@@ -291,7 +291,7 @@ fuzz:
 # All of them, two at a time, for T minutes altogether; what each did is printed, and a crash fails it.
 fuzz-all:
 	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzzers
-	$(Q)python3 tests/fuzz/all.py --build build-fuzz --minutes $(or $(T),10)
+	$(Q)python3 tests/fuzz/all.py --build $(if $(filter command,$(origin B)),$(B),build-fuzz) --minutes $(or $(T),10)
 
 fuzzers: $(FUZZERS)
 

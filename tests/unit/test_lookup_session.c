@@ -72,8 +72,8 @@ static const struct talk talks[] = {
 
 /* Feed IN in pieces of PIECE bytes and gather the replies; true when the session closed. */
 static bool
-talk_counted(
-    const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at, struct tally *tally)
+talk_counted(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at,
+    struct tally *tally, const struct lookup_ear *ear)
 {
 	struct lookup_rules rules = { "+", true, 1000 };
 	struct memdir d = { directory, fail_at };
@@ -88,6 +88,7 @@ talk_counted(
 	policy_init(&policy);
 	lookup_session_init(&s, t->protocol, slice_str("aliases"), &rules, &policy);
 	s.tally = tally;
+	s.ear = ear;
 	for (size_t at = 0; t->in[at] != '\0' && want != WANT_CLOSE;) {
 		struct slice part = slice_head(slice_str(t->in + at), piece);
 		struct slice view;
@@ -109,7 +110,7 @@ talk_counted(
 static bool
 talk(const struct talk *t, size_t piece, struct sbuf *out, unsigned fail_at)
 {
-	return talk_counted(t, piece, out, fail_at, NULL);
+	return talk_counted(t, piece, out, fail_at, NULL, NULL);
 }
 
 static void
@@ -244,7 +245,7 @@ test_counted(void **state)
 		struct sbuf out;
 
 		sbuf_init(&out, 1 << 20);
-		talk_counted(&t, 1 << 20, &out, rows[i].fail_at, &tally);
+		talk_counted(&t, 1 << 20, &out, rows[i].fail_at, &tally, NULL);
 		for (size_t j = 0; j < TALLY_MAPS; j++)
 			for (size_t o = 0; o <= BAD; o++)
 				all += counter_read(&tally.answered[j][o]);
@@ -256,6 +257,65 @@ test_counted(void **state)
 }
 
 /* The table of maps has room among those that are counted. */
+/* What an ear has heard, in one text. */
+struct heard {
+	struct lookup_ear ear; /* first: it is found by it */
+	struct sbuf text;
+};
+
+static void
+hear(const struct lookup_ear *ear, struct slice map, struct slice key, enum outcome o,
+    struct slice text)
+{
+	struct heard *h = (struct heard *)ear;
+
+	sbuf_add_slice(&h->text, map);
+	sbuf_add_chr(&h->text, ' ');
+	sbuf_add_slice(&h->text, key);
+	sbuf_printf(&h->text, ": %s ", outcome_name(o));
+	sbuf_add_slice(&h->text, text);
+	sbuf_add_chr(&h->text, '\n');
+}
+
+/* Whoever listens hears of each lookup once, and of what is no request at all nothing. */
+static void
+test_heard(void **state)
+{
+	static const struct {
+		struct talk talk;
+		const char *heard;
+	} rows[] = {
+		{ { "two", PROTOCOL_SOCKETMAP, "16:aliases a@d.test,16:aliases X@d.test,", NULL,
+		      false },
+		    "aliases a@d.test: found b@o.test, c@o.test\naliases X@d.test: none \n" },
+		{ { "no such map", PROTOCOL_SOCKETMAP, "6:a b c ,", NULL, false },
+		    "a b c : bad no such map\n" },
+		{ { "tcp", PROTOCOL_TCP, "nonsense\nget a%40d.test\n", NULL, false },
+		    "aliases a@d.test: found b@o.test, c@o.test\n" },
+		{ { "policy", PROTOCOL_POLICY,
+		      POLICY("x@y.test", "list@d.test") POLICY("x@y.test", "a@d.test"), NULL,
+		      false },
+		    "policy list@d.test: found REJECT 5.7.1 only members may write to this list\n"
+		    "policy a@d.test: none \n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t piece = 1; piece < 200; piece += 66) {
+			struct heard h = { .ear = { hear } };
+			struct sbuf out;
+
+			sbuf_init(&h.text, 1 << 16);
+			sbuf_init(&out, 1 << 16);
+			talk_counted(&rows[i].talk, piece, &out, 0, NULL, &h.ear);
+			if (strcmp(sbuf_cstr(&h.text), rows[i].heard) != 0)
+				fail_msg("%s: %s", rows[i].talk.name, sbuf_cstr(&h.text));
+			sbuf_release(&h.text);
+			sbuf_release(&out);
+		}
+	}
+}
+
 static void
 test_maps_have_numbers(void **state)
 {
@@ -277,6 +337,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_store_trouble),
 		cmocka_unit_test(test_long_request),
 		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_heard),
 		cmocka_unit_test(test_maps_have_numbers),
 	};
 
