@@ -143,9 +143,12 @@ $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
 
+# Each of its own: what one links costs at every start.
+$(B)/tests/bench/echo: BENCHLIBS := -levent_core
+$(B)/tests/bench/hashes: BENCHLIBS := $(call pc,--libs libsodium) -lpthread
 $(BENCH): %: %.o
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ -levent_core
+	$(Q)$(LINK) -o $@ $^ $(BENCHLIBS)
 
 # Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
 

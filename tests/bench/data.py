@@ -7,9 +7,14 @@
 # 20 % are nobody; uniform over all keys, or by Zipf's law, as mail is.
 
 import bisect
+import contextlib
+import functools
+import glob
+import hashlib
 import itertools
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 
@@ -144,18 +149,41 @@ def write(path, lines):
     return path
 
 
+@functools.cache
+def stamp():
+    """Data is made anew when how it is made has changed: this program, or the schema of the store."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = [__file__, *sorted(glob.glob(os.path.join(here, os.pardir, os.pardir, "schema", "*", "[0-9]*.sql")))]
+    digest = hashlib.sha256()
+    for path in files:
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:12]
+
+
+def forget_older(folder):
+    """Remove what other versions of this program have left."""
+    for path in glob.glob(os.path.join(folder, "*-*")):
+        if not os.path.basename(path).startswith(stamp()):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 class Data:
     """All files for N addresses below a folder, made when they are asked for. INIT(path) makes an empty store."""
 
     def __init__(self, folder, n, init):
-        self.folder = os.path.join(folder, str(n))
+        self.folder = os.path.join(folder, "%s-%d" % (stamp(), n))
         self.n = n
         self.init = init
         os.makedirs(self.folder, exist_ok=True)
 
     def made(self, name, make):
+        """The path of a file, which MAKE(path) makes unless it is there: what was broken off is made again."""
         path = os.path.join(self.folder, name)
         if not os.path.exists(path + ".made"):
+            for left in (path, path + "-wal", path + "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(left)
             make(path)
             write(path + ".made", [])
         return path
