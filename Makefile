@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
+        check-bench check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -169,6 +169,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-bench
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
 
@@ -223,6 +224,11 @@ check-trixie:
 	$(Q)contrib/deps -- debootstrap
 	$(call suite,trixie,tests/lib/release test trixie "$(CURDIR)" "$(abspath $(B)-trixie)" \
 		"$(BUILD_DEPS) $(TEST_DEPS) $(TRIXIE_DEPS)" $(if $(T),$(call quoted,$(T))))
+
+# Each part of the bench once and small, so that it does not rot; nothing is measured.
+check-bench: $(PROGRAMS) $(BENCH)
+	$(Q)contrib/deps -- $(BENCH_DEPS)
+	$(call suite,bench,python3 tests/bench/run.py --smoke --build $(B) --data $(abspath $(B))/bench $(if $(T),--only $(call quoted,$(T))))
 
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))
@@ -282,16 +288,18 @@ fuzz:
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
 		$(if $(wildcard tests/fuzz/$(T).dict),-dict=tests/fuzz/$(T).dict) build-fuzz/scratch/$(T) tests/fuzz/corpus/$(T)
 
-# vmaild beside everybody else, in turns within one run. The short form takes ten minutes at the most.
+# vmaild beside everybody else, in turns within one run: docs/bench and the README's table are written anew. The short
+# form takes ten minutes at the most. With T= only the parts with that in their name, and nothing is written.
+measure = $(Q)python3 tests/bench/run.py --build $(B) $(1) \
+	$(if $(T),--only $(call quoted,$(T)),--out docs/bench --readme README)
+
 bench: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q)python3 tests/bench/run.py --build $(B) $(if $(T),--only $(T)) --out docs/bench
-	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
+	$(call measure)
 
 bench-full: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q)python3 tests/bench/run.py --build $(B) --full $(if $(T),--only $(T)) --out docs/bench
-	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
+	$(call measure,--full)
 
 # --- newcomers ----------------------------------------------------------------------------------
 

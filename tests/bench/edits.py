@@ -25,8 +25,10 @@ ALIASES = 500
 
 def edit(sq, who, target):
     sq.execute("BEGIN IMMEDIATE")
-    sq.execute("UPDATE alias_target SET target = ?1, folded = ?1, domain = 'edited.example' WHERE address = ?2", (target, who))
-    sq.execute("INSERT INTO change (at, who, what, subject, after) VALUES (1, 'bench', 'alias set', ?, ?)", (who, target))
+    sq.execute("UPDATE alias_target SET target = ?1, folded = ?1, domain = 'edited.example' WHERE address = ?2",
+               (target, who))
+    sq.execute("INSERT INTO change (at, who, what, subject, after) VALUES (1, 'bench', 'alias set', ?, ?)",
+               (who, target))
     sq.execute("COMMIT")
 
 

@@ -21,10 +21,11 @@ LINES = 15  # of the profile
 def traced(bench, vmaild, keys, options, tmp):
     """({call: how many}, lookups) of a worker under strace."""
     counts = os.path.join(tmp, "calls")
-    trace = subprocess.Popen(["strace", "-f", "-c", "-o", counts, "-p", str(vmaild.pids[0])], stderr=subprocess.PIPE, text=True)
+    trace = subprocess.Popen(["strace", "-f", "-c", "-o", counts, "-p", str(vmaild.pids[0])],
+                             stderr=subprocess.PIPE, text=True)
     try:
         trace.stderr.readline()  # it is attached
-        got = bench.load(vmaild.address, keys, warm=0, **options)
+        got = bench.load(vmaild.address, keys, warm=0, seconds=4 * bench.form.load, **options)
         trace.terminate()
         trace.wait()
     finally:
@@ -59,14 +60,15 @@ def calls(bench):
         if max(each) >= 0.001:
             table.row(call, *("%.3f" % x for x in each))
     total = {name: sum(counts.values()) / max(1, lookups) for name, (counts, lookups) in seen.items()}
-    locks = {name: sum(counts.get(call, 0) for call in LOCKS) / max(1, lookups) for name, (counts, lookups) in seen.items()}
+    locks = {name: sum(counts.get(call, 0) for call in LOCKS) / max(1, lookups)
+             for name, (counts, lookups) in seen.items()}
     table.row("all", *("%.3f" % x for x in total.values()))
     bench.table(table)
     bench.raw["calls"] = {name: {"lookups": lookups, **counts} for name, (counts, lookups) in seen.items()}
     for name, _, busy in WAYS:
         if busy:
-            bench.goal("system calls for a lookup, %s" % name, total[name], 3.1, at_most=True)
-            bench.goal("file locks for a lookup, %s" % name, locks[name], 0.01, at_most=True)
+            bench.at_most("system calls for a lookup, %s" % name, total[name], 3.1)
+            bench.at_most("file locks for a lookup, %s" % name, locks[name], 0.01, minor=True)
 
 
 # --- perf ------------------------------------------------------------------------------------------------
@@ -77,8 +79,8 @@ def perf(*arguments):
 
 def profile_of(bench, vmaild, keys, path):
     """Lines of (share, where, what), the most expensive first; none where perf does not work."""
-    record = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "2000", "-o", path, "-p", str(vmaild.pids[0])],
-                              stderr=subprocess.DEVNULL)
+    record = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "2000", "-o", path, "-p",
+                               str(vmaild.pids[0])], stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: os.path.exists(path) and os.path.getsize(path) or record.poll() is not None, "perf to begin")
         bench.load(vmaild.address, keys, connections=100, seconds=max(0.5, 4 * bench.form.load))
@@ -114,6 +116,7 @@ def profile(bench):
     for share, where, what in rows[:LINES]:
         table.row(what, where, "%.1f" % float(share))
     table.note = "By program and library: %s." % ", ".join(
-        "%s %.0f %%" % (where, share) for where, share in sorted(places.items(), key=lambda item: -item[1]) if share >= 1)
+        "%s %.0f %%" % (where, share)
+        for where, share in sorted(places.items(), key=lambda item: -item[1]) if share >= 1)
     bench.table(table)
     bench.raw["profile"] = [list(row) for row in rows[:60]]

@@ -379,7 +379,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: load --to ADDRESS --keys FILE [--map NAME] [--connections N] [--idle N]\n"
 	    "            [--depth N] [--rate N] [--warm SECONDS] [--seconds SECONDS] [--first 1]\n"
-	    "            [--again 1]\n");
+	    "            [--again 1] [--from N]\n");
 	return 2;
 }
 
@@ -398,6 +398,7 @@ main(int argc, char *argv[])
 		{ "seconds", 1, NULL, 's' },
 		{ "first", 1, NULL, 'f' },
 		{ "again", 1, NULL, 'a' },
+		{ "from", 1, NULL, 'o' },
 		{ 0 },
 	};
 	const char *file = NULL;
@@ -405,6 +406,7 @@ main(int argc, char *argv[])
 	double rate = 0, warm = 0.2, seconds = 1;
 	struct client *clients;
 	bool first = false;
+	size_t skip = 0;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -439,6 +441,9 @@ main(int argc, char *argv[])
 		case 'f':
 			first = atoi(optarg) != 0;
 			break;
+		case 'o':
+			skip = strtoul(optarg, NULL, 10);
+			break;
 		case 'a':
 			again = atoi(optarg) != 0;
 			break;
@@ -455,6 +460,7 @@ main(int argc, char *argv[])
 	clients = calloc(connections + idle, sizeof *clients);
 	if (clients == NULL || keys.n == 0)
 		die("memory");
+	keys.next = skip % keys.n;
 	for (unsigned i = 0; i < connections + idle; i++)
 		clients[i].fd = join(&clients[i]);
 	if (first)

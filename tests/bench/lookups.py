@@ -73,14 +73,14 @@ def postmap(bench):
             postfix.start()
             running += [Stopped(postfix), echo := Echo(bench.build, tmp),
                         vmaild := bench.vmaild(tmp, data.store()).start(), python := Python(tmp, data.sqlite())]
-            fixed = [Fixed(kind, data.table(kind, postfix.config)) for kind in ("cdb", "lmdb", "hash") if kind in kinds]
+            fixed = [Fixed(kind, data.table(kind)) for kind in ("cdb", "lmdb", "hash") if kind in kinds]
             fixed += [Fixed(name, table) for name, table in tables.items() if name.rpartition(":")[2] in kinds]
             for name in ("cdb", "lmdb", "hash", "sqlite", "pgsql"):
                 if name not in kinds:
                     bench.note("Postfix here has no %s: left out" % name)
             found = bench.series()
-            whole, keys = data.keys("uniform", count), data.fixed("uniform", count)
-            for _ in bench.rounds:
+            for number in bench.rounds:
+                whole, keys = data.keys("uniform", count, number), data.fixed("uniform", count, number)
                 for one in [echo, vmaild, python] + fixed:
                     wait_idle()
                     start = postmap_seconds(postfix.config, one.table, os.devnull)
@@ -89,15 +89,18 @@ def postmap(bench):
         finally:
             close_all(running)
     limit, ours = found["echo"], found["vmaild"]
-    table = Table("One connection, through postmap -q -, %d addresses" % n, "table", "us a recipient", "vmaild is x times as fast",
-                  "share of echo")
+    table = Table("One connection, through postmap -q -, %d addresses" % n, "table", "us a recipient",
+                  "vmaild is x times as fast", "share of echo")
     for name, series in sorted(found.items(), key=lambda item: item[1].median):
         table.row(name, series.spread(), "%.2f" % series.over(ours), "%.2f" % limit.over(series))
     bench.table(table)
-    bench.goal("one connection, share of echo", limit.over(ours), 0.92)
+    bench.at_least("one connection, share of echo", limit.over(ours), 0.92)
     for name, wanted in (("proxy:sqlite", 4.5), ("pgsql", 3.5), ("proxy:pgsql", 9), ("python", 2.8), ("sqlite", 0.9)):
         if name in found:
-            bench.goal("one connection, times as fast as %s" % name, found[name].over(ours), wanted)
+            bench.at_least("one connection, times as fast as %s" % name, found[name].over(ours), wanted)
+
+
+PYTHON_MOST = 1000  # connections: with more it answers nobody in the time that there is
 
 
 # --- many connections ---------------------------------------------------------------------------------
@@ -127,7 +130,7 @@ def connections(bench):
                     law, count, way = row
                     who = [("echo", echo_tcp.address if way == "tcp" else echo.address),
                            ("vmaild", vmaild.tcp if way == "tcp" else vmaild.address)]
-                    if way == "unix" and law == "zipf":
+                    if way == "unix" and law == "zipf" and count <= PYTHON_MOST:
                         who.append(("python", python.address))
                     for name, address in who:
                         wait_idle()
@@ -140,34 +143,43 @@ def connections(bench):
             memory = private_kib(vmaild.pids[0]) / 1024
         finally:
             close_all(running)
-    table = Table("Lookups a second, one lookup worker, %d addresses" % bench.form.main, "clients, keys, way", "echo", "vmaild",
-                  "share of echo", "p50 echo, us", "p50 vmaild", "p99 echo", "p99 vmaild", "p99, times echo's")
+    table = Table("Lookups a second, one lookup worker, %d addresses" % bench.form.main, "clients, keys, way",
+                  "echo", "vmaild", "share of echo", "p50 echo, us", "p50 vmaild", "p99 echo", "p99 vmaild",
+                  "p99, times echo's")
     for row in rows:
         def of(name, what):
             return found[(*row, name, what)]
         share, tail = of("vmaild", "rate").over(of("echo", "rate")), of("vmaild", "p99_us").over(of("echo", "p99_us"))
         table.row("%d, %s, %s" % (row[1], row[0], row[2]), of("echo", "rate").spread(0), of("vmaild", "rate").spread(0),
-                  "%.2f" % share, *("%.0f" % of(name, what).median for what in ("p50_us", "p99_us") for name in ("echo", "vmaild")),
-                  "%.2f" % tail)
+                  "%.2f" % share, *("%.0f" % of(name, what).median for what in ("p50_us", "p99_us")
+                                    for name in ("echo", "vmaild")), "%.2f" % tail)
         if row[1] in (100, 1000) and row[2] == "unix":
-            bench.goal("%d connections, %s, share of echo" % (row[1], row[0]), share, 0.9 if row[0] == "zipf" else 0.65)
-            bench.goal("%d connections, %s, p99, times echo's" % (row[1], row[0]), tail, 1.5, at_most=True)
-    table.note = ("unix and tcp: each client waits for its answer before it asks again, as Postfix does. pipelined: 16 under way "
-                  "on each connection. Private memory of the worker behind all of it: %.1f MiB." % memory)
+            bench.at_least("%d connections, %s, share of echo" % (row[1], row[0]), share,
+                           0.9 if row[0] == "zipf" else 0.65)
+            bench.at_most("%d connections, %s, p99, times echo's" % (row[1], row[0]), tail, 1.5, minor=True)
+    table.note = ("unix and tcp: each client waits for its answer before it asks again, as Postfix does. pipelined: 16 "
+                  "under way on each connection. Private memory of the worker behind all of it: %.1f MiB." % memory)
     bench.table(table)
     plots(bench, found, [row[1] for row in rows if row[0] == "zipf" and row[2] == "unix"])
 
 
 def plots(bench, found, counts):
     names = ("echo", "vmaild", "python")
-    bench.plots.append(Plot("connections.svg", "Lookups a second by connections (Zipf, unix sockets)", "connections", "lookups a second", {
-        name: [(c, found["zipf", c, "unix", name, "rate"].median) for c in counts] for name in names}))
+
+    def points(name):
+        keys = [("zipf", c, "unix", name, "rate") for c in counts]
+        return [(key[1], found[key].median) for key in keys if key in found]
+    bench.plots.append(Plot(
+        "connections.svg", "Lookups a second by connections (Zipf, unix sockets)", "connections", "lookups a second",
+        {name: points(name) for name in names}))
     many = max(c for c in counts if c <= 100)
     parts = (("p50_us", "50 %"), ("p90_us", "90 %"), ("p99_us", "99 %"), ("p999_us", "99.9 %"), ("max_us", "longest"))
-    bench.plots.append(Plot("latency.svg", "Latency, %d connections that ask without a pause (Zipf)" % many, "of the lookups are answered within",
-                            "microseconds", {name: [(i, found["zipf", many, "unix", name, what].median)
-                                                    for i, (what, _) in enumerate(parts)] for name in names},
-                            x_names=[word for _, word in parts], y_log=True))
+    bench.plots.append(Plot(
+        "latency.svg", "Latency, %d connections that ask without a pause (Zipf)" % many,
+        "of the lookups are answered within", "microseconds",
+        {name: [(i, found["zipf", many, "unix", name, what].median) for i, (what, _) in enumerate(parts)]
+         for name in names},
+        x_names=[word for _, word in parts], y_log=True))
 
 
 @part("idle", 12)
@@ -176,43 +188,51 @@ def idle(bench):
     data = bench.data(bench.form.main)
     asking = 100
     silent = bench.form.crowd - asking
-    found, each = bench.series(), None
+    found = bench.series()
     with scratch() as tmp:
         vmaild = bench.vmaild(tmp, data.store()).start()
         try:
-            for number in bench.rounds:
+            for _ in bench.rounds:
                 for many in (0, silent):
                     got = bench.load(vmaild.address, data.keys("zipf"), connections=asking, idle=many)
                     found[many].add(got["rate"])
-                if number == 0:
-                    before = private_kib(vmaild.pids[0])
-                found["KiB"].add((hold(vmaild.address, silent, vmaild.pids[0]) - before) / silent)
-            each = found["KiB"].median
+                found["KiB"].add(silent_kib(bench, data, silent))
         finally:
             vmaild.close()
-    table = Table("%d connections open, %d of them ask" % (bench.form.crowd, asking), "open", "lookups a second", "share")
+    each = found["KiB"].median
+    table = Table("%d connections open, %d of them ask" % (bench.form.crowd, asking), "open", "lookups a second",
+                  "share")
     share = found[silent].over(found[0])
     table.row(asking, found[0].spread(0), "1.00")
     table.row(asking + silent, found[silent].spread(0), "%.2f" % share)
     table.note = "Memory of a silent connection, beside the kernel's: %.2f KiB of the worker's." % each
     bench.table(table)
-    bench.goal("%d connections open, share of %d alone" % (asking + silent, asking), share, 0.9)
-    bench.goal("memory of a silent connection, KiB", each, 2, at_most=True)
+    bench.at_least("%d connections open, share of %d alone" % (asking + silent, asking), share, 0.9)
+    bench.at_most("memory of a silent connection, KiB", each, 2)
 
 
-def hold(address, count, pid):
-    """Private memory of the worker while COUNT clients are connected, have asked once, and are silent."""
-    clients = []
-    try:
-        for _ in range(count):
-            clients.append(socket.socket(socket.AF_UNIX))
-            clients[-1].connect(address[5:])
-            clients[-1].sendall(b"9:aliases a,")
-            clients[-1].recv(100)
-        return private_kib(pid)
-    finally:
-        for one in clients:
-            one.close()
+def silent_kib(bench, data, count):
+    """What a worker needs for each of COUNT clients that have asked once and are silent. It is a fresh one: what a
+    crowd has needed once is kept for the next."""
+    with scratch() as tmp:
+        vmaild = bench.vmaild(tmp, data.store()).start()
+        clients = []
+        try:
+            ask(vmaild.address, clients)
+            before = private_kib(vmaild.pids[0])
+            for _ in range(count):
+                ask(vmaild.address, clients)
+            return (private_kib(vmaild.pids[0]) - before) / count
+        finally:
+            close_all(clients)
+            vmaild.close()
+
+
+def ask(address, clients):
+    clients.append(socket.socket(socket.AF_UNIX))
+    clients[-1].connect(address[5:])
+    clients[-1].sendall(b"9:aliases a,")
+    clients[-1].recv(100)
 
 
 def allow_descriptors():
@@ -241,7 +261,7 @@ def size(bench):
                 vmailds[n] = bench.vmaild(tmp, data[n].store(), name="v%d" % n).start()
                 running.append(vmailds[n])
             flat = {n: "sqlite:" + flat_table(os.path.join(tmp, "%d.cf" % n), data[n].sqlite()) for n in form.sizes}
-            for _ in bench.rounds:
+            for number in bench.rounds:
                 for n in form.sizes:
                     for law in ("uniform", "zipf"):
                         for name, one in (("echo", echo), ("vmaild", vmailds[n])):
@@ -250,11 +270,12 @@ def size(bench):
                             found[n, law, name].add(got["rate"])
                     found[n, "MiB"].add(private_kib(vmailds[n].pids[0]) / 1024)
                     tables = [("echo", echo.table), ("vmaild", vmailds[n].table), ("sqlite", flat[n])]
-                    tables += [(kind, data[n].table(kind, postfix.config)) for kind in kinds]
+                    tables += [(kind, data[n].table(kind)) for kind in kinds]
                     for name, table in tables:
-                        keys = data[n].keys("uniform", count) if name in ("echo", "vmaild") else data[n].fixed("uniform", count)
+                        keys = data[n].keys if name in ("echo", "vmaild") else data[n].fixed
                         start = postmap_seconds(postfix.config, table, os.devnull)
-                        found[n, "postmap", name].add((postmap_seconds(postfix.config, table, keys) - start) / count * 1e6)
+                        took = postmap_seconds(postfix.config, table, keys("uniform", count, number))
+                        found[n, "postmap", name].add((took - start) / count * 1e6)
         finally:
             close_all(running)
     report_size(bench, found, kinds, count)
@@ -263,12 +284,14 @@ def size(bench):
 def report_size(bench, found, kinds, count):
     sizes = bench.form.sizes
     small, large = sizes[0], sizes[-1]
-    table = Table("Lookups a second by the size of the store, 100 connections", "addresses", "uniform", "share of echo", "zipf",
-                  "share of echo", "private memory of the worker, MiB")
+    table = Table("Lookups a second by the size of the store, 100 connections", "addresses", "uniform",
+                  "share of echo", "zipf", "share of echo", "private memory of the worker, MiB")
     for n in sizes:
-        table.row(n, found[n, "uniform", "vmaild"].spread(0), "%.2f" % found[n, "uniform", "vmaild"].over(found[n, "uniform", "echo"]),
-                  found[n, "zipf", "vmaild"].spread(0), "%.2f" % found[n, "zipf", "vmaild"].over(found[n, "zipf", "echo"]),
-                  "%.1f" % found[n, "MiB"].median)
+        cells = []
+        for law in ("uniform", "zipf"):
+            ours, limit = found[n, law, "vmaild"], found[n, law, "echo"]
+            cells += [ours.spread(0), "%.2f" % ours.over(limit)]
+        table.row(n, *cells, "%.1f" % found[n, "MiB"].median)
     bench.table(table)
     names = ["echo", "vmaild", "sqlite", *kinds]
     cost = Table("Cost of a recipient by the size of the store, one connection, postmap, us", "addresses", *names)
@@ -277,13 +300,16 @@ def report_size(bench, found, kinds, count):
     cost.note = "%d recipients each time." % count
     bench.table(cost)
     for law in ("uniform", "zipf"):
-        bench.goal("throughput at %d addresses, of that at %d, %s" % (large, small, law),
+        bench.at_least("throughput at %d addresses, of that at %d, %s" % (large, small, law),
                    found[large, law, "vmaild"].over(found[small, law, "vmaild"]), 0.85)
-    bench.goal("private memory of a lookup worker at any size, MiB", max(found[n, "MiB"].median for n in sizes), 32, at_most=True)
-    bench.plots.append(Plot("size.svg", "Cost of a recipient by addresses in the store, one connection (postmap)", "addresses", "us a recipient", {
-        name: [(n, found[n, "postmap", name].median) for n in sizes] for name in names}))
-    bench.plots.append(Plot("memory.svg", "Private memory of a lookup worker by addresses in the store", "addresses", "MiB", {
-        "lookup worker": [(n, found[n, "MiB"].median) for n in sizes], "allowed": [(n, 32) for n in sizes]}))
+    bench.at_most("private memory of a lookup worker at any size, MiB",
+                  max(found[n, "MiB"].median for n in sizes), 32)
+    bench.plots.append(Plot(
+        "size.svg", "Cost of a recipient by addresses in the store, one connection (postmap)", "addresses",
+        "us a recipient", {name: [(n, found[n, "postmap", name].median) for n in sizes] for name in names}))
+    bench.plots.append(Plot(
+        "memory.svg", "Private memory of a lookup worker by addresses in the store", "addresses", "MiB",
+        {"lookup worker": [(n, found[n, "MiB"].median) for n in sizes], "allowed": [(n, 32) for n in sizes]}))
 
 
 # --- two workers ------------------------------------------------------------------------------------------------
@@ -303,8 +329,8 @@ def workers(bench):
                 try:
                     before = [cpu_seconds(pid) for pid in vmaild.pids]
                     for _ in CPUS[:2]:
-                        loads.append(Load(bench, vmaild.address, data.keys("zipf"), connections=50, seconds=seconds, warm=0,
-                                          cpu=ALL_CPUS))
+                        loads.append(Load(bench, vmaild.address, data.keys("zipf"), connections=50,
+                                          seconds=seconds, warm=0, cpu=ALL_CPUS))
                     got = [load.end(early=False) for load in loads]
                     spent = [cpu_seconds(pid) - b for pid, b in zip(vmaild.pids, before)]
                 finally:
@@ -313,11 +339,12 @@ def workers(bench):
             found[n].add(answered / max(spent))
             found[n, "seen"].add(sum(one["rate"] for one in got))
             found[n, "share"].add(min(spent) / max(spent))
-    table = Table("Two lookup workers", "workers", "lookups for a second of CPU of the busier worker", "lookups a second, beside the clients",
-                  "CPU time of the idler, of the busier")
+    table = Table("Two lookup workers", "workers", "lookups for a second of CPU of the busier worker",
+                  "lookups a second, beside the clients", "CPU time of the idler, of the busier")
     for n in (1, 2):
         table.row(n, found[n].spread(0), found[n, "seen"].spread(0), "%.2f" % found[n, "share"].median)
-    table.note = ("Two load generators of 50 connections each run on the same two CPUs. So the second column counts lookups for each second "
-                  "of CPU time of the worker that used more: what that many workers would do with a CPU each and clients elsewhere.")
+    table.note = ("Two load generators of 50 connections each run on the same two CPUs. So the second column counts "
+                  "lookups for each second of CPU time of the worker that used more: what that many workers would do "
+                  "with a CPU each and clients elsewhere.")
     bench.table(table)
-    bench.goal("two workers, times one", found[2].over(found[1]), 1.7)
+    bench.at_least("two workers, times one", found[2].over(found[1]), 1.7)

@@ -53,8 +53,8 @@ class Noise:
         if not shares:
             return "No noise was measured."
         return ("Load of the machine %.2f before the bench; %.1f %% of the CPU time was stolen by the host. "
-                "Idle spins before and after each round: the slower CPU did %.0f %% of its best in the median, %.0f %% at the "
-                "worst; %d of %d moments were not quiet." % (
+                "Idle spins before and after each round: the slower CPU did %.0f %% of its best in the median, "
+                "%.0f %% at the worst; %d of %d moments were not quiet." % (
                     self.load, 100 * self.stolen(), 100 * statistics.median(shares), 100 * min(shares),
                     sum(share < QUIET for share in shares), len(shares)))
 

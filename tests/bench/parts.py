@@ -47,6 +47,9 @@ FORMS = {
 }
 
 
+STRIDE = 150_001  # keys from where one run of the load generator begins to where the next does
+
+
 class OutOfTime(BaseException):
     """Raised from wherever the bench is when its time is up; what was found until then is reported."""
 
@@ -74,6 +77,7 @@ class Bench:
         self.folder = folder
         self.form_name = form
         self.form = FORMS[form]
+        self.limit = self.form.limit
         self.data_folder = data
         self.chosen = [one for one in PARTS if only in one.name]
         self.began = time.monotonic()
@@ -81,12 +85,14 @@ class Bench:
         self.tables, self.goals, self.plots, self.notes = [], [], [], []
         self.raw = collections.defaultdict(dict)
         self.part = None
+        self.runs = 0  # of the load generator
+        self.short_rounds = {}
 
     # --- time
 
     def left(self):
         """Seconds that are left of the bench's time."""
-        return self.form.limit - (time.monotonic() - self.began) if self.form.limit else float("inf")
+        return self.limit - (time.monotonic() - self.began) if self.limit else float("inf")
 
     def share(self):
         """Seconds that the rounds of this part may take."""
@@ -105,8 +111,7 @@ class Bench:
             done += 1
             now = time.monotonic()
             if done < self.form.rounds and now - begin + (now - start) > allowed:
-                self.note("%s: %d rounds of %d, for there was no time for more" % (
-                    self.part.name, done, self.form.rounds))
+                self.short_rounds[self.part.name] = done
                 break
         self.noise.take(self.part.name)
 
@@ -127,8 +132,12 @@ class Bench:
         print("\n" + table.text(), flush=True)
         self.tables.append((self.part.name, table))
 
-    def goal(self, *arguments, **more):
-        self.goals.append(Goal(*arguments, **more))
+    def at_least(self, what, got, wanted, minor=False):
+        """A goal; MINOR ones are in the README only when they are missed."""
+        self.goals.append(Goal(what, got, wanted, False, not minor))
+
+    def at_most(self, what, got, wanted, minor=False):
+        self.goals.append(Goal(what, got, wanted, True, not minor))
 
     def note(self, text):
         print("\nnote: " + text, flush=True)
@@ -158,7 +167,9 @@ class Bench:
     def load_command(self, to, keys, seconds=None, cpu=CLIENT_CPU, **options):
         command = [os.path.join(self.build, "tests/bench/load"), "--to", to, "--keys", keys, "--seconds",
                    str(seconds or self.form.load)]
-        for name, value in dict({"warm": min(0.1, self.form.load / 2)}, **options).items():
+        self.runs += 1
+        default = {"warm": min(0.1, self.form.load / 2), "from": self.runs * STRIDE}
+        for name, value in dict(default, **options).items():
             command += ["--" + name, str(value)]
         return pinned(cpu, *command)
 

@@ -8,7 +8,10 @@ import os
 import re
 import statistics
 
-COLOURS = ("#1b6ca8", "#c0392b", "#27813b", "#8e44ad", "#d68910", "#566573", "#117a65", "#7b241c", "#34495e", "#b7950b")
+# The same everywhere for the same thing; what is not here takes one of the rest.
+COLOURS = {"vmaild": "#c0392b", "lookup worker": "#c0392b", "echo": "#1b6ca8", "python": "#27813b", "sqlite": "#8e44ad",
+           "lmdb": "#d68910", "hash": "#117a65", "allowed": "#7f8c8d"}
+REST = ("#34495e", "#b7950b", "#7b241c")
 
 
 class Series:
@@ -114,7 +117,8 @@ class Plot:
         ys = [y for points in lines.values() for _, y in points]
         self.xs = sorted(set(xs))
         self.x = Scale(min(xs), max(xs), self.WIDTH - self.LEFT - self.RIGHT, log=x_names is None)
-        self.y = Scale(min(ys) / 1.5 if y_log else 0, max(ys) * (1.5 if y_log else 1.05), self.HEIGHT - self.TOP - self.BOTTOM, log=y_log)
+        height = self.HEIGHT - self.TOP - self.BOTTOM
+        self.y = Scale(min(ys) / 1.5, max(ys) * 1.5, height, True) if y_log else Scale(0, max(ys) * 1.05, height, False)
 
     def at(self, x, y):
         return self.LEFT + self.x.place(x), self.HEIGHT - self.BOTTOM - self.y.place(y)
@@ -131,15 +135,17 @@ class Plot:
             yield text(x, bottom + 20, self.x_names[v] if self.x_names else short(v), "middle")
         yield '<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="#888"/>' % (self.LEFT, right, bottom, bottom)
         yield text((self.LEFT + right) / 2, self.HEIGHT - 12, self.x_name, "middle")
-        yield '<text transform="translate(20 %d) rotate(-90)" text-anchor="middle">%s</text>' % ((self.TOP + bottom) / 2, self.y_name)
+        yield '<text transform="translate(20 %d) rotate(-90)" text-anchor="middle">%s</text>' % (
+            (self.TOP + bottom) / 2, self.y_name)
 
     def drawn(self):
         """Each line in its colour, with a mark at each point, and its name at its end."""
         ends = []
         for i, (name, points) in enumerate(self.lines.items()):
-            colour = COLOURS[i % len(COLOURS)]
+            colour = COLOURS.get(name, REST[i % len(REST)])
             places = [self.at(*point) for point in points]
-            yield '<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>' % (colour, " ".join("%.1f,%.1f" % p for p in places))
+            yield '<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>' % (
+                colour, " ".join("%.1f,%.1f" % place for place in places))
             for x, y in places:
                 yield '<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>' % (x, y, colour)
             ends.append([places[-1][1] + 4, name, colour])
@@ -147,9 +153,11 @@ class Plot:
             yield '<text x="%d" y="%.1f" fill="%s">%s</text>' % (self.WIDTH - self.RIGHT + 12, y, colour, name)
 
     def write(self, folder):
-        out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">' % (self.WIDTH, self.HEIGHT),
-               '<rect width="100%" height="100%" fill="white"/>',
-               '<text x="%d" y="26" font-size="16">%s</text>' % (self.LEFT, self.title), *self.axes(), *self.drawn(), "</svg>", ""]
+        size = (self.WIDTH, self.HEIGHT)
+        out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif"' % size,
+               'font-size="13">', '<rect width="100%" height="100%" fill="white"/>',
+               '<text x="%d" y="26" font-size="16">%s</text>' % (self.LEFT, self.title), *self.axes(), *self.drawn(),
+               "</svg>", ""]
         with open(os.path.join(folder, self.file), "w") as file:
             file.write("\n".join(out))
 
@@ -225,6 +233,7 @@ def write_readme(path, lines):
     if not heading:
         raise ValueError("'%s' has no section 'How fast'" % path)
     match = re.search(r"(?m)(?:^    .*\n|^\n(?=    ))+", section)
-    section = section[:match.start()] + "\n" + "".join("    %s\n" % line if line else "\n" for line in lines) + section[match.end():]
+    table = "\n" + "".join("    %s\n" % line if line else "\n" for line in lines)
+    section = section[:match.start()] + table + section[match.end():]
     with open(path, "w") as file:
         file.write(before + heading + section)

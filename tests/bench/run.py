@@ -45,7 +45,8 @@ def machine():
         found = re.search(r"(?m)^model name\s*:\s*(.*)$", file.read())
     with open("/proc/meminfo") as file:
         gib = int(re.search(r"MemTotal:\s+(\d+)", file.read())[1]) / 2 ** 20
-    return "%s, %d CPUs, %.0f GiB, Linux %s" % (found[1] if found else "unknown CPU", os.cpu_count(), gib, platform.release())
+    return "%s, %d CPUs, %.0f GiB, Linux %s" % (found[1] if found else "unknown CPU", os.cpu_count(), gib,
+                                                platform.release())
 
 
 def end_on_signals():
@@ -80,8 +81,8 @@ def run_part(bench, one):
 
 def run_parts(bench):
     """All of them, until the time is up; the names of those that failed."""
-    if bench.form.limit:
-        signal.alarm(int(bench.form.limit))
+    if bench.limit:
+        signal.alarm(int(bench.limit))
     failed = []
     try:
         for one in bench.chosen:
@@ -101,14 +102,20 @@ def words(bench, where):
     """The paragraphs in front of the numbers."""
     form = bench.form
     out = [
-        "Measured on %s with `make bench%s`: %s." % (datetime.date.today().isoformat(), "-full" if bench.form_name == "full" else "", where),
-        "%d rounds in which all contestants take turns; figures are medians with [least-most]; ratios are medians of the ratios within a round. "
-        "The server runs on CPU %s and its clients on CPU %s, one connection alone on the same CPU, and what wants all CPUs says so. Stores of %s "
-        "addresses; imports of %d mailboxes; writers beside a store of %d addresses. Of the recipients asked for 60 %% are in the store as they stand, "
-        "15 %% with an extension, 5 %% are caught by a catch-all and 20 %% are nobody; uniform over all keys, or by Zipf's law with 1/k." % (
+        "Measured on %s with `make bench%s`: %s." % (datetime.date.today().isoformat(),
+                                                    "-full" if bench.form_name == "full" else "", where),
+        "%d rounds in which all contestants take turns; figures are medians with [least-most]; ratios are medians of "
+        "the ratios within a round. The server runs on CPU %s and its clients on CPU %s, one connection alone on the "
+        "same CPU, and what wants all CPUs says so. Stores of %s addresses; imports of %d mailboxes; writers beside a "
+        "store of %d addresses. Of the recipients asked for 60 %% are in the store as they stand, 15 %% with an extension, "
+        "5 %% are caught by a catch-all and 20 %% are nobody; uniform over all keys, or by Zipf's law with 1/k." % (
             form.rounds, SERVER_CPU, CLIENT_CPU, ", ".join("%d" % n for n in form.sizes), form.imported, form.edited),
         bench.noise.words()]
-    return out + ["**%s**" % bench.noise.warning()] * bool(bench.noise.warning()) + ["Note: %s." % note for note in bench.notes]
+    out += ["**%s**" % bench.noise.warning()] * bool(bench.noise.warning())
+    if bench.short_rounds:
+        out.append("Note: there was no time for all %d rounds in these parts: %s." % (
+            form.rounds, ", ".join("%s %d" % item for item in bench.short_rounds.items())))
+    return out + ["Note: %s." % note for note in bench.notes]
 
 
 def for_readme(bench, where):
@@ -116,26 +123,33 @@ def for_readme(bench, where):
     rows = [goal for goal in bench.goals if goal.headline or not goal.met]
     lines = ["%s, %s" % (datetime.date.today().isoformat(), where)]
     lines += ["the machine was not quiet: see docs/bench/results.md"] * bool(bench.noise.warning())
-    lines += ["", "%-*s %10s  %-15s" % (README_WIDTH, "", "measured", "wanted"), "%s %s  %s" % ("-" * README_WIDTH, "-" * 10, "-" * 22)]
+    lines += ["", "%-*s %8s  %s" % (README_WIDTH, "what", "measured", "wanted"),
+              "%s %s  %s" % ("-" * README_WIDTH, "-" * 8, "-" * 22)]
     for goal in rows:
-        lines.append(("%-*s %10s  %s %s%s" % (README_WIDTH, goal.what, figure(goal.got), "at most " if goal.at_most else "at least",
-                                            figure(goal.wanted), "" if goal.met else "   missed")).rstrip())
+        lines.append("%-*s %8s  %s %s%s" % (
+            README_WIDTH, goal.what, figure(goal.got), "at most " if goal.at_most else "at least", figure(goal.wanted),
+            "" if goal.met else ", missed"))
     return lines + ["", "%d of %d goals are reached." % (sum(goal.met for goal in bench.goals), len(bench.goals))]
 
 
 def report(bench, options, where):
     raw = {"date": datetime.datetime.now().isoformat(timespec="seconds"), "machine": where, "form": bench.form_name,
            "sizes": bench.form._asdict(), "noise": bench.noise.raw(), "notes": bench.notes,
+           "fewer rounds": bench.short_rounds,
            "goals": [goal.raw() for goal in bench.goals], "series": bench.raw}
     print("\n" + verdicts(bench.goals).text())
     print("\n" + bench.noise.words() + "\n" + bench.noise.warning(), flush=True)
     if options.out:
-        write(options.out, "vmaild, measured", words(bench, where), [table for _, table in bench.tables], bench.goals, bench.plots, raw)
+        write(options.out, "vmaild, measured", words(bench, where), [table for _, table in bench.tables], bench.goals,
+              bench.plots, raw)
     if options.readme:
         write_readme(options.readme, for_readme(bench, where))
 
 
 # --- the smoke form -----------------------------------------------------------------------------------------
+
+README_END = "\n\nMore words.\n\n\nNext\n----\n"
+
 
 def smoke(bench, options):
     """Each part once, in little, and the report; TAP."""
@@ -146,7 +160,8 @@ def smoke(bench, options):
         good = run_part(bench, one)
         if good and not any(name == one.name for name, _ in bench.tables):
             why = "; ".join(bench.notes[told:])
-            print("ok %d - bench, %s # SKIP %s" % (number, one.name, why) if why else "not ok %d - bench, %s" % (number, one.name))
+            name = "%d - bench, %s" % (number, one.name)
+            print("ok %s # SKIP %s" % (name, why) if why else "not ok " + name)
             good = bool(why)
         else:
             print("%s %d - bench, %s" % ("ok" if good else "not ok", number, one.name), flush=True)
@@ -155,10 +170,11 @@ def smoke(bench, options):
         options.out = folder
         options.readme = os.path.join(folder, "README")
         with open(options.readme, "w") as out:
-            out.write("How fast\n--------\n\nWords.\n\n    a table\n\nMore words.\n\n\nNext\n----\n")
+            out.write("How fast\n--------\n\nWords.\n\n    a table" + README_END)
         report(bench, options, machine())
         with open(options.readme) as file:
-            good = "goals are reached" in (text := file.read()) and "a table" not in text and text.endswith("\n\nMore words.\n\n\nNext\n----\n")
+            text = file.read()
+            good = "goals are reached" in text and "a table" not in text and text.endswith(README_END)
         with open(os.path.join(folder, "results.json")) as file:
             good = good and len(json.load(file)["goals"]) == len(bench.goals)
         good = good and all(os.path.getsize(os.path.join(folder, plot.file)) for plot in bench.plots)
@@ -170,8 +186,11 @@ def main():
     parser = argparse.ArgumentParser(description="vmaild beside everybody else")
     parser.add_argument("--build", required=True, metavar="DIR", help="folder with the programs")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--full", dest="form", action="store_const", const="full", help="longer rounds, larger imports, 5 million addresses")
+    form.add_argument("--full", dest="form", action="store_const", const="full",
+                      help="longer rounds, larger imports, 5 million addresses")
     form.add_argument("--smoke", dest="form", action="store_const", const="smoke", help="each part once and small; TAP")
+    parser.add_argument("--limit", type=int, metavar="SECONDS", 
+                        help="the time for all of it, 0 for none; the short form has 540")
     parser.add_argument("--only", default="", metavar="PART", help="the parts with that in their name")
     parser.add_argument("--data", default=os.path.join(tempfile.gettempdir(), "vmaild-bench"), metavar="DIR",
                         help="where the data is made, and found the next time")
@@ -192,6 +211,8 @@ def main():
         with scratch() as folder:
             forget_older(options.data)
             bench = Bench(options.build, folder, options.form, options.data, options.only)
+            if options.limit is not None:
+                bench.limit = options.limit
             if not bench.chosen:
                 sys.exit("bench: no part has '%s' in its name" % options.only)
             if options.form == "smoke":
