@@ -228,7 +228,7 @@ check-trixie:
 # Each part of the bench once and small, so that it does not rot; nothing is measured.
 check-bench: $(PROGRAMS) $(BENCH)
 	$(Q)contrib/deps -- $(BENCH_DEPS)
-	$(call suite,bench,python3 tests/bench/run.py --smoke --build $(B) --data $(abspath $(B))/bench $(if $(T),--only $(call quoted,$(T))))
+	$(call suite,bench,python3 tests/bench/run.py --smoke --build $(B) $(if $(T),--only $(call quoted,$(T))))
 
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))

@@ -14,7 +14,21 @@ from harness import Site, check, listener, wait_until
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 CPUS = sorted(os.sched_getaffinity(0))
-SERVER_CPU, CLIENT_CPU = str(CPUS[0]), str(CPUS[min(1, len(CPUS) - 1)])
+
+
+def two_cores():
+    """Two CPUs that share no core, where there are two."""
+    def siblings(cpu):
+        try:
+            with open("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu) as file:
+                return file.read()
+        except OSError:
+            return cpu
+    others = [cpu for cpu in CPUS[1:] if siblings(cpu) != siblings(CPUS[0])]
+    return str(CPUS[0]), str((others or CPUS[1:] or CPUS)[0])
+
+
+SERVER_CPU, CLIENT_CPU = two_cores()
 ALL_CPUS = ",".join(str(cpu) for cpu in CPUS)
 
 

@@ -100,6 +100,7 @@ def fill(path, n):
     """Put them into an empty store as no admin would: by SQL, for the making of it is no part of a bench."""
     sq = sqlite3.connect(path, isolation_level=None)
     sq.execute("PRAGMA synchronous = OFF")
+    sq.execute("PRAGMA cache_size = -262144")  # KiB: indexes are not filled in their order
     sq.execute("BEGIN")
     for statement in FILL:
         sq.execute(statement, numbers(n))
@@ -130,6 +131,7 @@ def sqlite_table(path, n):
     sq = sqlite3.connect(path, isolation_level=None)
     sq.execute("PRAGMA journal_mode = WAL")
     sq.execute("PRAGMA synchronous = OFF")
+    sq.execute("PRAGMA cache_size = -262144")
     sq.execute("BEGIN")
     sq.execute("CREATE TABLE alias (address TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID")
     sq.execute("INSERT INTO alias " + PAIRS + "SELECT key, value FROM pair", numbers(n))
@@ -203,8 +205,9 @@ def stamp():
 
 def forget_older(folder):
     """Remove what other versions of this program have left."""
-    for path in glob.glob(os.path.join(folder, "*-*")):
-        if not os.path.basename(path).startswith(stamp()):
+    for path in glob.glob(os.path.join(folder, "*")):
+        name = os.path.basename(path)
+        if re.fullmatch(r"[0-9a-f]{12}-\d+", name) and not name.startswith(stamp()):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -111,7 +111,7 @@ def beside_import(bench, vmaild, store, keys, tmp):
         load.close()
 
 
-@part("writers", 55)
+@part("writers", 50)
 def writers(bench):
     data = bench.data(bench.form.edited)
     beside = {"nothing": beside_nothing, "%d single edits a second" % EDITS: beside_edits, "an import": beside_import}
@@ -181,7 +181,7 @@ def rows_alone(path, n):
     return took
 
 
-@part("import", 25)
+@part("import", 18)
 def importing(bench):
     n = bench.form.imported
     found = bench.series()
@@ -216,7 +216,7 @@ def importing(bench):
 
 # --- start and reload -----------------------------------------------------------------------------------------
 
-@part("start", 5)
+@part("start", 2)
 def start(bench):
     data = bench.data(bench.form.main)
     found = bench.series()

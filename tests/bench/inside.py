@@ -94,7 +94,7 @@ def profile_of(bench, vmaild, keys, path):
     return re.findall(r"(?m)^\s*([\d.]+)%\s+(\S+)\s+\[.\]\s+(.+?)\s*$", text)
 
 
-@part("profile", 6)
+@part("profile", 4)
 def profile(bench):
     if shutil.which("perf") is None:
         bench.note("perf is not here: no profile")

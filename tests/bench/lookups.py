@@ -51,7 +51,7 @@ class Stopped:
         self.close = postfix.stop
 
 
-@part("postmap", 50)
+@part("postmap", 45)
 def postmap(bench):
     """A recipient resolved completely, as Postfix would ask: a fixed table once for each form of its key."""
     n, count = bench.form.main, bench.form.asked
@@ -112,7 +112,7 @@ def rows_of(bench):
             [("zipf", 100, "tcp"), ("zipf", 10, "pipelined")])
 
 
-@part("connections", 75)
+@part("connections", 88)
 def connections(bench):
     data = bench.data(bench.form.main)
     found = bench.series()
@@ -182,7 +182,7 @@ def plots(bench, found, counts):
         x_names=[word for _, word in parts], y_log=True))
 
 
-@part("idle", 12)
+@part("idle", 15)
 def idle(bench):
     """A crowd that is there, a hundred that ask."""
     data = bench.data(bench.form.main)
@@ -244,7 +244,7 @@ def allow_descriptors():
 # --- the size of the store ---------------------------------------------------------------------------------
 
 
-@part("size", 55)
+@part("size", 62)
 def size(bench):
     form = bench.form
     data = {n: bench.data(n) for n in form.sizes}
@@ -314,7 +314,7 @@ def report_size(bench, found, kinds, count):
 
 # --- two workers ------------------------------------------------------------------------------------------------
 
-@part("workers", 18)
+@part("workers", 15)
 def workers(bench):
     """Server and clients share the CPUs: so it is not counted what came of a second, but what a worker did with a
     second of its own CPU time; and of two workers, the busier one is the end of it."""

@@ -157,7 +157,7 @@ def people(data):
         return itertools.cycle([line.rstrip("\n") for line in asked if line.startswith("user")])
 
 
-@part("mails", 90)
+@part("mails", 60)
 def mails(bench):
     data = bench.data(bench.form.main)
     one, fifty = bench.form.mails

@@ -36,7 +36,7 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "short": Form(limit=540, rounds=5, main=1_000_000, sizes=(1000, 100_000, 1_000_000), imported=100_000,
+    "short": Form(limit=510, rounds=5, main=1_000_000, sizes=(1000, 100_000, 1_000_000), imported=100_000,
                   edited=100_000, asked=20_000, load=0.5, storm=2, logins=200, crowd=10_000, spawns=300,
                   mails=(500, 60)),
     "full": Form(limit=0, rounds=7, main=1_000_000, sizes=(1000, 100_000, 1_000_000, 5_000_000), imported=1_000_000,

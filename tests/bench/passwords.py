@@ -109,7 +109,7 @@ def waiting_kib(helper, tmp, given):
             process.wait()
 
 
-@part("helper", 12)
+@part("helper", 5)
 def helper(bench):
     """The login is one that the daemon remembers: no hash is in it. /bin/true is what the helper runs in the end."""
     program = os.path.join(bench.build, "vmail-checkpassword")
@@ -142,7 +142,7 @@ def helper(bench):
 
 # --- the auth worker ------------------------------------------------------------------------------------
 
-@part("hashing", 25)
+@part("hashing", 22)
 def hashing(bench):
     """Logins with a right password, each hashed, beside the hash function alone on as many threads."""
     found = bench.series()
@@ -211,7 +211,7 @@ class Storm:
         close_all(list(self.clients))
 
 
-@part("storm", 35)
+@part("storm", 28)
 def storm(bench):
     """With the hash of a fresh installation. Two hashes, the lookup worker and the clients share the CPUs."""
     found, words = bench.series(), []

@@ -98,19 +98,22 @@ def run_parts(bench):
     return failed
 
 
+HOW = """\
+%d rounds in which all contestants take turns; figures are medians with [least-most]; ratios are medians of the ratios
+within a round. The server runs on CPU %s and its clients on CPU %s, one connection alone on the same CPU, and what
+wants all CPUs says so. Stores of %s addresses; imports of %d mailboxes; writers beside a store of %d addresses. Of the
+recipients asked for 60 %% are in the store as they stand, 15 %% with an extension, 5 %% are caught by a catch-all and
+20 %% are nobody; uniform over all keys, or by Zipf's law with 1/k."""
+
+
 def words(bench, where):
     """The paragraphs in front of the numbers."""
     form = bench.form
-    out = [
-        "Measured on %s with `make bench%s`: %s." % (datetime.date.today().isoformat(),
-                                                    "-full" if bench.form_name == "full" else "", where),
-        "%d rounds in which all contestants take turns; figures are medians with [least-most]; ratios are medians of "
-        "the ratios within a round. The server runs on CPU %s and its clients on CPU %s, one connection alone on the "
-        "same CPU, and what wants all CPUs says so. Stores of %s addresses; imports of %d mailboxes; writers beside a "
-        "store of %d addresses. Of the recipients asked for 60 %% are in the store as they stand, 15 %% with an extension, "
-        "5 %% are caught by a catch-all and 20 %% are nobody; uniform over all keys, or by Zipf's law with 1/k." % (
-            form.rounds, SERVER_CPU, CLIENT_CPU, ", ".join("%d" % n for n in form.sizes), form.imported, form.edited),
-        bench.noise.words()]
+    full = "-full" if bench.form_name == "full" else ""
+    out = ["Measured on %s with `make bench%s`: %s." % (datetime.date.today().isoformat(), full, where),
+           HOW % (form.rounds, SERVER_CPU, CLIENT_CPU, ", ".join("%d" % n for n in form.sizes), form.imported,
+                  form.edited),
+           bench.noise.words()]
     out += ["**%s**" % bench.noise.warning()] * bool(bench.noise.warning())
     if bench.short_rounds:
         out.append("Note: there was no time for all %d rounds in these parts: %s." % (
@@ -135,8 +138,7 @@ def for_readme(bench, where):
 def report(bench, options, where):
     raw = {"date": datetime.datetime.now().isoformat(timespec="seconds"), "machine": where, "form": bench.form_name,
            "sizes": bench.form._asdict(), "noise": bench.noise.raw(), "notes": bench.notes,
-           "fewer rounds": bench.short_rounds,
-           "goals": [goal.raw() for goal in bench.goals], "series": bench.raw}
+           "fewer rounds": bench.short_rounds, "goals": [goal.raw() for goal in bench.goals], "series": bench.raw}
     print("\n" + verdicts(bench.goals).text())
     print("\n" + bench.noise.words() + "\n" + bench.noise.warning(), flush=True)
     if options.out:
@@ -154,6 +156,7 @@ README_END = "\n\nMore words.\n\n\nNext\n----\n"
 def smoke(bench, options):
     """Each part once, in little, and the report; TAP."""
     print("1..%d" % (len(bench.chosen) + 1))
+    signal.alarm(int(bench.limit))
     bad = 0
     for number, one in enumerate(bench.chosen, 1):
         told = len(bench.notes)
@@ -190,10 +193,9 @@ def main():
                       help="longer rounds, larger imports, 5 million addresses")
     form.add_argument("--smoke", dest="form", action="store_const", const="smoke", help="each part once and small; TAP")
     parser.add_argument("--limit", type=int, metavar="SECONDS", 
-                        help="the time for all of it, 0 for none; the short form has 540")
+                        help="the time for all of it, 0 for none; the short form has 510")
     parser.add_argument("--only", default="", metavar="PART", help="the parts with that in their name")
-    parser.add_argument("--data", default=os.path.join(tempfile.gettempdir(), "vmaild-bench"), metavar="DIR",
-                        help="where the data is made, and found the next time")
+    parser.add_argument("--data", metavar="DIR", help="where the data is made, and found the next time")
     parser.add_argument("--out", metavar="DIR", help="where to write the report")
     parser.add_argument("--readme", metavar="FILE", help="whose table to write anew")
     parser.set_defaults(form="short")
@@ -209,15 +211,17 @@ def main():
     where = machine()
     try:
         with scratch() as folder:
-            forget_older(options.data)
-            bench = Bench(options.build, folder, options.form, options.data, options.only)
+            top = folder if options.form == "smoke" else tempfile.gettempdir()
+            data = options.data or os.path.join(top, "vmaild-bench")
+            forget_older(data)
+            bench = Bench(options.build, folder, options.form, data, options.only)
             if options.limit is not None:
                 bench.limit = options.limit
             if not bench.chosen:
                 sys.exit("bench: no part has '%s' in its name" % options.only)
             if options.form == "smoke":
                 return smoke(bench, options)
-            print(where + "\n" + "data: " + options.data)
+            print(where + "\n" + "data: " + data)
             failed = run_parts(bench)
             report(bench, options, where)
             return 1 if failed else 0
