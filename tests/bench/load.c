@@ -339,6 +339,18 @@ run_paced(struct client *clients, unsigned n, double rate)
 	}
 }
 
+/* What was not answered at the end has waited until then at least. */
+static void
+count_waiting(const struct client *clients, unsigned n, uint64_t at)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t due = clients[i].due[clients[i].oldest];
+
+		if (clients[i].under_way > 0 && at > due && at - due > seen.longest)
+			seen.longest = at - due;
+	}
+}
+
 static void
 report(double seconds)
 {
@@ -471,6 +483,7 @@ main(int argc, char *argv[])
 		run_paced(clients, connections, rate);
 	else
 		run_closed(clients, connections);
+	count_waiting(clients, connections, now());
 	report((double)(now() - began) / 1e9);
 	return 0;
 }

@@ -301,7 +301,7 @@ def report_size(bench, found, kinds, count):
     bench.table(cost)
     for law in ("uniform", "zipf"):
         bench.at_least("throughput at %d addresses, of that at %d, %s" % (large, small, law),
-                   found[large, law, "vmaild"].over(found[small, law, "vmaild"]), 0.85)
+                       found[large, law, "vmaild"].over(found[small, law, "vmaild"]), 0.85)
     bench.at_most("private memory of a lookup worker at any size, MiB",
                   max(found[n, "MiB"].median for n in sizes), 32)
     bench.plots.append(Plot(

@@ -184,7 +184,8 @@ def mails(bench):
 
 def report(bench, found, names, how):
     for each in (1, 50):
-        table = Table("Mails of %d recipient%s through Postfix, %d addresses" % (each, "s"[:each - 1], bench.form.main),
+        size = "1 recipient" if each == 1 else "%d recipients" % each
+        table = Table("Mails of %s through Postfix, %d addresses" % (size, bench.form.main),
                       "virtual_alias_maps", "CPU, us a recipient", "over lmdb, us", "mails a second")
         floor = found[each, "lmdb", "us"] if "lmdb" in names else found[each, "no table", "us"]
         for name in names:
@@ -201,4 +202,4 @@ def report(bench, found, names, how):
         bench.at_most("mails of %d, CPU of a recipient over lmdb's, us" % each, ours.less(floor), 100, minor=True)
         if each == 50 and "proxy:sqlite" in names:
             bench.at_least("mails of 50, mails a second, times proxy:sqlite's",
-                       found[each, "vmaild", "rate"].over(found[each, "proxy:sqlite", "rate"]), 1.1)
+                           found[each, "vmaild", "rate"].over(found[each, "proxy:sqlite", "rate"]), 1.1)
