@@ -63,6 +63,7 @@ static struct {
 
 static struct {
 	uint64_t bucket[BUCKETS];
+	uint64_t answered; /* with what is not counted */
 	uint64_t count, ok, none, temp, other, longest, rejoined;
 } seen;
 
@@ -155,6 +156,7 @@ count(const char *text, size_t n, uint64_t due, uint64_t at)
 	uint64_t took = at > due ? at - due : 0;
 	size_t b = bucket_of(took);
 
+	seen.answered++;
 	if (at < began || at >= ends)
 		return;
 	seen.count++;
@@ -357,11 +359,12 @@ report(double seconds)
 	struct rusage use;
 
 	getrusage(RUSAGE_SELF, &use);
-	printf("{\"lookups\":%" PRIu64 ",\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%.1f,"
+	printf("{\"answered\":%" PRIu64 ",\"lookups\":%" PRIu64
+	       ",\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%.1f,"
 	       "\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"ok\":%" PRIu64
 	       ",\"none\":%" PRIu64 ",\"temp\":%" PRIu64 ",\"other\":%" PRIu64
 	       ",\"rejoined\":%" PRIu64 ",\"cpu\":%.3f}\n",
-	    seen.count, seconds, (double)seen.count / seconds, percentile_us(0.5),
+	    seen.answered, seen.count, seconds, (double)seen.count / seconds, percentile_us(0.5),
 	    percentile_us(0.9), percentile_us(0.99), percentile_us(0.999),
 	    (double)seen.longest / 1000, seen.ok, seen.none, seen.temp, seen.other, seen.rejoined,
 	    (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +

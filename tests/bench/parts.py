@@ -11,7 +11,7 @@ import subprocess
 import time
 from typing import Callable, NamedTuple
 
-from contestants import CLIENT_CPU, Postgres, Vmaild, pinned
+from contestants import CLIENT_CPU, Postgres, Vmaild, cpu_seconds, pinned
 from data import Data
 from harness import Site, ordinary_user, scratch
 from noise import Noise
@@ -173,10 +173,14 @@ class Bench:
             command += ["--" + name, str(value)]
         return pinned(cpu, *command)
 
-    def load(self, *arguments, **options):
-        """One run of the load generator; its numbers."""
-        return json.loads(subprocess.run(self.load_command(*arguments, **options), check=True, stdout=subprocess.PIPE,
-                                         text=True).stdout)
+    def load(self, *arguments, of=None, **options):
+        """One run of the load generator; its numbers, and the CPU time that the server OF spent on each lookup."""
+        before = cpu_seconds(of.pids[0]) if of else 0
+        got = json.loads(subprocess.run(self.load_command(*arguments, **options), check=True, stdout=subprocess.PIPE,
+                                        text=True).stdout)
+        if of:
+            got["cpu_us"] = (cpu_seconds(of.pids[0]) - before) / max(1, got["answered"]) * 1e6
+        return got
 
 
 class Load:

@@ -125,7 +125,7 @@ def for_readme(bench, where):
     """The table in the README: the most telling goals, and all that were not reached."""
     rows = [goal for goal in bench.goals if goal.headline or not goal.met]
     lines = ["%s, %s" % (datetime.date.today().isoformat(), where)]
-    lines += ["the machine was not quiet: see docs/bench/results.md"] * bool(bench.noise.warning())
+    lines += ["measured while other work used the same CPUs: a sketch, no more"] * bool(bench.noise.warning())
     lines += ["", "%-*s %8s  %s" % (README_WIDTH, "what", "measured", "wanted"),
               "%s %s  %s" % ("-" * README_WIDTH, "-" * 8, "-" * 22)]
     for goal in rows:
