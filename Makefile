@@ -289,17 +289,19 @@ fuzz:
 		$(if $(wildcard tests/fuzz/$(T).dict),-dict=tests/fuzz/$(T).dict) build-fuzz/scratch/$(T) tests/fuzz/corpus/$(T)
 
 # vmaild beside everybody else, in turns within one run: docs/bench and the README's table are written anew. The short
-# form takes ten minutes at the most. With T= only the parts with that in their name, and nothing is written.
-measure = $(Q)python3 tests/bench/run.py --build $(B) $(1) \
+# form takes ten minutes at the most, building included. With T= only the parts with that in their name, and nothing
+# is written.
+measure = python3 tests/bench/run.py --build $(B) $(1) \
 	$(if $(T),--only $(call quoted,$(T)),--out docs/bench --readme README)
 
 bench: bench-deps
+	$(eval began := $(shell date +%s))
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(call measure)
+	$(Q)$(call measure,--limit $$(($(began) + 570 - $$(date +%s))))
 
 bench-full: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(call measure,--full)
+	$(Q)$(call measure,--full)
 
 # --- newcomers ----------------------------------------------------------------------------------
 

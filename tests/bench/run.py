@@ -193,7 +193,7 @@ def main():
                       help="longer rounds, larger imports, 5 million addresses")
     form.add_argument("--smoke", dest="form", action="store_const", const="smoke", help="each part once and small; TAP")
     parser.add_argument("--limit", type=int, metavar="SECONDS", 
-                        help="the time for all of it, 0 for none; the short form has 510")
+                        help="the time for all of it, 60 at least; the short form has 510, the full one none")
     parser.add_argument("--only", default="", metavar="PART", help="the parts with that in their name")
     parser.add_argument("--data", metavar="DIR", help="where the data is made, and found the next time")
     parser.add_argument("--out", metavar="DIR", help="where to write the report")
@@ -216,7 +216,7 @@ def main():
             forget_older(data)
             bench = Bench(options.build, folder, options.form, data, options.only)
             if options.limit is not None:
-                bench.limit = options.limit
+                bench.limit = max(60, options.limit)
             if not bench.chosen:
                 sys.exit("bench: no part has '%s' in its name" % options.only)
             if options.form == "smoke":
