@@ -160,8 +160,8 @@ def connections(bench):
             bench.at_most("%d connections, %s, p99, times echo's" % (row[1], row[0]), tail, 1.5, minor=True)
     table.note = ("unix and tcp: each client waits for its answer before it asks again, as Postfix does. pipelined: 16 "
                   "under way on each connection. CPU: of the server for each lookup, the making of connections "
-                  "included; other work on the machine disturbs it least. Private memory of the worker behind all of it: "
-                  "%.1f MiB." % memory)
+                  "included; other work on the machine disturbs it least. Private memory of the worker behind all of "
+                  "it: %.1f MiB." % memory)
     bench.table(table)
     plots(bench, found, [row[1] for row in rows if row[0] == "zipf" and row[2] == "unix"])
 
