@@ -68,8 +68,9 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-storm check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers soak bench bench-full bench-deps install \
+        check-corpus check-integration check-interop check-faults check-storm check-trixie check-docs check-binaries \
+        check-units check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers soak \
+        bench bench-full bench-deps install check-bench \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -148,9 +149,12 @@ $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS) $(CONFLIBS) $(CTLLIBS)
 
+# Each of its own: what one links costs at every start.
+$(B)/tests/bench/echo: BENCHLIBS := -levent_core
+$(B)/tests/bench/hashes: BENCHLIBS := $(call pc,--libs libsodium) -lpthread
 $(BENCH): %: %.o
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ -levent_core
+	$(Q)$(LINK) -o $@ $^ $(BENCHLIBS)
 
 # Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
 
@@ -171,6 +175,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop check-storm
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-bench
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
 
@@ -229,6 +234,11 @@ check-trixie:
 	$(Q)contrib/deps -- debootstrap
 	$(call suite,trixie,tests/lib/release test trixie "$(CURDIR)" "$(abspath $(B)-trixie)" \
 		"$(BUILD_DEPS) $(TEST_DEPS) $(TRIXIE_DEPS)" $(if $(T),$(call quoted,$(T))))
+
+# Each part of the bench once and small, so that it does not rot; nothing is measured.
+check-bench: $(PROGRAMS) $(BENCH)
+	$(Q)contrib/deps -- $(BENCH_DEPS)
+	$(call suite,bench,python3 tests/bench/run.py --smoke --build $(B) $(if $(T),--only $(call quoted,$(T))))
 
 check-docs: $(PROGRAMS)
 	$(call suite,docs,tests/lib/docs.sh $(B) $(MANUALS))
@@ -300,16 +310,20 @@ fuzzers: $(FUZZERS)
 soak: $(PROGRAMS)
 	$(Q)python3 tests/soak/run.py --build $(B) --minutes $(or $(T),5) --out $(B)/soak
 
-# vmaild beside everybody else, in turns within one run. The short form takes ten minutes at the most.
+# vmaild beside everybody else, in turns within one run: docs/bench and the README's table are written anew. The short
+# form takes ten minutes at the most, building included. With T= only the parts with that in their name, and nothing
+# is written.
+measure = python3 tests/bench/run.py --build $(B) $(1) \
+	$(if $(T),--only $(call quoted,$(T)),--out docs/bench --readme README)
+
 bench: bench-deps
+	$(eval began := $(shell date +%s))
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q)python3 tests/bench/run.py --build $(B) $(if $(T),--only $(T)) --out docs/bench
-	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
+	$(Q)$(call measure,--limit $$(($(began) + 570 - $$(date +%s))))
 
 bench-full: bench-deps
 	$(Q)$(MAKE) --no-print-directory all $(BENCH)
-	$(Q)python3 tests/bench/run.py --build $(B) --full $(if $(T),--only $(T)) --out docs/bench
-	$(Q)$(if $(T),,python3 tests/bench/logins.py --build $(B))
+	$(Q)$(call measure,--full)
 
 # --- newcomers ----------------------------------------------------------------------------------
 

@@ -2,21 +2,44 @@
 #
 # Who takes part: each is started on the same data, has a name for Postfix's client, and goes when it is closed.
 
+import glob
 import os
+import shutil
 import subprocess
 import sys
 import time
 
+from harness import Site, check, listener, wait_until
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, os.pardir, "lib"), os.path.join(HERE, os.pardir, "interop")]
 
-from harness import Site, check, listener, wait_until  # noqa: E402
+CPUS = sorted(os.sched_getaffinity(0))
 
-SERVER_CPU, CLIENT_CPU = "0", "1"
+
+def two_cores():
+    """Two CPUs that share no core, where there are two."""
+    def siblings(cpu):
+        try:
+            with open("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu) as file:
+                return file.read()
+        except OSError:
+            return cpu
+    others = [cpu for cpu in CPUS[1:] if siblings(cpu) != siblings(CPUS[0])]
+    return str(CPUS[0]), str((others or CPUS[1:] or CPUS)[0])
+
+
+SERVER_CPU, CLIENT_CPU = two_cores()
+ALL_CPUS = ",".join(str(cpu) for cpu in CPUS)
 
 
 def pinned(cpu, *command):
     return ["taskset", "-c", cpu, *command]
+
+
+def repin(cpus, pids):
+    """Move running processes, with all of their threads."""
+    for pid in pids:
+        subprocess.run(["taskset", "-a", "-c", "-p", cpus, str(pid)], stdout=subprocess.DEVNULL, check=False)
 
 
 class Server:
@@ -56,21 +79,32 @@ class Vmaild:
     def __init__(self, build, folder, store, name="vmaild", workers=1, cpus=SERVER_CPU, tcp=None, **settings):
         self.name = name
         self.folder = os.path.join(folder, name)
+        self.cpus = cpus
         os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o755)
         path = os.path.join(self.folder, "maps.sock")
-        listeners = [listener("unix:" + path, "socketmap", 0o666)]
+        self.auth = os.path.join(self.folder, "auth.sock")
+        listeners = [listener("unix:" + path, "socketmap", 0o666), listener("unix:" + self.auth, "auth", 0o666)]
         if tcp:
             listeners.append(listener(tcp, "socketmap"))
+        settings = dict({"log_level": "warning", "max_connections": 20000}, **settings)
         self.site = Site(build, self.folder, listeners=listeners, store="sqlite:" + store, lookup_workers=workers,
-                         log_level="info", max_connections=20000, **settings)
+                         **settings)
         self.address = "unix:" + path
+        self.tcp = tcp
         self.table = "socketmap:%s:aliases" % self.address
+
+    def start(self):
+        """Begin, and be ready: itself."""
         began = time.monotonic()
         self.daemon = self.site.start()
         self.started = time.monotonic() - began
-        for pid in [self.daemon.pid, *self.daemon.workers()]:
-            subprocess.run(["taskset", "-a", "-c", "-p", cpus, str(pid)], stdout=subprocess.DEVNULL, check=True)
+        self.settle()
+        return self
+
+    def settle(self):
+        """Keep to the CPUs that it was given: those of a start, and those of a reload."""
+        repin(self.cpus, [self.daemon.pid, *self.daemon.workers()])
         self.pids = self.daemon.workers("lookup")
 
     def close(self):
@@ -93,9 +127,13 @@ class Fixed:
 class Postgres:
     """A server of our own below a folder, as an ordinary user, on a unix socket."""
 
+    @staticmethod
+    def installed():
+        """Where the newest of its servers is."""
+        return max(glob.glob("/usr/lib/postgresql/*/bin/initdb"), default=None)
+
     def __init__(self, folder, user):
-        programs = sorted(p for p in os.listdir("/usr/lib/postgresql"))[-1]
-        self.bin = os.path.join("/usr/lib/postgresql", programs, "bin")
+        self.bin = os.path.dirname(self.installed())
         self.folder = os.path.join(folder, "pg")
         self.user = user
         os.makedirs(self.folder, exist_ok=True)
@@ -121,8 +159,7 @@ class Postgres:
         with open(copy) as rows:
             self.sql("COPY alias FROM STDIN", "mail", rows)
         self.sql("VACUUM ANALYZE alias", "mail")
-        for pid in self.pids():
-            subprocess.run(["taskset", "-a", "-c", "-p", SERVER_CPU, pid], stdout=subprocess.DEVNULL, check=False)
+        repin(SERVER_CPU, self.pids())
 
     def pids(self):
         with open(os.path.join(self.data, "postmaster.pid")) as file:
@@ -138,6 +175,7 @@ class Postgres:
 
     def close(self):
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def private_kib(pid):
@@ -146,17 +184,25 @@ def private_kib(pid):
         return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
 
 
+def cpu_seconds(pid):
+    """What a process with one thread has used, to the nanosecond."""
+    with open("/proc/%s/schedstat" % pid) as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 def wait_idle():
-    """Until what the last contestant left behind is done: the bench has the machine to itself."""
+    """Until what the last contestant left behind is done. Not for long: other noise is reported, not waited for."""
     def calm():
-        with open("/proc/stat") as file:
-            before = [int(x) for x in file.readline().split()[1:]]
-        time.sleep(0.05)
-        with open("/proc/stat") as file:
-            after = [int(x) for x in file.readline().split()[1:]]
-        spent = [b - a for a, b in zip(before, after)]
-        return spent[3] + spent[4] >= 0.5 * sum(spent)
+        before = idle_ticks()
+        time.sleep(0.02)
+        return idle_ticks() - before >= len(CPUS)
     try:
-        wait_until(calm, "a machine at rest", timeout=2)
+        wait_until(calm, "a machine at rest", timeout=0.2)
     except AssertionError:
-        pass  # the noise is reported
+        pass
+
+
+def idle_ticks():
+    with open("/proc/stat") as file:
+        fields = [int(x) for x in file.readline().split()[1:]]
+    return fields[3] + fields[4]

@@ -7,18 +7,25 @@
 # 20 % are nobody; uniform over all keys, or by Zipf's law, as mail is.
 
 import bisect
+import contextlib
+import functools
+import glob
+import hashlib
 import itertools
 import os
 import random
+import re
+import shutil
 import sqlite3
 import subprocess
+import tempfile
 
 PER_DOMAIN = 1000
 CATCH_ALL_EVERY = 10  # every such domain has a catch-all
 
 SHARES = (("hit", 60), ("tag", 15), ("catch", 5), ("miss", 20))
 ZIPF = 1.0
-ASKED = 200_000  # recipients in a key file
+ASKED = 1_000_000  # recipients in a key file of the load generator, at the most
 
 
 def domain(d):
@@ -50,20 +57,53 @@ def pairs(n):
             yield address(i), target(i)
 
 
+KEY = re.compile(r"(?:user(\d+))?@d(\d+)\.example")
+
+
+def is_key(key, n):
+    """Whether pairs(N) has it, without making them all."""
+    match = KEY.fullmatch(key)
+    if not match:
+        return False
+    d = int(match[2])
+    if match[1] is None:
+        return d < domains(n) and catches(d)
+    return int(match[1]) < n and int(match[1]) // PER_DOMAIN == d
+
+
 # --- the store ------------------------------------------------------------------------------------
+
+# The same pairs, made by SQLite itself: that is ten times as fast.
+PAIRS = """
+WITH RECURSIVE d(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM d WHERE n + 1 < :domains),
+               i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < :n),
+pair(key, domain, value, target) AS (
+    SELECT printf('@d%05d.example', n), printf('d%05d.example', n), printf('catch%05d@target000.example', n),
+           'target000.example' FROM d WHERE n % :catch_all_every = 0
+    UNION ALL
+    SELECT printf('user%07d@d%05d.example', n, n / :per_domain), printf('d%05d.example', n / :per_domain),
+           printf('box%07d@target%03d.example', n, n % 997), printf('target%03d.example', n % 997) FROM i)
+"""
+FILL = (
+    "INSERT INTO domain (name, kind, created) " + PAIRS + "SELECT printf('d%05d.example', n), 'alias', 1 FROM d",
+    "INSERT INTO alias (address, domain, created) " + PAIRS + "SELECT key, domain, 1 FROM pair",
+    "INSERT INTO alias_target (address, position, target, folded, domain) " + PAIRS +
+    "SELECT key, 1, value, value, target FROM pair",
+)
+
+
+def numbers(n):
+    return {"n": n, "domains": domains(n), "per_domain": PER_DOMAIN, "catch_all_every": CATCH_ALL_EVERY}
+
 
 def fill(path, n):
     """Put them into an empty store as no admin would: by SQL, for the making of it is no part of a bench."""
     sq = sqlite3.connect(path, isolation_level=None)
     sq.execute("PRAGMA synchronous = OFF")
+    sq.execute("PRAGMA cache_size = -262144")  # KiB: indexes are not filled in their order
     sq.execute("BEGIN")
-    sq.executemany("INSERT INTO domain (name, kind, created) VALUES (?, 'alias', 1)",
-                   ((domain(d),) for d in range(domains(n))))
-    keys, again = itertools.tee(pairs(n))
-    sq.executemany("INSERT INTO alias (address, domain, created) VALUES (?, ?, 1)",
-                   ((key, key.partition("@")[2]) for key, _ in keys))
-    sq.executemany("INSERT INTO alias_target (address, position, target, folded, domain) VALUES (?, 1, ?, ?, ?)",
-                   ((key, value, value, value.partition("@")[2]) for key, value in again))
+    for statement in FILL:
+        sq.execute(statement, numbers(n))
     sq.execute("COMMIT")
     sq.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sq.close()
@@ -77,17 +117,24 @@ def source(path, n):
         out.writelines("%s %s\n" % pair for pair in pairs(n))
 
 
-def postmap(kind, path, config):
-    subprocess.run(["postmap", "-c", config, "%s:%s" % (kind, path)], check=True)
+POSTMAP_CF = "compatibility_level = 3.6\nberkeley_db_create_buffer_size = 268435456\n"
+
+
+def postmap(kind, path):
+    with tempfile.TemporaryDirectory(prefix="vm-") as config:
+        write(os.path.join(config, "main.cf"), [POSTMAP_CF])
+        subprocess.run(["postmap", "-c", config, "%s:%s" % (kind, path)], check=True)
 
 
 def sqlite_table(path, n):
     """One row an address, in WAL mode: the best that a fixed table can be."""
     sq = sqlite3.connect(path, isolation_level=None)
     sq.execute("PRAGMA journal_mode = WAL")
+    sq.execute("PRAGMA synchronous = OFF")
+    sq.execute("PRAGMA cache_size = -262144")
     sq.execute("BEGIN")
     sq.execute("CREATE TABLE alias (address TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID")
-    sq.executemany("INSERT INTO alias VALUES (?, ?)", pairs(n))
+    sq.execute("INSERT INTO alias " + PAIRS + "SELECT key, value FROM pair", numbers(n))
     sq.execute("COMMIT")
     sq.close()
 
@@ -120,21 +167,21 @@ def recipient(draw, kind, i, n):
     return "nobody%06d@%s" % (draw.randrange(10 ** 6), domain(min(d + 1, domains(n) - 1)))
 
 
-def recipients(n, law, count=ASKED):
-    draw = random.Random("%s %d" % (law, n))
+def recipients(n, law, count, turn):
+    draw = random.Random("%s %d %d" % (law, n, turn))
     one = zipf(draw, n) if law == "zipf" else lambda: draw.randrange(n)
     kinds, shares = zip(*SHARES)
     for kind in draw.choices(kinds, shares, k=count):
         yield recipient(draw, kind, one(), n)
 
 
-def fixed_keys(who, known):
+def fixed_keys(who, n):
     """What Postfix asks a fixed table for one recipient: until something is there."""
     local, _, at = who.partition("@")
     for key in (who, local.partition("+")[0] + "@" + at if "+" in local else None, "@" + at):
         if key is not None:
             yield key
-            if key in known:
+            if is_key(key, n):
                 return
 
 
@@ -144,18 +191,42 @@ def write(path, lines):
     return path
 
 
+@functools.cache
+def stamp():
+    """Data is made anew when how it is made has changed: this program, or the schema of the store."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = [__file__, *sorted(glob.glob(os.path.join(here, os.pardir, os.pardir, "schema", "*", "[0-9]*.sql")))]
+    digest = hashlib.sha256()
+    for path in files:
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()[:12]
+
+
+def forget_older(folder):
+    """Remove what other versions of this program have left."""
+    for path in glob.glob(os.path.join(folder, "*")):
+        name = os.path.basename(path)
+        if re.fullmatch(r"[0-9a-f]{12}-\d+", name) and not name.startswith(stamp()):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 class Data:
     """All files for N addresses below a folder, made when they are asked for. INIT(path) makes an empty store."""
 
     def __init__(self, folder, n, init):
-        self.folder = os.path.join(folder, str(n))
+        self.folder = os.path.join(folder, "%s-%d" % (stamp(), n))
         self.n = n
         self.init = init
         os.makedirs(self.folder, exist_ok=True)
 
     def made(self, name, make):
+        """The path of a file, which MAKE(path) makes unless it is there: what was broken off is made again."""
         path = os.path.join(self.folder, name)
         if not os.path.exists(path + ".made"):
+            for left in (path, path + "-wal", path + "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(left)
             make(path)
             write(path + ".made", [])
         return path
@@ -169,10 +240,10 @@ class Data:
     def source(self):
         return self.made("virtual", lambda path: source(path, self.n))
 
-    def table(self, kind, config):
+    def table(self, kind):
         """A table that postmap makes: the name to give to Postfix."""
         base = self.source()
-        self.made("virtual-" + kind, lambda path: postmap(kind, base, config))
+        self.made("virtual-" + kind, lambda path: postmap(kind, base))
         return "%s:%s" % (kind, base)
 
     def sqlite(self):
@@ -181,13 +252,16 @@ class Data:
     def copy_text(self):
         return self.made("copy", lambda path: copy_text(path, self.n))
 
-    def keys(self, law="uniform", count=ASKED):
-        return self.made("keys-%s-%d" % (law, count), lambda path: write(path, recipients(self.n, law, count)))
+    def keys(self, law="uniform", count=None, turn=0):
+        """Recipients to ask for: others in every TURN, so that no answer is remembered from the last. Without COUNT
+        they are enough for the load generator, which begins somewhere else in them each time."""
+        count = count or max(200_000, min(self.n, ASKED))
+        return self.made("keys-%s-%d-%d" % (law, count, turn),
+                         lambda path: write(path, recipients(self.n, law, count, turn)))
 
-    def fixed(self, law="uniform", count=ASKED):
+    def fixed(self, law, count, turn):
         """The same recipients, as the keys that Postfix asks a fixed table for."""
         def make(path):
-            known = {key for key, _ in pairs(self.n)}
-            with open(self.keys(law, count)) as asked:
-                write(path, (key for who in asked for key in fixed_keys(who.rstrip("\n"), known)))
-        return self.made("fixed-%s-%d" % (law, count), make)
+            with open(self.keys(law, count, turn)) as asked:
+                write(path, (key for who in asked for key in fixed_keys(who.rstrip("\n"), self.n)))
+        return self.made("fixed-%s-%d-%d" % (law, count, turn), make)

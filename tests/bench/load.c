@@ -4,11 +4,18 @@
  * Postfix does, or keeps several under way. What came of it is one line of JSON.
  *
  * With --rate the lookups are sent at given moments whether or not the server keeps up, and latency
- * counts from the moment a lookup was due: a server that stalls cannot hide it.
+ * counts from the moment a lookup was due: a server that stalls cannot hide it. With --first the
+ * clients get a CPU before everybody else, so that what is measured beside other work is not their
+ * own waiting.
+ *
+ * SIGTERM ends it early, with a report of what there was. With --again a client whose server closes
+ * the connection comes back and asks again, as Postfix does.
  */
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -28,8 +35,11 @@ enum {
 	BUCKETS = 40 * STEPS
 };
 
-static const char *map = "aliases";
+static const char *map = "aliases", *to;
 static unsigned depth = 1;
+static bool again;
+static int poller;
+static volatile sig_atomic_t ended;
 
 struct key {
 	const char *p;
@@ -39,8 +49,9 @@ struct key {
 struct client {
 	int fd;
 	unsigned under_way; /* sent and not answered */
-	unsigned oldest;    /* its place in due */
+	unsigned oldest;    /* its place in due and sent */
 	uint64_t due[DEPTH_MAX];
+	const struct key *sent[DEPTH_MAX];
 	size_t n;
 	char in[IN_MAX];
 };
@@ -52,7 +63,8 @@ static struct {
 
 static struct {
 	uint64_t bucket[BUCKETS];
-	uint64_t count, ok, none, temp, other, longest;
+	uint64_t answered; /* with what is not counted */
+	uint64_t count, ok, none, temp, other, longest, rejoined;
 } seen;
 
 static uint64_t began, ends; /* what is answered before or after is not counted */
@@ -144,6 +156,7 @@ count(const char *text, size_t n, uint64_t due, uint64_t at)
 	uint64_t took = at > due ? at - due : 0;
 	size_t b = bucket_of(took);
 
+	seen.answered++;
 	if (at < began || at >= ends)
 		return;
 	seen.count++;
@@ -159,23 +172,71 @@ count(const char *text, size_t n, uint64_t due, uint64_t at)
 		seen.other++;
 }
 
-/* Send N requests in one write. */
-static void
-ask(struct client *c, unsigned n, uint64_t due)
+static int
+join(struct client *c)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+	int fd = -1;
+
+	/* a full backlog says EAGAIN on a unix socket: the server is coming to it */
+	for (int tries = 0; fd < 0 && tries < 10000; tries++) {
+		fd = address_connect(to);
+		if (fd < 0 && errno != EAGAIN)
+			die(to);
+		if (fd < 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	if (fd < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &e) != 0)
+		die(to);
+	return fd;
+}
+
+/* Send what is under way from the place FROM on, in one write. */
+static bool
+post(struct client *c, unsigned from)
 {
 	char out[DEPTH_MAX * REQUEST_MAX];
 	size_t used = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct key *k = &keys.key[keys.next];
+	for (unsigned i = from; i < c->under_way; i++) {
+		const struct key *k = c->sent[(c->oldest + i) % DEPTH_MAX];
 
-		keys.next = keys.next + 1 < keys.n ? keys.next + 1 : 0;
 		used += (size_t)snprintf(out + used, sizeof out - used, "%zu:%s %.*s,",
 		    strlen(map) + 1 + k->n, map, (int)k->n, k->p);
-		c->due[(c->oldest + c->under_way++) % DEPTH_MAX] = due;
 	}
-	if (used > sizeof out || write(c->fd, out, used) != (ssize_t)used)
-		die("write");
+	return used == 0 || (used <= sizeof out && write(c->fd, out, used) == (ssize_t)used);
+}
+
+/* The server closed the connection: make another, and ask again what was not answered. */
+static void
+rejoin(struct client *c)
+{
+	for (int tries = 0; again && tries < 100; tries++) {
+		close(c->fd);
+		c->n = 0;
+		c->fd = join(c);
+		seen.rejoined++;
+		if (post(c, 0))
+			return;
+	}
+	die("the server closed a connection");
+}
+
+/* Send N requests more. */
+static void
+ask(struct client *c, unsigned n, uint64_t due)
+{
+	unsigned from = c->under_way;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned place = (c->oldest + c->under_way++) % DEPTH_MAX;
+
+		c->sent[place] = &keys.key[keys.next];
+		c->due[place] = due;
+		keys.next = keys.next + 1 < keys.n ? keys.next + 1 : 0;
+	}
+	if (!post(c, from))
+		rejoin(c);
 }
 
 /* Take the answers that are whole; how many. */
@@ -217,44 +278,27 @@ on_input(struct client *c)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (got <= 0)
-		die("the server closed a connection");
+	if (got <= 0) {
+		rejoin(c);
+		return 0;
+	}
 	c->n += (size_t)got;
 	return answers(c, now());
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static int
-join(const char *address, int epoll, struct client *c)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
-	int fd = -1;
-
-	/* a full backlog says EAGAIN on a unix socket: the server is coming to it */
-	for (int tries = 0; fd < 0 && tries < 10000; tries++) {
-		fd = address_connect(address);
-		if (fd < 0 && errno != EAGAIN)
-			die(address);
-		if (fd < 0)
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
-	if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) != 0)
-		die(address);
-	return fd;
-}
-
 /* As fast as the answers come. */
 static void
-run_closed(int epoll, struct client *clients, unsigned n)
+run_closed(struct client *clients, unsigned n)
 {
 	struct epoll_event events[EVENTS];
 	uint64_t at = now();
 
 	for (unsigned i = 0; i < n; i++)
 		ask(&clients[i], depth, at);
-	while (at < ends) {
-		int ready = epoll_wait(epoll, events, EVENTS, 1000);
+	while (at < ends && !ended) {
+		int ready = epoll_wait(poller, events, EVENTS, 1000);
 
 		for (int i = 0; i < ready; i++) {
 			struct client *c = events[i].data.ptr;
@@ -269,13 +313,13 @@ run_closed(int epoll, struct client *clients, unsigned n)
 
 /* At given moments; a client that is still waiting for answers gets more under way. */
 static void
-run_paced(int epoll, struct client *clients, unsigned n, double rate)
+run_paced(struct client *clients, unsigned n, double rate)
 {
 	struct epoll_event events[EVENTS];
 	double step = 1e9 / rate;
 	uint64_t start = now(), at = start, sent = 0;
 
-	while (at < ends) {
+	while (at < ends && !ended) {
 		uint64_t due = start + (uint64_t)((double)sent * step);
 		int ready;
 
@@ -289,11 +333,23 @@ run_paced(int epoll, struct client *clients, unsigned n, double rate)
 				continue;
 			}
 		}
-		ready = epoll_pwait2(epoll, events, EVENTS,
+		ready = epoll_pwait2(poller, events, EVENTS,
 		    &(struct timespec){ .tv_nsec = due > at ? (long)(due - at) : 1000 }, NULL);
 		for (int i = 0; i < ready; i++)
 			on_input(events[i].data.ptr);
 		at = now();
+	}
+}
+
+/* What was not answered at the end has waited until then at least. */
+static void
+count_waiting(const struct client *clients, unsigned n, uint64_t at)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t due = clients[i].due[clients[i].oldest];
+
+		if (clients[i].under_way > 0 && at > due && at - due > seen.longest)
+			seen.longest = at - due;
 	}
 }
 
@@ -303,14 +359,33 @@ report(double seconds)
 	struct rusage use;
 
 	getrusage(RUSAGE_SELF, &use);
-	printf("{\"lookups\":%" PRIu64 ",\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%.1f,"
+	printf("{\"answered\":%" PRIu64 ",\"lookups\":%" PRIu64
+	       ",\"seconds\":%.3f,\"rate\":%.0f,\"p50_us\":%.1f,"
 	       "\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"ok\":%" PRIu64
-	       ",\"none\":%" PRIu64 ",\"temp\":%" PRIu64 ",\"other\":%" PRIu64 ",\"cpu\":%.3f}\n",
-	    seen.count, seconds, (double)seen.count / seconds, percentile_us(0.5),
+	       ",\"none\":%" PRIu64 ",\"temp\":%" PRIu64 ",\"other\":%" PRIu64
+	       ",\"rejoined\":%" PRIu64 ",\"cpu\":%.3f}\n",
+	    seen.answered, seen.count, seconds, (double)seen.count / seconds, percentile_us(0.5),
 	    percentile_us(0.9), percentile_us(0.99), percentile_us(0.999),
-	    (double)seen.longest / 1000, seen.ok, seen.none, seen.temp, seen.other,
+	    (double)seen.longest / 1000, seen.ok, seen.none, seen.temp, seen.other, seen.rejoined,
 	    (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
 		(double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
+}
+
+static void
+on_term(int number)
+{
+	(void)number;
+	ended = 1;
+}
+
+/* Before everybody else; where that is not allowed, as everybody else. */
+static void
+go_first(void)
+{
+	struct sched_param before = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &before) != 0)
+		fprintf(stderr, "load: cannot go first: %s\n", strerror(errno));
 }
 
 static int
@@ -318,7 +393,8 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: load --to ADDRESS --keys FILE [--map NAME] [--connections N] [--idle N]\n"
-	    "            [--depth N] [--rate N] [--warm SECONDS] [--seconds SECONDS]\n");
+	    "            [--depth N] [--rate N] [--warm SECONDS] [--seconds SECONDS] [--first 1]\n"
+	    "            [--again 1] [--from N]\n");
 	return 2;
 }
 
@@ -335,13 +411,18 @@ main(int argc, char *argv[])
 		{ "rate", 1, NULL, 'r' },
 		{ "warm", 1, NULL, 'w' },
 		{ "seconds", 1, NULL, 's' },
+		{ "first", 1, NULL, 'f' },
+		{ "again", 1, NULL, 'a' },
+		{ "from", 1, NULL, 'o' },
 		{ 0 },
 	};
-	const char *to = NULL, *file = NULL;
+	const char *file = NULL;
 	unsigned connections = 1, idle = 0;
 	double rate = 0, warm = 0.2, seconds = 1;
 	struct client *clients;
-	int option, epoll = epoll_create1(EPOLL_CLOEXEC);
+	bool first = false;
+	size_t skip = 0;
+	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
@@ -372,24 +453,40 @@ main(int argc, char *argv[])
 		case 's':
 			seconds = atof(optarg);
 			break;
+		case 'f':
+			first = atoi(optarg) != 0;
+			break;
+		case 'o':
+			skip = strtoul(optarg, NULL, 10);
+			break;
+		case 'a':
+			again = atoi(optarg) != 0;
+			break;
 		default:
 			return usage();
 		}
 	}
 	if (to == NULL || file == NULL || connections == 0 || depth == 0 || depth > DEPTH_MAX)
 		return usage();
+	signal(SIGTERM, on_term);
+	signal(SIGPIPE, SIG_IGN);
 	load_keys(file);
+	poller = epoll_create1(EPOLL_CLOEXEC);
 	clients = calloc(connections + idle, sizeof *clients);
 	if (clients == NULL || keys.n == 0)
 		die("memory");
+	keys.next = skip % keys.n;
 	for (unsigned i = 0; i < connections + idle; i++)
-		clients[i].fd = join(to, epoll, &clients[i]);
+		clients[i].fd = join(&clients[i]);
+	if (first)
+		go_first();
 	began = now() + (uint64_t)(warm * 1e9);
 	ends = began + (uint64_t)(seconds * 1e9);
 	if (rate > 0)
-		run_paced(epoll, clients, connections, rate);
+		run_paced(clients, connections, rate);
 	else
-		run_closed(epoll, clients, connections);
-	report(seconds);
+		run_closed(clients, connections);
+	count_waiting(clients, connections, now());
+	report((double)(now() - began) / 1e9);
 	return 0;
 }
