@@ -233,6 +233,31 @@ def _(build):
             check_eq("ron@example.com" in site.ctl("user", "list", "--names"), there)
 
 
+@case("a plan that is no longer true is not carried out")
+def _(build):
+    with mail_host(build) as site:
+        bare = export(site, "bare.jsonl", "--no-hashes")
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        for meanwhile in (["user", "add", "tom@example.com", "--no-password"],  # one more would go
+                          ["user", "quota", "ron@example.com", "5M"],  # the same one, but not as it was shown
+                          ["user", "remove", "tom@example.com"]):
+            t = dialogue(site, "apply", "--prune", bare)
+            t.expect("[y/N] ")
+            site.ctl(*meanwhile)
+            before = rows(site, "log")
+            t.type("y\n")
+            status, text = t.end()
+            check_eq(status, AGAIN, text)
+            check_in("nothing was done", text)
+            check_eq(rows(site, "log"), before)
+        t = dialogue(site, "apply", "--prune", bare)
+        t.expect("[y/N] ")
+        site.ctl("user", "show", HARRY)  # who only looks changes nothing
+        t.type("y\n")
+        check_eq(t.end()[0], DONE)
+        check_eq(site.ctl("user", "list", "--names").split(), [HARRY, SALLY])
+
+
 @case("a diff names what differs, in an export and in a backup alike")
 def _(build):
     with mail_host(build) as site:
