@@ -477,6 +477,34 @@ def _(build):
         check(os.path.exists(site.store + ".before-restore"))
 
 
+@case("a dry restore tells what it would do, and changes nothing")
+def _(build):
+    with mail_host(build) as site:
+        backup = os.path.join(site.tmp, "b.db")
+        site.ctl("backup", backup)
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        before = sorted(os.listdir(os.path.dirname(site.store)))
+        text = site.ctl("restore", "--dry-run", backup)
+        for line in (r"schema version \d+\.", r"\.before-restore", r"mailboxes +3 +2\n", r"domains +\d+ +\d+\n"):
+            check(re.search(line, text), line, text)
+        told = json.loads(site.ctl("--json", "restore", "--dry-run", backup))
+        check_eq((told["dry_run"], told["now"]["mailboxes"], told["then"]["mailboxes"]), (True, 3, 2))
+        check_eq(told["version"], told["becomes"])
+        check_eq(sorted(os.listdir(os.path.dirname(site.store))), before)
+        check_in("ron@example.com", site.ctl("user", "list", "--names"))
+        damaged = os.path.join(site.tmp, "half.db")
+        with open(backup, "rb") as whole, open(damaged, "wb") as half:
+            half.write(whole.read()[:40960])
+        done = run(site, "restore", "--dry-run", damaged)
+        check(done.returncode in (NOT, AGAIN) and re.search("is damaged|not whole", done.stderr), done)
+        with open(site.store, "wb") as store:
+            store.write(b"no store any more" * 1000)
+        done = run(site, "restore", "--dry-run", backup)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("cannot be counted", done.stderr)
+        check(re.search(r"mailboxes +0 +2\n", done.stdout), done.stdout)
+
+
 @case("check names what no lookup would find")
 def _(build):
     import sqlite3
