@@ -581,6 +581,12 @@ ORDER BY label;
 -- How many there are, and whether one has a label (2).
 SELECT count(*), coalesce(max(label = ?2), 0) FROM credential WHERE mailbox = ?1 AND label > '';
 
+-- app_password_known
+-- Whether a mailbox has, or ever had, an app password of this hash (2): the log has all that were made here.
+SELECT 1 FROM change
+WHERE subject = ?1 AND (instr(secret_before, ?2) > 0 OR instr(secret_after, ?2) > 0)
+LIMIT 1;
+
 -- app_password_insert
 -- A new one.
 INSERT INTO credential (mailbox, label, hash, created, services, networks, expires)

@@ -17,6 +17,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/source.h"
+#include "vmailctl/strange.h"
 
 enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1 };
 
@@ -27,6 +28,7 @@ struct plan {
 	struct progress bar;
 	size_t records;
 	size_t added, changed, removed;
+	size_t strange;      /* app passwords of another store */
 	bool present[KINDS]; /* kinds that the file has */
 	bool quiet;          /* lines are counted, not printed */
 	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
@@ -222,7 +224,10 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 {
 	struct plan *p = arg;
 	struct record all = complete(r);
-	enum outcome o = store_compare(p->ctl->store, &all, note, p, err);
+	enum outcome o;
+
+	p->strange += strange_app_passwords(p->ctl->store, r);
+	o = store_compare(p->ctl->store, &all, note, p, err);
 
 	(void)line;
 	progress_at(&p->bar, p->records);
@@ -487,6 +492,11 @@ apply(struct ctl *ctl, struct plan *p)
 	if (p->keep && p->removed > 0)
 		ctl_warn("%zu objects are not in '%s' and stay: --prune removes them", p->removed,
 		    import_name(ctl->args[0]));
+	if (p->strange > 0)
+		ctl_warn(
+		    "%zu app passwords in '%s' cannot be used here: only the store in which they "
+		    "were made can verify them",
+		    p->strange, import_name(ctl->args[0]));
 	if (p->added + p->changed + (p->keep ? 0 : p->removed) > 0) {
 		e = ask(ctl, p);
 		if (e == EXIT_DONE)

@@ -18,6 +18,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/rehash.h"
+#include "vmailctl/strange.h"
 
 struct import {
 	struct ctl *ctl;
@@ -317,6 +318,23 @@ strip_place(struct import *im)
 		memmove(im->err.text, text + 2, strlen(text + 2) + 1);
 }
 
+/* They are kept all the same, so that an export of this store can be of all that was imported. */
+static void
+note_strange(struct import *im, const struct record *r, const struct foreign_place *at)
+{
+	size_t n = strange_app_passwords(im->ctl->store, r);
+	char text[512];
+
+	if (n == 0)
+		return;
+	snprintf(text, sizeof text,
+	    "%zu app password%s of '%.*s' cannot be used here: only the store in which %s made can "
+	    "verify %s",
+	    n, n == 1 ? "" : "s", (int)(r->name.n < 200 ? r->name.n : 200), r->name.p,
+	    n == 1 ? "it was" : "they were", n == 1 ? "it" : "them");
+	say_remark(im, REMARK_NOTE, at, text);
+}
+
 static enum outcome
 put_lines(struct import *im, struct jsonl *j)
 {
@@ -334,10 +352,12 @@ put_lines(struct import *im, struct jsonl *j)
 		at.line = j->line;
 		if (o == NONE)
 			break;
-		if (o == FOUND)
+		if (o == FOUND) {
+			note_strange(im, &r, &at);
 			o = store_put(im->ctl->store, &r, &did, &im->err);
-		else if (o == BAD)
+		} else if (o == BAD) {
 			strip_place(im);
+		}
 		done = note_one(im, o, did, &r, &at);
 		progress_at(&p, ++n);
 	}

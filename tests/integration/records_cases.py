@@ -137,6 +137,36 @@ def _(build):
         check_eq((blocked["kind"], blocked["type"], blocked["value"]), ("entry", "blocked", "REJECT not from there"))
 
 
+@case("app passwords of another store are told of, and one's own are not")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        site.ctl("app-password", "add", HARRY, "--label", "phone")
+        site.ctl("app-password", "add", HARRY, "--label", "tablet")
+        path = export(site)
+        for form in ("csv", "dovecot"):
+            done = run(site, "export", "--format", form, "-")
+            check_in("2 app passwords are left out", done.stderr, form)
+            check("VMAILD-APP" not in done.stdout, done.stdout)
+        check_eq(run(site, "export", "--format", "csv", "--no-hashes", "-").stderr, "")
+        site.ctl("app-password", "remove", HARRY, "phone")
+        done = run(site, "apply", path)
+        check_eq((done.returncode, done.stderr), (DONE, ""))  # it had them all
+        other.ctl("init")
+        done = run(other, "apply", path)
+        check_eq(done.returncode, DONE)
+        check_in("2 app passwords in '%s' cannot be used here" % path, done.stderr)
+        check_eq(run(other, "apply", path).stderr, "")  # that was told
+        check_eq(read_file(export(other)), read_file(path))
+        with place(build) as third:
+            third.ctl("init")
+            done = run(third, "import", "--from", "vmaild", path)
+            check_eq(done.returncode, DONE, done.stderr)
+            check_in("note: 2 app passwords of '%s' cannot be used here" % HARRY, done.stderr)
+            check_in("1 note", done.stdout)
+            check_eq(run(third, "import", "--from", "vmaild", path).stderr, "")
+
+
 @case("a passwd-file for Dovecot")
 def _(build):
     with mail_host(build) as site:
