@@ -226,10 +226,9 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 	struct record all = complete(r);
 	enum outcome o;
 
+	(void)line;
 	p->strange += strange_app_passwords(p->ctl->store, r);
 	o = store_compare(p->ctl->store, &all, note, p, err);
-
-	(void)line;
 	progress_at(&p->bar, p->records);
 	/* a map that the file itself makes is not there yet */
 	if (o == BAD && r->kind == RECORD_ENTRY) {

@@ -25,7 +25,7 @@ struct export
 	struct sbuf text; /* of one record */
 	enum outcome outcome;
 	bool (*put)(struct export * e, const struct record *r);
-	size_t left_out; /* records that this shape cannot say */
+	size_t left_out;      /* records that this shape cannot say */
 	size_t app_passwords; /* of all mailboxes */
 };
 

@@ -233,6 +233,10 @@ test_order(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = last_change(f->path);
+	const struct record sally = { .kind = RECORD_MAILBOX,
+		.name = NAME("sally@example.com"),
+		.said = RECORD_QUOTA,
+		.quota = 4 };
 	char sql[200];
 
 	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
@@ -243,6 +247,8 @@ test_order(void **state)
 	    alias_add(f->s, "late@example.com", "user0001@example.com", &f->err), &f->err, "alias");
 	must(store_mailbox_quota(f->s, S("harry@example.com"), 9, &f->err), &f->err, "quota");
 	put_many(f, 2, 3);
+	put(f, &sally, RECORD_CHANGED);
+	put_many(f, 3, 4);
 	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
 	snprintf(sql, sizeof sql,
 	    "SELECT what, subject, batch - %lld FROM change WHERE id > %lld ORDER BY id",
@@ -250,7 +256,8 @@ test_order(void **state)
 	expect_rows(f, sql,
 	    "user add|user0000@example.com|1\ndomain add|new.test|1\n"
 	    "user add|user0001@example.com|1\nalias add|late@example.com|1\n"
-	    "user quota|harry@example.com|1\nuser add|user0002@example.com|1\n");
+	    "user quota|harry@example.com|1\nuser add|user0002@example.com|1\n"
+	    "user quota|sally@example.com|1\nuser add|user0003@example.com|1\n");
 }
 
 static bool
