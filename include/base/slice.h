@@ -28,6 +28,9 @@ struct slice slice_tail(struct slice s, size_t n);
 /* Compare for the same bytes. */
 bool slice_eq(struct slice a, struct slice b);
 
+/* Compare byte by byte, as the store orders names: negative, 0 or positive. */
+int slice_cmp(struct slice a, struct slice b);
+
 /* Compare with a C string. */
 bool slice_is(struct slice s, const char *str);
 

@@ -108,6 +108,12 @@ struct app_password_new {
 enum outcome store_app_password_add(
     struct store *s, struct slice address, const struct app_password_new *p, struct error *err);
 
+/* Tell whether ADDRESS has in this store, or ever had, an app password whose hash is HASH: FOUND or
+ * NONE. The hash of any other is good for nothing here, as only the key of the store in which it
+ * was made can verify it. */
+enum outcome store_app_password_known(
+    struct store *s, struct slice address, struct slice hash, struct error *err);
+
 /* Revoke one, and forget from where it was used. NONE: no such mailbox, or none of that label. */
 enum outcome store_app_password_remove(
     struct store *s, struct slice address, struct slice label, struct error *err);

@@ -65,6 +65,7 @@ struct record {
 	struct slice reason;
 	const struct record_credential *credential; /* all that it has */
 	size_t credentials;
+	bool merge; /* for store_put: others that it has stay */
 
 	/* an alias: all its targets, in their order */
 	const struct slice *targets;

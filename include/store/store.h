@@ -88,6 +88,12 @@ enum outcome store_backup(
 enum outcome store_restore(const char *uri, const char *from, const char *keep,
     const struct store_actor *actor, const struct store_progress *progress, struct error *err);
 
+/* Look at what store_restore would be given: read the file FROM from beginning to end, and tell the
+ * version of its schema and what is in it. FOUND, BAD when it is no whole store, RETRY. */
+struct store_counts;
+enum outcome store_look(
+    const char *from, int *version, struct store_counts *out, struct error *err);
+
 /* Look at everything in the store, and call FN for what should not be: where (a table, or the kind
  * of an object), the object's name (or nothing), what is wrong. NONE when nothing is, FOUND when
  * something is, RETRY when it could not be looked at. */

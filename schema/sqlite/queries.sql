@@ -581,6 +581,12 @@ ORDER BY label;
 -- How many there are, and whether one has a label (2).
 SELECT count(*), coalesce(max(label = ?2), 0) FROM credential WHERE mailbox = ?1 AND label > '';
 
+-- app_password_known
+-- Whether a mailbox has, or ever had, an app password of this hash (2): the log has all that were made here.
+SELECT 1 FROM change
+WHERE subject = ?1 AND (instr(secret_before, ?2) > 0 OR instr(secret_after, ?2) > 0)
+LIMIT 1;
+
 -- app_password_insert
 -- A new one.
 INSERT INTO credential (mailbox, label, hash, created, services, networks, expires)
@@ -810,15 +816,26 @@ SELECT map, key, value, created FROM entry WHERE map > '' ORDER BY map, key;
 -- What a domain is and does.
 UPDATE domain SET kind = ?2, target = ?3, delimiters = ?4, propagate = ?5 WHERE name = ?1;
 
--- record_mailbox_add
--- A mailbox with all that is known of it, but its credentials.
+-- mailboxes_add
+-- New mailboxes with all that is known of them, but their credentials. The rows are those that were put
+-- aside (src/store/db_rows.h): one by one each would cost twice as much.
 INSERT INTO mailbox (address, domain, created, quota, home, mail, uid, gid, networks, state, reason)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM pending;
+
+-- credentials_add
+-- Their credentials.
+INSERT INTO credential (mailbox, label, hash, services, networks, expires, created)
+SELECT c0, c1, c2, c3, c4, c5, c6 FROM pending;
+
+-- log_added
+-- Their lines in the change log.
+INSERT INTO change (at, who, what, subject, undoes, batch, after, secret_after)
+SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM pending;
 
 -- record_mailbox_put
--- The same for one that is there.
+-- What is known of a mailbox that is there, but its credentials.
 UPDATE mailbox
-SET quota = ?4, home = ?5, mail = ?6, uid = ?7, gid = ?8, networks = ?9, state = ?10, reason = ?11
+SET quota = ?2, home = ?3, mail = ?4, uid = ?5, gid = ?6, networks = ?7, state = ?8, reason = ?9
 WHERE address = ?1;
 
 -- record_credential_put

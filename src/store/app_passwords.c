@@ -52,6 +52,41 @@ store_app_passwords(
 	return o;
 }
 
+/* --- where they are from ------------------------------------------------------------------------
+ */
+
+static enum outcome
+ask_log(struct store *s, struct slice address, struct slice hash, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_app_password_known);
+	enum outcome o;
+
+	db_bind_text(st, 1, address);
+	db_bind_text(st, 2, hash);
+	o = db_step(st, err);
+	db_reset(st);
+	return o;
+}
+
+enum outcome
+store_app_password_known(
+    struct store *s, struct slice address, struct slice hash, struct error *err)
+{
+	struct sbuf canonical;
+	bool mine;
+	enum outcome o = view_begin(s, &mine, err);
+
+	if (o != FOUND)
+		return o;
+	sbuf_init(&canonical, QUESTION_TEXT);
+	o = rules_mailbox(&canonical, address, err);
+	if (o == FOUND)
+		o = ask_log(s, sbuf_slice(&canonical), hash, err);
+	sbuf_release(&canonical);
+	view_end(s, mine);
+	return o;
+}
+
 /* --- adding ----------------------------------------------------------------------------------- */
 
 /* A new one in the form that is stored. */

@@ -128,6 +128,45 @@ stage_remove(struct stage *stage)
 	free(stage->path);
 }
 
+/* --- only looking -----------------------------------------------------------------------------
+ */
+
+static enum outcome
+look_inside(struct db *db, int *version, struct store_counts *out, struct error *err)
+{
+	struct db_stmt *st;
+	enum outcome o = db_version(db, version, err);
+
+	if (o == FOUND && *version > db_version_built())
+		o = version_check(*version, err);
+	if (o != FOUND)
+		return o;
+	st = db_prepare(db, Q_counts);
+	o = db_step(st, err);
+	if (o == FOUND)
+		*out = (struct store_counts){ db_int(st, 0), db_int(st, 1), db_int(st, 2) };
+	db_reset(st);
+	return o == NONE ? RETRY : o;
+}
+
+enum outcome
+store_look(const char *from, int *version, struct store_counts *out, struct error *err)
+{
+	struct db *db;
+	enum outcome o = open_backup(&db, from, err);
+
+	if (o == FOUND)
+		o = db_is_whole(from, err);
+	if (o == FOUND)
+		o = db_begin(db, DB_READ, err);
+	if (o == FOUND)
+		o = look_inside(db, version, out, err);
+	if (db != NULL)
+		db_rollback(db);
+	db_free(db);
+	return o;
+}
+
 /* --- bringing it back ---------------------------------------------------------------------------
  */
 

@@ -34,6 +34,9 @@ start(
 	assert(s->actor != NULL);
 	*c = (struct change){ .s = s, .what = what, .image = image, .subject = subject };
 	c->at = time(NULL);
+	/* whatever else is changed may be that domain */
+	if (image != Q_mailbox_image)
+		sbuf_clear(&s->fit);
 	sbuf_init(&c->before, IMAGE_MAX);
 	sbuf_init(&c->secret_before, IMAGE_MAX);
 }
@@ -92,9 +95,8 @@ change_existed(const struct change *c)
 	return c->before.n > 0;
 }
 
-/* The changes of one transaction belong together: each names the first. */
-static enum outcome
-bind_batch(struct change *c, struct db_stmt *log, int n, struct error *err)
+enum outcome
+change_first(struct change *c, int64_t *first, struct error *err)
 {
 	struct store *s = c->s;
 
@@ -106,8 +108,19 @@ bind_batch(struct change *c, struct db_stmt *log, int n, struct error *err)
 		s->first = db_int(st, 0);
 		db_reset(st);
 	}
-	db_bind_int(log, n, s->first);
+	*first = s->first;
 	return FOUND;
+}
+
+static enum outcome
+bind_batch(struct change *c, struct db_stmt *log, int n, struct error *err)
+{
+	int64_t first;
+	enum outcome o = change_first(c, &first, err);
+
+	if (o == FOUND)
+		db_bind_int(log, n, first);
+	return o;
 }
 
 static enum outcome
@@ -115,6 +128,9 @@ log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret
 {
 	struct db_stmt *st = db_prepare(c->s->db, Q_log);
 
+	/* lines are in the order of the changes */
+	if (additions_write(c->s, err) != FOUND)
+		return RETRY;
 	db_bind_int(st, 1, c->at);
 	db_bind_text(st, 2, slice_str(c->s->actor->who));
 	db_bind_text(st, 3, slice_str(c->what));

@@ -49,6 +49,9 @@ enum outcome change_join(struct change *c, struct store *s, const char *what, en
     struct slice subject, struct error *err);
 enum outcome change_leave(struct change *c, enum outcome o, struct error *err);
 
+/* Find the first change of this transaction, by which all of them name it. */
+enum outcome change_first(struct change *c, int64_t *first, struct error *err);
+
 /* Write a line for every object of domain NAME that STATEMENT (log_..._gone) finds. */
 enum outcome change_log_all(
     struct change *c, enum statement log, const char *what, struct slice name, struct error *err);

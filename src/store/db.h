@@ -114,6 +114,9 @@ enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
  * with its log, is called KEEP from then on. */
 enum outcome db_replace(struct db *db, const char *path, const char *keep, struct error *err);
 
+/* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole, else BAD. */
+enum outcome db_is_whole(const char *path, struct error *err);
+
 /* Tell whether the file was seen to be damaged, or is not there. */
 bool db_is_damaged(const struct db *db);
 bool db_is_missing(const struct db *db);

@@ -166,9 +166,9 @@ check_copy(sqlite3 *sq)
 	return whole ? SQLITE_OK : rc != SQLITE_OK ? rc : SQLITE_CORRUPT;
 }
 
-/* Read it again from the beginning, through a connection that has seen nothing of it. */
-static enum outcome
-verify(const char *path, const char *name, struct error *err)
+/* From the beginning, through a connection that has seen nothing of it. */
+static int
+read_through(const char *path)
 {
 	sqlite3 *sq = NULL;
 	int rc = sqlite3_open_v2(path, &sq, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
@@ -176,6 +176,24 @@ verify(const char *path, const char *name, struct error *err)
 	if (rc == SQLITE_OK)
 		rc = check_copy(sq);
 	sqlite3_close(sq);
+	return rc;
+}
+
+enum outcome
+db_is_whole(const char *path, struct error *err)
+{
+	int rc = read_through(path);
+
+	if (rc == SQLITE_OK)
+		return FOUND;
+	return error_set(err, BAD, "'%s' is not whole (%s)", path, sqlite3_errstr(rc));
+}
+
+static enum outcome
+verify(const char *path, const char *name, struct error *err)
+{
+	int rc = read_through(path);
+
 	if (rc == SQLITE_OK)
 		return FOUND;
 	return error_set(err, RETRY,

@@ -255,6 +255,9 @@ static void find_index(struct db *db);
 static bool
 take_files(struct db *db)
 {
+	/* nobody asks how much memory SQLite takes, and to count it costs a lock for each piece; of
+	 * no effect once it was started */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	db->files = sqlite3_vfs_find(NULL);
 	if (db->files == NULL)
 		return false;
@@ -359,16 +362,20 @@ configure(struct db *db, struct error *err)
 		"PRAGMA synchronous = FULL",
 	};
 
+	int rc;
+
 	sqlite3_extended_result_codes(db->sq, 1);
 	harden(db->sq);
 	sqlite3_busy_handler(db->sq, on_busy, db);
 	sqlite3_progress_handler(db->sq, OPCODES, on_progress, db);
 	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-		int rc = sqlite3_exec(db->sq, settings[i], NULL, NULL, NULL);
-
+		rc = sqlite3_exec(db->sq, settings[i], NULL, NULL, NULL);
 		if (rc != SQLITE_OK)
 			return db_failed(db, rc, err);
 	}
+	rc = db->role == STORE_ADMIN ? db_pending_register(db->sq, db) : SQLITE_OK;
+	if (rc != SQLITE_OK)
+		return db_failed(db, rc, err);
 	db_bulk(db, false);
 	return FOUND;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * What the two files of the embedded engine share: db_sqlite.c, which answers, and db_copy.c, which
- * copies and checks whole databases.
+ * What the files of the embedded engine share: db_sqlite.c, which answers, db_copy.c, which copies
+ * and checks whole databases, and db_pending.c, which gives many rows to one statement.
  */
 #ifndef STORE_DB_SQLITE_H
 #define STORE_DB_SQLITE_H
@@ -42,6 +42,8 @@ struct db {
 	int64_t calm_at;                      /* not before then is one kept again */
 	uint64_t view;
 
+	const struct db_rows *pending; /* what the statement that runs now takes, or NULL */
+
 	struct db_stmt stmt[STATEMENTS];
 };
 
@@ -50,5 +52,8 @@ enum outcome db_failed(struct db *db, int rc, struct error *err);
 
 /* Read the one number that a statement gives. */
 enum outcome db_number(struct db *db, const char *sql, int64_t *out, struct error *err);
+
+/* Make the table `pending` known to a connection: what it reads is what DB is running. */
+int db_pending_register(sqlite3 *sq, struct db *db);
 
 #endif

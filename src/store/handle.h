@@ -5,6 +5,7 @@
 #ifndef STORE_HANDLE_H
 #define STORE_HANDLE_H
 
+#include "store/additions.h"
 #include "store/db.h"
 
 enum store_state { STORE_IDLE, STORE_READING, STORE_WRITING };
@@ -23,6 +24,8 @@ struct store {
 	int version;        /* of the schema, as last seen; 0: not yet */
 	struct facts facts; /* scratch, kept for its memory */
 	const struct store_actor *actor;
+	struct additions additions; /* what this batch has put aside */
+	struct sbuf fit; /* a domain that may have mailboxes, as this transaction has seen */
 };
 
 /* Read what follows "sqlite:" (or the whole, without a scheme). BAD for other schemes. */
@@ -37,6 +40,10 @@ enum outcome transaction_begin(struct store *s, enum db_transaction kind, struct
 
 /* End a write transaction: commit it if O is FOUND, or leave no trace. Returns what came of it. */
 enum outcome write_end(struct store *s, enum outcome o, struct error *err);
+
+/* Write what the batch has put aside, before anybody reads or writes what that could be. FOUND, or
+ * RETRY and the batch is broken. */
+enum outcome batch_show(struct store *s, struct error *err);
 
 /* Hold a view for one call, inside of one that is held already or not. *MINE is for view_end. */
 enum outcome view_begin(struct store *s, bool *mine, struct error *err);

@@ -47,9 +47,17 @@ mailbox_check_domain(struct store *s, const struct sbuf *address, struct error *
 	struct slice name = domain_of(sbuf_slice(address));
 	enum outcome o;
 
+	if (slice_eq(name, sbuf_slice(&s->fit)))
+		return FOUND;
 	facts_clear(&s->facts);
 	o = domain_need(s, name, &s->facts.domain, err);
-	return o == FOUND ? refuse_kind(&s->facts.domain, sbuf_cstr(address), name.p, err) : o;
+	if (o == FOUND)
+		o = refuse_kind(&s->facts.domain, sbuf_cstr(address), name.p, err);
+	sbuf_clear(&s->fit);
+	/* without memory it is asked for again */
+	if (o == FOUND)
+		sbuf_add_slice(&s->fit, name);
+	return o;
 }
 
 static enum outcome

@@ -13,12 +13,13 @@ struct put {
 	struct store *s;
 	struct record wanted; /* canonical; what is not said is filled in from what is there */
 	struct sbuf name;
-	struct sbuf target;  /* of a domain */
-	struct sbuf targets; /* of an alias, each ended by LF */
-	struct slice *list;  /* the same */
-	struct reader now;   /* what is there, */
-	bool there;          /* if it is */
-	unsigned differs;    /* RECORD_... of what is said and is not so yet */
+	struct sbuf target;               /* of a domain */
+	struct sbuf targets;              /* of an alias, each ended by LF */
+	struct slice *list;               /* the same */
+	struct record_credential *merged; /* of a mailbox: with those that stay */
+	struct reader now;                /* what is there, */
+	bool there;                       /* if it is */
+	unsigned differs;                 /* RECORD_... of what is said and is not so yet */
 	struct change change;
 };
 
@@ -26,6 +27,10 @@ struct put {
 enum outcome put_check_domain(struct put *p, struct error *err);
 enum outcome put_check_mailbox(struct put *p, struct error *err);
 enum outcome put_check_alias(struct put *p, struct error *err);
+
+/* Add to the credentials that are wanted those that are there and were not spoken of. FOUND, RETRY.
+ */
+enum outcome put_merge_mailbox(struct put *p, struct error *err);
 
 /* Find what differs from what is there. */
 unsigned put_compare_domain(const struct record *now, const struct record *wanted);

@@ -2,9 +2,13 @@
  *
  * Making a mailbox and its credentials be what a record says of them.
  */
+#include <stdlib.h>
+
 #include "auth/app_password.h"
 #include "mail/rules.h"
 #include "store/put.h"
+
+#define ID_MAX 4294967294u /* one more stands for nobody */
 
 /* --- what is asked for ------------------------------------------------------------------------ */
 
@@ -49,6 +53,8 @@ put_check_mailbox(struct put *p, struct error *err)
 		o = rules_place("home", w->home, err);
 	if (o == FOUND && (w->said & RECORD_MAIL) != 0 && w->mail.n > 0)
 		o = rules_place("mail location", w->mail, err);
+	if (o == FOUND && (w->said & RECORD_IDS) != 0 && (w->uid > ID_MAX || w->gid > ID_MAX))
+		o = error_set(err, BAD, "uid and gid are at most %u", ID_MAX);
 	if (o == FOUND && (w->said & RECORD_NETWORKS) != 0 && w->networks.n > 0)
 		o = rules_networks(w->networks, err);
 	if (o == FOUND && (w->said & RECORD_STATE) != 0 && w->reason.n > 0)
@@ -67,6 +73,26 @@ find_credential(const struct record *r, struct slice label)
 		if (slice_eq(r->credential[i].label, label))
 			return &r->credential[i];
 	return NULL;
+}
+
+enum outcome
+put_merge_mailbox(struct put *p, struct error *err)
+{
+	const struct record *now = &p->now.r;
+	struct record *w = &p->wanted;
+	size_t n = w->credentials;
+
+	p->merged = calloc(n + now->credentials + 1, sizeof *p->merged);
+	if (p->merged == NULL)
+		return error_set(err, RETRY, "no memory for the passwords of a mailbox");
+	for (size_t i = 0; i < n; i++)
+		p->merged[i] = w->credential[i];
+	for (size_t i = 0; i < now->credentials; i++)
+		if (find_credential(w, now->credential[i].label) == NULL)
+			p->merged[n++] = now->credential[i];
+	w->credential = p->merged;
+	w->credentials = n;
+	return FOUND;
 }
 
 static bool
@@ -121,26 +147,57 @@ bind_id(struct db_stmt *st, int n, unsigned id)
 		db_bind_null(st, n);
 }
 
-static enum outcome
-write_mailbox(struct put *p, struct error *err)
+/* The credentials of a new one, each with its time. */
+static struct record_credential *
+with_times(struct put *p)
 {
 	const struct record *w = &p->wanted;
-	struct db_stmt *st =
-	    db_prepare(p->s->db, p->there ? Q_record_mailbox_put : Q_record_mailbox_add);
+	struct record_credential *list = calloc(w->credentials + 1, sizeof *list);
+
+	for (size_t i = 0; list != NULL && i < w->credentials; i++) {
+		list[i] = w->credential[i];
+		if (list[i].created == 0)
+			list[i].created = p->change.at;
+	}
+	return list;
+}
+
+/* With its line in the log: there is nothing to compare it with. */
+static enum outcome
+add_mailbox(struct put *p, struct error *err)
+{
+	struct record_credential *list = with_times(p);
+	struct record w = p->wanted;
+	enum outcome o;
+
+	if (list == NULL)
+		return error_set(err, RETRY, "no memory for a mailbox");
+	w.name = sbuf_slice(&p->name);
+	w.created = w.created != 0 ? w.created : p->change.at;
+	w.credential = list;
+	o = mailbox_check_domain(p->s, &p->name, err);
+	if (o == FOUND)
+		o = additions_put(&p->change, &w, err);
+	p->change.idle = true;
+	free(list);
+	return o;
+}
+
+static enum outcome
+change_mailbox(struct put *p, struct error *err)
+{
+	const struct record *w = &p->wanted;
+	struct db_stmt *st = db_prepare(p->s->db, Q_record_mailbox_put);
 
 	db_bind_text(st, 1, sbuf_slice(&p->name));
-	if (!p->there) {
-		db_bind_text(st, 2, domain_of(sbuf_slice(&p->name)));
-		db_bind_int(st, 3, w->created != 0 ? w->created : p->change.at);
-	}
-	db_bind_int(st, 4, w->quota);
-	bind_optional(st, 5, w->home);
-	bind_optional(st, 6, w->mail);
-	bind_id(st, 7, w->uid);
-	bind_id(st, 8, w->gid);
-	bind_optional(st, 9, w->networks);
-	db_bind_text(st, 10, slice_str(account_state_name(w->state)));
-	bind_optional(st, 11, w->reason);
+	db_bind_int(st, 2, w->quota);
+	bind_optional(st, 3, w->home);
+	bind_optional(st, 4, w->mail);
+	bind_id(st, 5, w->uid);
+	bind_id(st, 6, w->gid);
+	bind_optional(st, 7, w->networks);
+	db_bind_text(st, 8, slice_str(account_state_name(w->state)));
+	bind_optional(st, 9, w->reason);
 	return db_run(st, NULL, err);
 }
 
@@ -205,9 +262,9 @@ put_mailbox(struct put *p, struct error *err)
 	enum outcome o = FOUND;
 
 	if (!p->there)
-		o = mailbox_check_domain(p->s, &p->name, err);
-	if (o == FOUND && (!p->there || rest != 0))
-		o = write_mailbox(p, err);
+		return add_mailbox(p, err);
+	if (rest != 0)
+		o = change_mailbox(p, err);
 	if (o == FOUND && (p->differs & RECORD_CREDENTIALS) != 0) {
 		o = write_credentials(p, err);
 		/* they were judged before: what the database has against them is no refusal, and

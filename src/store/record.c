@@ -48,6 +48,7 @@ put_release(struct put *p)
 	sbuf_release(&p->target);
 	sbuf_release(&p->targets);
 	free(p->list);
+	free(p->merged);
 	reader_release(&p->now);
 }
 
@@ -115,15 +116,20 @@ make_so(struct put *p, const struct kind *k, struct error *err)
 	struct db_stmt *st;
 	enum outcome o;
 
+	o = additions_have(&p->s->additions, sbuf_slice(&p->name)) ? batch_show(p->s, err) : FOUND;
+	if (o != FOUND)
+		return o;
 	o = reader_find(&p->now, p->s, p->wanted.kind, sbuf_slice(&p->name), none, &st, err);
 	if (o != FOUND && o != NONE)
 		return o;
 	p->there = o == FOUND;
+	o = p->there && p->wanted.merge ? put_merge_mailbox(p, err) : FOUND;
 	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
 	p->differs = p->there ? k->compare(&p->now.r, &p->wanted) : p->wanted.said;
 	p->change.what = name_change(k, p);
 	p->change.idle = p->there && p->differs == 0;
-	o = p->there && !p->change.idle ? change_look(&p->change, err) : FOUND;
+	if (o == FOUND && p->there && !p->change.idle)
+		o = change_look(&p->change, err);
 	if (o == FOUND && !p->change.idle)
 		o = k->write(p, err);
 	db_reset(st);

@@ -94,6 +94,8 @@ store_new(struct store **out, const char *uri, enum store_role role, struct erro
 		return error_set(err, RETRY, "cannot open the store '%s': no memory", uri);
 	}
 	facts_init(&s->facts);
+	additions_init(&s->additions);
+	sbuf_init(&s->fit, ADDRESS_DOMAIN_MAX);
 	*out = s;
 	return FOUND;
 }
@@ -121,6 +123,8 @@ store_close(struct store *s)
 		return;
 	db_free(s->db);
 	facts_release(&s->facts);
+	additions_release(&s->additions);
+	sbuf_release(&s->fit);
 	free(s);
 }
 
@@ -138,6 +142,15 @@ store_act_as(struct store *s, const struct store_actor *actor)
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
+enum outcome
+batch_show(struct store *s, struct error *err)
+{
+	if (additions_write(s, err) == FOUND)
+		return FOUND;
+	s->batch = BATCH_BROKEN;
+	return RETRY;
+}
+
 /* One change of a batch. After a failure that is nobody's fault the database may have ended the
  * whole transaction: nothing more is done in it then. */
 static enum outcome
@@ -146,6 +159,8 @@ batch_step_begin(struct store *s, struct error *err)
 	if (s->batch == BATCH_BROKEN)
 		return error_set(err, RETRY, "an earlier change of the same transaction failed");
 	db_arm(s->db);
+	if (!s->sure && batch_show(s, err) != FOUND)
+		return RETRY;
 	if (!s->sure && db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
@@ -199,6 +214,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 		return RETRY;
 	}
 	s->first = 0;
+	sbuf_clear(&s->fit);
 	s->state = kind == DB_WRITE ? STORE_WRITING : STORE_READING;
 	return FOUND;
 }
@@ -271,9 +287,12 @@ store_batch_end(struct store *s, bool keep, struct error *err)
 	enum outcome o = FOUND;
 
 	assert(s->batch != BATCH_NONE && s->state == STORE_IDLE);
-	if (keep && s->batch == BATCH_BROKEN)
+	if (s->batch == BATCH_GOOD)
+		o = additions_write(s, err);
+	else if (keep)
 		o = error_set(
 		    err, RETRY, "a change of the transaction failed: nothing was changed");
+	additions_drop(&s->additions);
 	s->batch = BATCH_NONE;
 	if (keep && o == FOUND)
 		o = db_commit(s->db, err);
@@ -291,7 +310,7 @@ view_begin(struct store *s, bool *mine, struct error *err)
 	db_arm(s->db);
 	if (!db_has_view(s->db))
 		return error_set(err, RETRY, "the view of the store was lost: no memory");
-	return FOUND;
+	return batch_show(s, err);
 }
 
 void

@@ -262,7 +262,7 @@ store_undo(struct store *s, int64_t id, bool force, struct error *err)
 {
 	struct undo u = { .s = s, .id = id, .force = force };
 	bool mine = s->batch == BATCH_NONE;
-	enum outcome o = mine ? store_batch_begin(s, err) : FOUND;
+	enum outcome o = mine ? store_batch_begin(s, err) : batch_show(s, err);
 
 	if (o != FOUND)
 		return o;

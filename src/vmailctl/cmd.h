@@ -132,6 +132,15 @@ enum outcome ctl_named(struct ctl *ctl, name_rule *rule, const char *typed, stru
 /* The same for a MAILBOX that must be there: NONE when it is not. */
 enum outcome ctl_mailbox(struct ctl *ctl, const char *typed, struct sbuf *out);
 
+/* Do something with the one mailbox that the first argument names: FN is given its canonical
+ * address, with the store open. It need not be there; with ctl_on_known_mailbox it is. */
+typedef enum exit_code mailbox_fn(struct ctl *ctl, const struct sbuf *address, void *arg);
+enum exit_code ctl_on_mailbox(struct ctl *ctl, mailbox_fn *fn, void *arg);
+enum exit_code ctl_on_known_mailbox(struct ctl *ctl, mailbox_fn *fn, void *arg);
+
+/* Say why that could not be done: ctl_fail, and for NONE that the mailbox is not there. */
+enum exit_code ctl_no_mailbox(struct ctl *ctl, enum outcome o, const struct sbuf *address);
+
 /* Name the store: --store, else the configuration's. The configuration must be loaded. */
 const char *ctl_uri(const struct ctl *ctl);
 

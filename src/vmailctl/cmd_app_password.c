@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mail/rules.h"
 #include "store/logins.h"
 #include "sys/privs.h"
 #include "vmailctl/output.h"
@@ -81,8 +80,9 @@ print_made(struct ctl *ctl, const struct sbuf *address, struct slice label, cons
 }
 
 static enum exit_code
-add(struct ctl *ctl, const struct sbuf *address, struct app_password_new *p)
+add(struct ctl *ctl, const struct sbuf *address, void *arg)
 {
+	struct app_password_new *p = arg;
 	struct made *m = make(&ctl->err);
 	enum exit_code e;
 	enum outcome o;
@@ -94,7 +94,7 @@ add(struct ctl *ctl, const struct sbuf *address, struct app_password_new *p)
 	if (o == FOUND)
 		e = print_made(ctl, address, p->label, m->text);
 	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(address));
+		e = ctl_no_mailbox(ctl, o, address);
 	sodium_free(m);
 	return e;
 }
@@ -103,20 +103,9 @@ enum exit_code
 cmd_app_password_add(struct ctl *ctl)
 {
 	struct app_password_new p = { .expires = 0 };
-	struct sbuf address;
 	enum exit_code e = take_limits(ctl, &p);
-	enum outcome o;
 
-	if (e != EXIT_DONE)
-		return e;
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		e = add(ctl, &address, &p);
-	else
-		e = ctl_fail(ctl, o, "cannot add an app password");
-	sbuf_release(&address);
-	return e;
+	return e == EXIT_DONE ? ctl_on_mailbox(ctl, add, &p) : e;
 }
 
 /* --- list ------------------------------------------------------------------------------------- */
@@ -146,47 +135,42 @@ put_row(void *arg, const struct app_password_row *row)
 	return table_row(arg, values);
 }
 
+static enum exit_code
+list(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	struct table table;
+	enum outcome o;
+
+	(void)arg;
+	table_list(&table, ctl, columns);
+	o = store_app_passwords(ctl->store, sbuf_slice(address), put_row, &table, &ctl->err);
+	return table_end(&table, o);
+}
+
 enum exit_code
 cmd_app_password_list(struct ctl *ctl)
 {
-	struct table table;
-	struct sbuf address;
-	enum exit_code e;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_mailbox(ctl, ctl->args[0], &address);
-	if (o == FOUND) {
-		table_list(&table, ctl, columns);
-		o = store_app_passwords(
-		    ctl->store, sbuf_slice(&address), put_row, &table, &ctl->err);
-		e = table_end(&table, o);
-	} else {
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	}
-	sbuf_release(&address);
-	return e;
+	return ctl_on_known_mailbox(ctl, list, NULL);
 }
 
 /* --- remove ----------------------------------------------------------------------------------- */
 
+static enum exit_code
+revoke_one(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	const char *label = ctl->args[1];
+	enum outcome o =
+	    store_app_password_remove(ctl->store, sbuf_slice(address), slice_str(label), &ctl->err);
+
+	(void)arg;
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "revoked the app password '%s' of '%s'", label,
+	    sbuf_cstr(address));
+}
+
 enum exit_code
 cmd_app_password_remove(struct ctl *ctl)
 {
-	struct slice label = slice_str(ctl->args[1]);
-	struct sbuf address;
-	enum exit_code e;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = store_app_password_remove(ctl->store, sbuf_slice(&address), label, &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(ctl, sbuf_slice(&address), "revoked the app password '%s' of '%s'",
-		    ctl->args[1], sbuf_cstr(&address));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	sbuf_release(&address);
-	return e;
+	return ctl_on_mailbox(ctl, revoke_one, NULL);
 }

@@ -5,6 +5,7 @@
  * What a record in the file does not say is as for a new object; but passwords that it does not
  * name stay, so that a file without secrets can be kept where others read it.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/source.h"
+#include "vmailctl/strange.h"
 
 enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1 };
 
@@ -26,6 +28,7 @@ struct plan {
 	struct progress bar;
 	size_t records;
 	size_t added, changed, removed;
+	size_t strange;      /* app passwords of another store */
 	bool present[KINDS]; /* kinds that the file has */
 	bool quiet;          /* lines are counted, not printed */
 	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
@@ -34,6 +37,8 @@ struct plan {
 	struct sbuf now, wanted, line, key;
 	struct sbuf later; /* records that were refused, as JSON lines, to be tried again */
 	bool keep;         /* what is not in the file */
+	crypto_generichash_state sum;
+	unsigned char digest[crypto_generichash_BYTES]; /* of all that would change, in its order */
 	enum outcome outcome;
 };
 
@@ -47,6 +52,7 @@ plan_init(struct plan *p, struct ctl *ctl)
 	sbuf_init(&p->line, LINE_TEXT_MAX);
 	sbuf_init(&p->key, LINE_TEXT_MAX);
 	sbuf_init(&p->later, TEXT_MAX);
+	crypto_generichash_init(&p->sum, NULL, 0, sizeof p->digest);
 }
 
 static void
@@ -140,6 +146,16 @@ put_image(struct sbuf *out, const struct record *r)
 	return jsonl_put(out, &shown, true);
 }
 
+static void
+add_to_digest(struct plan *p, struct slice text)
+{
+	uint64_t n = text.n;
+
+	crypto_generichash_update(&p->sum, (const unsigned char *)&n, sizeof n);
+	if (n > 0)
+		crypto_generichash_update(&p->sum, (const unsigned char *)text.p, text.n);
+}
+
 /* One line for what is in one of the two, or different in both. */
 static void
 show(struct plan *p, const struct record *now, const struct record *wanted)
@@ -148,8 +164,6 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 	struct change_row row = { .what = slice_str(nouns[r->kind]), .subject = r->name };
 	bool ok = true;
 
-	if (p->quiet)
-		return;
 	sbuf_clear(&p->key);
 	if (r->kind == RECORD_ENTRY) {
 		sbuf_printf(
@@ -165,10 +179,16 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 		ok = put_image(&p->wanted, wanted) && ok;
 	row.before = sbuf_slice(&p->now);
 	row.after = sbuf_slice(&p->wanted);
-	changes_put(&p->line, &row);
+	add_to_digest(p, row.what);
+	add_to_digest(p, row.subject);
+	add_to_digest(p, row.before);
+	add_to_digest(p, row.after);
+	if (!p->quiet)
+		changes_put(&p->line, &row);
 	if (!ok || p->line.failed)
 		p->outcome = no_memory(p);
-	fwrite(p->line.p, 1, p->line.n, stdout);
+	if (!p->quiet)
+		fwrite(sbuf_cstr(&p->line), 1, p->line.n, stdout);
 }
 
 static void
@@ -204,9 +224,11 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 {
 	struct plan *p = arg;
 	struct record all = complete(r);
-	enum outcome o = store_compare(p->ctl->store, &all, note, p, err);
+	enum outcome o;
 
 	(void)line;
+	p->strange += strange_app_passwords(p->ctl->store, r);
+	o = store_compare(p->ctl->store, &all, note, p, err);
 	progress_at(&p->bar, p->records);
 	/* a map that the file itself makes is not there yet */
 	if (o == BAD && r->kind == RECORD_ENTRY) {
@@ -229,22 +251,34 @@ find_removed(void *arg, const struct record *r)
 	return p->outcome == FOUND;
 }
 
+/* Compare the source, which is open, with the store. */
+static enum outcome
+compare_all(struct plan *p)
+{
+	struct ctl *ctl = p->ctl;
+	enum outcome o;
+
+	progress_begin(&p->bar, "comparing", 0);
+	o = source_each(&p->source, compare, p, &ctl->err);
+	if (o == FOUND)
+		o = sort_names(p);
+	if (o == FOUND)
+		o = store_records(ctl->store, find_removed, p, &ctl->err);
+	progress_end(&p->bar);
+	crypto_generichash_final(&p->sum, p->digest, sizeof p->digest);
+	return o == FOUND ? p->outcome : o;
+}
+
 static enum outcome
 make_plan(struct plan *p, const char *file)
 {
 	struct ctl *ctl = p->ctl;
 	enum outcome o = source_open(&p->source, file, &ctl->err);
 
-	progress_begin(&p->bar, "comparing", 0);
 	if (o == FOUND)
-		o = source_each(&p->source, compare, p, &ctl->err);
-	if (o == FOUND)
-		o = sort_names(p);
-	if (o == FOUND)
-		o = store_records(ctl->store, find_removed, p, &ctl->err);
-	progress_end(&p->bar);
+		o = compare_all(p);
 	ctl->printed = !p->quiet;
-	return o == FOUND ? p->outcome : o;
+	return o;
 }
 
 /* --- diff ------------------------------------------------------------------------------------- */
@@ -392,6 +426,28 @@ carry_out(struct plan *p)
 	return o;
 }
 
+/* In the transaction: what was shown, and consented to, is still what would be done. */
+static enum outcome
+check_plan(struct plan *p)
+{
+	struct ctl *ctl = p->ctl;
+	struct plan again;
+	enum outcome o;
+
+	plan_init(&again, ctl);
+	again.source = p->source;
+	again.keep = p->keep;
+	again.quiet = true;
+	o = compare_all(&again);
+	if (o == FOUND && memcmp(again.digest, p->digest, sizeof p->digest) != 0)
+		o = error_set(&ctl->err, RETRY,
+		    "the store, or the file, was changed since the plan was made, and other things "
+		    "would change now: nothing was done; look at the plan once more");
+	again.source = (struct source){ 0 }; /* it is P's */
+	plan_release(&again);
+	return o;
+}
+
 static enum outcome
 make_so(struct plan *p)
 {
@@ -401,9 +457,12 @@ make_so(struct plan *p)
 
 	if (o != FOUND)
 		return o;
+	if (mine)
+		o = check_plan(p);
 	p->records = 0;
 	progress_begin(&p->bar, "applying", p->n);
-	o = carry_out(p);
+	if (o == FOUND)
+		o = carry_out(p);
 	progress_end(&p->bar);
 	if (mine && store_batch_end(ctl->store, o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)
 		o = RETRY;
@@ -432,6 +491,11 @@ apply(struct ctl *ctl, struct plan *p)
 	if (p->keep && p->removed > 0)
 		ctl_warn("%zu objects are not in '%s' and stay: --prune removes them", p->removed,
 		    import_name(ctl->args[0]));
+	if (p->strange > 0)
+		ctl_warn(
+		    "%zu app passwords in '%s' cannot be used here: only the store in which they "
+		    "were made can verify them",
+		    p->strange, import_name(ctl->args[0]));
 	if (p->added + p->changed + (p->keep ? 0 : p->removed) > 0) {
 		e = ask(ctl, p);
 		if (e == EXIT_DONE)

@@ -2,6 +2,7 @@
  *
  * backup, restore and check: the store as a whole.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ cmd_backup(struct ctl *ctl)
 /* --- restore ------------------------------------------------------------------------------------
  */
 
-static enum outcome
+static enum exit_code
 restore(struct ctl *ctl, const char *from, const char *keep)
 {
 	struct progress bar;
@@ -70,7 +71,97 @@ restore(struct ctl *ctl, const char *from, const char *keep)
 	progress_begin(&bar, "restoring pages", 0);
 	o = store_restore(ctl_uri(ctl), from, keep, &ctl->actor, &progress, &ctl->err);
 	progress_end(&bar);
-	return o;
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot restore the store");
+	return ctl_done(ctl, slice_str(from),
+	    "restored the store from '%s'; what it was is in '%s'", from, keep);
+}
+
+/* What a restore would find and leave. */
+struct outlook {
+	struct store_counts now, then;
+	int version; /* of the backup's schema */
+	const char *keep;
+};
+
+/* There can be anything, or nothing: that is what a restore is for. */
+static void
+count_now(struct ctl *ctl, struct store_counts *now)
+{
+	struct error err = { "" };
+	struct store *s;
+	enum outcome o = store_open(&s, ctl_uri(ctl), STORE_ADMIN, &err);
+
+	*now = (struct store_counts){ 0 };
+	if (o == FOUND)
+		o = store_count(s, slice_str(""), now, &err);
+	store_close(s);
+	if (o != FOUND)
+		ctl_warn("what is there now cannot be counted: %s", err.text);
+}
+
+static json_t *
+json_counts(const struct store_counts *c)
+{
+	return json_pack("{s:I, s:I, s:I}", "domains", (json_int_t)c->domains, "mailboxes",
+	    (json_int_t)c->mailboxes, "aliases", (json_int_t)c->aliases);
+}
+
+static enum exit_code
+print_json(struct ctl *ctl, const struct outlook *l)
+{
+	json_t *j = json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:o}", "outcome", "done", "what",
+	    "restore", "dry_run", 1, "version", l->version, "becomes", store_schema_version(),
+	    "now", json_counts(&l->now), "then", json_counts(&l->then));
+
+	json_object_set_new(j, "file", output_json_text(slice_str(ctl->args[0])));
+	json_object_set_new(j, "kept", output_json_text(slice_str(l->keep)));
+	return output_json(ctl, j);
+}
+
+static enum exit_code
+print_table(struct ctl *ctl, const struct outlook *l)
+{
+	static const struct column counted[] = {
+		{ "what", CELL_TEXT },
+		{ "now", CELL_COUNT },
+		{ "then", CELL_COUNT },
+		{ 0 },
+	};
+	const struct value rows[][3] = {
+		{ { .text = slice_str("domains") }, { .number = l->now.domains },
+		    { .number = l->then.domains } },
+		{ { .text = slice_str("mailboxes") }, { .number = l->now.mailboxes },
+		    { .number = l->then.mailboxes } },
+		{ { .text = slice_str("aliases") }, { .number = l->now.aliases },
+		    { .number = l->then.aliases } },
+	};
+	struct table table;
+
+	table_list(&table, ctl, counted);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		table_row(&table, rows[i]);
+	return table_end(&table, FOUND);
+}
+
+static enum exit_code
+look(struct ctl *ctl, const char *keep)
+{
+	const char *file = ctl->args[0];
+	struct outlook l = { .keep = keep };
+	enum outcome o = store_look(file, &l.version, &l.then, &ctl->err);
+
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot restore the store");
+	count_now(ctl, &l.now);
+	if (ctl->json)
+		return print_json(ctl, &l);
+	printf("'%s' is a whole store of schema version %d", file, l.version);
+	if (l.version < store_schema_version())
+		printf(", and would be brought to version %d", store_schema_version());
+	printf(".\n'%s' would be what it is; what is there now would be kept in '%s'.\n",
+	    path_of(ctl_uri(ctl)), keep);
+	return print_table(ctl, &l);
 }
 
 enum exit_code
@@ -91,12 +182,7 @@ cmd_restore(struct ctl *ctl)
 		return e;
 	if (asprintf(&keep, "%s.before-restore", path_of(ctl_uri(ctl))) < 0)
 		return ctl_fail(ctl, RETRY, "no memory");
-	o = restore(ctl, file, keep);
-	if (o == FOUND)
-		e = ctl_done(ctl, slice_str(file),
-		    "restored the store from '%s'; what it was is in '%s'", file, keep);
-	else
-		e = ctl_fail(ctl, o, "cannot restore the store");
+	e = ctl->dry_run ? look(ctl, keep) : restore(ctl, file, keep);
 	free(keep);
 	return e;
 }

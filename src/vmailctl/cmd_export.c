@@ -18,6 +18,8 @@ put_record(void *arg, const struct record *r)
 {
 	struct export *e = arg;
 
+	for (size_t i = 0; i < r->credentials; i++)
+		e->app_passwords += r->credential[i].label.n > 0;
 	sbuf_clear(&e->text);
 	if (!e->put(e, r)) {
 		e->outcome = error_set(&e->ctl->err, RETRY,
@@ -49,6 +51,16 @@ export_file(
 		return outfile_close(&e->out, true, &ctl->err);
 	outfile_close(&e->out, false, NULL);
 	return o;
+}
+
+void
+export_warn_app_passwords(const struct export *e)
+{
+	if (e->hashes && e->app_passwords > 0)
+		ctl_warn(
+		    "%zu app passwords are left out: what their hashes are good for is known to "
+		    "vmaild alone",
+		    e->app_passwords);
 }
 
 /* --- JSON lines ---------------------------------------------------------------------------------
@@ -189,6 +201,8 @@ export_csv(struct ctl *ctl, const char *where, bool hashes)
 	sbuf_add_str(&e.text, csv_head);
 	o = export_file(&e, where, put_csv);
 	sbuf_release_secret(&e.text);
+	if (o == FOUND)
+		export_warn_app_passwords(&e);
 	return o;
 }
 

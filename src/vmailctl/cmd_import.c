@@ -18,6 +18,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/rehash.h"
+#include "vmailctl/strange.h"
 
 struct import {
 	struct ctl *ctl;
@@ -28,7 +29,6 @@ struct import {
 	bool dry_run;
 	bool strict;
 	bool keep_clear; /* passwords in the clear stay so */
-	int64_t seen;    /* of a dry run: the last line of the log that was shown */
 	size_t count[RECORD_GONE];
 	size_t skipped;
 	size_t notes;
@@ -117,10 +117,12 @@ keep_line(void *arg, const struct change_row *row)
 static void
 put_change(struct import *im, struct sbuf *out, enum record_change did, const struct record *r)
 {
+	struct store *s = im->ctl->store;
 	struct error ignored;
+	int64_t last;
 
-	if (did == RECORD_CHANGED &&
-	    store_changes(im->ctl->store, im->seen, keep_line, out, &ignored) == FOUND)
+	if (did == RECORD_CHANGED && store_last_change(s, &last, &ignored) == FOUND &&
+	    store_changes(s, last - 1, keep_line, out, &ignored) == FOUND)
 		return;
 	sbuf_clear(out);
 	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : "~ ");
@@ -131,7 +133,6 @@ static void
 print_change(struct import *im, enum record_change did, const struct record *r,
     const struct foreign_place *at)
 {
-	struct error ignored;
 	struct sbuf text;
 
 	sbuf_init(&text, 1 << 16);
@@ -140,7 +141,6 @@ print_change(struct import *im, enum record_change did, const struct record *r,
 	put_place(&text, at);
 	printf("%s)\n", sbuf_cstr(&text));
 	sbuf_release(&text);
-	store_last_change(im->ctl->store, &im->seen, &ignored);
 	im->ctl->printed = true;
 }
 
@@ -190,77 +190,6 @@ say_sum(struct import *im, bool kept)
 }
 
 /* --- what is there already -------------------------------------------------------------------- */
-
-/* Credentials that the source does not speak of stay: app passwords that were made here. */
-struct merge {
-	struct import *im;
-	struct foreign_object *object;
-	struct slice password; /* the hash that the mailbox has now */
-	struct record_credential *list;
-	size_t n;
-	bool ok;
-};
-
-static bool
-is_listed(const struct record *r, struct slice label)
-{
-	for (size_t i = 0; i < r->credentials; i++)
-		if (slice_eq(r->credential[i].label, label))
-			return true;
-	return false;
-}
-
-static struct record_credential
-keep_credential(struct foreign *f, const struct record_credential *c)
-{
-	struct record_credential kept = *c;
-
-	kept.label = foreign_keep(f, c->label);
-	kept.hash = foreign_keep(f, c->hash);
-	kept.services = foreign_keep(f, c->services);
-	kept.networks = foreign_keep(f, c->networks);
-	return kept;
-}
-
-static bool
-merge_credentials(void *arg, const struct record *now)
-{
-	struct merge *m = arg;
-	struct record *r = &m->object->record;
-
-	m->list = calloc(now->credentials + r->credentials + 1, sizeof *m->list);
-	m->ok = m->list != NULL;
-	for (size_t i = 0; m->ok && i < r->credentials; i++)
-		m->list[m->n++] = r->credential[i];
-	for (size_t i = 0; m->ok && i < now->credentials; i++)
-		if (!is_listed(r, now->credential[i].label))
-			m->list[m->n++] = keep_credential(m->im->foreign, &now->credential[i]);
-	return true;
-}
-
-static enum outcome
-put_mailbox(struct import *im, struct foreign_object *o, enum record_change *did)
-{
-	struct merge m = { .im = im, .object = o, .ok = true };
-	struct record with;
-	enum outcome done;
-
-	if ((o->record.said & RECORD_CREDENTIALS) == 0)
-		return store_put(im->ctl->store, &o->record, did, &im->err);
-	done = store_get(im->ctl->store, &o->record, merge_credentials, &m, &im->err);
-	if (done != FOUND && done != NONE)
-		return done;
-	if (!m.ok)
-		return error_set(&im->err, RETRY, "no memory");
-	with = o->record;
-	if (done == FOUND) {
-		with.credential = m.list;
-		with.credentials = m.n;
-	}
-	done = store_put(im->ctl->store, &with, did, &im->err);
-	free(m.list);
-	return done;
-}
 
 struct seen_domain {
 	enum domain_kind kind;
@@ -321,8 +250,8 @@ put_object_in(struct import *im, struct foreign_object *o, enum record_change *d
 	*did = RECORD_SAME;
 	if (o->implied)
 		return put_implied(im, o, did);
-	if (o->record.kind == RECORD_MAILBOX)
-		return put_mailbox(im, o, did);
+	/* app passwords that were made here stay */
+	o->record.merge = true;
 	if (is_mailbox_itself(im, o))
 		return FOUND;
 	return store_put(im->ctl->store, &o->record, did, &im->err);
@@ -389,6 +318,23 @@ strip_place(struct import *im)
 		memmove(im->err.text, text + 2, strlen(text + 2) + 1);
 }
 
+/* They are kept all the same, so that an export of this store can be of all that was imported. */
+static void
+note_strange(struct import *im, const struct record *r, const struct foreign_place *at)
+{
+	size_t n = strange_app_passwords(im->ctl->store, r);
+	char text[512];
+
+	if (n == 0)
+		return;
+	snprintf(text, sizeof text,
+	    "%zu app password%s of '%.*s' cannot be used here: only the store in which %s made can "
+	    "verify %s",
+	    n, n == 1 ? "" : "s", (int)(r->name.n < 200 ? r->name.n : 200), r->name.p,
+	    n == 1 ? "it was" : "they were", n == 1 ? "it" : "them");
+	say_remark(im, REMARK_NOTE, at, text);
+}
+
 static enum outcome
 put_lines(struct import *im, struct jsonl *j)
 {
@@ -406,10 +352,12 @@ put_lines(struct import *im, struct jsonl *j)
 		at.line = j->line;
 		if (o == NONE)
 			break;
-		if (o == FOUND)
+		if (o == FOUND) {
+			note_strange(im, &r, &at);
 			o = store_put(im->ctl->store, &r, &did, &im->err);
-		else if (o == BAD)
+		} else if (o == BAD) {
 			strip_place(im);
+		}
 		done = note_one(im, o, did, &r, &at);
 		progress_at(&p, ++n);
 	}
@@ -452,7 +400,6 @@ begin(struct import *im)
 {
 	struct ctl *ctl = im->ctl;
 
-	im->seen = ctl->before;
 	return ctl->batch ? FOUND : store_batch_begin(ctl->store, &ctl->err);
 }
 
@@ -506,25 +453,32 @@ set_password(struct import *im, struct foreign_object *o, struct slice hash)
 	r->said |= RECORD_CREDENTIALS;
 }
 
+/* The hash that a mailbox has now. */
+struct seen_password {
+	struct import *im;
+	struct slice hash;
+};
+
 static bool
 see_password(void *arg, const struct record *now)
 {
-	struct merge *m = arg;
+	struct seen_password *seen = arg;
 
 	for (size_t i = 0; i < now->credentials; i++)
 		if (now->credential[i].label.n == 0)
-			m->password = foreign_keep(m->im->foreign, now->credential[i].hash);
+			seen->hash = foreign_keep(seen->im->foreign, now->credential[i].hash);
 	return true;
 }
 
 static enum outcome
 add_job(struct import *im, struct rehash_job *job, struct foreign_object *o)
 {
-	struct merge m = { .im = im, .object = o };
-	enum outcome done = store_get(im->ctl->store, &o->record, see_password, &m, &im->ctl->err);
+	struct seen_password seen = { .im = im };
+	enum outcome done =
+	    store_get(im->ctl->store, &o->record, see_password, &seen, &im->ctl->err);
 
 	*job = (struct rehash_job){ .address = o->record.name, .clear = o->clear };
-	job->before = m.password;
+	job->before = seen.hash;
 	return done == NONE ? FOUND : done;
 }
 

@@ -36,25 +36,22 @@ put_login(void *arg, const struct login_row *row)
 	return table_row(arg, values);
 }
 
+static enum exit_code
+list_logins(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	struct table table;
+	enum outcome o;
+
+	(void)arg;
+	table_list(&table, ctl, login_columns);
+	o = store_logins(ctl->store, sbuf_slice(address), put_login, &table, &ctl->err);
+	return table_end(&table, o);
+}
+
 enum exit_code
 cmd_user_logins(struct ctl *ctl)
 {
-	struct table table;
-	struct sbuf address;
-	enum exit_code e;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_mailbox(ctl, ctl->args[0], &address);
-	if (o == FOUND) {
-		table_list(&table, ctl, login_columns);
-		o = store_logins(ctl->store, sbuf_slice(&address), put_login, &table, &ctl->err);
-		e = table_end(&table, o);
-	} else {
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	}
-	sbuf_release(&address);
-	return e;
+	return ctl_on_known_mailbox(ctl, list_logins, NULL);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */

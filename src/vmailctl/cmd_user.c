@@ -439,52 +439,51 @@ cmd_user_add(struct ctl *ctl)
 	return e;
 }
 
+static enum exit_code
+set_password(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	struct sbuf *hash = arg;
+	enum outcome o = get_hash(ctl, address, hash);
+
+	if (o == FOUND)
+		o = store_mailbox_passwd(
+		    ctl->store, sbuf_slice(address), sbuf_slice(hash), &ctl->err);
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "set the password of '%s'", sbuf_cstr(address));
+}
+
 enum exit_code
 cmd_user_passwd(struct ctl *ctl)
 {
-	struct sbuf address, hash;
+	struct sbuf hash;
 	enum exit_code e = check_source(ctl);
-	enum outcome o;
 
 	if (e != EXIT_DONE)
 		return e;
-	sbuf_init(&address, 2 * ADDRESS_MAX);
 	sbuf_init(&hash, PASSWORD_STORED_MAX);
-	o = ctl_mailbox(ctl, ctl->args[0], &address);
-	if (o == FOUND)
-		o = get_hash(ctl, &address, &hash);
-	if (o == FOUND)
-		o = store_mailbox_passwd(
-		    ctl->store, sbuf_slice(&address), sbuf_slice(&hash), &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(
-		    ctl, sbuf_slice(&address), "set the password of '%s'", sbuf_cstr(&address));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
+	e = ctl_on_known_mailbox(ctl, set_password, &hash);
 	sbuf_release_secret(&hash);
-	sbuf_release(&address);
 	return e;
+}
+
+static enum exit_code
+remove_mailbox(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	bool force = ctl_option(ctl, "force") != NULL;
+	enum outcome o = store_mailbox_remove(ctl->store, sbuf_slice(address), force, &ctl->err);
+
+	(void)arg;
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "removed mailbox '%s'; its mail is left on disk",
+	    sbuf_cstr(address));
 }
 
 enum exit_code
 cmd_user_remove(struct ctl *ctl)
 {
-	bool force = ctl_option(ctl, "force") != NULL;
-	struct sbuf address;
-	enum exit_code e;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = store_mailbox_remove(ctl->store, sbuf_slice(&address), force, &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(ctl, sbuf_slice(&address),
-		    "removed mailbox '%s'; its mail is left on disk", sbuf_cstr(&address));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	sbuf_release(&address);
-	return e;
+	return ctl_on_mailbox(ctl, remove_mailbox, NULL);
 }
 
 /* --- state, quota ----------------------------------------------------------------------------- */
@@ -500,51 +499,47 @@ take_state(struct ctl *ctl, enum account_state *state)
 	return EXIT_DONE;
 }
 
+static enum exit_code
+set_state(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	struct slice reason = slice_str(ctl_option(ctl, "reason"));
+	const enum account_state *state = arg;
+	enum outcome o =
+	    store_mailbox_state(ctl->store, sbuf_slice(address), *state, reason, &ctl->err);
+
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "mailbox '%s' is %s", sbuf_cstr(address),
+	    account_state_name(*state));
+}
+
 enum exit_code
 cmd_user_state(struct ctl *ctl)
 {
-	struct slice reason = slice_str(ctl_option(ctl, "reason"));
 	enum account_state state;
-	struct sbuf address;
 	enum exit_code e = take_state(ctl, &state);
-	enum outcome o;
 
-	if (e != EXIT_DONE)
-		return e;
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = store_mailbox_state(ctl->store, sbuf_slice(&address), state, reason, &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(ctl, sbuf_slice(&address), "mailbox '%s' is %s", sbuf_cstr(&address),
-		    account_state_name(state));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	sbuf_release(&address);
-	return e;
+	return e == EXIT_DONE ? ctl_on_mailbox(ctl, set_state, &state) : e;
+}
+
+static enum exit_code
+set_quota(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	const int64_t *quota = arg;
+	enum outcome o = store_mailbox_quota(ctl->store, sbuf_slice(address), *quota, &ctl->err);
+
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "set the quota of '%s'", sbuf_cstr(address));
 }
 
 enum exit_code
 cmd_user_quota(struct ctl *ctl)
 {
 	int64_t quota = 0;
-	struct sbuf address;
 	enum exit_code e = take_size(ctl, ctl->args[1], &quota);
-	enum outcome o;
 
-	if (e != EXIT_DONE)
-		return e;
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = store_mailbox_quota(ctl->store, sbuf_slice(&address), quota, &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(
-		    ctl, sbuf_slice(&address), "set the quota of '%s'", sbuf_cstr(&address));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	sbuf_release(&address);
-	return e;
+	return e == EXIT_DONE ? ctl_on_mailbox(ctl, set_quota, &quota) : e;
 }
 
 /* --- set -------------------------------------------------------------------------------------- */
@@ -581,24 +576,21 @@ take_settings(struct ctl *ctl, struct mailbox_settings *m)
 	return e == EXIT_DONE ? take_id(ctl, "gid", &m->gid) : e;
 }
 
+static enum exit_code
+change_settings(struct ctl *ctl, const struct sbuf *address, void *arg)
+{
+	enum outcome o = store_mailbox_set(ctl->store, sbuf_slice(address), arg, &ctl->err);
+
+	if (o != FOUND)
+		return ctl_no_mailbox(ctl, o, address);
+	return ctl_done(ctl, sbuf_slice(address), "set mailbox '%s'", sbuf_cstr(address));
+}
+
 enum exit_code
 cmd_user_set(struct ctl *ctl)
 {
 	struct mailbox_settings settings = { .only = 0 };
-	struct sbuf address;
 	enum exit_code e = take_settings(ctl, &settings);
-	enum outcome o;
 
-	if (e != EXIT_DONE)
-		return e;
-	sbuf_init(&address, 2 * ADDRESS_MAX);
-	o = ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
-	if (o == FOUND)
-		o = store_mailbox_set(ctl->store, sbuf_slice(&address), &settings, &ctl->err);
-	if (o == FOUND)
-		e = ctl_done(ctl, sbuf_slice(&address), "set mailbox '%s'", sbuf_cstr(&address));
-	else
-		e = ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(&address));
-	sbuf_release(&address);
-	return e;
+	return e == EXIT_DONE ? ctl_on_mailbox(ctl, change_settings, &settings) : e;
 }

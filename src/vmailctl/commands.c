@@ -642,6 +642,7 @@ static const struct command commands[] = {
 		.detail = "In one step: who asks gets answers of the old or of the new. What the store was is\n"
 			  "kept beside it, as *.before-restore. An older schema is brought up to date.",
 		.example = "vmailctl restore /var/backups/vmail.db",
+		.plans = true,
 		.run = cmd_restore
 	},
 	{

@@ -118,6 +118,39 @@ ctl_mailbox(struct ctl *ctl, const char *typed, struct sbuf *out)
 	return o;
 }
 
+enum exit_code
+ctl_no_mailbox(struct ctl *ctl, enum outcome o, const struct sbuf *address)
+{
+	return ctl_fail(ctl, o, "there is no mailbox '%s'", sbuf_cstr(address));
+}
+
+static enum exit_code
+on_mailbox(struct ctl *ctl, bool known, mailbox_fn *fn, void *arg)
+{
+	struct sbuf address;
+	enum exit_code e;
+	enum outcome o;
+
+	sbuf_init(&address, 2 * ADDRESS_MAX);
+	o = known ? ctl_mailbox(ctl, ctl->args[0], &address)
+		  : ctl_named(ctl, rules_mailbox, ctl->args[0], &address);
+	e = o == FOUND ? fn(ctl, &address, arg) : ctl_no_mailbox(ctl, o, &address);
+	sbuf_release(&address);
+	return e;
+}
+
+enum exit_code
+ctl_on_mailbox(struct ctl *ctl, mailbox_fn *fn, void *arg)
+{
+	return on_mailbox(ctl, false, fn, arg);
+}
+
+enum exit_code
+ctl_on_known_mailbox(struct ctl *ctl, mailbox_fn *fn, void *arg)
+{
+	return on_mailbox(ctl, true, fn, arg);
+}
+
 static bool
 stop_listing(void *arg, const struct domain_row *row)
 {

@@ -25,10 +25,14 @@ struct export
 	struct sbuf text; /* of one record */
 	enum outcome outcome;
 	bool (*put)(struct export * e, const struct record *r);
-	size_t left_out; /* records that this shape cannot say */
+	size_t left_out;      /* records that this shape cannot say */
+	size_t app_passwords; /* of all mailboxes */
 };
 
 enum outcome export_file(
     struct export *e, const char *where, bool (*put)(struct export *e, const struct record *r));
+
+/* Warn when there are app passwords, of which this shape has none. */
+void export_warn_app_passwords(const struct export *e);
 
 #endif

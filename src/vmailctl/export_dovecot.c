@@ -134,5 +134,7 @@ export_dovecot(struct ctl *ctl, const char *where, bool hashes)
 		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for the ':' in "
 			 "their name or home",
 		    e.left_out);
+	if (o == FOUND)
+		export_warn_app_passwords(&e);
 	return o;
 }

@@ -148,12 +148,8 @@ free_places(struct places *list)
 static int
 compare(const void *key, const void *place)
 {
-	const struct slice *name = key;
-	const char *other = ((const struct place *)place)->name;
-	size_t n = strlen(other);
-	int d = memcmp(name->p, other, name->n < n ? name->n : n);
-
-	return d != 0 ? d : name->n < n ? -1 : name->n > n;
+	return slice_cmp(
+	    *(const struct slice *)key, slice_str(((const struct place *)place)->name));
 }
 
 /* They came in order. */

@@ -77,11 +77,8 @@ static int
 compare(const void *a, const void *b)
 {
 	const struct folded *x = a, *y = b;
-	size_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
-	int d = n > 0 ? memcmp(x->key.p, y->key.p, n) : 0;
+	int d = slice_cmp(x->key, y->key);
 
-	if (d == 0 && x->key.n != y->key.n)
-		d = x->key.n < y->key.n ? -1 : 1;
 	if (d == 0)
 		d = x->entry->line < y->entry->line ? -1 : 1;
 	return d;

@@ -64,15 +64,6 @@ page_start(const struct page *p)
 	return sbuf_slice(&p->after);
 }
 
-/* As the store orders names. */
-static int
-compare(struct slice a, struct slice b)
-{
-	int d = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-	return d != 0 ? d : a.n < b.n ? -1 : a.n > b.n;
-}
-
 /* Behind all that begin so? */
 static bool
 is_past(struct slice prefix, struct slice name)
@@ -88,7 +79,7 @@ page_wants(struct page *p, struct slice name, bool *more)
 {
 	*more = true;
 	/* where the store cannot begin there by itself */
-	if (p->after.n > 0 && compare(name, sbuf_slice(&p->after)) <= 0)
+	if (p->after.n > 0 && slice_cmp(name, sbuf_slice(&p->after)) <= 0)
 		return false;
 	if (p->match.n > 0 && !glob_match(p->match, name)) {
 		*more = !is_past(prefix_of(p->match), name);

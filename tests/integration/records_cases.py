@@ -137,6 +137,36 @@ def _(build):
         check_eq((blocked["kind"], blocked["type"], blocked["value"]), ("entry", "blocked", "REJECT not from there"))
 
 
+@case("app passwords of another store are told of, and one's own are not")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        site.ctl("app-password", "add", HARRY, "--label", "phone")
+        site.ctl("app-password", "add", HARRY, "--label", "tablet")
+        path = export(site)
+        for form in ("csv", "dovecot"):
+            done = run(site, "export", "--format", form, "-")
+            check_in("2 app passwords are left out", done.stderr, form)
+            check("VMAILD-APP" not in done.stdout, done.stdout)
+        check_eq(run(site, "export", "--format", "csv", "--no-hashes", "-").stderr, "")
+        site.ctl("app-password", "remove", HARRY, "phone")
+        done = run(site, "apply", path)
+        check_eq((done.returncode, done.stderr), (DONE, ""))  # it had them all
+        other.ctl("init")
+        done = run(other, "apply", path)
+        check_eq(done.returncode, DONE)
+        check_in("2 app passwords in '%s' cannot be used here" % path, done.stderr)
+        check_eq(run(other, "apply", path).stderr, "")  # that was told
+        check_eq(read_file(export(other)), read_file(path))
+        with place(build) as third:
+            third.ctl("init")
+            done = run(third, "import", "--from", "vmaild", path)
+            check_eq(done.returncode, DONE, done.stderr)
+            check_in("note: 2 app passwords of '%s' cannot be used here" % HARRY, done.stderr)
+            check_in("1 note", done.stdout)
+            check_eq(run(third, "import", "--from", "vmaild", path).stderr, "")
+
+
 @case("a passwd-file for Dovecot")
 def _(build):
     with mail_host(build) as site:
@@ -231,6 +261,31 @@ def _(build):
             status, text = t.end()
             check_eq(status, NOT if there else DONE, text)
             check_eq("ron@example.com" in site.ctl("user", "list", "--names"), there)
+
+
+@case("a plan that is no longer true is not carried out")
+def _(build):
+    with mail_host(build) as site:
+        bare = export(site, "bare.jsonl", "--no-hashes")
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        for meanwhile in (["user", "add", "tom@example.com", "--no-password"],  # one more would go
+                          ["user", "quota", "ron@example.com", "5M"],  # the same one, but not as it was shown
+                          ["user", "remove", "tom@example.com"]):
+            t = dialogue(site, "apply", "--prune", bare)
+            t.expect("[y/N] ")
+            site.ctl(*meanwhile)
+            before = rows(site, "log")
+            t.type("y\n")
+            status, text = t.end()
+            check_eq(status, AGAIN, text)
+            check_in("nothing was done", text)
+            check_eq(rows(site, "log"), before)
+        t = dialogue(site, "apply", "--prune", bare)
+        t.expect("[y/N] ")
+        site.ctl("user", "show", HARRY)  # who only looks changes nothing
+        t.type("y\n")
+        check_eq(t.end()[0], DONE)
+        check_eq(site.ctl("user", "list", "--names").split(), [HARRY, SALLY])
 
 
 @case("a diff names what differs, in an export and in a backup alike")
@@ -450,6 +505,34 @@ def _(build):
         status, text = t.end()
         check_eq(status, DONE, text)
         check(os.path.exists(site.store + ".before-restore"))
+
+
+@case("a dry restore tells what it would do, and changes nothing")
+def _(build):
+    with mail_host(build) as site:
+        backup = os.path.join(site.tmp, "b.db")
+        site.ctl("backup", backup)
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        before = sorted(os.listdir(os.path.dirname(site.store)))
+        text = site.ctl("restore", "--dry-run", backup)
+        for line in (r"schema version \d+\.", r"\.before-restore", r"mailboxes +3 +2\n", r"domains +\d+ +\d+\n"):
+            check(re.search(line, text), line, text)
+        told = json.loads(site.ctl("--json", "restore", "--dry-run", backup))
+        check_eq((told["dry_run"], told["now"]["mailboxes"], told["then"]["mailboxes"]), (True, 3, 2))
+        check_eq(told["version"], told["becomes"])
+        check_eq(sorted(os.listdir(os.path.dirname(site.store))), before)
+        check_in("ron@example.com", site.ctl("user", "list", "--names"))
+        damaged = os.path.join(site.tmp, "half.db")
+        with open(backup, "rb") as whole, open(damaged, "wb") as half:
+            half.write(whole.read()[:40960])
+        done = run(site, "restore", "--dry-run", damaged)
+        check(done.returncode in (NOT, AGAIN) and re.search("is damaged|not whole", done.stderr), done)
+        with open(site.store, "wb") as store:
+            store.write(b"no store any more" * 1000)
+        done = run(site, "restore", "--dry-run", backup)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("cannot be counted", done.stderr)
+        check(re.search(r"mailboxes +0 +2\n", done.stdout), done.stdout)
 
 
 @case("check names what no lookup would find")

@@ -5,7 +5,7 @@
  */
 #include "fixture.h"
 
-#include "store/db.h"
+#include "store/db_sqlite.h"
 
 struct query {
 	const char *name;
@@ -86,6 +86,7 @@ test_plan(void **state)
 	const struct query *q = *state;
 	sqlite3 *sq = raw_open(shared->path);
 
+	assert_int_equal(db_pending_register(sq, NULL), SQLITE_OK);
 	check_plan_of(sq, q->text, may_scan(q->name));
 	sqlite3_close(sq);
 }

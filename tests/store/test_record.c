@@ -204,6 +204,8 @@ static const struct put_case puts_[] = {
 	  BAD, "must be 0 to 32", 0, NULL, NULL },
 	{ "a negative quota", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_QUOTA, .quota = -1 }, BAD, "negative", 0, NULL, NULL },
+	{ "a uid that is nobody's", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_IDS, .uid = 4294967295 }, BAD, "at most 4294967294", 0, NULL, NULL },
 	{ "an alias without targets", { .kind = RECORD_ALIAS, .name = NAME("new@example.com") },
 	  BAD, "at least one target", 0, NULL, NULL },
 	{ "a target that is none", { .kind = RECORD_ALIAS, .name = NAME("new@example.com"),

@@ -51,6 +51,32 @@ static const struct compared {
 	{ "ASCII only", BYTES("\xc3\x84"), "\xc3\xa4", false, false },
 };
 
+static const struct {
+	struct slice a, b;
+	int sign;
+} ordered[] = {
+	{ BYTES(""), { NULL, 0 }, 0 },
+	{ BYTES("abc"), BYTES("abc"), 0 },
+	{ BYTES("ab"), BYTES("abc"), -1 },
+	{ BYTES("b"), BYTES("abc"), 1 },
+	{ { NULL, 0 }, BYTES("a"), -1 },
+	{ BYTES("a\xc3"), BYTES("az"), 1 },
+	{ BYTES("a\0b"), BYTES("a\0c"), -1 },
+};
+
+static void
+test_order(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(ordered); i++) {
+		int there = slice_cmp(ordered[i].a, ordered[i].b);
+		int back = slice_cmp(ordered[i].b, ordered[i].a);
+
+		assert_int_equal((there > 0) - (there < 0), ordered[i].sign);
+		assert_int_equal((back > 0) - (back < 0), -ordered[i].sign);
+	}
+}
+
 static void
 test_compare(void **state)
 {
@@ -206,6 +232,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_starts_and_ends),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_cut),
