@@ -18,8 +18,7 @@ enum {
 	OUT_MAX = 8192 * 1024,  /* never reached: one chunk's refusals, and one reply */
 	SPARE_SIZE = 64 * 1024, /* a bigger buffer is not kept */
 	LINGER_S = 2,
-	LINGER_READS = 1024, /* who goes on sending is cut off */
-	DRAIN_READS = 64
+	LINGER_READS = 1024 /* who goes on sending is cut off */
 };
 
 enum filled { FILLED, FILLED_NOTHING, FILLED_END, FILLED_BROKEN };
@@ -121,7 +120,7 @@ fill(struct conn *c)
 		return FILLED_END;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? FILLED_NOTHING : FILLED_BROKEN;
-	c->spoke = true;
+	c->spoke = c->spoke || !c->kind->hello;
 	c->in.n += (size_t)n;
 	sbuf_truncate(&c->in, c->in.n);
 	return FILLED;
@@ -179,10 +178,16 @@ linger(struct conn *c)
 	event_add(&c->readable, &limit);
 }
 
-static bool
-is_leaving(const struct conn *c)
+/* From here on the kernel refuses what a local client would send, and what he has sent is there to
+ * be read, up to the end: so nothing is ever taken and not answered. Of TCP he only sees that we
+ * are gone. */
+static void
+stop_listening(struct conn *c)
 {
-	return c->loop->draining && c->spoke;
+	if (c->deaf || !c->loop->draining || !c->spoke || c->kind->midway(c))
+		return;
+	c->deaf = true;
+	(void)shutdown(c->fd, SHUT_RD);
 }
 
 static bool
@@ -192,7 +197,7 @@ is_over(const struct conn *c)
 		return false;
 	if (c->closing)
 		return true;
-	return (c->ended || is_leaving(c)) && !c->again && !c->kind->busy(c);
+	return c->ended && !c->again && !c->kind->busy(c);
 }
 
 static void
@@ -245,6 +250,7 @@ conn_settle(struct conn *c)
 {
 	if (c->lingering > 0)
 		return;
+	stop_listening(c);
 	if (!advance(c)) {
 		conn_close(c);
 		return;
@@ -253,7 +259,7 @@ conn_settle(struct conn *c)
 		linger(c);
 		return;
 	}
-	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full && !is_leaving(c), 0);
+	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->full, 0);
 	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
 	queue(c);
 	give_back_both(c);
@@ -330,24 +336,15 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 void
 conn_drain(struct conn *c)
 {
-	enum filled filled = FILLED;
-
-	if (c->lingering > 0) {
-		conn_close(c);
-		return;
-	}
-	borrow(&c->out, &c->loop->spare_out);
-	if (c->again && !c->closing && !c->full)
-		c->kind->serve(c);
-	for (int i = 0; i < DRAIN_READS && filled == FILLED; i++) {
-		if (c->ended || c->closing || c->held || c->full || !conn_roomy(c))
-			break;
-		filled = fill(c);
-		if (filled == FILLED)
-			c->kind->serve(c);
-	}
-	if (filled == FILLED_BROKEN)
+	if (c->lingering > 0)
 		conn_close(c);
 	else
 		conn_settle(c);
+}
+
+void
+conn_drain_silent(struct conn *c)
+{
+	c->spoke = true;
+	conn_settle(c);
 }

@@ -69,7 +69,7 @@ class Vmaild:
         began = time.monotonic()
         self.daemon = self.site.start()
         self.started = time.monotonic() - began
-        for pid in [self.daemon.pid, *self.daemon.workers()]:
+        for pid in [self.daemon.pid, *self.daemon.supervisors(), *self.daemon.workers()]:
             subprocess.run(["taskset", "-a", "-c", "-p", cpus, str(pid)], stdout=subprocess.DEVNULL, check=True)
         self.pids = self.daemon.workers("lookup")
 
