@@ -68,7 +68,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
+        check-corpus check-integration check-interop check-faults check-restarts check-trixie check-docs check-binaries check-units \
         check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
@@ -165,7 +165,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults check-restarts
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
 
@@ -213,6 +213,11 @@ check-interop: $(PROGRAMS)
 # it once and in short.
 check-faults: $(PROGRAMS)
 	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
+
+# A real Postfix, and clients that ask as it does, over 20 restarts, 20 reloads, 5 upgrades and 25 dead workers; check-interop
+# has a few of each.
+check-restarts: $(PROGRAMS)
+	$(call suite,restarts,python3 tests/interop/run.py --build $(B) --restarts "dead workers")
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.
