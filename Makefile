@@ -68,7 +68,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-storm check-trixie check-docs check-binaries \
+        check-corpus check-integration check-interop check-faults check-storm check-restarts check-trixie check-docs check-binaries \
         check-units check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers soak \
         bench bench-full bench-deps install check-bench \
         install-files deps test-deps clean format
@@ -174,7 +174,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop check-storm
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults check-restarts
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-bench
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
@@ -227,6 +227,11 @@ check-interop: $(PROGRAMS)
 # it once and in short.
 check-faults: $(PROGRAMS)
 	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
+
+# A real Postfix, and clients that ask as it does, over 20 restarts, 20 reloads, 5 upgrades and 25 dead workers; check-interop
+# has a few of each.
+check-restarts: $(PROGRAMS)
+	$(call suite,restarts,python3 tests/interop/run.py --build $(B) --restarts "dead workers")
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.
@@ -372,6 +377,7 @@ install-files:
 	install -D -m 644 contrib/grafana/vmaild.json $(DESTDIR)$(DATADIR)/grafana/vmaild.json
 	install -D -m 644 contrib/prometheus/vmaild.rules.yml $(DESTDIR)$(DATADIR)/prometheus/vmaild.rules.yml
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
+	install -m 644 contrib/systemd/vmaild.socket contrib/systemd/vmaild-queue.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 contrib/systemd/vmaild-backup.service contrib/systemd/vmaild-backup.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf

@@ -15,8 +15,13 @@
 enum outcome server_check(const struct conf *c, struct error *err);
 
 /* Serve until told to end, and return the exit status. FILE is what SIGHUP reads again (NULL: as
- * conf_load). Takes C over. Logs; the caller has opened the log. */
-int server_run(struct conf *c, const char *file);
+ * conf_load), ARGV with what SIGUSR2 starts the program anew. Takes C over. Logs; the caller has
+ * opened the log. */
+int server_run(struct conf *c, const char *file, char **argv);
+
+/* When this process was a server before, and has become a newer program since: go on, and put the
+ * exit status into STATUS. False, and nothing done, when not. To be called before anything else. */
+bool server_resume(char **argv, int *status);
 
 /* Have as many files allowed as C needs. FOUND, or why it may not be enough. */
 enum outcome server_files(const struct conf *c, struct error *err);

@@ -91,6 +91,7 @@ serve(struct conn *conn)
 
 	while (!conn->held && !conn->closing && conn_roomy(conn)) {
 		want = auth_session_step(&c->session, &in, &conn->out);
+		conn->spoke = conn->spoke || want == AUTH_WANT_ANSWER || c->session.pending != NULL;
 		if (want != AUTH_WANT_ANSWER)
 			break;
 		take_request(c);
@@ -110,6 +111,15 @@ busy(const struct conn *conn)
 	return c->outstanding > 0;
 }
 
+/* A login by LOGIN takes several turns. */
+static bool
+midway(const struct conn *conn)
+{
+	const struct auth_conn *c = (const struct auth_conn *)conn;
+
+	return c->session.pending != NULL;
+}
+
 static void
 free_conn(struct conn *conn)
 {
@@ -124,9 +134,11 @@ free_conn(struct conn *conn)
 static const struct conn_kind auth_kind = {
 	.in_max = 2 * AUTHLINE_MAX,
 	.secret = true,
+	.hello = true,
 	.send_limit = 100,
 	.serve = serve,
 	.busy = busy,
+	.midway = midway,
 	.free = free_conn,
 };
 
@@ -135,9 +147,11 @@ static const struct conn_kind auth_kind = {
 static const struct conn_kind userdb_kind = {
 	.in_max = 2 * AUTHLINE_MAX,
 	.secret = true,
+	.hello = true,
 	.send_limit = 0,
 	.serve = serve,
 	.busy = busy,
+	.midway = midway,
 	.free = free_conn,
 };
 

@@ -19,8 +19,7 @@ enum {
 	OUT_MAX = 8192 * 1024,  /* never reached: one chunk's refusals, and one reply */
 	SPARE_SIZE = 64 * 1024, /* a bigger buffer is not kept */
 	LINGER_S = 2,
-	LINGER_READS = 1024, /* who goes on sending is cut off */
-	DRAIN_READS = 64
+	LINGER_READS = 1024 /* who goes on sending is cut off */
 };
 
 enum filled { FILLED, FILLED_NOTHING, FILLED_END, FILLED_BROKEN };
@@ -109,8 +108,8 @@ conn_close(struct conn *c)
 
 /* --- in and out ------------------------------------------------------------------------------- */
 
-/* Who sent more than a second's worth waits until the rest of it is due; not while we leave, for then
- * all that he has sent is to be answered. */
+/* Who sent more than a second's worth waits until the rest of it is due; not while we leave, for
+ * then all that he has sent is to be answered. */
 static void
 pace(struct conn *c, size_t n)
 {
@@ -147,7 +146,7 @@ fill(struct conn *c)
 		return FILLED_END;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? FILLED_NOTHING : FILLED_BROKEN;
-	c->spoke = true;
+	c->spoke = c->spoke || !c->kind->hello;
 	c->in.n += (size_t)n;
 	pace(c, (size_t)n);
 	sbuf_truncate(&c->in, c->in.n);
@@ -207,10 +206,16 @@ linger(struct conn *c)
 	event_add(&c->readable, &limit);
 }
 
-static bool
-is_leaving(const struct conn *c)
+/* From here on the kernel refuses what a local client would send, and what he has sent is there to
+ * be read, up to the end: so nothing is ever taken and not answered. Of TCP he only sees that we
+ * are gone. */
+static void
+stop_listening(struct conn *c)
 {
-	return c->loop->draining && c->spoke;
+	if (c->deaf || !c->loop->draining || !c->spoke || c->kind->midway(c))
+		return;
+	c->deaf = true;
+	(void)shutdown(c->fd, SHUT_RD);
 }
 
 static bool
@@ -220,7 +225,7 @@ is_over(const struct conn *c)
 		return false;
 	if (c->closing)
 		return true;
-	return (c->ended || is_leaving(c)) && !c->again && !c->kind->busy(c);
+	return c->ended && !c->again && !c->kind->busy(c);
 }
 
 static void
@@ -273,6 +278,7 @@ conn_settle(struct conn *c)
 {
 	if (c->lingering > 0)
 		return;
+	stop_listening(c);
 	if (!advance(c)) {
 		conn_close(c);
 		return;
@@ -281,8 +287,7 @@ conn_settle(struct conn *c)
 		linger(c);
 		return;
 	}
-	watch(&c->readable,
-	    !c->ended && !c->closing && !c->held && !c->paced && !c->full && !is_leaving(c), 0);
+	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->paced && !c->full, 0);
 	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
 	queue(c);
 	give_back_both(c);
@@ -370,26 +375,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 void
 conn_drain(struct conn *c)
 {
-	enum filled filled = FILLED;
-
-	if (c->lingering > 0) {
-		conn_close(c);
-		return;
-	}
 	c->paced = false;
 	event_del(&c->pace);
-	borrow(&c->out, &c->loop->spare_out);
-	if (c->again && !c->closing && !c->full)
-		c->kind->serve(c);
-	for (int i = 0; i < DRAIN_READS && filled == FILLED; i++) {
-		if (c->ended || c->closing || c->held || c->full || !conn_roomy(c))
-			break;
-		filled = fill(c);
-		if (filled == FILLED)
-			c->kind->serve(c);
-	}
-	if (filled == FILLED_BROKEN)
+	if (c->lingering > 0)
 		conn_close(c);
 	else
 		conn_settle(c);
+}
+
+void
+conn_drain_silent(struct conn *c)
+{
+	c->spoke = true;
+	conn_settle(c);
 }

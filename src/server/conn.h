@@ -21,6 +21,7 @@ struct loop;
 struct conn_kind {
 	size_t in_max;       /* more than the longest request */
 	bool secret;         /* wipe what came in once it is used */
+	bool hello;          /* what comes first is no question: `serve` says when the client spoke */
 	unsigned send_limit; /* seconds a client may take none of what is sent to it; 0: for ever */
 
 	/* Take what can be taken off the front of c->in and append to c->out. Called after every
@@ -31,6 +32,10 @@ struct conn_kind {
 	/* Tell whether answers are still being worked on: then the connection is kept, though the
 	 * client has ended its side. */
 	bool (*busy)(const struct conn *c);
+
+	/* Tell whether the client is in the middle of something that he cannot begin anew on
+	 * another connection: then he is listened to, though we leave. */
+	bool (*midway)(const struct conn *c);
 
 	/* Free what the connection is part of. */
 	void (*free)(struct conn *c);
@@ -51,9 +56,10 @@ struct conn {
 	struct sbuf out;
 	uid_t user;   /* local: who he is */
 	bool counted; /* as one of his user's */
-	bool spoke;   /* the client has sent something */
+	bool spoke;   /* the client has asked something */
 	bool ended;   /* the client sends no more */
 	bool closing; /* take nothing more in; close when all is sent */
+	bool deaf;    /* nothing more can be sent to us, but for what was */
 	bool abrupt;  /* and then at once, whatever the client may still send */
 	bool held;    /* its kind wants no more input for now */
 	bool again;   /* its kind has more to do, when the others had their turn */
@@ -87,8 +93,13 @@ void conn_serve(struct conn *c);
 
 /* The worker is going: answer what the client has sent already, then close as soon as nothing is
  * owed. One who has not spoken yet is served once: he may have come because another worker has just
- * hung up on him, and does not ask a third time. */
+ * hung up on him, and does not ask a third time. A local client who sends more after that cannot:
+ * he is told so at once, and asks again elsewhere; Postfix would not take back a login that it got
+ * rid of and that nobody has read. */
 void conn_drain(struct conn *c);
+
+/* The same for one who has not spoken in all the time that he was given. */
+void conn_drain_silent(struct conn *c);
 
 /* Close at once and free. */
 void conn_close(struct conn *c);

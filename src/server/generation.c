@@ -62,7 +62,7 @@ find_mail_user(struct generation *g)
 
 enum outcome
 generation_new(struct generation **out, struct conf *c, const struct identity *owner,
-    const struct generation *old, struct error *err)
+    const struct listener_set *old, struct error *err)
 {
 	size_t lookups = (size_t)c->lookup_workers;
 	struct generation *g = calloc(1, sizeof *g + (lookups + 2) * sizeof g->worker[0]);
@@ -70,8 +70,7 @@ generation_new(struct generation **out, struct conf *c, const struct identity *o
 	if (g == NULL)
 		return error_set(err, RETRY, "no memory");
 	if (server_check(c, err) != FOUND || lookup_log_find(&g->lookup_log, c, err) != FOUND ||
-	    listeners_open(&g->listeners, c, owner, old == NULL ? NULL : &old->listeners, err) !=
-		FOUND) {
+	    listeners_open(&g->listeners, c, owner, old, err) != FOUND) {
 		free(g);
 		return BAD;
 	}

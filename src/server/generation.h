@@ -21,6 +21,8 @@ struct worker {
 	int ready_fd; /* gives a byte when it serves, ends when it takes no more clients; -1 */
 	bool ready;
 	uint64_t started; /* clock_ms */
+	uint64_t beat;    /* when its loop was last known to turn */
+	bool still;       /* and that this is too long ago was said */
 	uint64_t due;     /* without a pid: when to start one */
 	unsigned backoff; /* ms to wait when it dies young again */
 };
@@ -37,10 +39,10 @@ struct generation {
 	struct worker worker[];
 };
 
-/* Build one from C and bind its listeners, which it shares with OLD (may be NULL) where they are
- * the same. The generation owns C from then on; when it fails, C stays the caller's. */
+/* Build one from C and bind its listeners, which it shares with OLD where they are the same. The
+ * generation owns C from then on; when it fails, C stays the caller's. */
 enum outcome generation_new(struct generation **out, struct conf *c, const struct identity *owner,
-    const struct generation *old, struct error *err);
+    const struct listener_set *old, struct error *err);
 
 /* Close its listeners and free it; its processes are the caller's business. */
 void generation_free(struct generation *g);

@@ -8,6 +8,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,15 @@ find(const struct listener_set *set, const char *name)
 		if (strcmp(set->at[i].name, name) == 0)
 			return &set->at[i];
 	return NULL;
+}
+
+/* What there is under that name already, be it in use or only lent to us. */
+static struct listener *
+find_open(const struct listener_set *old, const char *name)
+{
+	struct listener *l = find(old, name);
+
+	return l != NULL || old == NULL ? l : find(old->lent, name);
 }
 
 /* Append L; its descriptor is closed when that fails. */
@@ -75,7 +85,7 @@ listeners_unlink(const struct listener_set *set, const struct listener_set *exce
 	for (size_t i = 0; i < set->n; i++) {
 		const struct listener *l = &set->at[i];
 
-		if (l->path[0] == '\0' || find(except, l->name) != NULL)
+		if (l->path[0] == '\0' || l->lent || find(except, l->name) != NULL)
 			continue;
 		/* root bound it perhaps where we may not write now; the next start replaces it */
 		if (is_there(l))
@@ -213,7 +223,7 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 	if (group_of(conf, owner, &group, err) != FOUND ||
 	    peers_find(&l.peers, conf->peer, err) != FOUND)
 		return BAD;
-	before = find(old, l.name);
+	before = find_open(old, l.name);
 	if (before == NULL || !is_there(before)) {
 		if (bind_unix(&l, conf, owner, group, err) != FOUND)
 			return BAD;
@@ -222,6 +232,7 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 	if (set_access(&l, conf, owner, group, err) != FOUND)
 		return BAD;
 	l.kept = true;
+	l.lent = before->lent;
 	l.dev = before->dev;
 	l.ino = before->ino;
 	l.fd = dup(before->fd);
@@ -286,16 +297,16 @@ open_twins(struct listener_set *set, const struct conf *c, const char *path,
 /* --- inet sockets ----------------------------------------------------------------------------- */
 
 static enum outcome
-name_inet(struct listener *l, const struct addrinfo *ai, struct error *err)
+name_inet(struct listener *l, const struct sockaddr *address, socklen_t n, struct error *err)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
-	int e = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof host, port, sizeof port,
-	    NI_NUMERICHOST | NI_NUMERICSERV);
+	int e = getnameinfo(
+	    address, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
 
 	if (e != 0)
 		return error_set(err, BAD, "cannot print an address: %s", gai_strerror(e));
 	snprintf(l->name, sizeof l->name,
-	    ai->ai_family == AF_INET6 ? "inet:[%.64s]:%.16s" : "inet:%.64s:%.16s", host, port);
+	    address->sa_family == AF_INET6 ? "inet:[%.64s]:%.16s" : "inet:%.64s:%.16s", host, port);
 	return FOUND;
 }
 
@@ -325,15 +336,16 @@ open_inet_one(struct listener_set *set, const struct addrinfo *ai, const struct 
 	struct listener l = { .protocol = conf->protocol };
 	struct listener *before;
 
-	if (name_inet(&l, ai, err) != FOUND)
+	if (name_inet(&l, ai->ai_addr, ai->ai_addrlen, err) != FOUND)
 		return BAD;
 	l.map = slice_str(conf->map);
 	if (find(set, l.name) != NULL)
 		return error_set(err, BAD, "'%s' is given twice", l.name);
-	before = find(old, l.name);
+	before = find_open(old, l.name);
 	if (before == NULL)
 		return bind_inet(&l, ai, err) == FOUND ? add(set, &l, err) : BAD;
 	l.kept = true;
+	l.lent = before->lent;
 	l.fd = dup(before->fd);
 	return l.fd < 0 ? failed(l.name, "dup", err) : add(set, &l, err);
 }
@@ -355,6 +367,111 @@ open_inet(struct listener_set *set, const struct conf_endpoint *ep,
 		o = open_inet_one(set, ai, conf, old, err);
 	freeaddrinfo(list);
 	return o;
+}
+
+/* --- handed to us ------------------------------------------------------------------------------
+ */
+
+static int
+option_of(int fd, int option)
+{
+	int value = -1;
+	socklen_t n = sizeof value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 ? value : -1;
+}
+
+/* What its address says it is; false when that is nothing a listen section can name. */
+static bool
+name_inherited(struct listener *l)
+{
+	struct sockaddr_storage any = { 0 };
+	const struct sockaddr_un *sun = (const struct sockaddr_un *)&any;
+	socklen_t n = sizeof any;
+	struct error err;
+	struct stat st;
+
+	if (option_of(l->fd, SO_TYPE) != SOCK_STREAM || option_of(l->fd, SO_ACCEPTCONN) != 1 ||
+	    getsockname(l->fd, (struct sockaddr *)&any, &n) != 0)
+		return false;
+	if (any.ss_family != AF_UNIX)
+		return name_inet(l, (const struct sockaddr *)&any, n, &err) == FOUND;
+	if (sun->sun_path[0] != '/')
+		return false;
+	snprintf(l->path, sizeof l->path, "%.*s", (int)sizeof l->path - 1, sun->sun_path);
+	snprintf(l->name, sizeof l->name, "unix:%s", l->path);
+	/* without its file it is of no use to anybody, and is bound anew */
+	if (stat(l->path, &st) != 0)
+		return false;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return true;
+}
+
+void
+listeners_inherit(struct listener_set *set, struct inheritance *from)
+{
+	struct error err;
+
+	for (size_t i = 0; i < from->n; i++) {
+		struct listener l = { .fd = from->at[i].fd, .lent = !from->at[i].ours };
+
+		if (!name_inherited(&l)) {
+			log_warning("descriptor %d that was handed to us is no listening stream "
+				    "socket with an address: not used",
+			    l.fd);
+			close(l.fd);
+			continue;
+		}
+		/* each of several workers may be woken for one client */
+		(void)fcntl(l.fd, F_SETFL, O_NONBLOCK);
+		if (add(set, &l, &err) != FOUND)
+			log_warning("%s", err.text);
+	}
+	set->lent = set;
+	from->n = 0;
+}
+
+void
+listeners_settle(struct listener_set *set, const struct listener_set *now)
+{
+	size_t kept = 0;
+
+	listeners_unlink(set, now);
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->at[i].lent)
+			set->at[kept++] = set->at[i];
+		else
+			close(set->at[i].fd);
+	}
+	set->n = kept;
+}
+
+void
+listeners_say_unused(const struct listener_set *now)
+{
+	for (size_t i = 0; now->lent != NULL && i < now->lent->n; i++)
+		if (find(now, now->lent->at[i].name) == NULL)
+			log_warning("the service manager holds '%s' open, and there is no such "
+				    "listener: who connects there waits in vain",
+			    now->lent->at[i].name);
+}
+
+static void
+bequeath(const struct listener *l, struct inheritance *what)
+{
+	if (what->n < INHERIT_MAX)
+		what->at[what->n++] = (struct inherited){ l->fd, !l->lent };
+}
+
+void
+listeners_bequeath(const struct listener_set *set, struct inheritance *what)
+{
+	for (size_t i = 0; i < set->n; i++)
+		bequeath(&set->at[i], what);
+	for (size_t i = 0; set->lent != NULL && i < set->lent->n; i++)
+		if (find(set, set->lent->at[i].name) == NULL)
+			bequeath(&set->lent->at[i], what);
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -421,6 +538,7 @@ listeners_open(struct listener_set *set, const struct conf *c, const struct iden
 {
 	enum outcome o = listeners_check(c, err);
 
+	set->lent = old == NULL ? NULL : old->lent;
 	for (size_t i = 0; o == FOUND && i < c->listeners; i++)
 		o = open_one(set, c, &c->listener[i], owner, old, err);
 	if (o != FOUND)

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "mail/maps.h"
 #include "peers.h"
+#include "sys/inherit.h"
 #include "sys/privs.h"
 
 struct listener {
@@ -22,6 +23,7 @@ struct listener {
 	struct slice map; /* PROTOCOL_TCP; a view of the configuration */
 	struct peers peers;
 	bool kept;       /* taken over from the set before */
+	bool lent;       /* the service manager's: its file is not ours to remove */
 	unsigned number; /* by which its connections are counted, see slab.h */
 };
 
@@ -29,10 +31,25 @@ struct listener_set {
 	struct listener *at;
 	size_t n;
 	size_t size;
+	/* what the service manager has open for us, used or not: each set has it from the one
+	 * before */
+	const struct listener_set *lent;
 };
 
 /* Judge what can be judged without binding: addresses, groups, maps. FOUND, or BAD with a text. */
 enum outcome listeners_check(const struct conf *conf, struct error *err);
+
+/* Find out what the sockets are that were handed to us, and take them out of FROM: a set to share
+ * with. What is no listening socket is closed, and said. */
+void listeners_inherit(struct listener_set *set, struct inheritance *from);
+
+/* The sockets handed to us of which NOW made use are NOW's: close ours in SET, and remove the files
+ * of those that are used no more. What is lent stays, and is said when nobody serves it. */
+void listeners_settle(struct listener_set *set, const struct listener_set *now);
+void listeners_say_unused(const struct listener_set *now);
+
+/* Append what a next program of ours may go on with to WHAT; the descriptors stay the set's. */
+void listeners_bequeath(const struct listener_set *set, struct inheritance *what);
 
 /* Bind all that CONF names, twins below the queue directories included, into SET (which is empty).
  * What OLD (may be NULL) has bound already is shared with it. The files belong to OWNER. On

@@ -203,8 +203,9 @@ serve(struct conn *conn)
 	sbuf_drop(&conn->in, conn->in.n - in.n);
 }
 
+/* Every request is answered as soon as it is whole, and can be sent anew. */
 static bool
-busy(const struct conn *conn)
+never(const struct conn *conn)
 {
 	(void)conn;
 	return false;
@@ -223,7 +224,8 @@ static const struct conn_kind lookup_kind = {
 	.in_max = 2 * TCPTABLE_LINE_MAX,
 	.send_limit = 100, /* what Postfix itself waits */
 	.serve = serve,
-	.busy = busy,
+	.busy = never,
+	.midway = never,
 	.free = free_conn,
 };
 

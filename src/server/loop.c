@@ -18,7 +18,7 @@
 enum {
 	ACCEPT_BATCH = 8, /* per wake-up, so that a burst is shared among the workers */
 	ACCEPT_PAUSE_MS = 100,
-	SILENT_MS = 500,
+	SILENT_MS = 1000, /* who is about to speak has spoken by then, also on a busy machine */
 	DRAIN_S = 3,
 	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
 };
@@ -181,7 +181,7 @@ close_silent(struct loop *l)
 	for (struct conn *c = l->conns; c != NULL; c = next) {
 		next = c->next;
 		if (!c->spoke)
-			conn_close(c);
+			conn_drain_silent(c);
 	}
 }
 
@@ -219,6 +219,7 @@ drain(struct loop *l)
 		 */
 		close(l->gate[i].from->fd);
 	}
+	event_del(&l->beat);
 	close(l->ready_fd);
 	event_add(l->leave, &limit);
 	for (struct conn *c = l->conns; c != NULL; c = next) {
@@ -250,6 +251,31 @@ on_life(evutil_socket_t fd, short what, void *arg)
 	drain(l);
 }
 
+/* --- the beat --------------------------------------------------------------------------------- */
+
+static void
+put_off_beat(struct loop *l)
+{
+	struct timeval after = { .tv_sec = l->beat_ms / 1000,
+		.tv_usec = (suseconds_t)(l->beat_ms % 1000) * 1000 };
+
+	if (l->beat_ms > 0)
+		event_add(&l->beat, &after);
+}
+
+/* A full pipe is one whose other end stands still: nothing is lost on it. */
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (write(l->ready_fd, "b", 1) < 0 && errno != EAGAIN)
+		return;
+	put_off_beat(l);
+}
+
 /* --- the frame -------------------------------------------------------------------------------- */
 
 static void
@@ -272,18 +298,30 @@ init_gates(struct loop *l, const struct listener_set *set, enum protocol_side si
 static bool
 init_events(struct loop *l, const struct worker_setup *setup)
 {
+	sigset_t set;
+
 	l->term = evsignal_new(l->base, SIGTERM, on_term, l);
 	l->life = event_new(l->base, setup->life_fd, EV_READ | EV_PERSIST, on_life, l);
 	l->leave = evtimer_new(l->base, on_leave, l);
-	return l->term != NULL && l->life != NULL && l->leave != NULL &&
-	       event_add(l->term, NULL) == 0 && event_add(l->life, NULL) == 0;
+	evtimer_assign(&l->beat, l->base, on_beat, l);
+	if (l->term == NULL || l->life == NULL || l->leave == NULL ||
+	    event_add(l->term, NULL) != 0 || event_add(l->life, NULL) != 0)
+		return false;
+	/* from now on to be told to leave is no death */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return true;
 }
 
 bool
 loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side side,
     loop_accept_fn *accept, struct error *err)
 {
-	*l = (struct loop){ .accept = accept, .ready_fd = setup->ready_fd, .slot = setup->slot };
+	*l = (struct loop){ .accept = accept,
+		.ready_fd = setup->ready_fd,
+		.beat_ms = setup->beat,
+		.slot = setup->slot };
 	l->max = (size_t)setup->conf->max_connections;
 	l->max_per_user = (size_t)setup->conf->max_connections_per_user;
 	if (l->max_per_user == 0)
@@ -307,6 +345,7 @@ loop_run(struct loop *l)
 {
 	if (write(l->ready_fd, "r", 1) != 1)
 		log_warning("cannot tell the supervisor that we are ready: %s", strerror(errno));
+	put_off_beat(l);
 	event_base_dispatch(l->base);
 }
 
@@ -337,6 +376,8 @@ loop_release(struct loop *l)
 	free_event(l->term);
 	free_event(l->life);
 	free_event(l->leave);
+	if (event_initialized(&l->beat))
+		event_del(&l->beat);
 	if (l->base != NULL)
 		event_base_free(l->base);
 	sbuf_release_secret(&l->spare_in);

@@ -36,6 +36,8 @@ struct loop {
 	struct event *life;
 	struct event *leave;
 	int ready_fd;
+	struct event beat; /* tells the supervisor that we go on */
+	unsigned beat_ms;
 	struct slab_slot *slot; /* where is counted */
 	struct conn *conns;
 	size_t count;

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: ISC
  *
- * From a configuration to a daemon: binds while it is root, then becomes nobody in particular, and
- * leaves the rest to the supervisor.
+ * From a configuration to a daemon: a keeper that gives up root at once, and a supervisor that
+ * binds while it is root, then becomes nobody in particular; the rest is theirs.
  */
 #include "server/server.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "guard.h"
+#include "keeper.h"
 #include "lookup_log.h"
 #include "store/store.h"
 #include "supervisor.h"
 #include "sys/log.h"
+#include "sys/notify.h"
 
 enum { SPARE_FILES = 64 /* the store, pipes, the log */ };
 
@@ -90,12 +95,8 @@ server_files(const struct conf *c, struct error *err)
 
 /* From here on there is no root any more. */
 static enum outcome
-drop(const struct identity *owner, const struct conf *c, struct error *err)
+drop(const struct identity *owner, struct error *err)
 {
-	struct error fewer;
-
-	if (server_files(c, &fewer) != FOUND)
-		log_warning("%s", fewer.text);
 	if (privs_drop(owner, err) != FOUND)
 		return RETRY;
 	privs_harden();
@@ -122,25 +123,127 @@ shut_in(const struct conf *c, struct error *err)
 	return FOUND;
 }
 
-int
-server_run(struct conf *c, const char *file)
+/* What was handed to us is somebody else's still. */
+static void
+give_up(struct generation *g, const struct listener_set *given)
+{
+	listeners_unlink(&g->listeners, given);
+	generation_free(g);
+}
+
+/* The sockets are bound as root, where we are, or were handed to us. */
+static int
+run_supervisor(struct conf *c, const struct supervisor_birth *birth)
 {
 	struct generation *first;
-	struct identity owner;
 	struct error err;
 
-	if (find_owner(&owner, c, &err) != FOUND ||
-	    generation_new(&first, c, &owner, NULL, &err) != FOUND) {
+	prctl(PR_SET_NAME, "vmaild-super");
+	if (generation_new(&first, c, birth->owner, birth->given, &err) != FOUND) {
 		log_error("%s", err.text);
 		conf_free(c);
 		return 1;
 	}
-	if (drop(&owner, c, &err) != FOUND || shut_in(c, &err) != FOUND) {
+	if (drop(birth->owner, &err) != FOUND || shut_in(c, &err) != FOUND) {
 		log_error("%s", err.text);
-		listeners_unlink(&first->listeners, NULL);
-		generation_free(first);
+		give_up(first, birth->given);
 		return 1;
 	}
 	check_store(c);
-	return supervise(first, &owner, file);
+	return supervise(first, birth);
+}
+
+/* Who keeps the supervisor needs no more than to be its user. */
+static bool
+become_keeper(const struct identity *owner)
+{
+	struct error err;
+
+	if (drop(owner, &err) != FOUND) {
+		log_error("%s", err.text);
+		return false;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		return true;
+	log_error("cannot give up new privileges: %s", strerror(errno));
+	return false;
+}
+
+static int
+run_keeper(struct conf *c, const struct identity *owner, struct keeper_birth *birth)
+{
+	bool ready = become_keeper(owner);
+
+	birth->syslog = slice_is(slice_str(c->log), "syslog");
+	snprintf(birth->format, sizeof birth->format, "%s", c->log_format);
+	conf_free(c);
+	return ready ? keeper_run(birth) : 1;
+}
+
+/* Be both, by fork. */
+static int
+run_both(struct conf *c, char **argv, struct supervisor_birth *birth, struct listener_set *given)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+	    (pid = fork()) < 0) {
+		log_error("cannot start: %s", strerror(errno));
+		conf_free(c);
+		return 1;
+	}
+	close(ends[pid == 0 ? 0 : 1]);
+	if (pid == 0) {
+		birth->channel = ends[1];
+		return run_supervisor(c, birth);
+	}
+	listeners_close(given);
+	return run_keeper(c, birth->owner,
+	    &(struct keeper_birth){ .argv = argv, .supervisor = pid, .channel = ends[0] });
+}
+
+int
+server_run(struct conf *c, const char *file, char **argv)
+{
+	struct listener_set given = { 0 };
+	struct inheritance handed;
+	struct identity owner;
+	struct supervisor_birth birth = {
+		.file = file, .owner = &owner, .given = &given, .channel = keeper_channel()
+	};
+	struct error err, fewer;
+	int status;
+
+	inherit_take(&handed);
+	listeners_inherit(&given, &handed);
+	if (server_files(c, &fewer) != FOUND)
+		log_warning("%s", fewer.text);
+	if (find_owner(&owner, c, &err) != FOUND) {
+		log_error("%s", err.text);
+		conf_free(c);
+		status = 1;
+	} else if (birth.channel >= 0) {
+		status = run_supervisor(c, &birth);
+	} else {
+		notify_keep_watchdog();
+		status = run_both(c, argv, &birth, &given);
+	}
+	listeners_close(&given);
+	return status;
+}
+
+bool
+server_resume(char **argv, int *status)
+{
+	struct keeper_birth birth = { .argv = argv };
+	enum log_format format = LOG_FORMAT_TEXT;
+
+	if (!keeper_renewed(&birth))
+		return false;
+	log_format_by_name(birth.format, &format);
+	log_open("vmaild", birth.syslog, LOG_LEVEL_INFO, format);
+	privs_harden();
+	*status = keeper_run(&birth);
+	return true;
 }

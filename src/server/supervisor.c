@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * Keeps the workers going: starts them, replaces the dead, swaps generations on SIGHUP, sees
- * everybody out on SIGTERM. Serves no client itself.
+ * Keeps the workers going: starts them, replaces the dead, swaps generations when the keeper says
+ * so, and sees everybody out. Serves no client itself.
  */
 #include "supervisor.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 
 #include "clock.h"
 #include "generation.h"
+#include "keeper.h"
 #include "rehearsal.h"
 #include "server/server.h"
 #include "sys/log.h"
@@ -32,6 +32,7 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	GROWN_UP_MS = 10000, /* who lived so long died of something new */
 	LEAVE_MS = 5000,
+	BEATS = 4, /* in the time of the watchdog: of each worker, and of ourselves */
 	WATCHED_MAX = 512
 };
 
@@ -45,10 +46,16 @@ struct supervisor {
 	struct generation *leaving; /* told to end */
 	int signals;                /* signalfd */
 	int life[2];                /* the workers read it: its end is our end */
-	sigset_t before;            /* the signal mask the workers get back */
-	bool reloaded;              /* serves by another configuration than at the start */
-	bool unsaid;                /* that we are ready: the old generation still takes clients */
-	bool again;                 /* one more SIGHUP came during a reload */
+	int channel;                /* to the keeper */
+	struct listener_set *given; /* what was handed to us, as far as it is not ours now */
+	uint64_t beat;              /* ms; 0: there is no watchdog */
+	uint64_t beat_at;
+	bool hand_over;  /* our sockets, as soon as there is no reload under way */
+	bool handed;     /* for good: our end is not that of the service */
+	sigset_t before; /* the signal mask the workers get back */
+	bool reloaded;   /* serves by another configuration than at the start */
+	bool unsaid;     /* that we are ready: the old generation still takes clients */
+	bool again;      /* one more SIGHUP came during a reload */
 	int status;
 };
 
@@ -69,16 +76,19 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 {
 	char name[32];
 
+	sigset_t mask = s->before;
+
 	close(s->signals);
 	close(s->life[1]);
+	close(s->channel);
+	listeners_close(s->given);
 	if (s->now != NULL && s->now != g)
 		listeners_close(&s->now->listeners);
 	if (s->next != NULL && s->next != g)
 		listeners_close(&s->next->listeners);
-	/* from a terminal they reach all of us: what they mean is the supervisor's to say */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	sigprocmask(SIG_SETMASK, &s->before, NULL);
+	/* it waits until the loop can say what it means */
+	sigaddset(&mask, SIGTERM);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	prctl(PR_SET_NAME, kinds[w->kind].process);
 	log_role(worker_name(w, name, sizeof name));
 }
@@ -108,7 +118,8 @@ run_worker(struct supervisor *s, const struct generation *g, const struct worker
 		.slab = &s->slab,
 		.slot = w->slot,
 		.life_fd = s->life[0],
-		.ready_fd = ready_fd };
+		.ready_fd = ready_fd,
+		.beat = (unsigned)s->beat };
 
 	server_log_open(g->conf, "vmaild");
 	become_worker(s, g, w);
@@ -145,7 +156,7 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 	char name[32];
 	int ready[2];
 
-	if (pipe2(ready, O_CLOEXEC) < 0) {
+	if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0) {
 		log_error(
 		    "cannot start the %s: %s", worker_name(w, name, sizeof name), strerror(errno));
 		put_off(w, true);
@@ -170,7 +181,8 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 	}
 	w->ready_fd = ready[0];
 	w->ready = false;
-	w->started = clock_ms();
+	w->started = w->beat = clock_ms();
+	w->still = false;
 }
 
 static void
@@ -179,6 +191,15 @@ start_workers(struct supervisor *s, struct generation *g)
 	assert(g != NULL);
 	for (size_t i = 0; i < g->workers; i++)
 		start_worker(s, g, &g->worker[i]);
+}
+
+/* --- the keeper ------------------------------------------------------------------------------- */
+
+/* Losing a word is no matter: the channel is full only when the keeper stands still. */
+static void
+say(const struct supervisor *s, char what)
+{
+	(void)channel_tell(s->channel, what, 0, -1);
 }
 
 /* --- generations ------------------------------------------------------------------------------ */
@@ -207,10 +228,23 @@ promote(struct supervisor *s)
 	if (old != NULL) {
 		listeners_unlink(&old->listeners, &s->now->listeners);
 		listeners_close(&old->listeners);
+	} else {
+		listeners_settle(s->given, &s->now->listeners);
 	}
+	listeners_say_unused(&s->now->listeners);
 	leave(s, old);
 	s->reloaded = old != NULL;
 	s->unsaid = true;
+}
+
+/* Tell whether none of those that leave takes clients any more. */
+static bool
+all_quiet(const struct supervisor *s)
+{
+	for (const struct generation *g = s->leaving; g != NULL; g = g->next)
+		if (!generation_quiet(g))
+			return false;
+	return true;
 }
 
 /* From now on nobody is answered by an old configuration. */
@@ -219,16 +253,16 @@ announce(struct supervisor *s)
 {
 	const char *what = s->reloaded ? "configuration reloaded" : "ready";
 
-	for (const struct generation *g = s->leaving; g != NULL; g = g->next)
-		if (!generation_quiet(g))
-			return;
+	if (!all_quiet(s))
+		return;
 	s->unsaid = false;
 	log_event(LOG_LEVEL_INFO, what,
 	    (const struct log_field[]){
 		{ .name = "listeners", .number = (long long)s->now->listeners.n },
 		{ .name = "workers", .number = (long long)s->now->workers }, { .name = NULL } },
 	    "%s: %zu listeners, %zu workers", what, s->now->listeners.n, s->now->workers);
-	notify("READY=1");
+	if (!s->again) /* or else the next one says so */
+		say(s, SAY_READY);
 }
 
 static void
@@ -236,7 +270,8 @@ keep_old(struct supervisor *s, const char *why)
 {
 	counter_add(&slab_top(&s->slab)->refused, 1);
 	log_error("the old configuration stays: %s", why);
-	notify("READY=1");
+	if (!s->again)
+		say(s, SAY_READY);
 }
 
 /* A worker of the new generation died before all were ready. */
@@ -246,7 +281,7 @@ abandon(struct supervisor *s)
 	struct generation *g = s->next;
 
 	s->next = NULL;
-	listeners_unlink(&g->listeners, s->now == NULL ? NULL : &s->now->listeners);
+	listeners_unlink(&g->listeners, s->now == NULL ? s->given : &s->now->listeners);
 	listeners_close(&g->listeners);
 	leave(s, g);
 	if (s->now != NULL) {
@@ -273,17 +308,15 @@ say_unchanged(const struct supervisor *s, const struct conf *c)
 static void
 reload(struct supervisor *s)
 {
-	char text[80];
 	struct conf *c = NULL;
 	struct error err;
 
 	s->again = s->next != NULL || s->unsaid;
 	if (s->again)
 		return;
-	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ms() * 1000);
-	notify(text);
+	say(s, SAY_RELOADING);
 	if (rehearse(s->file, &err) != FOUND || conf_load(&c, s->file, &err) != FOUND ||
-	    generation_new(&s->next, c, &s->owner, s->now, &err) != FOUND) {
+	    generation_new(&s->next, c, &s->owner, &s->now->listeners, &err) != FOUND) {
 		conf_free(c);
 		s->next = NULL;
 		keep_old(s, err.text);
@@ -294,19 +327,56 @@ reload(struct supervisor *s)
 	start_workers(s, s->next);
 }
 
+static bool
+is_serving(const struct supervisor *s)
+{
+	return s->now != NULL || s->next != NULL;
+}
+
+static void
+all_leave(struct supervisor *s)
+{
+	leave(s, s->next);
+	leave(s, s->now);
+	s->now = s->next = NULL;
+	s->again = s->unsaid = s->hand_over = false;
+}
+
 static void
 stop(struct supervisor *s, const char *why)
 {
 	log_info("%s: stopping", why);
-	notify("STOPPING=1");
+	say(s, SAY_STOPPING);
 	if (s->now != NULL)
 		listeners_unlink(&s->now->listeners, NULL);
 	if (s->next != NULL)
-		listeners_unlink(&s->next->listeners, NULL);
-	leave(s, s->next);
-	leave(s, s->now);
-	s->now = s->next = NULL;
-	s->again = s->unsaid = false;
+		listeners_unlink(&s->next->listeners, s->given);
+	all_leave(s);
+}
+
+/* --- another program in our place ------------------------------------------------------------- */
+
+/* A copy of each socket goes to the keeper; we go on as before, until we are told to leave. */
+static void
+hand_over(struct supervisor *s)
+{
+	struct inheritance sockets = { 0 };
+
+	s->hand_over = false;
+	listeners_bequeath(&s->now->listeners, &sockets);
+	for (size_t i = 0; i < sockets.n; i++)
+		if (!channel_tell(
+			s->channel, SAY_SOCKET, (char)sockets.at[i].ours, sockets.at[i].fd))
+			log_warning("cannot hand a socket over: %s", strerror(errno));
+	say(s, SAY_HANDED_OVER);
+}
+
+static void
+retire(struct supervisor *s)
+{
+	log_info("another program serves in our place: leaving");
+	s->handed = true;
+	all_leave(s);
 }
 
 /* --- what happens ----------------------------------------------------------------------------- */
@@ -391,28 +461,65 @@ on_signal(struct supervisor *s)
 		case SIGCHLD:
 			on_child(s);
 			break;
-		case SIGHUP:
-			if (s->now != NULL || s->next != NULL)
-				reload(s);
-			break;
 		default:
-			if (s->now != NULL || s->next != NULL)
+			if (is_serving(s))
 				stop(s, strsignal((int)info.ssi_signo));
 			break;
 		}
 	}
 }
 
-/* A byte says that the worker serves; the end, that it takes no more clients or is dead. */
+static void
+on_keeper(struct supervisor *s)
+{
+	char signal = 0;
+	int fd = -1, what = channel_take(s->channel, &signal, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (what == 0) {
+		close(s->channel);
+		s->channel = -1;
+	}
+	if (!is_serving(s))
+		return;
+	switch (what) {
+	case 0:
+		stop(s, "the keeper is gone");
+		break;
+	case TELL_RELOAD:
+		reload(s);
+		break;
+	case TELL_STOP:
+		stop(s, strsignal(signal));
+		break;
+	case TELL_HAND_OVER:
+		s->hand_over = true;
+		break;
+	case TELL_LEAVE:
+		retire(s);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A byte says that the worker serves, or still does; the end, that it takes no more clients or is
+ * dead. */
 static void
 on_ready(struct worker *w)
 {
-	char byte;
+	char bytes[64];
+	ssize_t n = read(w->ready_fd, bytes, sizeof bytes);
 
-	if (read(w->ready_fd, &byte, 1) == 1) {
+	if (n > 0) {
 		w->ready = true;
+		w->beat = clock_ms();
+		w->still = false;
 		return;
 	}
+	if (n < 0 && errno == EAGAIN)
+		return;
 	close(w->ready_fd);
 	w->ready_fd = -1;
 }
@@ -469,10 +576,42 @@ count_workers(struct supervisor *s)
 	}
 }
 
+/* Tell whether it is too long ago that this worker was known to go on, and say so once. */
+static bool
+stands_still(struct worker *w, uint64_t now, uint64_t limit)
+{
+	char name[32];
+
+	if (w->pid == 0 || (w->ready && w->ready_fd < 0) || now - w->beat <= limit)
+		return false;
+	if (!w->still)
+		log_warning("the %s (process %ld) stands still: the service manager is not told "
+			    "that all is well",
+		    worker_name(w, name, sizeof name), (long)w->pid);
+	w->still = true;
+	return true;
+}
+
+/* The watchdog is content only when we and all who serve go on. */
+static void
+beat(struct supervisor *s, uint64_t now)
+{
+	bool still = false;
+
+	s->beat_at = now + s->beat;
+	for (size_t i = 0; s->now != NULL && i < s->now->workers; i++)
+		still = stands_still(&s->now->worker[i], now, 2 * s->beat) || still;
+	if (!still)
+		say(s, SAY_TURNING);
+}
+
 static void
 on_time(struct supervisor *s)
 {
 	uint64_t now = clock_ms();
+
+	if (s->beat > 0 && now >= s->beat_at)
+		beat(s, now);
 
 	if (s->next != NULL && generation_ready(s->next))
 		promote(s);
@@ -481,15 +620,24 @@ on_time(struct supervisor *s)
 	start_due(s, now);
 	see_out(s, now);
 	count_workers(s);
-	if (s->again && s->next == NULL && !s->unsaid && s->now != NULL)
+	if (s->now == NULL || s->next != NULL || s->unsaid) {
+		if (s->handed && all_quiet(s)) {
+			s->handed = false;
+			say(s, SAY_QUIET);
+		}
+		return;
+	}
+	if (s->again)
 		reload(s);
+	else if (s->hand_over)
+		hand_over(s);
 }
 
 /* Milliseconds to the next thing to be done without being told, -1 for never. */
 static int
 next_wake(const struct supervisor *s)
 {
-	uint64_t now = clock_ms(), at = UINT64_MAX;
+	uint64_t now = clock_ms(), at = s->beat > 0 ? s->beat_at : UINT64_MAX;
 
 	for (size_t i = 0; s->now != NULL && i < s->now->workers; i++)
 		if (s->now->worker[i].pid == 0 && s->now->worker[i].due < at)
@@ -519,23 +667,27 @@ watch(struct generation *g, struct pollfd *fds, struct worker **whose, size_t n)
 static void
 wait_and_handle(struct supervisor *s)
 {
-	struct pollfd fds[WATCHED_MAX] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd fds[WATCHED_MAX] = { { .fd = s->signals, .events = POLLIN },
+		{ .fd = s->channel, .events = POLLIN } };
 	struct worker *whose[WATCHED_MAX];
-	size_t n = watch(s->next, fds, whose, watch(s->now, fds, whose, 1));
+	size_t n = watch(s->next, fds, whose, watch(s->now, fds, whose, 2));
 
 	for (struct generation *g = s->leaving; g != NULL; g = g->next)
 		n = watch(g, fds, whose, n);
 	if (poll(fds, n, next_wake(s)) < 0)
 		return;
 	/* readiness first: a signal may bury a worker, and `whose` with it */
-	for (size_t i = 1; i < n; i++)
+	for (size_t i = 2; i < n; i++)
 		if (fds[i].revents != 0)
 			on_ready(whose[i]);
+	if (fds[1].revents != 0)
+		on_keeper(s);
 	if (fds[0].revents != 0)
 		on_signal(s);
 }
 
-/* Signals come as bytes to be read, between two other things. */
+/* Signals come as bytes to be read, between two other things. Some reach all of us at once, from a
+ * terminal or by name: what they mean is the keeper's to say. */
 static bool
 init_signals(struct supervisor *s)
 {
@@ -543,9 +695,10 @@ init_signals(struct supervisor *s)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, &s->before);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -553,11 +706,14 @@ init_signals(struct supervisor *s)
 }
 
 int
-supervise(struct generation *first, const struct identity *owner, const char *file)
+supervise(struct generation *first, const struct supervisor_birth *birth)
 {
-	struct supervisor s = { .file = file,
+	struct supervisor s = { .file = birth->file,
 		.user = strdup(first->conf->user),
-		.owner = *owner,
+		.owner = *birth->owner,
+		.given = birth->given,
+		.channel = birth->channel,
+		.beat = notify_watchdog() / BEATS,
 		.next = first,
 		.signals = -1,
 		.life = { -1, -1 } };
@@ -565,7 +721,7 @@ supervise(struct generation *first, const struct identity *owner, const char *fi
 
 	if (slab_init(&s.slab, &err) != FOUND) {
 		log_error("%s", err.text);
-		listeners_unlink(&first->listeners, NULL);
+		listeners_unlink(&first->listeners, birth->given);
 		generation_free(first);
 		free(s.user);
 		return 1;

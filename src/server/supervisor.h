@@ -7,8 +7,15 @@
 
 #include "generation.h"
 
-/* Start FIRST, which is taken over, and keep it or a later one going until a signal ends it; return
- * the exit status. FILE is what SIGHUP reads again, and OWNER whom new sockets belong to. */
-int supervise(struct generation *first, const struct identity *owner, const char *file);
+struct supervisor_birth {
+	const char *file;             /* what is read again */
+	const struct identity *owner; /* whom new sockets belong to */
+	struct listener_set *given;   /* the sockets that were handed to us; FIRST shares them */
+	int channel;                  /* to the keeper */
+};
+
+/* Start FIRST, which is taken over, and keep it or a later one going until the keeper ends it;
+ * return the exit status. */
+int supervise(struct generation *first, const struct supervisor_birth *birth);
 
 #endif

@@ -20,7 +20,9 @@ struct worker_setup {
 	const struct slab *slab;
 	struct slab_slot *slot; /* where it counts */
 	int life_fd;            /* reads end of file when the supervisor is gone */
-	int ready_fd; /* gets a byte when it serves, is closed when it takes no more clients */
+	int ready_fd;  /* gets a byte when it serves, and then each beat; is closed when it takes no
+			  more clients */
+	unsigned beat; /* ms; 0: none is wanted */
 };
 
 /* Serve until told to end; return the exit status. Run in a process of their own. */

@@ -12,6 +12,7 @@
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
+	char **argv;
 	const char *file;
 	bool test;
 };
@@ -26,7 +27,8 @@ static const char usage[] =
     "  -h, --help     print this and exit\n"
     "  -V, --version  print the version and exit\n"
     "\n"
-    "SIGHUP reads the configuration again, SIGTERM ends it. Manual: vmaild(8), vmaild.conf(5).\n";
+    "SIGHUP reads the configuration again, SIGUSR2 starts the program anew without a pause,\n"
+    "SIGTERM ends it. Manual: vmaild(8), vmaild.conf(5).\n";
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -68,15 +70,17 @@ run(const struct options *o)
 		return EXIT_OK;
 	}
 	server_log_open(c, "vmaild");
-	return server_run(c, o->file) == 0 ? EXIT_OK : EXIT_FAILED;
+	return server_run(c, o->file, o->argv) == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = { 0 };
-	int option;
+	struct options o = { .argv = argv };
+	int option, status;
 
+	if (server_resume(argv, &status))
+		return status == 0 ? EXIT_OK : EXIT_FAILED;
 	while ((option = getopt_long(argc, argv, "c:thV", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -104,7 +104,7 @@ class Vmaild:
 
     def settle(self):
         """Keep to the CPUs that it was given: those of a start, and those of a reload."""
-        repin(self.cpus, [self.daemon.pid, *self.daemon.workers()])
+        repin(self.cpus, [self.daemon.pid, *self.daemon.supervisors(), *self.daemon.workers()])
         self.pids = self.daemon.workers("lookup")
 
     def close(self):

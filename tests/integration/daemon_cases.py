@@ -10,9 +10,8 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
 
-from harness import (Auth, Site, Skip, Socketmap, check, check_eq, check_in, children, free_port, group_of, is_sanitized,
+from harness import (Asking, Auth, Site, Skip, Socketmap, check, check_eq, check_in, children, free_port, group_of, is_sanitized,
                      listener, need_root, netstring, ordinary_user, process_name, scratch, wait_gone, wait_until, write_file)
 from world import PASSWORDS, fill, running, world
 
@@ -87,7 +86,7 @@ def status_of(pid):
 def privileges(env):
     need_root()
     with running(env) as (site, daemon):
-        for pid in [daemon.pid] + daemon.workers():
+        for pid in [daemon.pid] + daemon.supervisors() + daemon.workers():
             s = status_of(pid)
             check("0" not in s["Uid"].split(), process_name(pid), "runs as root")
             check("0" not in s["Gid"].split() + s["Groups"].split(), process_name(pid), "is in group root")
@@ -105,9 +104,10 @@ def shut_in(env):
     if is_sanitized(env.program("vmaild")):
         raise Skip("built with sanitizers: no sandbox")
     with running(env) as (site, daemon):
-        for pid in [daemon.pid] + daemon.workers():
-            s, name, depth = status_of(pid), process_name(pid), 1 if pid == daemon.pid else 2
-            check_eq((s["NoNewPrivs"], s["Seccomp"]), ("1", "2"), name)
+        # the keeper has no filter, for it starts the next program, which would inherit it
+        for depth, pid in [(0, daemon.pid)] + [(1, p) for p in daemon.supervisors()] + [(2, p) for p in daemon.workers()]:
+            s, name = status_of(pid), process_name(pid)
+            check_eq((s["NoNewPrivs"], s["Seccomp"]), ("1", "2" if depth else "0"), name)
             check_eq(s.get("Seccomp_filters", str(depth)), str(depth), name)
             check_eq(os.stat("/proc/%d/maps" % pid).st_uid, 0, name, "can be dumped and traced")
             check_eq(limits_of(pid)["Max core file size"], ["0", "0"], name)
@@ -153,46 +153,9 @@ def which_workers(env):
             check_eq([process_name(p) for p in daemon.workers()], ["vmaild-lookup"])
 
 
-class Load(threading.Thread):
-    """Asks without pause as Postfix does: a lost connection is made anew, and the question put once more."""
-
+class Load(Asking):
     def __init__(self, path):
-        super().__init__(daemon=True)
-        self.path = path
-        self.enough = threading.Event()
-        self.asked = self.lost = 0
-        self.failure = None
-        self.start()
-
-    def run(self):
-        client = None
-        try:
-            while not self.enough.is_set():
-                for attempt in (1, 2):
-                    try:
-                        client = client or Socketmap(self.path)
-                        check_eq(client.ask("aliases", "post@example.com"), HARRY)
-                        break
-                    except (EOFError, ConnectionError):
-                        self.lost += 1
-                        client.close() if client else None
-                        client = None
-                        if attempt == 2:
-                            raise
-                self.asked += 1
-        except Exception as why:
-            self.failure = why
-        finally:
-            if client:
-                client.close()
-
-    def finish(self):
-        self.enough.set()
-        self.join()
-        if self.failure:
-            raise self.failure
-        check(self.asked > 0)
-        return self.lost
+        super().__init__(path, "aliases", "post@example.com", HARRY)
 
 
 def kill_lookup_workers(env, workers, rounds):

@@ -118,7 +118,7 @@ def no_memory(env):
     with scratch() as tmp:
         site = fill(Site(env.build, tmp, listeners=[listener("unix:%s/maps.sock" % tmp)], lookup_workers=1))
         with site.start() as daemon:
-            enough = memory_of(daemon.pid) + (4 << 20)
+            enough = memory_of(daemon.supervisors()[0]) + (4 << 20)
         with site.start(before=lambda: resource.setrlimit(resource.RLIMIT_AS, (enough, enough))) as daemon:
             for size in range(0, 1000000, 50000):
                 site.configure(mail_home="/" + "x" * size + "/%u")

@@ -283,7 +283,7 @@ def _(host):
     memory.need_search(host.site.program("vmaild"))
 
     def clean(what):
-        check_eq(memory.traces([host.vmaild.pid] + host.vmaild.workers(), password), [], what)
+        check_eq(memory.traces([host.vmaild.pid] + host.vmaild.supervisors() + host.vmaild.workers(), password), [], what)
     password = memory.secret(1)
     host.site.ctl("user", "passwd", FRED, "--password-stdin", stdin=password + "\n")
     try:

@@ -167,9 +167,9 @@ class Postfix:
                     lines += ["  -o { %s }" % option for option in self.overrides.get(name, ())]
         return lines
 
-    def run(self, program, *arguments, stdin=""):
-        """Run one of Postfix's commands on this instance: the CompletedProcess (text)."""
-        return subprocess.run([program, *arguments], input=stdin, text=True, timeout=TIMEOUT,
+    def run(self, program, *arguments, stdin="", **more):
+        """Run one of Postfix's commands on this instance: the CompletedProcess (text). MORE is for subprocess.run."""
+        return subprocess.run([program, *arguments], input=stdin, text=True, timeout=TIMEOUT, **more,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=dict(os.environ, MAIL_CONFIG=self.config))
 

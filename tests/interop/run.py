@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 #
-# usage: run.py --build DIR [--seed N] [--faults] [name-substring]
+# usage: run.py --build DIR [--seed N] [--faults] [--restarts] [name-substring]
 #
 # A real Postfix and a real Dovecot, private ones, with the programs in DIR. Needs root, and says so aloud,
 # case by case, when it is not. Speaks TAP.
@@ -33,12 +33,14 @@ import moving  # noqa: F401
 import exports  # noqa: F401
 import differential
 import processes
+import restarts
 import trouble
 from harness import check
 
 
 def options(parser):
     parser.add_argument("--seed", type=int, metavar="N", help="the differential tests with this seed alone")
+    parser.add_argument("--restarts", action="store_true", help="the long run of restarts, not the short one")
     parser.add_argument("--faults", action="store_true", help="the long fault runs under load, not the short one")
 
 
@@ -68,6 +70,7 @@ def main():
         signal.signal(number, ended_by_signal)
     try:
         trouble.add_cases(wanted().faults)
+        restarts.add_cases(wanted().restarts)
         differential.add_cases(wanted().seed)
         conformance.add_cases(wanted().seed)
         cases.suite.add("everything that was started has ended", nothing_is_left)

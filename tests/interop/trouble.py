@@ -84,16 +84,19 @@ class Host:
     def __init__(self, env, tmp, sink):
         self.sink = sink
         self.postfix = Postfix(os.path.join(tmp, "p"))
-        socket = os.path.join(tmp, "vmaild.sock")
+        self.socket = os.path.join(tmp, "vmaild.sock")
         self.site = Site(env.build, tmp, queue_directories=[self.postfix.queue], lookup_deadline=200,
-                         listeners=[listener("unix:" + socket, "socketmap", group="postfix", twin=True)])
-        self.postfix.configure(MAIN_CF.format(table="socketmap:unix:%s:" % socket, sink=sink.port))
+                         listeners=[listener("unix:" + self.socket, "socketmap", group="postfix", twin=True)])
+        self.postfix.configure(self.main_cf())
         self.fill_store()
         self.good = self.copy("good.db", "WAL")
         self.rollback = self.copy("rollback.db", "DELETE")
         self.daemon = None
         self.past = ""  # what earlier daemons logged
         self.owned = threading.RLock()  # by whoever starts and stops the daemon
+
+    def main_cf(self):
+        return MAIN_CF.format(table="socketmap:unix:%s:" % self.socket, sink=self.sink.port)
 
     def fill_store(self):
         site = self.site

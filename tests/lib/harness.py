@@ -347,14 +347,55 @@ class Reader(threading.Thread):
 SANITIZER = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:).*", re.M)
 
 
+class HeldSockets:
+    """Listening sockets that belong to a service manager, as systemd.socket(5) has them: at ADDRESSES (paths of unix
+    sockets, closed to everybody, and (host, port)). They outlive every daemon that is given them."""
+
+    def __init__(self, *addresses):
+        self.sockets = []
+        for address in addresses:
+            s = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+            if isinstance(address, str):
+                os.makedirs(os.path.dirname(address), exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(address)
+            else:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(address)
+            if isinstance(address, str):
+                os.chmod(address, 0o600)
+            s.listen(4096)
+            self.sockets.append(s)
+
+    def fds(self):
+        return [s.fileno() for s in self.sockets]
+
+    def launcher(self):
+        """The words of a command in front of the daemon's own."""
+        return [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "activate.py"),
+                ",".join(str(fd) for fd in self.fds())]
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 class Daemon:
     """A running vmaild. A context manager: at its end the daemon is stopped, must exit 0 and must
     not have drawn a sanitizer's report."""
 
-    def __init__(self, program, conf, notify_path, arguments=(), environment=None, wait=True, before=None):
+    def __init__(self, program, conf, notify_path, arguments=(), environment=None, wait=True, before=None,
+                 held=None):
         self.notify = Notify(notify_path)
         env = dict(os.environ, NOTIFY_SOCKET=notify_path, **(environment or {}))
-        self.process = subprocess.Popen([program, "-c", conf, *arguments], env=env,
+        self.process = subprocess.Popen([*(held.launcher() if held else []), program, "-c", conf, *arguments], env=env,
+                                        pass_fds=held.fds() if held else (),
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         start_new_session=True, preexec_fn=before)
         self.log = Reader(self.process.stderr)
@@ -369,9 +410,13 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
+    def supervisors(self):
+        """The process ids of the supervisor and, while an upgrade is under way, of the other one."""
+        return [p for p in children(self.pid) if process_name(p) == "vmaild-super"]
+
     def workers(self, kind=""):
         """The process ids of the workers whose name holds KIND ("lookup", "auth")."""
-        return [p for p in children(self.pid) if kind in process_name(p)]
+        return [p for s in self.supervisors() for p in children(s) if kind in process_name(p)]
 
     def mark(self):
         """Where the log ends now: a START for wait_log."""
@@ -383,6 +428,12 @@ class Daemon:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def upgrade(self):
+        """SIGUSR2, and wait until the daemon is ready again (with the new or the old program)."""
+        self.signal(signal.SIGUSR2)
+        self.notify.wait("RELOADING=1", lambda: self.process.poll() is None)
+        self.notify.wait("READY=1", lambda: self.process.poll() is None)
 
     def reload(self):
         """SIGHUP, and wait until the daemon is ready again (with the new or the old configuration)."""
@@ -503,16 +554,30 @@ class Site:
         else:
             self.ctl("user", "add", "--password-stdin", address, stdin=password + "\n")
 
-    def start(self, wait=True, arguments=(), environment=None, before=None):
-        """Start vmaild and wait until it is ready; see Daemon. BEFORE() is called in the new process first."""
-        return Daemon(self.program("vmaild"), self.conf, os.path.join(self.tmp, "notify"),
-                      arguments, environment, wait, before)
+    def start(self, wait=True, arguments=(), environment=None, before=None, held=None, program=None):
+        """Start vmaild (PROGRAM in its place) and wait until it is ready; see Daemon. BEFORE() is called in the new
+        process first; HELD are sockets that it is given."""
+        return Daemon(program or self.program("vmaild"), self.conf, os.path.join(self.tmp, "notify"),
+                      arguments, environment, wait, before, held)
 
     def run(self, *arguments):
         """Run vmaild to its end (for -t, and for starts that must fail); return the CompletedProcess."""
         return subprocess.run([self.program("vmaild"), "-c", self.conf, *arguments],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=TIMEOUT)
+
+
+def another_program(site, number):
+    """A vmaild below the site's folder that is not the file that was there: its path. What follows a program in its
+    file is never looked at."""
+    path = os.path.join(site.tmp, "bin", "vmaild")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    shutil.copy(site.program("vmaild"), path + ".new")
+    with open(path + ".new", "ab") as f:
+        f.write(b"variant %d" % number)
+    os.chmod(path + ".new", 0o755)
+    os.rename(path + ".new", path)
+    return path
 
 
 # --- clients --------------------------------------------------------------------------------------
@@ -608,6 +673,50 @@ class Socketmap(Client):
         check_eq(self.take(1), b",")
         word, _, text = payload.decode("utf-8", "surrogateescape").partition(" ")
         return word, text
+
+
+class Asking(threading.Thread):
+    """Asks for KEY in MAP without pause, as Postfix does: a lost connection is made anew, and the question put once
+    more, not twice. ANSWER is the one it must get."""
+
+    def __init__(self, path, map, key, answer):
+        super().__init__(daemon=True)
+        self.path, self.map, self.key, self.answer = path, map, key, answer
+        self.enough = threading.Event()
+        self.asked = self.lost = 0
+        self.failure = None
+        self.start()
+
+    def run(self):
+        client = None
+        try:
+            while not self.enough.is_set():
+                for attempt in (1, 2):
+                    try:
+                        client = client or Socketmap(self.path)
+                        check_eq(client.ask(self.map, self.key), self.answer)
+                        break
+                    except (EOFError, ConnectionError):
+                        self.lost += 1
+                        client.close() if client else None
+                        client = None
+                        if attempt == 2:
+                            raise
+                self.asked += 1
+        except Exception as why:
+            self.failure = why
+        finally:
+            if client:
+                client.close()
+
+    def finish(self):
+        """Stop; fail the case if a question was not answered. Returns how many connections were lost."""
+        self.enough.set()
+        self.join()
+        if self.failure:
+            raise self.failure
+        check(self.asked > 0)
+        return self.lost
 
 
 class TcpTable(Client):

@@ -81,8 +81,13 @@ attempt "and are in the very next answer" ask mailboxes harry+x@example.com
 attempt "Postfix's own client agrees" \
     sh -c ': >/etc/postfix/main.cf; postmap -q harry@example.com socketmap:unix:/run/vmaild.sock:mailboxes'
 attempt "it ends" stop
-systemd-analyze verify --man=no vmaild.service vmaild-backup.service vmaild-backup.timer 2>&1 |
-    grep -E 'vmaild' | verdict "systemd finds nothing in the units"
+systemd-analyze verify --man=no vmaild.service vmaild.socket vmaild-queue.socket vmaild-backup.service vmaild-backup.timer 2>&1 |
+    grep -E 'vmaild' | grep -v 'Failed to parse service type, ignoring: notify-reload' | verdict "systemd finds nothing in the units"
+{
+    for name in vmaild vmaild-queue; do
+        [ -e "/etc/systemd/system/sockets.target.wants/$name.socket" ] || echo "$name.socket is not enabled"
+    done
+} | verdict "its sockets are systemd's"
 { [ ! -e /etc/systemd/system/timers.target.wants/vmaild-backup.timer ] || echo "the timer is enabled"; } |
     verdict "nobody has backups who did not ask for them"
 
@@ -101,7 +106,8 @@ attempt "the package is purged" dpkg -P vmaild
 {
     [ -s /var/lib/vmaild/vmail.db ] || echo "the store is gone with its accounts"
     left /etc/vmaild /usr/sbin/vmaild /run/vmaild.sock /var/spool/postfix/run /var/vmail /var/lib/vmaild/.as-made
-    left /etc/systemd/system/multi-user.target.wants/vmaild.service
+    left /etc/systemd/system/multi-user.target.wants/vmaild.service /etc/systemd/system/sockets.target.wants/vmaild.socket \
+        /etc/systemd/system/sockets.target.wants/vmaild-queue.socket
 } | verdict "a store with accounts stays, the rest goes"
 
 attempt "it is installed again" dpkg -i "$(deb new "$version")"

@@ -309,10 +309,15 @@ def files(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
+def everybody(pid):
+    """A process, and all that came from it."""
+    return [pid, *(p for child in children(pid) for p in everybody(child))]
+
+
 def processes(subject):
     """{role: (KiB, descriptors)} of the daemon just now; of several of one role the largest."""
     found = {}
-    for pid in [subject.daemon.pid, *children(subject.daemon.pid)]:
+    for pid in everybody(subject.daemon.pid):
         with contextlib.suppress(OSError, StopIteration):
             one = (pss(pid), files(pid))
             role = process_name(pid)

@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "sys/inherit.h"
 #include "sys/log.h"
 #include "sys/mapped.h"
 #include "sys/notify.h"
@@ -366,6 +367,152 @@ notify_nobody(void **state)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+/* A manager that reads nothing holds nobody up. */
+static void
+notify_does_not_wait(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	socklen_t size;
+	char name[64];
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0), told = 0;
+
+	(void)state;
+	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			   (size_t)snprintf(name, sizeof name, "@vmaild/full/%ld", (long)getpid()));
+	memcpy(at.sun_path + 1, name + 1, strlen(name) - 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	while (notify("READY=1"))
+		assert_true(++told < 1000000);
+	assert_int_equal(recv(fd, name, sizeof name, MSG_DONTWAIT), 7);
+	assert_true(notify("READY=1"));
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
+}
+
+static const struct {
+	const char *usec;
+	const char *pid; /* "ours": this process */
+	uint64_t want;
+} watchdogs[] = {
+	{ NULL, NULL, 0 },
+	{ "30000000", NULL, 30000 },
+	{ "30000000", "ours", 30000 },
+	{ "30000000", "1", 0 },
+	{ "30000000", "", 0 },
+	{ "soon", "ours", 0 },
+	{ "-1", "ours", 0 },
+};
+
+static void
+set(const char *name, const char *value)
+{
+	char ours[32];
+
+	snprintf(ours, sizeof ours, "%ld", (long)getpid());
+	if (value == NULL)
+		unsetenv(name);
+	else
+		setenv(name, strcmp(value, "ours") == 0 ? ours : value, 1);
+}
+
+static void
+watchdog_of_this_process(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(watchdogs); i++) {
+		set("WATCHDOG_USEC", watchdogs[i].usec);
+		set("WATCHDOG_PID", watchdogs[i].pid);
+		notify_keep_watchdog();
+		assert_null(getenv("WATCHDOG_PID"));
+		assert_int_equal(notify_watchdog(), watchdogs[i].want);
+	}
+	unsetenv("WATCHDOG_USEC");
+}
+
+/* --- inherit --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *pid; /* "ours": this process */
+	const char *number;
+	size_t want;
+} handed[] = {
+	{ NULL, NULL, 0 },
+	{ NULL, "1", 0 },
+	{ "ours", NULL, 0 },
+	{ "ours", "0", 0 },
+	{ "ours", "2", 2 },
+	{ "ours", "513", 0 }, /* one more than INHERIT_MAX */
+	{ "ours", "-1", 0 },
+	{ "ours", "many", 0 },
+	{ "1", "2", 0 },
+};
+
+static void
+inherited_is_what_is_for_us(void **state)
+{
+	struct inheritance from;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(handed); i++) {
+		set("LISTEN_PID", handed[i].pid);
+		set("LISTEN_FDS", handed[i].number);
+		/* without names, or with some, nothing is ours */
+		set("LISTEN_FDNAMES", i % 2 == 0 ? NULL : "vmaild.owner:x:");
+		inherit_take(&from);
+		assert_int_equal(from.n, handed[i].want);
+		for (size_t k = 0; k < from.n; k++) {
+			assert_int_equal(from.at[k].fd, 3 + k);
+			assert_false(from.at[k].ours);
+		}
+		assert_null(getenv("LISTEN_PID"));
+		assert_null(getenv("LISTEN_FDS"));
+		assert_null(getenv("LISTEN_FDNAMES"));
+	}
+}
+
+/* In a child, for descriptors from 3 on are overwritten: an exit status. */
+static int
+give_and_take(void)
+{
+	struct inheritance what = { .n = 3 }, got;
+	struct stat was[4], is;
+	int fd[4];
+
+	for (int i = 0; i < 4; i++) {
+		/* the other way round, and where they are to go: none may be lost */
+		fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		fstat(fd[i], &was[i]);
+	}
+	for (int i = 0; i < 3; i++)
+		what.at[i] = (struct inherited){ fd[3 - i], i != 1 };
+	if (inherit_give(&what, fd[0]) != 6)
+		return 1;
+	for (int i = 3; i <= 6; i++)
+		if (fcntl(i, F_GETFD) != 0)
+			return 2;
+	inherit_take(&got);
+	for (int i = 0; i < 3; i++)
+		if (got.n != 3 || got.at[i].fd != 3 + i || got.at[i].ours != (i != 1) ||
+		    fcntl(3 + i, F_GETFD) != FD_CLOEXEC || fstat(3 + i, &is) != 0 ||
+		    is.st_ino != was[3 - i].st_ino)
+			return 3;
+	return fstat(6, &is) == 0 && is.st_ino == was[0].st_ino ? 0 : 4;
+}
+
+static void
+what_is_given_is_taken(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(give_and_take());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* --- users and groups ------------------------------------------------------------------------ */
 
 static void
@@ -600,6 +747,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(notify_by_path),
 		cmocka_unit_test(notify_by_abstract_name),
 		cmocka_unit_test(notify_nobody),
+		cmocka_unit_test(notify_does_not_wait),
+		cmocka_unit_test(watchdog_of_this_process),
+		cmocka_unit_test(inherited_is_what_is_for_us),
+		cmocka_unit_test(what_is_given_is_taken),
 		cmocka_unit_test(users),
 		cmocka_unit_test(groups),
 		cmocka_unit_test(root_is_dropped_for_good),
