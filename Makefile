@@ -67,7 +67,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
+.PHONY: all run demo check check-rest check-all built sanitized sanitized-interop check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
         check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
@@ -147,27 +147,39 @@ $(BENCH): %: %.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -levent_core
 
-# Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
+# Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts. Real servers mostly wait, so suites
+# run side by side, the long ones first, and a failed one does not stop the others.
+
+JOBS   ?= $(shell nproc)
+together = -k -j$(1) WERROR=1 TOTAL=$(2)
+# The sum has the last word, and then what make itself could not do.
+summed = || code=$$?; tests/lib/tally --total $(1) && exit $${code-0}
 
 check: test-deps
-	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
-	$(Q)$(MAKE) --no-print-directory WERROR=1 all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-corpus
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
-	$(Q)tests/lib/tally --total build/log
+	$(Q)rm -rf build/log && mkdir -p build/log
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
+	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-integration check-store \
+		check-unit check-corpus check-valgrind check-units check-layers check-pure check-docs check-binaries check-dist \
+		$(call summed,build/log)
 
-# What takes longer: real servers in front of sanitized programs, the long fault runs, and another release. Targets of
-# their own beside it: check-static, check-valgrind, check-units and check-deb.
+# The part of check that is sanitized.
+sanitized:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-integration check-store check-unit check-corpus
+
+# What takes longer: real servers in front of sanitized programs, the long fault runs, another release, the packages.
 check-rest: test-deps
-	$(Q)rm -rf $(B)/log-rest && mkdir -p $(B)/log-rest
-	$(Q)$(MAKE) --no-print-directory WERROR=1 all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
-	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
-	$(Q)tests/lib/tally --total build/log-rest
+	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
+	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-interop check-faults check-trixie \
+		$(call summed,build/log-rest)
+
+sanitized-interop:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-interop
+
+# All that the tests run, so that what does not build is said first.
+built: all $(UNIT) $(STORET) $(FUZZERS)
 
 # In this order, also with -j: both use all there is.
 check-all:
@@ -177,6 +189,9 @@ check-all:
 L := $(or $(TOTAL),$(B)/log)
 quoted = '$(subst ','\'',$(1))'
 suite  = $(Q)mkdir -p $(L) && tests/lib/tally $(L) $(1)$(VARIANT) $(2)
+# $(call spread,KIND,ARGUMENTS): the test programs named on stdin, some at a time; $$name is test_$$name's or fuzz_$$name's.
+spread = xargs -P $(JOBS) -I@ sh -c 'name=$$(basename "$$1" | cut -d_ -f2-); \
+		exec tests/lib/tally $(L) $(1)-$$name$(VARIANT) "$$1" $(2)' sh @
 
 check-layers:
 	$(call suite,layers,awk -f tests/lib/layers.awk src/layers $$(find src include -name '*.[ch]'))
@@ -188,9 +203,9 @@ check-pure: $(PURE)
 # Of T only programs that there are come out here: "doctor:", a part of a case's name, would be half a rule.
 picked = $(if $(T),$(filter %/test_$(T),$(1)),$(1))
 define each
-	$(Q)mkdir -p $(L); bad=0; set -- $(call picked,$(2)); \
+	$(Q)mkdir -p $(L); set -- $(call picked,$(2)); \
 		[ $$# -gt 0 ] || { printf 'there is no $(1) test "%s"\n' $(call quoted,$(T)); exit 2; }; \
-		for t; do tests/lib/tally $(L) $(1)-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad
+		printf '%s\n' "$$@" | $(call spread,$(1),$(C))
 endef
 
 check-unit: $(call picked,$(UNIT))
@@ -200,14 +215,13 @@ check-store: $(call picked,$(STORET))
 	$(call each,store,$(STORET))
 
 check-corpus: $(FUZZERS)
-	$(Q)mkdir -p $(L); bad=0; for t in $(FUZZERS); do n=$${t##*/fuzz_}; \
-		tests/lib/tally $(L) corpus-$$n$(VARIANT) $$t tests/fuzz/corpus/$$n || bad=1; done; exit $$bad
+	$(Q)mkdir -p $(L); printf '%s\n' $(FUZZERS) | $(call spread,corpus,tests/fuzz/corpus/$$name)
 
 check-integration: $(PROGRAMS)
-	$(call suite,integration,python3 tests/integration/run.py --build $(B) $(if $(T),$(call quoted,$(T))))
+	$(call suite,integration,python3 tests/integration/run.py --build $(B) --jobs $$(($(JOBS) * 2)) $(if $(T),$(call quoted,$(T))))
 
 check-interop: $(PROGRAMS)
-	$(call suite,interop,python3 tests/interop/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+	$(call suite,interop,python3 tests/interop/run.py --build $(B) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
 
 # Mail sent through a real Postfix while the store and the daemon are broken again and again; check-interop does
 # it once and in short.
@@ -248,7 +262,6 @@ check-static: $(GENERATED)
 
 # Each unit test under valgrind: lost memory counts, and so does a byte that nobody wrote.
 check-valgrind: $(UNIT)
-	$(Q)contrib/deps -- valgrind
 	$(call suite,valgrind,tests/package/valgrind.sh $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT)))
 
 # Lines and branches that the unit, store and corpus tests reach, by file and room.
@@ -295,7 +308,7 @@ bench-full: bench-deps
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
-              openssl fail2ban
+              openssl fail2ban valgrind systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian

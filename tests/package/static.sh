@@ -46,8 +46,11 @@ if wanted clang-tidy clang-tidy; then
 fi
 if wanted cppcheck cppcheck; then
     defines=$(printf '%s\n' "$flags" | grep -oE -e "-(D[^ ']*('[^']*')?|I[^ ]*)" | tr '\n' ' ')
+    # It reads no system headers; what it would take for a call and a syntax error, it is told. Not by -D: a ';' in
+    # there made it see nothing at all, without a word.
+    printf '#define %s for (;;)\n' 'json_array_foreach(a, i, v)' 'json_object_foreach(a, k, v)' >"$dir/loops.h"
     eval "cppcheck --quiet --std=c11 -j $jobs --enable=warning,performance,portability --inline-suppr \
-        --suppress=missingIncludeSystem -D'json_array_foreach(a,i,v)=for (;;)' -D'json_object_foreach(a,k,v)=for (;;)' --template='{file}:{line}: {severity}: {message} [{id}]' \
+        --suppress=missingIncludeSystem --include=$dir/loops.h --template='{file}:{line}: {severity}: {message} [{id}]' \
         --template-location='' -DSTATIC_ANALYSIS $defines src include" 2>"$dir/cppcheck.log" >&2
     cat "$dir/cppcheck.log" | verdict "cppcheck finds nothing"
 fi
