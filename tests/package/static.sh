@@ -48,7 +48,10 @@ if wanted cppcheck cppcheck; then
     defines=$(printf '%s\n' "$flags" | grep -oE -e "-(D[^ ']*('[^']*')?|I[^ ]*)" | tr '\n' ' ')
     # It reads no system headers; what it would take for a call and a syntax error, it is told. Not by -D: a ';' in
     # there made it see nothing at all, without a word.
-    printf '#define %s for (;;)\n' 'json_array_foreach(a, i, v)' 'json_object_foreach(a, k, v)' >"$dir/loops.h"
+    cat >"$dir/loops.h" <<'END'
+#define json_array_foreach(a, i, v) for (i = 0; (v = json_array_get(a, i)) != 0; i++)
+#define json_object_foreach(o, k, v) for (k = first(o, &v); k != 0; k = next(o, &v))
+END
     eval "cppcheck --quiet --std=c11 -j $jobs --enable=warning,performance,portability --inline-suppr \
         --suppress=missingIncludeSystem --include=$dir/loops.h --template='{file}:{line}: {severity}: {message} [{id}]' \
         --template-location='' -DSTATIC_ANALYSIS $defines src include" 2>"$dir/cppcheck.log" >&2
