@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all built sanitized sanitized-interop check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
+        check-dist check-deb check-static check-valgrind check-coverage coverage covered dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -159,8 +159,8 @@ check: test-deps
 	$(Q)rm -rf build/log && mkdir -p build/log
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
-	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-integration check-store \
-		check-unit check-corpus check-valgrind check-units check-layers check-pure check-docs check-binaries check-dist \
+	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static check-integration \
+		check-store check-unit check-corpus check-valgrind check-units check-layers check-pure check-docs check-binaries check-dist \
 		$(call summed,build/log)
 
 # The part of check that is sanitized.
@@ -172,7 +172,8 @@ check-rest: test-deps
 	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-interop check-faults check-trixie \
+	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-interop check-faults check-trixie check-deb \
+		check-coverage
 		$(call summed,build/log-rest)
 
 sanitized-interop:
@@ -189,9 +190,9 @@ check-all:
 L := $(or $(TOTAL),$(B)/log)
 quoted = '$(subst ','\'',$(1))'
 suite  = $(Q)mkdir -p $(L) && tests/lib/tally $(L) $(1)$(VARIANT) $(2)
-# $(call spread,KIND,ARGUMENTS): the test programs named on stdin, some at a time; $$name is test_$$name's or fuzz_$$name's.
+# $(call spread,KIND,ARGUMENTS,BELOW): the test programs named on stdin, some at a time, BELOW a program that runs them.
 spread = xargs -P $(JOBS) -I@ sh -c 'name=$$(basename "$$1" | cut -d_ -f2-); \
-		exec tests/lib/tally $(L) $(1)-$$name$(VARIANT) "$$1" $(2)' sh @
+		exec tests/lib/tally $(L) $(1)-$$name$(VARIANT) $(3) "$$1" $(2)' sh @
 
 check-layers:
 	$(call suite,layers,awk -f tests/lib/layers.awk src/layers $$(find src include -name '*.[ch]'))
@@ -205,7 +206,7 @@ picked = $(if $(T),$(filter %/test_$(T),$(1)),$(1))
 define each
 	$(Q)mkdir -p $(L); set -- $(call picked,$(2)); \
 		[ $$# -gt 0 ] || { printf 'there is no $(1) test "%s"\n' $(call quoted,$(T)); exit 2; }; \
-		printf '%s\n' "$$@" | $(call spread,$(1),$(C))
+		printf '%s\n' "$$@" | $(call spread,$(1),$(C),$(3))
 endef
 
 check-unit: $(call picked,$(UNIT))
@@ -254,21 +255,26 @@ check-deb:
 	$(Q)contrib/deps -- debootstrap
 	$(call suite,deb,tests/package/deb.sh $(VERSION) "$(abspath $(B))/deb-test" "$(PACK_DEPS) $(BUILD_DEPS)" $(T))
 
-# What compilers and linters see without running anything: two or three minutes of both CPUs.
+# What compilers and linters see without running anything. Most of five minutes of one CPU is clang-tidy's.
 check-static: $(GENERATED)
-	$(Q)contrib/deps -- $(STATIC_DEPS)
 	$(call suite,static,env CC="$(CC)" tests/package/static.sh $(B)/static \
 		'$(subst ','\'',$(STD) -Iinclude -I$(B)/gen -Isrc $(LIBCFLAGS))' $(T))
 
 # Each unit test under valgrind: lost memory counts, and so does a byte that nobody wrote.
-check-valgrind: $(UNIT)
-	$(call suite,valgrind,tests/package/valgrind.sh $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT)))
+check-valgrind: $(call picked,$(UNIT))
+	$(call each,valgrind,$(UNIT),tests/package/valgrind.sh)
 
 # Lines and branches that the unit, store and corpus tests reach, by file and room.
-coverage:
+coverage: covered
+	$(Q)tests/package/coverage.sh $(B)-coverage
+
+check-coverage: covered
+	$(call suite,coverage,tests/package/coverage.sh $(B)-coverage)
+	$(Q)sed -n 's/^# room/   /p' $(L)/coverage.tap
+
+covered:
 	$(Q)$(MAKE) --no-print-directory B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage \
 		check-unit check-store check-corpus
-	$(Q)tests/package/coverage.sh $(B)-coverage
 
 ARCHIVE := $(B)/vmaild-$(VERSION).tar.gz
 
@@ -308,11 +314,10 @@ bench-full: bench-deps
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
-              openssl fail2ban valgrind systemd strace apparmor
+              openssl fail2ban valgrind systemd strace apparmor clang-tidy cppcheck
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian
-STATIC_DEPS := clang-tidy cppcheck
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
