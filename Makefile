@@ -67,9 +67,11 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all built sanitized sanitized-interop check-layers check-pure check-unit check-store \
+.PHONY: all run demo check check-rest check-all built sanitized sanitized-interop releases \
+        check-layers check-pure check-unit check-store \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
-        check-dist check-deb check-static check-valgrind check-coverage coverage covered dist deb fuzz bench bench-full bench-deps install \
+        check-dist check-deb check-static check-valgrind check-coverage coverage covered \
+        dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -159,9 +161,9 @@ check: test-deps
 	$(Q)rm -rf build/log && mkdir -p build/log
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
-	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static check-integration \
-		check-store check-unit check-corpus check-valgrind check-units check-layers check-pure check-docs check-binaries check-dist \
-		$(call summed,build/log)
+	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static \
+		check-integration check-store check-unit check-corpus check-valgrind check-units check-layers check-pure \
+		check-docs check-binaries check-dist $(call summed,build/log)
 
 # The part of check that is sanitized.
 sanitized:
@@ -172,12 +174,15 @@ check-rest: test-deps
 	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-interop check-faults check-trixie check-deb \
-		check-coverage
-		$(call summed,build/log-rest)
+	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-interop check-faults releases \
+		check-coverage $(call summed,build/log-rest)
 
 sanitized-interop:
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-interop
+
+# One after the other: both use, and may add to, the same folders.
+releases:
+	$(Q)code=0; for t in check-trixie check-deb; do $(MAKE) --no-print-directory $$t || code=$$?; done; exit $$code
 
 # All that the tests run, so that what does not build is said first.
 built: all $(UNIT) $(STORET) $(FUZZERS)
