@@ -319,7 +319,8 @@ bench-full: bench-deps
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
-              openssl fail2ban valgrind systemd strace apparmor clang-tidy cppcheck
+              openssl fail2ban
+CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian
@@ -331,7 +332,7 @@ deps:
 	$(Q)contrib/deps $(BUILD_DEPS)
 
 test-deps:
-	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS)
+	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS) $(CHECK_DEPS)
 
 bench-deps:
 	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS) $(BENCH_DEPS)
