@@ -269,7 +269,8 @@ check-static: $(GENERATED)
 check-valgrind: $(call picked,$(UNIT))
 	$(call each,valgrind,$(UNIT),tests/package/valgrind.sh)
 
-# Lines and branches that the unit, store and corpus tests reach, by file and room.
+# Lines and branches that the unit, store and corpus tests reach, by file and room; and the imports, for room foreign is
+# mostly tested by what comes of whole files.
 coverage: covered
 	$(Q)tests/package/coverage.sh $(B)-coverage
 
@@ -277,9 +278,10 @@ check-coverage: covered
 	$(call suite,coverage,tests/package/coverage.sh $(B)-coverage)
 	$(Q)sed -n 's/^# room/   /p' $(L)/coverage.tap
 
+COVERED := B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage
 covered:
-	$(Q)$(MAKE) --no-print-directory B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage \
-		check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory $(COVERED) check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory $(COVERED) T=import check-integration
 
 ARCHIVE := $(B)/vmaild-$(VERSION).tar.gz
 
