@@ -150,6 +150,7 @@ class Suite:
         return 1 if bad or not chosen else 0
 
     def begin(self):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what a case has started ends
         for function in self.first:
             function()
 
