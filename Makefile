@@ -67,10 +67,11 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-storm check-restarts check-trixie check-docs check-binaries \
-        check-units check-dist check-deb check-static check-valgrind coverage dist deb fuzz fuzz-all fuzzers soak \
-        bench bench-full bench-deps install check-bench \
+.PHONY: all run demo check check-rest check-all built sanitized sanitized-rest releases \
+        check-layers check-pure check-unit check-store check-corpus check-integration check-interop check-faults \
+        check-storm check-restarts check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
+        check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
+        bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
 
@@ -156,28 +157,43 @@ $(BENCH): %: %.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(BENCHLIBS)
 
-# Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts.
+# Every suite speaks TAP; tests/lib/tally runs them, shows what failed and counts. Real servers mostly wait, so suites
+# run side by side, the long ones first, and a failed one does not stop the others.
+
+JOBS   ?= $(shell nproc)
+together = -k -j$(1) WERROR=1 TOTAL=$(2)
+# The sum has the last word, and then what make itself could not do.
+summed = || code=$$?; tests/lib/tally --total $(1) && exit $${code-0}
 
 check: test-deps
-	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
-	$(Q)$(MAKE) --no-print-directory WERROR=1 all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-corpus
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
-	$(Q)tests/lib/tally --total build/log
+	$(Q)rm -rf build/log && mkdir -p build/log
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
+	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static \
+		check-integration check-store check-unit check-corpus check-valgrind check-units check-layers check-pure \
+		check-docs check-binaries check-dist $(call summed,build/log)
 
-# What takes longer: real servers in front of sanitized programs, the long fault runs, and another release. Targets of
-# their own beside it: check-static, check-valgrind, check-units and check-deb.
+# The part of check that is sanitized.
+sanitized:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-integration check-store check-unit check-corpus
+
+# What takes longer: real servers in front of sanitized programs, the long fault runs, another release, the packages.
 check-rest: test-deps
-	$(Q)rm -rf $(B)/log-rest && mkdir -p $(B)/log-rest
-	$(Q)$(MAKE) --no-print-directory WERROR=1 all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop check-storm
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults check-restarts
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-bench
-	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
-	$(Q)tests/lib/tally --total build/log-rest
+	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
+	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-rest check-faults check-restarts \
+		releases check-coverage check-bench $(call summed,build/log-rest)
+
+sanitized-rest:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-interop check-storm
+
+# One after the other: both use, and may add to, the same folders.
+releases:
+	$(Q)code=0; for t in check-trixie check-deb; do $(MAKE) --no-print-directory $$t || code=$$?; done; exit $$code
+
+# All that the tests run, so that what does not build is said first.
+built: all $(UNIT) $(STORET) $(FUZZERS)
 
 # In this order, also with -j: both use all there is.
 check-all:
@@ -187,6 +203,9 @@ check-all:
 L := $(or $(TOTAL),$(B)/log)
 quoted = '$(subst ','\'',$(1))'
 suite  = $(Q)mkdir -p $(L) && tests/lib/tally $(L) $(1)$(VARIANT) $(2)
+# $(call spread,KIND,ARGUMENTS,BELOW): the test programs named on stdin, some at a time, BELOW a program that runs them.
+spread = xargs -P $(JOBS) -I@ sh -c 'name=$$(basename "$$1" | cut -d_ -f2-); \
+		exec tests/lib/tally $(L) $(1)-$$name$(VARIANT) $(3) "$$1" $(2)' sh @
 
 check-layers:
 	$(call suite,layers,awk -f tests/lib/layers.awk src/layers $$(find src include -name '*.[ch]'))
@@ -198,9 +217,9 @@ check-pure: $(PURE)
 # Of T only programs that there are come out here: "doctor:", a part of a case's name, would be half a rule.
 picked = $(if $(T),$(filter %/test_$(T),$(1)),$(1))
 define each
-	$(Q)mkdir -p $(L); bad=0; set -- $(call picked,$(2)); \
+	$(Q)mkdir -p $(L); set -- $(call picked,$(2)); \
 		[ $$# -gt 0 ] || { printf 'there is no $(1) test "%s"\n' $(call quoted,$(T)); exit 2; }; \
-		for t; do tests/lib/tally $(L) $(1)-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad
+		printf '%s\n' "$$@" | $(call spread,$(1),$(C),$(3))
 endef
 
 check-unit: $(call picked,$(UNIT))
@@ -210,18 +229,18 @@ check-store: $(call picked,$(STORET))
 	$(call each,store,$(STORET))
 
 check-corpus: $(FUZZERS)
-	$(Q)mkdir -p $(L); bad=0; for t in $(FUZZERS); do n=$${t##*/fuzz_}; \
-		tests/lib/tally $(L) corpus-$$n$(VARIANT) $$t tests/fuzz/corpus/$$n || bad=1; done; exit $$bad
+	$(Q)mkdir -p $(L); printf '%s\n' $(FUZZERS) | $(call spread,corpus,tests/fuzz/corpus/$$name)
 
 check-integration: $(PROGRAMS)
-	$(call suite,integration,python3 tests/integration/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+	$(call suite,integration,python3 tests/integration/run.py --build $(B) --jobs $$(($(JOBS) * 2)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
 
 # A million mutated requests; check-integration sends fifty thousand.
 check-storm: $(PROGRAMS)
 	$(call suite,storm,python3 tests/integration/run.py --build $(B) --requests 1000000 $(if $(SEED),--seed $(SEED)) "storm: ")
 
 check-interop: $(PROGRAMS)
-	$(call suite,interop,python3 tests/interop/run.py --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+	$(call suite,interop,python3 tests/interop/run.py --build $(B) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
 
 # Mail sent through a real Postfix while the store and the daemon are broken again and again; check-interop does
 # it once and in short.
@@ -264,22 +283,28 @@ check-deb:
 	$(Q)contrib/deps -- debootstrap
 	$(call suite,deb,tests/package/deb.sh $(VERSION) "$(abspath $(B))/deb-test" "$(PACK_DEPS) $(BUILD_DEPS)" $(T))
 
-# What compilers and linters see without running anything: two or three minutes of both CPUs.
+# What compilers and linters see without running anything. Most of five minutes of one CPU is clang-tidy's.
 check-static: $(GENERATED)
-	$(Q)contrib/deps -- $(STATIC_DEPS)
 	$(call suite,static,env CC="$(CC)" tests/package/static.sh $(B)/static \
 		'$(subst ','\'',$(STD) -Iinclude -I$(B)/gen -Isrc $(LIBCFLAGS))' $(T))
 
 # Each unit test under valgrind: lost memory counts, and so does a byte that nobody wrote.
-check-valgrind: $(UNIT)
-	$(Q)contrib/deps -- valgrind
-	$(call suite,valgrind,tests/package/valgrind.sh $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT)))
+check-valgrind: $(call picked,$(UNIT))
+	$(call each,valgrind,$(UNIT),tests/package/valgrind.sh)
 
-# Lines and branches that the unit, store and corpus tests reach, by file and room.
-coverage:
-	$(Q)$(MAKE) --no-print-directory B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage \
-		check-unit check-store check-corpus
+# Lines and branches that the unit, store and corpus tests reach, by file and room; and the imports, for room foreign is
+# mostly tested by what comes of whole files.
+coverage: covered
 	$(Q)tests/package/coverage.sh $(B)-coverage
+
+check-coverage: covered
+	$(call suite,coverage,tests/package/coverage.sh $(B)-coverage)
+	$(Q)sed -n 's/^# room/   /p' $(L)/coverage.tap
+
+COVERED := B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage
+covered:
+	$(Q)$(MAKE) --no-print-directory $(COVERED) check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory $(COVERED) T=import check-integration
 
 ARCHIVE := $(B)/vmaild-$(VERSION).tar.gz
 
@@ -336,10 +361,10 @@ BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libc
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
               openssl fail2ban
+CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian
-STATIC_DEPS := clang-tidy cppcheck
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
@@ -348,7 +373,7 @@ deps:
 	$(Q)contrib/deps $(BUILD_DEPS)
 
 test-deps:
-	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS)
+	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS) $(CHECK_DEPS)
 
 bench-deps:
 	$(Q)contrib/deps $(BUILD_DEPS) -- $(TEST_DEPS) $(BENCH_DEPS)

@@ -370,6 +370,7 @@ static const char *
 hex_digest(struct slice data)
 {
 	for (size_t i = 0; i < data.n; i++)
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 22 digits */
 		if (memchr("0123456789abcdefABCDEF", data.p[i], 22) == NULL)
 			return NULL;
 	for (size_t i = 0; i < sizeof hex_digests / sizeof hex_digests[0]; i++)

@@ -418,6 +418,7 @@ static bool
 make_room(struct class_of *c)
 {
 	size_t room = c->room == 0 ? 64 : 2 * c->room;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	void *more = c->n < c->room ? c->object : realloc(c->object, room * sizeof *c->object);
 
 	if (more == NULL)

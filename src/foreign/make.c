@@ -176,7 +176,8 @@ make_domain_alias(struct read_row *r)
 	struct object *o;
 
 	target = canonical(r, r->value[M_TARGET_DOMAIN], "target domain", rules_domain);
-	target = target.p != NULL ? arena_keep(&f->arena, target) : target;
+	if (target.p != NULL)
+		target = arena_keep(&f->arena, target);
 	if (target.p == NULL)
 		return;
 	name = canonical(r, r->value[M_DOMAIN], "domain", rules_domain);
@@ -249,7 +250,8 @@ adopt(struct read_row *r, struct slice name, struct slice *stored)
 
 	if (!given(typed) && given(r->value[M_CRYPT])) {
 		typed = r->value[M_CRYPT];
-		bare = given(bare) ? bare : slice_str("CRYPT");
+		if (!given(bare))
+			bare = slice_str("CRYPT");
 	}
 	if (!given(typed) && given(r->value[M_CLEAR])) {
 		typed = r->value[M_CLEAR];

@@ -7,21 +7,9 @@
 
 #include <stdint.h>
 
+#include "foreign/arena.h"
 #include "foreign/foreign.h"
 #include "foreign/index.h"
-
-struct chunk;
-
-/* Bytes that stay where they are until all of them go. */
-struct arena {
-	struct chunk *last;
-};
-
-void *arena_take(struct arena *a, size_t n);
-struct slice arena_keep(struct arena *a, struct slice text);
-struct slice arena_printf(struct arena *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-void arena_release(struct arena *a);
 
 struct table {
 	struct slice name; /* folded */

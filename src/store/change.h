@@ -81,9 +81,6 @@ enum outcome target_fold(struct sbuf *out, struct slice target, struct error *er
 /* Run a statement that is bound to one text and gives no row. */
 enum outcome run_for(struct store *s, enum statement which, struct slice text, struct error *err);
 
-/* Bind a text, or NULL for an empty one. */
-void bind_optional(struct db_stmt *st, int n, struct slice text);
-
 /* The pieces of which changes of domains and aliases are made. Each FOUND, or BAD with the reason:
  * that TARGET (folded) may be stood for by the domain NAME; a row for the domain itself, if Postfix
  * can tell it from all others; that a domain has no mailboxes, and

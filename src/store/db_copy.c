@@ -137,7 +137,9 @@ part_end(struct part *p, const char *path, bool keep, struct error *err)
 {
 	enum outcome o = FOUND;
 
-	if (keep && (fsync(p->fd) != 0 || rename(p->path, path) != 0 || !sync_directory(path)))
+	if (keep &&
+	    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what is kept has a path */
+	    (fsync(p->fd) != 0 || rename(p->path, path) != 0 || !sync_directory(path)))
 		o = error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
 	if ((!keep || o != FOUND) && p->fd >= 0)
 		unlink(p->path);

@@ -30,7 +30,7 @@ struct published {
 };
 
 static const char *const texts[PUBLISHED_TEXTS] = {
-#define Q(name, text) [PUBLISHED_##name] = text,
+#define Q(name, text) [PUBLISHED_##name] = (text),
 #include "schema/sqlite_published.h"
 #undef Q
 };

@@ -105,6 +105,7 @@ find_texts(struct reader *rd)
 		struct record_credential *c = &rd->credential[i];
 		struct slice *texts[] = { &c->label, &c->hash, &c->services, &c->networks };
 
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 		for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
 			texts[t]->p = p;
 			p += texts[t]->n;

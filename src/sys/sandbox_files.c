@@ -169,10 +169,11 @@ allow_store(int rules, const char *store, uint64_t rights, struct error *err)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	bool there = realpath(store, target) != NULL;
+	size_t n = strlen(store);
 
-	if (strlen(store) >= sizeof path)
+	if (n >= sizeof path)
 		return FOUND;
-	strcpy(path, store);
+	memcpy(path, store, n + 1);
 	cut(path);
 	ours = within(path);
 	if (allow_directory(rules, path, rights, err) != FOUND)

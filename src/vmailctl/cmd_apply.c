@@ -161,6 +161,7 @@ static void
 show(struct plan *p, const struct record *now, const struct record *wanted)
 {
 	const struct record *r = now != NULL ? now : wanted;
+	/* cppcheck-suppress nullPointerRedundantCheck ; one of the two is given */
 	struct change_row row = { .what = slice_str(nouns[r->kind]), .subject = r->name };
 	bool ok = true;
 

@@ -148,6 +148,7 @@ follow(struct ctl *ctl, struct filter *f, struct slice name)
 		    ctl->json ? put_json_line : put_change, f, &ctl->err);
 		nanosleep(&nap, NULL);
 	} while ((o == FOUND || o == NONE) && !ferror(stdout));
+	f->table = NULL;
 	ctl->printed = true;
 	return o == RETRY ? ctl_fail(ctl, o, "cannot read the log") : EXIT_DONE;
 }
@@ -233,6 +234,7 @@ print_log(struct ctl *ctl, struct filter *f, int64_t last)
 		if (o == FOUND)
 			o = store_changes_of(
 			    ctl->store, sbuf_slice(&name), f->last, put_change, f, &ctl->err);
+		f->table = NULL;
 		e = table_end(&table, o);
 	}
 	sbuf_release(&name);

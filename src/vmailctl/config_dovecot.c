@@ -439,7 +439,8 @@ put_choices(struct sbuf *out, const char *version)
 			sbuf_printf(out, "%s'%s'", last == first ? "" : ", ", last->name);
 		last = w;
 	}
-	sbuf_printf(out, " or '%s'", last->name);
+	if (last != NULL)
+		sbuf_printf(out, " or '%s'", last->name);
 }
 
 static enum outcome

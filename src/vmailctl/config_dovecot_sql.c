@@ -16,7 +16,7 @@ enum text {
 };
 
 static const char *const texts[TEXTS] = {
-#define Q(name, text) [TEXT_##name] = text,
+#define Q(name, text) [TEXT_##name] = (text),
 #include "schema/sqlite_dovecot.h"
 #undef Q
 };

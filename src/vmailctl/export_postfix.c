@@ -131,7 +131,9 @@ add_place(struct places *list, struct slice name, struct slice target)
 	}
 	to = &list->place[list->n++];
 	to->name = strndup(name.p, name.n);
+	/* NOANALYZER(-Wanalyzer-malloc-leak): free_places knows all of list->place */
 	to->target = target.n > 0 ? strndup(target.p, target.n) : NULL;
+	/* NOANALYZER(-Wanalyzer-malloc-leak): the same */
 	return to->name != NULL && (target.n == 0 || to->target != NULL);
 }
 

@@ -34,7 +34,7 @@ listener_for(const struct conf *conf, enum protocol protocol, const char *map)
 
 		if (l->protocol != protocol)
 			continue;
-		if (protocol == PROTOCOL_TCP && strcmp(l->map, map) != 0)
+		if (map != NULL && (l->map == NULL || strcmp(l->map, map) != 0))
 			continue;
 		if (best == NULL || merit(l) > merit(best))
 			best = l;

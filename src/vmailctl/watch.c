@@ -56,6 +56,7 @@ take_head(struct sbuf *text, int *status, struct error *err)
 {
 	const char *all = sbuf_cstr(text), *body = strstr(all, "\r\n\r\n");
 
+	/* NOLINTNEXTLINE(cert-err34-c): three digits fit */
 	if (body == NULL || sscanf(all, "HTTP/1.%*1d %3d", status) != 1)
 		return error_set(err, RETRY, "vmaild's answer is no HTTP");
 	sbuf_drop(text, (size_t)(body - all) + 4);

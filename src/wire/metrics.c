@@ -4,6 +4,7 @@
  */
 #include "wire/metrics.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,10 +92,10 @@ put_number(struct sbuf *out, uint64_t n, uint64_t unit)
 	char digits[NUMBER_MAX];
 	size_t len;
 
-	sbuf_printf(out, "%llu", (unsigned long long)(n / unit));
+	sbuf_printf(out, "%" PRIu64, n / unit);
 	if (n % unit == 0)
 		return;
-	snprintf(digits, sizeof digits, "%llu", (unsigned long long)(unit + n % unit));
+	snprintf(digits, sizeof digits, "%" PRIu64, unit + n % unit);
 	for (len = strlen(digits); digits[len - 1] == '0'; len--)
 		;
 	digits[0] = '.'; /* in place of the unit's own 1 */

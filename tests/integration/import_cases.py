@@ -385,6 +385,39 @@ def clear_passwords(env):
                      [("{PLAIN}other 7",)])
 
 
+def extra_fields(env):
+    """What a passwd-file says behind the home, in Dovecot's words; and rows that say too little."""
+    row = "%s@example.com:{PLAIN-MD5}3cb4e732631f47e6eb961f34554b7cde::::::%s\n"
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "users", "".join([
+            row % ("a", "userdb_quota_rule=*:bytes=1048576 userdb_home=/srv/a allow_nets=192.0.2.0/24 "
+                        "userdb_uid=5001 userdb_gid=5002"),
+            row % ("b", "userdb_quota_storage_size=2097152"),
+            row % ("c", "userdb_home=c/relative"),
+        ]), tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        a, b = (json.loads(site.ctl("--json", "user", "show", n + "@example.com")) for n in "ab")
+        check_eq((a["quota"], a["home"], a["uid"], a["gid"], b["quota"]), (1 << 20, "/srv/a", 5001, 5002, 2 << 20), a)
+        done = import_text(site, "users.csv", "email,clear\nd@example.com,secret d\n,secret e\n", tmp=tmp)
+        check_eq(done.returncode, SKIPPED, done.stderr)
+        check_in("users.csv:3: skipped: there is no address in it", done.stderr)
+        check_eq(json.loads(site.ctl("--json", "user", "show", "d@example.com"))["password"], True)
+
+
+def alias_domains(env):
+    """Domains of a table: one that stands for another, and one that has aliases only."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init("example.com")
+        text = "domain,type,target_domain\nexample.net,,example.com\nexample.org,alias,\n"
+        done = import_text(site, "domains.csv", text, "--from", "tables", tmp=tmp)
+        check_eq(done.returncode, DONE, done.stdout, done.stderr)
+        check_eq(json.loads(site.ctl("--json", "domain", "show", "example.net"))["target"], "example.com")
+        check_eq(json.loads(site.ctl("--json", "domain", "show", "example.org"))["kind"], "alias")
+
+
 def refusals(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -471,6 +504,8 @@ def register(suite):
     suite.add("import: --strict", strict)
     suite.add("import: what the source does not say stays", merge)
     suite.add("import: Postfix tables, line by line", postfix_tables)
+    suite.add("import: extra fields of a passwd-file", extra_fields)
+    suite.add("import: domains of a table", alias_domains)
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: the formats", formats_are_listed)

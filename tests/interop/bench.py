@@ -4,6 +4,7 @@
 # ends; no Dovecot. One is up at a time: the cases of one file follow each other, the next file's bench ends it.
 
 import contextlib
+import functools
 import os
 import uuid
 from typing import NamedTuple
@@ -244,6 +245,7 @@ def on_bench(key, make, *programs):
     PROGRAMS."""
     def case(name):
         def register(function):
+            @functools.wraps(function)
             def run(env):
                 need(postfix, *programs)
                 bench = slot.get(env, key, make)

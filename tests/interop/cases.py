@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: ISC
 #
 # The suite, and the mail host that its cases share: started by the first case that runs, stopped at the end.
+# With --jobs each process has its own.
 
 import contextlib
+import functools
 
 import dovecot
 import postfix
 from harness import Failed, Skip, Suite, check, need_root, scratch
 from mailhost import MailHost
 
-suite = Suite("interop")
+suite = Suite("interop", by_file=True)
 
 
 class Shared:
@@ -40,20 +42,14 @@ class Shared:
 
 
 shared = Shared()
-skipped = 0
 
 
 def need(*programs):
     """Skip the case, aloud, where PROGRAMS (our fixtures' modules) cannot run."""
-    global skipped
-    try:
-        need_root()
-        for program in programs:
-            if not program.installed():
-                raise Skip("needs %s" % program.__name__)
-    except Skip:
-        skipped += 1
-        raise
+    need_root()
+    for program in programs:
+        if not program.installed():
+            raise Skip("needs %s" % program.__name__)
 
 
 def comment(text):
@@ -69,6 +65,7 @@ def case(name, deaths=False, version=None):
         if version and dovecot.VERSION not in ("", version):
             return function
 
+        @functools.wraps(function)
         def run(env):
             need(postfix, dovecot)
             host = shared.get(env)
@@ -88,6 +85,7 @@ def rows(table, **options):
     """Decorator: one case for every row of TABLE, (name, arguments...) for FUNCTION(host, arguments...)."""
     def register(function):
         for name, *arguments in table:
-            case(name, **options)(lambda host, arguments=arguments: function(host, *arguments))
+            case(name, **options)(functools.wraps(function)(
+                lambda host, arguments=arguments: function(host, *arguments)))
         return function
     return register

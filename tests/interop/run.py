@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 #
-# usage: run.py --build DIR [--seed N] [--faults] [--restarts] [name-substring]
+# usage: run.py --build DIR [--seed N] [--faults] [--restarts] [--jobs N] [name-substring]
 #
 # A real Postfix and a real Dovecot, private ones, with the programs in DIR. Needs root, and says so aloud,
 # case by case, when it is not. Speaks TAP.
@@ -65,7 +65,7 @@ def ended_by_signal(number, _):
 
 
 def main():
-    processes.adopt_orphans()
+    cases.suite.in_each(processes.adopt_orphans)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     try:
@@ -73,11 +73,8 @@ def main():
         restarts.add_cases(wanted().restarts)
         differential.add_cases(wanted().seed)
         conformance.add_cases(wanted().seed)
-        cases.suite.add("everything that was started has ended", nothing_is_left)
-        status = cases.suite.main(options)
-        if cases.skipped:
-            cases.comment("%d cases skipped" % cases.skipped)
-        return status
+        cases.suite.at_end("everything that was started has ended", nothing_is_left)
+        return cases.suite.main(options)
     finally:
         try:
             bench.slot.close()

@@ -24,8 +24,10 @@ import argparse
 import base64
 import contextlib
 import grp
+import itertools
 import os
 import pwd
+import random
 import re
 import select
 import shutil
@@ -39,6 +41,7 @@ import time
 import traceback
 
 TIMEOUT = 60  # seconds after which a wait has failed; never a measure of speed
+EPHEMERAL = 32768  # Linux gives ports from here on to whoever connects
 
 
 # --- TAP ------------------------------------------------------------------------------------------
@@ -96,16 +99,20 @@ class Env:
 
 
 class Suite:
-    """Named cases, run in order, one TAP line each."""
+    """Named cases, one TAP line each, in order; run in order too, unless several processes share them (--jobs).
+    Then each process takes the next case or, if BY_FILE, the next file's: its cases may share what they set up."""
 
-    def __init__(self, name):
+    def __init__(self, name, by_file=False):
         self.name = name
+        self.by_file = by_file
         self.cases = []
+        self.last = []
+        self.first = []
 
     def case(self, name):
         """Decorator: register FUNCTION(env) under NAME."""
         def register(function):
-            self.cases.append((name, function))
+            self.add(name, function)
             return function
         return register
 
@@ -113,30 +120,46 @@ class Suite:
         """Register FUNCTION(env) under NAME; for rows of a table."""
         self.cases.append((name, function))
 
-    def run(self, env, only=""):
-        """Run the cases whose name contains ONLY; return the exit status."""
-        chosen = [c for c in self.cases if only in c[0]]
-        print("1..%d" % len(chosen), flush=True)
-        bad = 0
-        for number, (name, function) in enumerate(chosen, 1):
-            name = name.replace("#", "no.")
-            try:
-                function(env)
-                print("ok %d - %s" % (number, name), flush=True)
-            except Skip as why:
-                print("ok %d - %s # SKIP %s" % (number, name, why), flush=True)
-            except Exception:
-                bad += 1
-                print("not ok %d - %s" % (number, name), flush=True)
-                for line in traceback.format_exc().splitlines():
-                    print("#   " + line, flush=True)
+    def in_each(self, function):
+        """Have every process call FUNCTION() before its first case."""
+        self.first.append(function)
+
+    def at_end(self, name, function):
+        """Register FUNCTION(env) as a case that every process runs after its last."""
+        self.last.append((name, function))
+
+    def groups(self, chosen):
+        """CHOSEN cases as lists, each for one process."""
+        if not self.by_file:
+            return [[c] for c in chosen]
+        return [list(g) for _, g in itertools.groupby(chosen, lambda c: c[2].__module__)]
+
+    def run(self, env, only="", jobs=1):
+        """Run the cases whose name contains ONLY, in JOBS processes; return the exit status. It returns in each
+        of these processes, so that its caller can clean up there."""
+        chosen = [(n, *c) for n, c in enumerate((c for c in self.cases if only in c[0]), 1)]
+        last = [c for c in self.last if only in c[0]]
+        groups = self.groups(chosen)
+        jobs = max(1, min(jobs, len(groups)))
+        ends = [[(len(chosen) + len(last) * j + i, *c) for i, c in enumerate(last, 1)] for j in range(jobs)]
+        print("1..%d" % (len(chosen) + len(last) * jobs), flush=True)
+        self.begin()
+        if jobs > 1:
+            return share(self, env, groups, ends)
+        bad = [c for c in chosen + ends[0] if not judge(env, *c)]
         return 1 if bad or not chosen else 0
 
+    def begin(self):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what a case has started ends
+        for function in self.first:
+            function()
+
     def main(self, extra=None, more=None):
-        """Parse --build DIR [name-substring] (EXTRA(parser) may add options, MORE(suite, env) cases that need
-        the folder), run, return the status."""
+        """Parse --build DIR [--jobs N] [name-substring] (EXTRA(parser) may add options, MORE(suite, env) cases
+        that need the folder), run, return the status."""
         parser = argparse.ArgumentParser(description=self.name + " tests; speaks TAP")
         parser.add_argument("--build", required=True, metavar="DIR", help="folder with the programs")
+        parser.add_argument("--jobs", type=int, default=1, metavar="N", help="share the cases among N processes")
         parser.add_argument("only", nargs="?", default="", help="run the cases whose name contains this")
         if extra:
             extra(parser)
@@ -144,7 +167,87 @@ class Suite:
         env = Env(options)
         if more:
             more(self, env)
-        return self.run(env, options.only)
+        return self.run(env, options.only, options.jobs)
+
+
+def judge(env, number, name, function):
+    """Run one case, print its verdict and how long it took; tell whether it passed."""
+    name = name.replace("#", "no.")
+    begin = time.monotonic()
+    good = True
+    try:
+        function(env)
+        print("ok %d - %s" % (number, name), flush=True)
+    except Skip as why:
+        print("ok %d - %s # SKIP %s" % (number, name, why), flush=True)
+    except Exception:
+        good = False
+        print("not ok %d - %s" % (number, name), flush=True)
+        kind, why, where = sys.exc_info()
+        lines = traceback.format_exception_only(kind, why) + traceback.format_tb(where.tb_next)
+        print(re.sub("(?m)^", "#   ", "".join(lines).rstrip()), flush=True)
+    print("# %.1f s" % (time.monotonic() - begin), flush=True)
+    return good
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+def share(suite, env, groups, ends):
+    """Run GROUPS of cases in as many processes as there are ENDS, the cases that each of them ends with; print
+    all they say, in the order of the cases. Returns in each of them too."""
+    every = groups + ends
+    todo, done = os.pipe(), os.pipe()
+    os.write(todo[1], b"".join(n.to_bytes(4, "big") for n in range(len(groups))))
+    os.close(todo[1])
+    spool = tempfile.mkdtemp(prefix="vm-tap-")
+    parent, workers = os.getpid(), []
+    try:
+        for end in range(len(groups), len(every)):
+            pid = os.fork()
+            if pid == 0:
+                return work(suite, env, every, end, spool, todo[0], done[1])
+            workers.append(pid)
+        os.close(done[1])
+        return collect(every, spool, done[0])
+    finally:
+        if os.getpid() == parent:
+            for pid in workers:
+                os.kill(pid, signal.SIGTERM)
+            for pid in workers:
+                os.waitpid(pid, 0)
+            shutil.rmtree(spool, ignore_errors=True)
+
+
+def work(suite, env, every, end, spool, todo, done):
+    """One of the processes: run the groups whose numbers it reads from TODO, then number END; write to DONE
+    the number of each that has been run. What is printed goes to a file of that name."""
+    suite.begin()
+    for number in itertools.chain(iter(lambda: os.read(todo, 4), b""), [end.to_bytes(4, "big")]):
+        index = int.from_bytes(number, "big")
+        with open(os.path.join(spool, str(index)), "wb") as out:
+            os.dup2(out.fileno(), 1)
+        for case in every[index]:
+            judge(env, *case)
+        os.write(done, number)
+    return 0
+
+
+def collect(every, spool, done):
+    """Print what was said of each group as soon as all before it are done; return the exit status."""
+    bad = 0
+    finished = set()
+    for index, group in enumerate(every):
+        while index not in finished and (number := os.read(done, 4)):
+            finished.add(int.from_bytes(number, "big"))
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(spool, str(index)), errors="replace") as said:
+            text = said.read()
+            sys.stdout.write(text)
+            bad += len(re.findall(r"(?m)^not ok ", text))
+        if index not in finished:
+            bad += 1
+            print("not ok - the process that ran \"%s\" and what follows it ended" % group[0][1] if group else "")
+        sys.stdout.flush()
+    return 1 if bad else 0
 
 
 # --- places and waiting ---------------------------------------------------------------------------
@@ -202,18 +305,25 @@ def process_name(pid):
         return ""
 
 
-ports_given = set()
+ports_given = {}
 
 
 def free_port():
-    """A TCP port on 127.0.0.1 that nobody listens on just now, and that was not given before."""
+    """A TCP port on 127.0.0.1 that nobody listens on, that was not given before, to no other run of tests
+    either (each holds a socket named after the port), and that no connection begins at."""
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in ports_given:
-            ports_given.add(port)
-            return port
+        port = random.randrange(10000, EPHEMERAL)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0vmaild-test-port-%d" % port)
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        ports_given[port] = claim
+        return port
 
 
 def ordinary_user():

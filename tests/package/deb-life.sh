@@ -12,6 +12,7 @@ deb() { echo "$dir/$1/vmaild_$2_$(dpkg --print-architecture).deb"; }
 # Not under systemd: who starts the daemon is this script.
 daemon=
 start() {
+    : >/tmp/vmaild.log # it may hold what the last one said
     vmaild </dev/null >/tmp/vmaild.log 2>&1 &
     daemon=$!
     for i in $(seq 600); do

@@ -1,14 +1,8 @@
 #!/bin/sh
-# usage: valgrind.sh TEST...: run unit tests under valgrind: nothing lost, nothing read that was never written.
-set -u
-. "$(dirname "$0")/tap.sh"
-
+# usage: valgrind.sh TEST [CASE]: a unit test under valgrind: nothing lost, nothing read that was never written. It
+# gives way to what has to be in time.
 if ! command -v valgrind >/dev/null; then
-    skip "unit tests under valgrind" "valgrind is not installed"
-    finish
+    echo "ok 1 - ${1##*/} under valgrind # SKIP valgrind is not installed"
+    exit
 fi
-for test in "$@"; do
-    CMOCKA_MESSAGE_OUTPUT=STDOUT attempt "${test##*/test_} under valgrind" \
-        valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect "$test"
-done
-finish
+exec nice valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect "$@"
