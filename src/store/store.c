@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "store/handle.h"
+#include "store/known.h"
 
 /* How long a scheme (letters, digits, "+-.") at the start of URI is; 0 for none. */
 static size_t
@@ -121,6 +122,7 @@ store_close(struct store *s)
 		return;
 	db_free(s->db);
 	facts_release(&s->facts);
+	known_free(s->known);
 	free(s);
 }
 
@@ -180,10 +182,8 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	if (s->batch != BATCH_NONE)
 		return batch_step_begin(s, err);
 	db_arm(s->db);
-	if (kind == DB_READ && db_stay(s->db)) {
-		s->state = STORE_READING;
+	if (kind == DB_READ && store_stay(s, true))
 		return FOUND;
-	}
 	db_let_go(s->db);
 	o = db_connect(s->db, err);
 	if (o == FOUND)
@@ -235,6 +235,29 @@ void
 store_keep_views(struct store *s)
 {
 	db_keep_views(s->db);
+	if (s->known == NULL)
+		s->known = known_new();
+}
+
+int
+store_watched(const struct store *s)
+{
+	return db_watched(s->db);
+}
+
+void
+store_stir(struct store *s)
+{
+	db_stir(s->db);
+}
+
+bool
+store_stay(struct store *s, bool look)
+{
+	if (s->state != STORE_IDLE || s->batch != BATCH_NONE || !db_stay(s->db, look))
+		return false;
+	s->state = STORE_READING;
+	return true;
 }
 
 void
@@ -289,9 +312,14 @@ view_begin(struct store *s, bool *mine, struct error *err)
 	if (*mine)
 		return store_begin(s, err);
 	db_arm(s->db);
-	if (!db_has_view(s->db))
-		return error_set(err, RETRY, "the view of the store was lost: no memory");
-	return FOUND;
+	return db_has_view(s->db) ? FOUND : view_lost(err);
+}
+
+enum outcome
+view_lost(struct error *err)
+{
+	return error_set(err, RETRY,
+	    "the view of the store was lost: no memory, or somebody cut the file short");
 }
 
 void
