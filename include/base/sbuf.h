@@ -35,6 +35,7 @@ bool sbuf_add(struct sbuf *b, const void *p, size_t n);
 bool sbuf_add_slice(struct sbuf *b, struct slice s);
 bool sbuf_add_str(struct sbuf *b, const char *s);
 bool sbuf_add_chr(struct sbuf *b, char c);
+bool sbuf_add_number(struct sbuf *b, size_t number);
 bool sbuf_printf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Make room for N more bytes at p + n and return that place, or NULL. */

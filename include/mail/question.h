@@ -63,6 +63,7 @@ struct domain_facts {
 	struct sbuf name; /* the name it has, where it was only asked for as Postfix does */
 	enum domain_kind kind;
 	bool patterns;         /* it has pattern aliases */
+	bool catch_all;        /* it has an alias @name, which a store need not look for if not */
 	bool own_delimiters;   /* `delimiters` replaces the configured set */
 	char delimiters[8];    /* C string */
 	signed char propagate; /* 1, 0, or -1: as configured */
@@ -97,6 +98,9 @@ bool question_set_map(struct question *q, struct slice map);
 bool question_add_address(
     struct question *q, enum row row, struct slice local, struct slice domain, bool bare);
 bool question_add_text(struct question *q, enum row row, struct slice text, bool bare);
+
+/* Append a candidate with the key of the one that is number N. */
+bool question_add_same(struct question *q, enum row row, size_t n);
 
 /* Append a candidate whose key is what follows the first N bytes of the last one's: a parent
  * domain. */

@@ -44,6 +44,9 @@ void lookup_session_init(struct lookup_session *s, enum protocol protocol, struc
     const struct lookup_rules *rules, struct policy *policy);
 void lookup_session_release(struct lookup_session *s);
 
+/* Tell whether IN has one request at most: a client that waits for each answer. */
+bool lookup_session_is_one(const struct lookup_session *s, struct slice in);
+
 /* Go on: take requests off the front of *IN (a view that is advanced), append replies to OUT. L, as
  * POLICY above, is the caller's, may serve many sessions in turn, and is this one's from WANT_FACTS
  * on until the step after it: run it with lookup_tell or lookup_fail until !l->asking, then step

@@ -115,6 +115,15 @@ void store_end(struct store *s);
 void store_keep_views(struct store *s);
 void store_rest(struct store *s);
 
+/* Begin with the view that was kept, if it is one of the present moment: true as FOUND of
+ * store_begin. Without LOOK one thing is not asked about, for it takes a system call: whether the
+ * store's file was replaced or copied over. That is for whoever has just learned by poll(2) that
+ * the descriptor store_watched cannot be read, and otherwise calls store_stir. (-1: there is none
+ * as yet.) */
+bool store_stay(struct store *s, bool look);
+int store_watched(const struct store *s);
+void store_stir(struct store *s);
+
 /* A number that is another one whenever anything may have changed; of the view held. */
 uint64_t store_view(const struct store *s);
 

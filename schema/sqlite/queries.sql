@@ -41,7 +41,8 @@ PRAGMA user_version;
 -- ask_domain
 -- What the resolver must know of a domain, whatever it looks for there.
 SELECT kind, target, delimiters, coalesce(propagate, -1),
-    EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL)
+    EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL),
+    EXISTS (SELECT 1 FROM alias WHERE address = '@' || d.name)
 FROM domain d
 WHERE name = ?1;
 
@@ -54,11 +55,17 @@ SELECT name FROM domain WHERE asked = ?1;
 SELECT 1 FROM domain WHERE name = ?1;
 
 -- ask_alias
--- The targets of an alias in their order; a row of NULL for one that has none, which should not be.
-SELECT t.target, a.disabled, a.expires, a.internal
-FROM alias a LEFT JOIN alias_target t ON t.address = a.address
-WHERE a.address = ?1
+-- The targets of an alias in their order. What else it is stands in another place, where most lookups
+-- would look for nothing: the index has the few that are something else.
+SELECT t.target, coalesce(a.disabled, 0), coalesce(a.expires, 0), coalesce(a.internal, 0)
+FROM alias_target t LEFT JOIN alias a INDEXED BY alias_special
+    ON a.address = t.address AND (a.disabled <> 0 OR a.expires <> 0 OR a.internal <> 0)
+WHERE t.address = ?1
 ORDER BY t.position;
+
+-- ask_alias_known
+-- Whether there is such an alias: with no target, which should not be.
+SELECT 1 FROM alias WHERE address = ?1;
 
 -- ask_patterns
 -- The patterns of a domain that begin with a text (2).

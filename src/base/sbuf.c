@@ -114,6 +114,18 @@ sbuf_add_chr(struct sbuf *b, char c)
 }
 
 bool
+sbuf_add_number(struct sbuf *b, size_t number)
+{
+	char digits[3 * sizeof number];
+	size_t at = sizeof digits;
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return sbuf_add(b, digits + at, sizeof digits - at);
+}
+
+bool
 sbuf_printf(struct sbuf *b, const char *fmt, ...)
 {
 	va_list ap;

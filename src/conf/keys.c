@@ -30,7 +30,7 @@ const struct key conf_keys[] = {
 	    "after so long a lookup is answered with 'try again' (100 to 30000)" },
 	  .kind = &kind_number, .offset = offsetof(struct conf, lookup_deadline),
 	  .min = 100, .max = 30000 },
-	{ .shown = { "answer-memory", "KiB", "8192",
+	{ .shown = { "answer-memory", "KiB", "16384",
 	    "where one worker keeps the answers it gave until the store changes (0: nowhere, to 1048576)" },
 	  .kind = &kind_number, .offset = offsetof(struct conf, answer_memory),
 	  .min = 0, .max = 1048576 },

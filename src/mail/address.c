@@ -32,10 +32,25 @@ lower_ascii(char *to, struct slice s)
 
 /* --- local parts ------------------------------------------------------------------------------ */
 
+/* Control characters, the blank, and ()<>@,;:\"[] */
 static bool
 needs_quotes(char c)
 {
-	return c == ' ' || (unsigned char)c < 32 || c == 127 || strchr("()<>@,;:\\\"[]", c) != NULL;
+	static const bool special[256] = { ['('] = true,
+		[')'] = true,
+		['<'] = true,
+		['>'] = true,
+		['@'] = true,
+		[','] = true,
+		[';'] = true,
+		[':'] = true,
+		['\\'] = true,
+		['"'] = true,
+		['['] = true,
+		[']'] = true,
+		[127] = true };
+
+	return (unsigned char)c <= ' ' || special[(unsigned char)c];
 }
 
 /* A local part that stands for itself: atoms with single dots between them. */
@@ -334,12 +349,27 @@ address_print(struct sbuf *out, const struct address *a)
 	return address_put(out, address_local(a), address_domain(a));
 }
 
+/* Find the first of DELIMITERS; mostly there is but one. */
+static bool
+find_delimiter(struct slice local, const char *delimiters, size_t *at)
+{
+	if (delimiters[0] != '\0' && delimiters[1] == '\0')
+		return slice_chr(local, delimiters[0], at);
+	for (*at = 0; *at < local.n; ++*at)
+		if (local.p[*at] != '\0' && strchr(delimiters, local.p[*at]) != NULL)
+			return true;
+	return false;
+}
+
 size_t
 address_base(struct slice local, const char *delimiters)
 {
 	static const char *const whole[] = { "postmaster", "mailer-daemon", "double-bounce" };
 	const size_t request = strlen("-request");
+	size_t at;
 
+	if (!find_delimiter(local, delimiters, &at) || at == 0)
+		return local.n;
 	for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
 		if (slice_is_nocase(local, whole[i]))
 			return local.n;
@@ -350,10 +380,7 @@ address_base(struct slice local, const char *delimiters)
 		    slice_is_nocase(slice_tail(local, local.n - request), "-request"))
 			return local.n;
 	}
-	for (size_t i = 0; i < local.n; i++)
-		if (local.p[i] != '\0' && strchr(delimiters, local.p[i]) != NULL)
-			return i == 0 ? local.n : i;
-	return local.n;
+	return at;
 }
 
 static bool

@@ -196,9 +196,13 @@ add_local(struct lookup *l)
 static void
 ask_alias(struct lookup *l)
 {
+	size_t forms;
+
 	begin(l, place(l));
 	add_both(l, ROW_ALIAS, place(l));
-	add_both(l, ROW_MAILBOX, place(l));
+	forms = l->question.n;
+	for (size_t i = 0; i < forms; i++)
+		question_add_same(&l->question, ROW_MAILBOX, i);
 	add_local(l);
 	question_add_address(&l->question, ROW_ALIAS, slice_str(""), place(l), false);
 	ask(l, STAGE_ALIAS);

@@ -125,6 +125,14 @@ question_add_text(struct question *q, enum row row, struct slice text, bool bare
 }
 
 bool
+question_add_same(struct question *q, enum row row, size_t n)
+{
+	const struct candidate *same = &q->candidate[n];
+
+	return n < q->n && add_key(q, row, same->key, same->bare);
+}
+
+bool
 question_add_tail(struct question *q, size_t n)
 {
 	const struct candidate *last = &q->candidate[q->n - 1];
@@ -173,6 +181,7 @@ facts_clear(struct facts *f)
 	sbuf_clear(&f->targets);
 	sbuf_clear(&f->value);
 	f->domain.known = f->domain.patterns = f->domain.own_delimiters = false;
+	f->domain.catch_all = false;
 	f->domain.kind = DOMAIN_MAILBOX;
 	f->domain.delimiters[0] = '\0';
 	f->domain.propagate = -1;

@@ -65,13 +65,75 @@ wipe(struct sbuf *b)
 		explicit_bzero(b->p + b->n, b->size - b->n);
 }
 
+/* Of these the loop has some: many may have something to say at the same time. */
+static void
+borrow_out(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	if (c->out.p == NULL && l->spares_out > 0)
+		borrow(&c->out, &l->spare_out[--l->spares_out]);
+}
+
+static void
+give_back_out(struct conn *c)
+{
+	struct loop *l = c->loop;
+	struct sbuf *spare = &l->spare_out[l->spares_out];
+
+	if (l->spares_out < LOOP_UNSENT) {
+		give_back(&c->out, spare);
+		l->spares_out += spare->p != NULL;
+	} else if (c->out.n == 0) {
+		sbuf_release(&c->out);
+	}
+}
+
 static void
 give_back_both(struct conn *c)
 {
 	if (c->kind->secret)
 		wipe(&c->in);
 	give_back(&c->in, &c->loop->spare_in);
-	give_back(&c->out, &c->loop->spare_out);
+	give_back_out(c);
+}
+
+/* --- the line of the unsent ------------------------------------------------------------------- */
+
+static void
+join_unsent(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	c->waiting = true;
+	c->unsent = NULL;
+	*l->unsent_end = c;
+	l->unsent_end = &c->unsent;
+	l->unsents++;
+}
+
+static void
+leave_unsent(struct conn *c)
+{
+	struct loop *l = c->loop;
+	struct conn **at = &l->unsent;
+
+	if (!c->waiting)
+		return;
+	while (*at != c)
+		at = &(*at)->unsent;
+	*at = c->unsent;
+	if (l->unsent_end == &c->unsent)
+		l->unsent_end = at;
+	l->unsents--;
+	c->waiting = false;
+}
+
+void
+conn_settle_waiting(struct loop *loop)
+{
+	while (loop->unsent != NULL)
+		conn_settle(loop->unsent);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -95,6 +157,7 @@ conn_close(struct conn *c)
 {
 	struct loop *loop = c->loop;
 
+	leave_unsent(c);
 	event_del(&c->readable);
 	event_del(&c->writable);
 	event_del(&c->turn);
@@ -199,6 +262,7 @@ linger(struct conn *c)
 		return;
 	}
 	c->lingering = LINGER_READS;
+	c->reading = c->queued = false;
 	sbuf_release_secret(&c->in);
 	event_del(&c->readable);
 	event_del(&c->turn);
@@ -229,15 +293,16 @@ is_over(const struct conn *c)
 }
 
 static void
-watch(struct event *e, bool wanted, unsigned limit)
+watch(struct event *e, bool *pending, bool wanted, unsigned limit)
 {
 	struct timeval after = { .tv_sec = limit };
-	bool pending = event_pending(e, EV_READ | EV_WRITE, NULL) != 0;
 
-	if (wanted && !pending)
-		event_add(e, limit > 0 ? &after : NULL);
-	else if (!wanted && pending)
-		event_del(e);
+	if (wanted == *pending)
+		return;
+	if (wanted)
+		*pending = event_add(e, limit > 0 ? &after : NULL) == 0;
+	else
+		*pending = event_del(e) != 0;
 }
 
 /* A timer that is due at once fires behind everything that can be read now: the end of the line. An
@@ -246,11 +311,12 @@ static void
 queue(struct conn *c)
 {
 	struct timeval now = { 0 };
+	bool wanted = c->again && !c->full && !c->closing;
 
-	if (!c->again || c->full || c->closing)
-		event_del(&c->turn);
-	else if (!event_pending(&c->turn, EV_TIMEOUT, NULL))
-		event_add(&c->turn, &now);
+	if (wanted && !c->queued)
+		c->queued = event_add(&c->turn, &now) == 0;
+	else if (!wanted && c->queued)
+		c->queued = event_del(&c->turn) != 0;
 }
 
 /* Send, and go on with what waited for room; false when the connection is of no use any more. */
@@ -276,6 +342,7 @@ advance(struct conn *c)
 void
 conn_settle(struct conn *c)
 {
+	leave_unsent(c);
 	if (c->lingering > 0)
 		return;
 	stop_listening(c);
@@ -287,19 +354,44 @@ conn_settle(struct conn *c)
 		linger(c);
 		return;
 	}
-	watch(&c->readable, !c->ended && !c->closing && !c->held && !c->paced && !c->full, 0);
-	watch(&c->writable, c->out.n > 0, c->kind->send_limit);
+	watch(&c->readable, &c->reading,
+	    !c->ended && !c->closing && !c->held && !c->paced && !c->full, 0);
+	watch(&c->writable, &c->writing, c->out.n > 0, c->kind->send_limit);
 	queue(c);
 	give_back_both(c);
+}
+
+/* Tell whether others spoke at the same time and are still to be served. */
+static bool
+is_last(const struct loop *l)
+{
+	return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) == 0;
+}
+
+/* What is made active now is served behind all that is active already: the end of the line. */
+static void
+settle_later(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	if (l->unsent == NULL)
+		event_active(&l->send, EV_TIMEOUT, 0);
+	if (!c->waiting)
+		join_unsent(c);
+	if (l->unsents == LOOP_UNSENT)
+		conn_settle_waiting(l);
 }
 
 void
 conn_serve(struct conn *c)
 {
-	borrow(&c->out, &c->loop->spare_out);
+	borrow_out(c);
 	if (!c->closing && !c->full)
 		c->kind->serve(c);
-	conn_settle(c);
+	if (c->loop->draining || c->out.n == 0 || c->out.n >= OUT_FULL || is_last(c->loop))
+		conn_settle(c);
+	else
+		settle_later(c);
 }
 
 static void
@@ -344,9 +436,12 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
+	struct conn *c = arg;
+
 	(void)fd;
 	(void)what;
-	conn_serve(arg);
+	c->queued = false;
+	conn_serve(c);
 }
 
 static void
@@ -366,6 +461,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 
 	(void)fd;
+	c->writing = false;
 	if (what & EV_TIMEOUT)
 		conn_close(c);
 	else

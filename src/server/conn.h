@@ -47,6 +47,7 @@ struct conn {
 	const struct listener *from;
 	struct conn *next;
 	struct conn **prev;
+	struct conn *unsent; /* the next in the loop's line of those whose replies wait */
 	int fd;
 	struct event readable;
 	struct event writable;
@@ -65,6 +66,10 @@ struct conn {
 	bool again;   /* its kind has more to do, when the others had their turn */
 	bool paced;   /* it sent too much in too short a time: no more is read for a moment */
 	bool full;    /* too much is unsent; cleared when all of it is gone */
+	bool waiting; /* it stands in the loop's line of the unsent */
+	bool reading; /* which of its events are pending */
+	bool writing;
+	bool queued;
 
 	/* what it sent less what it may since then: where its sending rate is limited */
 	uint64_t sent;
@@ -88,8 +93,12 @@ void conn_settle(struct conn *c);
  * is much. */
 bool conn_roomy(struct conn *c);
 
-/* Call `serve` once more, then settle. */
+/* Call `serve` once more, then settle: at once, or when all who spoke at the same time were served.
+ * A client that is woken finds the replies of many others then, and need not be woken for each. */
 void conn_serve(struct conn *c);
+
+/* Settle all who wait for that. */
+void conn_settle_waiting(struct loop *loop);
 
 /* The worker is going: answer what the client has sent already, then close as soon as nothing is
  * owed. One who has not spoken yet is served once: he may have come because another worker has just

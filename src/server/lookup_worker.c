@@ -5,10 +5,14 @@
  */
 #include "worker.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "loop.h"
@@ -21,6 +25,7 @@
 enum {
 	TURN_ANSWERS = 64,
 	TURN_MS = 10,
+	FEW = 16,     /* clients: fewer than what the kernel tells of at once */
 	REST_MS = 100 /* no view of the store is held for longer */
 };
 
@@ -35,7 +40,13 @@ struct lookup_worker {
 	struct trouble late;
 	struct answers *answers;
 	const struct lookup_log *log;
-	struct event rest; /* when the view is to be let go */
+	int clock;         /* tells when the view is to be let go; -1: none */
+	struct event rest; /* it does */
+	bool resting;      /* it will */
+	struct event stir; /* when something happened to the store's file */
+	bool watching;
+	int round; /* how many events the loop learned of at once */
+	int left;  /* and how many of them are still to be served */
 };
 
 struct lookup_conn {
@@ -50,21 +61,106 @@ static void
 on_rest(evutil_socket_t fd, short what, void *arg)
 {
 	struct lookup_worker *w = arg;
+	uint64_t times;
+
+	(void)what;
+	if (read(fd, &times, sizeof times) < 0)
+		return;
+	w->resting = false;
+	store_rest(w->source.store);
+}
+
+/* A timer of the event loop's would have the kernel begin and end one at every wait for clients. */
+static void
+start_clock(struct lookup_worker *w)
+{
+	w->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->clock < 0)
+		log_warning(
+		    "no timer: the store is read anew for every client: %s", strerror(errno));
+	else {
+		event_assign(&w->rest, w->loop.base, w->clock, EV_READ | EV_PERSIST, on_rest, w);
+		event_add(&w->rest, NULL);
+	}
+}
+
+static void
+stop_clock(struct lookup_worker *w)
+{
+	if (w->clock < 0)
+		return;
+	event_del(&w->rest);
+	close(w->clock);
+}
+
+static void
+on_stir(evutil_socket_t fd, short what, void *arg)
+{
+	struct lookup_worker *w = arg;
 
 	(void)fd;
 	(void)what;
-	store_rest(w->source.store);
+	store_stir(w->source.store);
+}
+
+/* The descriptor lives as long as the store does. */
+static void
+watch(struct lookup_worker *w)
+{
+	int fd = w->source.store == NULL ? -1 : store_watched(w->source.store);
+
+	if (fd < 0)
+		return;
+	event_assign(&w->stir, w->loop.base, fd, EV_READ | EV_PERSIST, on_stir, w);
+	event_priority_set(&w->stir, LOOP_FIRST);
+	w->watching = event_add(&w->stir, NULL) == 0;
+}
+
+/* Another one when there is more to be served than before. */
+static void
+count_round(struct lookup_worker *w)
+{
+	int left = event_base_get_num_events(w->loop.base, EVENT_BASE_COUNT_ACTIVE);
+
+	if (left > w->left)
+		w->round = left + 1;
+	w->left = left;
+}
+
+/* Tell whether the store is to be asked if its file was replaced. The kernel tells of that by
+ * itself before it tells of any client who asked later, if it does not have too many of them to
+ * tell of. But what came behind a first request may have been sent after that. */
+static bool
+must_look(const struct lookup_worker *w, const struct lookup_conn *c, struct slice in)
+{
+	if (!w->watching || !lookup_session_is_one(&c->session, in))
+		return true;
+	return w->round >= FEW && w->loop.unsent == NULL;
+}
+
+/* Have the store as it is at this moment, for what IN asks. */
+static void
+enter(struct lookup_worker *w, const struct lookup_conn *c, struct slice in)
+{
+	struct error err;
+	enum outcome o = source_ready(&w->source, must_look(w, c, in), &err);
+
+	answers_turn(w->answers, o == FOUND ? store_view(w->source.store) : 0);
+	if (!w->watching)
+		watch(w);
 }
 
 /* The burst is over. */
 static void
 leave(struct lookup_worker *w)
 {
-	struct timeval after = { .tv_usec = REST_MS * 1000 };
+	const struct itimerspec after = { .it_value.tv_nsec = REST_MS * NS_PER_MS };
 
-	if (w->source.state == SOURCE_READING && !event_pending(&w->rest, EV_TIMEOUT, NULL))
-		event_add(&w->rest, &after);
+	if (w->source.state == SOURCE_READING && !w->resting)
+		w->resting = w->clock >= 0 && timerfd_settime(w->clock, 0, &after, NULL) == 0;
 	source_end(&w->source);
+	if (!w->resting && w->source.store != NULL)
+		store_rest(w->source.store);
 }
 
 /* --- one lookup ------------------------------------------------------------------------------- */
@@ -134,7 +230,7 @@ say_note(struct lookup_worker *w, struct lookup_session *s)
  * they took so long, for in bad times every one may have to wait for the store. Who leaves gives
  * everybody all he asked for. */
 struct turn {
-	uint64_t begin; /* clock_ns */
+	uint64_t begin; /* clock_ns, of the first that had to be looked up; 0: none yet */
 	unsigned answers;
 };
 
@@ -148,7 +244,7 @@ is_over(struct turn *t, const struct lookup_conn *c, uint64_t now)
 static enum want
 answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 {
-	struct turn turn = { .begin = clock_ns() };
+	struct turn turn = { .begin = 0 };
 	struct slice nothing = slice_str("");
 	enum want want;
 	uint64_t now;
@@ -158,6 +254,8 @@ answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 		answer(w);
 		now = clock_ns();
 		slab_took(w->loop.slot, now - w->source.since);
+		if (turn.begin == 0)
+			turn.begin = w->source.since;
 		c->conn.again = is_over(&turn, c, now) || !conn_roomy(&c->conn);
 		if (!c->conn.again)
 			continue;
@@ -187,13 +285,12 @@ serve(struct conn *conn)
 	struct lookup_worker *w = (struct lookup_worker *)conn->loop;
 	struct lookup_conn *c = (struct lookup_conn *)conn;
 	struct slice in = sbuf_slice(&conn->in);
-	struct error err;
 
+	count_round(w);
 	w->rules.now = time(NULL);
 	/* who only comes or goes is no reason to wait for the store */
 	if (in.n > 0)
-		answers_turn(w->answers,
-		    source_begin(&w->source, &err) == FOUND ? store_view(w->source.store) : 0);
+		enter(w, c, in);
 	conn->again = false;
 	if (answer_all(w, c, &in) == WANT_CLOSE)
 		conn->closing = true;
@@ -281,11 +378,13 @@ lookup_worker(const struct worker_setup *setup)
 	policy_init(&w.policy);
 	facts_init(&w.facts);
 	init_answers(&w, conf->answer_memory);
-	evtimer_assign(&w.rest, w.loop.base, on_rest, &w);
+	start_clock(&w);
 	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline,
 	    &setup->slot->store_failures);
 	loop_run(&w.loop);
-	event_del(&w.rest);
+	stop_clock(&w);
+	if (w.watching)
+		event_del(&w.stir);
 	loop_release(&w.loop);
 	source_release(&w.source);
 	answers_free(w.answers);

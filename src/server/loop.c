@@ -295,6 +295,14 @@ init_gates(struct loop *l, const struct listener_set *set, enum protocol_side si
 	}
 }
 
+static void
+on_send(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_settle_waiting(arg);
+}
+
 static bool
 init_events(struct loop *l, const struct worker_setup *setup)
 {
@@ -303,6 +311,7 @@ init_events(struct loop *l, const struct worker_setup *setup)
 	l->term = evsignal_new(l->base, SIGTERM, on_term, l);
 	l->life = event_new(l->base, setup->life_fd, EV_READ | EV_PERSIST, on_life, l);
 	l->leave = evtimer_new(l->base, on_leave, l);
+	event_assign(&l->send, l->base, -1, 0, on_send, l);
 	evtimer_assign(&l->beat, l->base, on_beat, l);
 	if (l->term == NULL || l->life == NULL || l->leave == NULL ||
 	    event_add(l->term, NULL) != 0 || event_add(l->life, NULL) != 0)
@@ -328,8 +337,10 @@ loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side s
 		l->max_per_user = l->max - l->max / 4;
 	l->max_rate = (uint64_t)setup->conf->max_client_rate * 1024;
 	sbuf_init(&l->spare_in, SPARE_MAX);
-	sbuf_init(&l->spare_out, SPARE_MAX);
+	l->unsent_end = &l->unsent;
 	l->base = event_base_new();
+	if (l->base != NULL)
+		event_base_priority_init(l->base, LOOP_PRIORITIES);
 	l->gate = calloc(setup->listeners->n + 1, sizeof *l->gate);
 	if (l->base == NULL || l->gate == NULL || !init_events(l, setup)) {
 		error_set(err, RETRY, "cannot set up the event loop: %s", strerror(errno));
@@ -381,6 +392,7 @@ loop_release(struct loop *l)
 	if (l->base != NULL)
 		event_base_free(l->base);
 	sbuf_release_secret(&l->spare_in);
-	sbuf_release(&l->spare_out);
+	while (l->spares_out > 0)
+		sbuf_release(&l->spare_out[--l->spares_out]);
 	*l = (struct loop){ .draining = false };
 }

@@ -15,6 +15,12 @@
 
 struct loop;
 
+enum {
+	LOOP_UNSENT = 64,
+	LOOP_PRIORITIES = 2, /* what is to be known before any client is served; all else */
+	LOOP_FIRST = 0
+};
+
 /* Make a connection out of an accepted socket and conn_start it; false when there is no memory (the
  * caller closes FD). */
 typedef bool loop_accept_fn(struct loop *loop, int fd, const struct listener *from);
@@ -55,7 +61,13 @@ struct loop {
 	struct trouble unwanted;
 	struct trouble greedy;
 	struct sbuf spare_in; /* buffers for whoever has something to say just now */
-	struct sbuf spare_out;
+	struct sbuf spare_out[LOOP_UNSENT];
+	size_t spares_out;
+	struct conn *unsent; /* served, and not yet settled: until all who spoke are served, or
+			      * there are LOOP_UNSENT of them */
+	struct conn **unsent_end;
+	size_t unsents;
+	struct event send;
 };
 
 /* Set up for the listeners of one side; with ACCEPT NULL, to accept from none. False with a text

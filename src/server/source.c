@@ -127,6 +127,16 @@ source_begin(struct source *s, struct error *err)
 }
 
 enum outcome
+source_ready(struct source *s, bool look, struct error *err)
+{
+	if (s->state == SOURCE_IDLE && s->store != NULL && store_stay(s->store, look)) {
+		s->state = SOURCE_READING;
+		s->reported = true;
+	}
+	return s->state == SOURCE_READING ? FOUND : source_begin(s, err);
+}
+
+enum outcome
 source_ask(struct source *s, struct error *err)
 {
 	uint64_t spent = (clock_ns() - s->since) / NS_PER_MS;

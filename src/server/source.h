@@ -25,7 +25,7 @@ struct source {
 	unsigned deadline; /* ms: what one piece of work may take in good times */
 	unsigned limit;    /* and what the present one may, since it began */
 	uint64_t since;    /* clock_ns */
-	bool reported; /* that one has ended: the next one's time runs anew */
+	bool reported;     /* that one has ended: the next one's time runs anew */
 	enum source_state state;
 	struct error why;
 	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
@@ -51,6 +51,10 @@ void source_release(struct source *s);
  * be read in this burst. */
 enum outcome source_begin(struct source *s, struct error *err);
 void source_end(struct source *s);
+
+/* The same before it is known whether there is any work to do: time runs only when it takes some.
+ * LOOK as of store_stay. */
+enum outcome source_ready(struct source *s, bool look, struct error *err);
 
 /* To be called before each call of s->store: what the piece of work has left limits that call.
  * RETRY when nothing is left. */

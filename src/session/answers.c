@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Answers lie one behind the other in a ring, the newest overwriting the oldest. A table leads from
- * the hash of map and key to the place in the ring; what it leads to is compared in full, so that a
- * table that leads astray costs a lookup and never gives a wrong answer.
+ * the hash of map and key to the place in the ring: a few bits of the hash choose one shelf of it,
+ * a few others stand beside the places there. What it leads to is compared in full, so that a table
+ * that leads astray costs a lookup and never gives a wrong answer.
  */
 #include "session/answers.h"
 
@@ -12,10 +13,16 @@
 #include <string.h>
 
 enum {
-	ANSWER_MAX = 1024,  /* a question, and a text; what is longer is rare */
-	ANSWER_USUAL = 128, /* with its head: how many the table has places for */
-	ALIGNMENT = 8
+	ANSWER_MAX = 1024, /* a question, and a text; what is longer is rare */
+	ANSWER_USUAL = 80, /* with its head: how many the table has places for */
+	ALIGNMENT = 8,
+	SHELF = 4, /* places, in one line of the CPU's memory */
+	MARK_BITS = 16
 };
+
+/* Where an answer begins, in ALIGNMENTs ever written, and in front of that a mark of its hash. The
+ * first is big enough for a hundred years of as many answers as a CPU can give. */
+typedef uint64_t place;
 
 struct answer {
 	uint64_t hash;
@@ -32,9 +39,9 @@ struct answers {
 	uint64_t begin; /* bytes ever written when that view began */
 	uint64_t end;   /* and by now; its place in the ring is the remainder */
 	size_t size;
-	size_t places; /* a power of two */
+	size_t shelves; /* a power of two */
 	unsigned char key[crypto_shorthash_KEYBYTES];
-	uint64_t *place; /* where an answer begins, in bytes ever written */
+	place (*shelf)[SHELF];
 	unsigned char *ring;
 	bool noted;        /* a question: */
 	size_t question_n; /* map, a blank, key */
@@ -51,12 +58,12 @@ answers_new(size_t size, const unsigned char key[16])
 	if (a == NULL)
 		return NULL;
 	a->size = size / ALIGNMENT * ALIGNMENT;
-	a->places = 1;
-	while (a->places * ANSWER_USUAL < size)
-		a->places *= 2;
-	a->place = calloc(a->places, sizeof *a->place);
+	a->shelves = 1;
+	while (a->shelves * SHELF * ANSWER_USUAL < size)
+		a->shelves *= 2;
+	a->shelf = calloc(a->shelves, sizeof *a->shelf);
 	a->ring = malloc(a->size);
-	if (a->place == NULL || a->ring == NULL) {
+	if (a->shelf == NULL || a->ring == NULL) {
 		answers_free(a);
 		return NULL;
 	}
@@ -70,7 +77,7 @@ answers_free(struct answers *a)
 {
 	if (a == NULL)
 		return;
-	free(a->place);
+	free(a->shelf);
 	free(a->ring);
 	free(a);
 }
@@ -110,18 +117,48 @@ note(struct answers *a, struct slice map, struct slice key)
 	return true;
 }
 
-static const struct answer *
-find(const struct answers *a)
+static place *
+shelf_of(const struct answers *a, uint64_t hash)
 {
-	uint64_t at = a->place[a->hash & (a->places - 1)];
+	return a->shelf[hash & (a->shelves - 1)];
+}
+
+static uint64_t
+place_at(place p)
+{
+	return (p & (UINT64_MAX >> MARK_BITS)) * ALIGNMENT;
+}
+
+static place
+place_of(uint64_t at, uint64_t hash)
+{
+	return at / ALIGNMENT | hash >> (64 - MARK_BITS) << (64 - MARK_BITS);
+}
+
+/* What lies there, if it is the answer to the question noted. */
+static const struct answer *
+look(const struct answers *a, place p)
+{
+	uint64_t at = place_at(p);
 	const struct answer *answer;
 
-	if (at < a->begin || a->end - at > a->size)
+	if ((p ^ a->hash) >> (64 - MARK_BITS) != 0 || at < a->begin || a->end - at > a->size)
 		return NULL;
 	answer = (const struct answer *)(a->ring + at % a->size);
 	if (answer->hash != a->hash || answer->question_n != a->question_n ||
 	    memcmp(answer->bytes, a->question, a->question_n) != 0)
 		return NULL;
+	return answer;
+}
+
+static const struct answer *
+find(const struct answers *a)
+{
+	const place *shelf = shelf_of(a, a->hash);
+	const struct answer *answer = NULL;
+
+	for (size_t i = 0; i < SHELF && answer == NULL; i++)
+		answer = look(a, shelf[i]);
 	return answer;
 }
 
@@ -161,16 +198,30 @@ room(struct answers *a, size_t n, uint64_t *at)
 	return (struct answer *)(a->ring + *at % a->size);
 }
 
+/* The oldest of a shelf makes room. */
+static void
+put_on_shelf(struct answers *a, uint64_t at)
+{
+	place *shelf = shelf_of(a, a->hash);
+	size_t oldest = 0;
+
+	for (size_t i = 1; i < SHELF; i++)
+		if (place_at(shelf[i]) < place_at(shelf[oldest]))
+			oldest = i;
+	shelf[oldest] = place_of(at, a->hash);
+}
+
 void
 answers_add(struct answers *a, const struct answered *given)
 {
 	struct answer *answer;
+	uint64_t at;
 
 	if (a == NULL || !a->noted || given->text.n > ANSWER_MAX)
 		return;
 	a->noted = false;
-	answer = room(a, sizeof *answer + a->question_n + given->text.n,
-	    &a->place[a->hash & (a->places - 1)]);
+	answer = room(a, sizeof *answer + a->question_n + given->text.n, &at);
+	put_on_shelf(a, at);
 	answer->hash = a->hash;
 	answer->question_n = (uint16_t)a->question_n;
 	answer->text_n = (uint16_t)given->text.n;

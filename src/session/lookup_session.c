@@ -229,6 +229,24 @@ step(struct lookup_session *s, struct lookup *l, struct slice *in, struct sbuf *
 	}
 }
 
+bool
+lookup_session_is_one(const struct lookup_session *s, struct slice in)
+{
+	struct slice map, key;
+	size_t n;
+
+	if (s->skip > 0)
+		return false;
+	switch (s->protocol) {
+	case PROTOCOL_SOCKETMAP:
+		return socketmap_take(in, &map, &key, &n) == TAKEN && n == in.n;
+	case PROTOCOL_TCP:
+		return slice_chr(in, '\n', &n) && n + 1 == in.n;
+	default:
+		return false;
+	}
+}
+
 static void
 skip(struct lookup_session *s, struct slice *in)
 {

@@ -8,9 +8,26 @@
 
 #include "mail/address.h"
 #include "store/handle.h"
+#include "store/known.h"
 
 /* --- rows ---------------------------------------------------------------------------------------
  */
+
+/* No target is no answer: if there is such an alias somebody else wrote it, and mail must wait for
+ * him. */
+static enum outcome
+find_no_alias(struct store *s, struct slice key, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_alias_known);
+	enum outcome o;
+
+	db_bind_text(st, 1, key);
+	o = db_step(st, err);
+	db_reset(st);
+	if (o == FOUND)
+		return error_set(err, RETRY, "the store has an alias without a target");
+	return o;
+}
 
 /* An alias: its targets, one row each. */
 static enum outcome
@@ -23,14 +40,7 @@ find_alias(struct store *s, const struct question *q, struct slice key, struct f
 	(void)q;
 	db_bind_text(st, 1, key);
 	while ((o = db_step(st, err)) == FOUND) {
-		struct slice target = db_text(st, 0);
-
-		/* no target is no answer: somebody else wrote this, and mail must wait for him */
-		if (target.n == 0) {
-			db_reset(st);
-			return error_set(err, RETRY, "the store has an alias without a target");
-		}
-		sbuf_add_slice(&facts->targets, target);
+		sbuf_add_slice(&facts->targets, db_text(st, 0));
 		sbuf_add_chr(&facts->targets, '\n');
 		facts->disabled = db_int(st, 1) != 0;
 		facts->expires = db_int(st, 2);
@@ -40,7 +50,7 @@ find_alias(struct store *s, const struct question *q, struct slice key, struct f
 		return RETRY;
 	if (facts->targets.failed)
 		return error_set(err, RETRY, "an alias has more targets than fit");
-	return facts->targets.n > 0 ? FOUND : NONE;
+	return facts->targets.n > 0 ? FOUND : find_no_alias(s, key, err);
 }
 
 enum outcome
@@ -161,6 +171,7 @@ read_domain(struct db_stmt *st, struct domain_facts *out, struct error *err)
 		return error_set(err, RETRY, "no memory for a domain");
 	out->propagate = (signed char)db_int(st, 3);
 	out->patterns = db_int(st, 4) != 0;
+	out->catch_all = db_int(st, 5) != 0;
 	return read_delimiters(db_text(st, 2), out, err);
 }
 
@@ -195,9 +206,16 @@ domain_find_asked(struct store *s, struct slice name, struct domain_facts *out, 
 static enum outcome
 find_by_either(struct store *s, struct slice name, struct domain_facts *out, struct error *err)
 {
-	enum outcome o = domain_find(s, name, out, err);
+	enum outcome o;
 
-	return o == NONE ? domain_find_asked(s, name, out, err) : o;
+	if (known_find(s->known, db_view(s->db), name, out, &o))
+		return o;
+	o = domain_find(s, name, out, err);
+	if (o == NONE)
+		o = domain_find_asked(s, name, out, err);
+	if (o == FOUND || o == NONE)
+		known_put(s->known, db_view(s->db), name, out, o);
+	return o;
 }
 
 /* Another domain than the question's, of which the facts tell as well. */
@@ -239,6 +257,14 @@ static const struct {
 	[ROW_MEMBER] = { find_member, false },
 };
 
+/* Tell whether a candidate is a catch-all that the domain is known not to have. */
+static bool
+is_no_catch_all(const struct question *q, const struct candidate *c, const struct facts *facts)
+{
+	return c->row == ROW_ALIAS && c->key.n == q->domain.n + 1 && c->key.p[0] == '@' &&
+	       facts->domain.known && facts->domain.name.n == 0 && !facts->domain.catch_all;
+}
+
 static enum outcome
 find_first(struct store *s, const struct question *q, struct facts *facts, struct error *err)
 {
@@ -256,11 +282,14 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 		const struct candidate *c = &q->candidate[i];
 
 		facts->rank = i;
-		if (local || !rows[c->row].local)
+		if ((local || !rows[c->row].local) && !is_no_catch_all(q, c, facts))
 			o = rows[c->row].find(s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;
-	return o == FOUND || o == NONE ? FOUND : RETRY;
+	if (o != FOUND && o != NONE)
+		return RETRY;
+	/* what was read while the view was lost is no answer */
+	return db_has_view(s->db) ? FOUND : view_lost(err);
 }
 
 enum outcome

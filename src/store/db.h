@@ -57,20 +57,26 @@ void db_arm(struct db *db);
 enum outcome db_begin(struct db *db, enum db_transaction kind, struct error *err);
 enum outcome db_commit(struct db *db, struct error *err);
 
-/* Keep read views: db_leave does not end a read transaction then, and db_stay tells whether it still
- * is one of this moment. For an engine that can tell that at no cost; others never stay. */
+/* Keep read views: db_leave does not end a read transaction then, and db_stay tells whether it
+ * still is one of this moment. For an engine that can tell that at no cost; others never stay. */
 void db_keep_views(struct db *db);
 
-/* Tell whether the transaction is still there: SQLite ends it by itself when memory runs out, and
- * then every statement would see a moment of its own. */
+/* Tell whether the transaction is still there, and what was read in it can be relied upon: SQLite
+ * ends it by itself when memory runs out, and then every statement would see a moment of its own.
+ */
 bool db_has_view(const struct db *db);
 
 /* End a read transaction, or keep its view. */
 void db_leave(struct db *db);
 
 /* Tell whether a view was kept, and nobody has changed anything since it was taken. If not, it is
- * let go. */
-bool db_stay(struct db *db);
+ * let go. LOOK: ask whether something happened to the database's file, too. */
+bool db_stay(struct db *db, bool look);
+
+/* The descriptor that can be read when something happened to the file, or -1; and to take note of
+ * what happened. */
+int db_watched(const struct db *db);
+void db_stir(struct db *db);
 
 /* Let go of a view that was kept. */
 void db_let_go(struct db *db);

@@ -144,16 +144,25 @@ db_file_watch(struct db_file *f)
 	f->disturbed = true; /* by what happened before */
 }
 
-bool
-db_file_is_restless(struct db_file *f)
+int
+db_file_watched(const struct db_file *f)
+{
+	return f->watch;
+}
+
+void
+db_file_stir(struct db_file *f)
 {
 	char events[4096];
 
-	if (f->watch < 0 || f->watched < 0)
-		return true;
-	while (read(f->watch, events, sizeof events) > 0)
+	while (f->watch >= 0 && read(f->watch, events, sizeof events) > 0)
 		f->disturbed = true;
-	return f->disturbed;
+}
+
+bool
+db_file_is_restless(const struct db_file *f)
+{
+	return f->watch < 0 || f->watched < 0 || f->disturbed;
 }
 
 void

@@ -46,8 +46,13 @@ bool db_file_is_same(const struct db_file *f);
  * file system that is mounted over a directory. */
 void db_file_watch(struct db_file *f);
 
+/* The descriptor that can be read when the kernel has something to tell, or -1; and what it has to
+ * tell. */
+int db_file_watched(const struct db_file *f);
+void db_file_stir(struct db_file *f);
+
 /* Tell whether a look is due: the kernel told that something happened, or would not have told. */
-bool db_file_is_restless(struct db_file *f);
+bool db_file_is_restless(const struct db_file *f);
 
 /* See what the path leads to now; for the two below. */
 void db_file_look(struct db_file *f);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/db_bus.h"
+
 enum {
 	APPLICATION_ID = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
 	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
@@ -23,6 +25,7 @@ enum {
 	WAL_INDEX_VERSION = 3007000,
 	WAL_INDEX_REGION = 32768,
 	CACHE_KIB = 2048,           /* enough, as measured */
+	MAPPED = 0x7fff0000,        /* the first 2 GiB: more SQLite never maps */
 	BULK_CACHE_KIB = 256 * 1024 /* for a transaction of a million changes */
 };
 
@@ -95,7 +98,8 @@ now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	/* as of the last tick: it is asked for at every question, and a few ms do not matter */
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
@@ -249,6 +253,13 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 
 static void find_index(struct db *db);
 
+/* Tell whether something that was read stood in no file any more. */
+static bool
+is_cut(const struct db *db)
+{
+	return db->keeping && db->bus_hits != bus_hits();
+}
+
 /* --- connecting ------------------------------------------------------------------------------- */
 
 /* The platform's own files, with a sleep that knows our limits. */
@@ -353,6 +364,19 @@ harden(sqlite3 *sq)
 	sqlite3_limit(sq, SQLITE_LIMIT_ATTACHED, 0);
 }
 
+/* For whoever reads the same file all day, and nothing else: pages are read where the kernel has
+ * them. What is checked when a page is read would then be checked at every look at it. */
+static void
+map_file(struct db *db)
+{
+	char sql[80];
+
+	snprintf(sql, sizeof sql, "PRAGMA cell_size_check = OFF; PRAGMA mmap_size = %d", MAPPED);
+	if (bus_catch())
+		sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
+	db->bus_hits = bus_hits();
+}
+
 static enum outcome
 configure(struct db *db, struct error *err)
 {
@@ -377,6 +401,8 @@ configure(struct db *db, struct error *err)
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, err);
 	db_bulk(db, false);
+	if (db->keeping)
+		map_file(db);
 	return FOUND;
 }
 
@@ -442,6 +468,7 @@ db_connect(struct db *db, struct error *err)
 	/* an old connection keeps its file's inode from being given to another one: so look first
 	 */
 	db_file_look(&db->file);
+	db->broken |= is_cut(db);
 	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
 		return FOUND;
 	o = db_file_take(&db->file, is_writer(db->role), err);
@@ -662,7 +689,7 @@ db_keep_views(struct db *db)
 bool
 db_has_view(const struct db *db)
 {
-	return db->sq != NULL && !sqlite3_get_autocommit(db->sq);
+	return db->sq != NULL && !sqlite3_get_autocommit(db->sq) && !is_cut(db);
 }
 
 void
@@ -678,11 +705,25 @@ db_leave(struct db *db)
 	db_rollback(db);
 }
 
+int
+db_watched(const struct db *db)
+{
+	return db_file_watched(&db->file);
+}
+
+void
+db_stir(struct db *db)
+{
+	db_file_stir(&db->file);
+}
+
 bool
-db_stay(struct db *db)
+db_stay(struct db *db, bool look)
 {
 	if (!db->kept)
 		return false;
+	if (look)
+		db_file_stir(&db->file);
 	if (!is_outdated(db) && !db_file_is_restless(&db->file)) {
 		db->kept = false; /* it is in use */
 		return true;
@@ -771,6 +812,9 @@ db_version(struct db *db, int *version, struct error *err)
 	if (o == FOUND) {
 		*version = (int)db_int(st, 0);
 		db_reset(st);
+		/* a commit came between the header that was noted and this view: what is remembered
+		 * of the one is not to be mixed with the other */
+		db->view += db->index != NULL && is_outdated(db);
 	}
 	return o;
 }

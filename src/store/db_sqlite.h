@@ -35,7 +35,8 @@ struct db {
 
 	/* views that outlive their transaction */
 	bool keeping;
-	bool kept; /* one is held, and nobody is using it */
+	unsigned bus_hits; /* how often a mapped file had been cut when the connection was made */
+	bool kept;         /* one is held, and nobody is using it */
 	const unsigned char
 	    *index; /* the header of the wal-index; NULL: not known, nothing is kept */
 	unsigned char seen[WAL_INDEX_HEADER]; /* it, before the view was taken */

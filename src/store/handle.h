@@ -23,6 +23,7 @@ struct store {
 	int64_t undoing;    /* the change that is being taken back, or 0 */
 	int version;        /* of the schema, as last seen; 0: not yet */
 	struct facts facts; /* scratch, kept for its memory */
+	struct known *known; /* what is known of domains in the present view, or NULL */
 	const struct store_actor *actor;
 	struct additions additions; /* what this batch has put aside */
 	struct sbuf fit; /* a domain that may have mailboxes, as this transaction has seen */
@@ -48,6 +49,9 @@ enum outcome batch_show(struct store *s, struct error *err);
 /* Hold a view for one call, inside of one that is held already or not. *MINE is for view_end. */
 enum outcome view_begin(struct store *s, bool *mine, struct error *err);
 void view_end(struct store *s, bool mine);
+
+/* RETRY: what was read in a view is not to be relied upon. */
+enum outcome view_lost(struct error *err);
 
 /* Find a domain, and put what is known of it into OUT, which was empty. In a transaction. */
 enum outcome domain_find(

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "store/handle.h"
+#include "store/known.h"
 
 /* How long a scheme (letters, digits, "+-.") at the start of URI is; 0 for none. */
 static size_t
@@ -125,6 +126,7 @@ store_close(struct store *s)
 	facts_release(&s->facts);
 	additions_release(&s->additions);
 	sbuf_release(&s->fit);
+	known_free(s->known);
 	free(s);
 }
 
@@ -195,10 +197,8 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	if (s->batch != BATCH_NONE)
 		return batch_step_begin(s, err);
 	db_arm(s->db);
-	if (kind == DB_READ && db_stay(s->db)) {
-		s->state = STORE_READING;
+	if (kind == DB_READ && store_stay(s, true))
 		return FOUND;
-	}
 	db_let_go(s->db);
 	o = db_connect(s->db, err);
 	if (o == FOUND)
@@ -251,6 +251,29 @@ void
 store_keep_views(struct store *s)
 {
 	db_keep_views(s->db);
+	if (s->known == NULL)
+		s->known = known_new();
+}
+
+int
+store_watched(const struct store *s)
+{
+	return db_watched(s->db);
+}
+
+void
+store_stir(struct store *s)
+{
+	db_stir(s->db);
+}
+
+bool
+store_stay(struct store *s, bool look)
+{
+	if (s->state != STORE_IDLE || s->batch != BATCH_NONE || !db_stay(s->db, look))
+		return false;
+	s->state = STORE_READING;
+	return true;
 }
 
 void
@@ -309,8 +332,15 @@ view_begin(struct store *s, bool *mine, struct error *err)
 		return store_begin(s, err);
 	db_arm(s->db);
 	if (!db_has_view(s->db))
-		return error_set(err, RETRY, "the view of the store was lost: no memory");
+		return view_lost(err);
 	return batch_show(s, err);
+}
+
+enum outcome
+view_lost(struct error *err)
+{
+	return error_set(err, RETRY,
+	    "the view of the store was lost: no memory, or somebody cut the file short");
 }
 
 void

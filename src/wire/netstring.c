@@ -54,8 +54,8 @@ netstring_put(struct sbuf *out, struct slice payload)
 {
 	size_t before = out->n;
 
-	if (sbuf_printf(out, "%zu:", payload.n) && sbuf_add_slice(out, payload) &&
-	    sbuf_add_chr(out, ','))
+	if (sbuf_add_number(out, payload.n) && sbuf_add_chr(out, ':') &&
+	    sbuf_add_slice(out, payload) && sbuf_add_chr(out, ','))
 		return true;
 	sbuf_truncate(out, before);
 	return false;

@@ -56,8 +56,9 @@ put(struct sbuf *out, const char *word, struct slice text)
 {
 	size_t before = out->n;
 
-	if (sbuf_printf(out, "%zu:%s ", slice_str(word).n + 1 + text.n, word) &&
-	    sbuf_add_slice(out, text) && sbuf_add_chr(out, ','))
+	if (sbuf_add_number(out, slice_str(word).n + 1 + text.n) && sbuf_add_chr(out, ':') &&
+	    sbuf_add_str(out, word) && sbuf_add_chr(out, ' ') && sbuf_add_slice(out, text) &&
+	    sbuf_add_chr(out, ','))
 		return true;
 	sbuf_truncate(out, before);
 	return false;

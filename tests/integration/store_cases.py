@@ -203,6 +203,57 @@ def replaced(env):
         check_eq(clients[1].plain("harry@example.com", "alohomora").word, "OK")
 
 
+def in_quiet(client, seconds=0.4):
+    """Ask for so long that the worker keeps its view of the store; nothing depends on when it does."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        client.ask("aliases", "post@example.com")
+
+
+def replaced_in_quiet(env):
+    """A view that is kept ends with the file, for whoever asks next: also behind another question, and among many."""
+    with running(env, lookup_workers=1) as (site, _), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Socketmap(site.maps)) for _ in range(100)]
+        others = []
+        for who in ("sally@example.com", "harry@example.com"):
+            others.append(os.path.join(site.tmp, who))
+            backup(site, others[-1])
+            with contextlib.closing(sqlite3.connect(others[-1])) as db, db:
+                db.execute("UPDATE alias_target SET target = ?, folded = ? WHERE address = 'post@example.com'", (who, who))
+        for i in range(8):
+            expected = ("OK", os.path.basename(others[i % 2]))
+            in_quiet(clients[0])
+            replace(site, others[i % 2])
+            asking = clients if i >= 4 else clients[:1]
+            for client in asking:
+                client.request("aliases", "post@example.com")
+                if i // 2 % 2:
+                    client.request("aliases", "post@example.com")
+            for client in asking:
+                for _ in range(1 + i // 2 % 2):
+                    check_eq(client.reply(), expected, i)
+
+
+def copied_over(env):
+    """A backup copied over the file cuts it short first, under the worker's eyes: it says "try again", and lives."""
+    with running(env, lookup_workers=1) as (site, daemon), Socketmap(site.maps) as client:
+        workers = daemon.workers("lookup")
+        good = os.path.join(site.tmp, "good.db")
+        backup(site, good)
+        with open(good, "rb") as file:
+            whole = file.read()
+        for cut in (0, 4096, 20480):
+            in_quiet(client)
+            with open(site.store, "r+b", buffering=0) as file:
+                file.truncate(cut)
+                for key in ("post@example.com", "nobody@example.com", "fresh%d@example.com" % cut):
+                    check_eq(client.ask("aliases", key)[0], "TEMP", key)
+                file.write(whole)
+            check_eq(client.ask("aliases", "post@example.com"), BEFORE)
+            check_eq(client.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+        check_eq(daemon.workers("lookup"), workers)
+
+
 def another_directory(env):
     """The sandbox of a worker is about the directory that was there: the worker makes way for another."""
     with running(env, lookup_workers=1) as (site, daemon):
@@ -317,6 +368,8 @@ def register(suite):
     suite.add("store: replaced by junk, and repaired", corrupt)
     suite.add("store: torn behind its first page", torn)
     suite.add("store: replaced by another one", replaced)
+    suite.add("store: replaced in a quiet moment", replaced_in_quiet)
+    suite.add("store: copied over while it is read", copied_over)
     suite.add("store: in another directory of the same name", another_directory)
     suite.add("store: of another schema version", older_and_newer)
     suite.add("store: locked", locked_store)

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-enum { EDITS = 20000, READS = 1000000 };
+enum { EDITS = 20000, READS = 1000000, TURNS = 5000 };
 
 /* --- asking ------------------------------------------------------------------------------------
  */
@@ -396,6 +396,172 @@ test_never_stale(void **state)
 	munmap(committed, sizeof *committed);
 }
 
+/* A domain that stands for another, and then has an alias of its own, and so on: never is there
+ * nothing to be found, for both are changed in one transaction. */
+static void
+turn_round(const char *path, atomic_long *committed)
+{
+	sqlite3 *sq = raw_open(path);
+
+	sqlite3_busy_timeout(sq, 10000);
+	raw_exec(sq, "PRAGMA synchronous = OFF");
+	for (long i = 1; i <= TURNS; i++) {
+		raw_exec(sq,
+		    i % 2 == 1
+			? "BEGIN IMMEDIATE; UPDATE domain SET target = NULL WHERE name = 'd.test';"
+			  "INSERT INTO alias (address, domain, created) VALUES ('x@d.test', "
+			  "'d.test', 1);"
+			  "INSERT INTO alias_target VALUES ('x@d.test', 1, 'own@t.test', "
+			  "'own@t.test', 't.test');"
+			  "DELETE FROM alias_target WHERE address = 'x@e.test';"
+			  "DELETE FROM alias WHERE address = 'x@e.test'; COMMIT"
+			: "BEGIN IMMEDIATE; UPDATE domain SET target = 'e.test' WHERE name = "
+			  "'d.test';"
+			  "INSERT INTO alias (address, domain, created) VALUES ('x@e.test', "
+			  "'e.test', 1);"
+			  "INSERT INTO alias_target VALUES ('x@e.test', 1, 'y@t.test', 'y@t.test', "
+			  "'t.test');"
+			  "DELETE FROM alias_target WHERE address = 'x@d.test';"
+			  "DELETE FROM alias WHERE address = 'x@d.test'; COMMIT");
+		atomic_store(committed, i);
+		if (i % 200 == 0)
+			usleep((useconds_t)(i % 7 * 70000));
+	}
+	_exit(0);
+}
+
+/* Look up x@d.test, which always leads somewhere: by an alias of its own? */
+static bool
+is_own(struct fixture *f)
+{
+	struct lookup l;
+	bool own;
+
+	lookup_init(&l);
+	lookup_start(&l, &tester.rules, S("aliases"), S("x@d.test"));
+	must(store_begin(f->s, &f->err), &f->err, "begin");
+	store_resolve(f->s, &l);
+	store_end(f->s);
+	assert_int_equal(l.outcome, FOUND);
+	own = strcmp(sbuf_cstr(&l.value), "own@t.test") == 0;
+	if (!own)
+		assert_string_equal(sbuf_cstr(&l.value), "x@e.test");
+	lookup_release(&l);
+	return own;
+}
+
+/* What is remembered of a domain is of the same moment as the rows it is used with. */
+static void
+test_domains_are_of_the_view(void **state)
+{
+	struct fixture *f = *state;
+	atomic_long *committed = mmap(
+	    NULL, sizeof *committed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0;
+	pid_t pid;
+
+	assert_ptr_not_equal(committed, MAP_FAILED);
+	raw(f->path,
+	    "INSERT INTO domain (name, kind, created) VALUES ('e.test', 'alias', 1);"
+	    "INSERT INTO domain (name, kind, target, created) VALUES ('d.test', 'alias', 'e.test', "
+	    "1);"
+	    "INSERT INTO alias (address, domain, created) VALUES ('x@e.test', 'e.test', 1);"
+	    "INSERT INTO alias_target VALUES ('x@e.test', 1, 'y@t.test', 'y@t.test', 't.test')");
+	store_close(f->s);
+	pid = fork();
+	if (pid == 0)
+		turn_round(f->path, committed);
+	f->s = open_at(f->path, STORE_LOOKUP);
+	store_keep_views(f->s);
+	for (long reads = 1; atomic_load(committed) < TURNS; reads++) {
+		is_own(f);
+		if (reads % 1000 == 0)
+			store_rest(f->s);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_false(is_own(f));
+	munmap(committed, sizeof *committed);
+}
+
+/* An edit of a domain, and one that makes or ends its catch-all, is seen like any other. */
+static void
+test_domain_is_seen(void **state)
+{
+	static const struct {
+		const char *edit;
+		enum outcome outcome;
+		const char *value;
+	} steps[] = {
+		{ "INSERT INTO domain (name, kind, created) VALUES ('d.test', 'alias', 1)", NONE,
+		    "" },
+		{ "INSERT INTO alias (address, domain, created) VALUES ('@d.test', 'd.test', 1);"
+		  "INSERT INTO alias_target VALUES ('@d.test', 1, 'a@t.test', 'a@t.test', "
+		  "'t.test')",
+		    FOUND, "a@t.test" },
+		{ "DELETE FROM alias_target WHERE address = '@d.test'", RETRY,
+		    "the store has an alias without a target" },
+		{ "DELETE FROM alias WHERE address = '@d.test'", NONE, "" },
+		{ "UPDATE domain SET target = 'alias.test' WHERE name = 'd.test'", NONE, "" },
+		{ "INSERT INTO alias (address, domain, created) VALUES ('x@alias.test', "
+		  "'alias.test', 1);"
+		  "INSERT INTO alias_target VALUES ('x@alias.test', 1, 'b@t.test', 'b@t.test', "
+		  "'t.test')",
+		    FOUND, "x@alias.test" },
+		{ "UPDATE alias SET disabled = 1 WHERE address = 'x@alias.test'", NONE, "" },
+		{ "UPDATE alias SET disabled = 0, expires = 0 WHERE address = 'x@alias.test'",
+		    FOUND, "x@alias.test" },
+	};
+	struct fixture *f = *state;
+	struct lookup l;
+
+	lookup_init(&l);
+	raw(f->path, "INSERT INTO domain (name, kind, created) VALUES ('alias.test', 'alias', 1)");
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		settle(f);
+		raw(f->path, steps[i].edit);
+		for (int again = 0; again < 2; again++) {
+			lookup_start(&l, &tester.rules, S("aliases"), S("x@d.test"));
+			store_resolve(f->s, &l);
+			if (l.outcome != steps[i].outcome)
+				fail_msg("step %zu: %s", i, sbuf_cstr(&l.value));
+			assert_string_equal(sbuf_cstr(&l.value), steps[i].value);
+		}
+	}
+	lookup_release(&l);
+}
+
+/* Somebody copies a backup over the file while it is being read: what is gone is no answer, and
+ * what comes after it is. */
+static void
+test_cut_short(void **state)
+{
+	struct fixture *f = *state;
+	char copy[300], command[700];
+	struct lookup l;
+
+	set(f->path, 1);
+	raw(f->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+	settle_down(f);
+	snprintf(copy, sizeof copy, "%s/copy.db", f->dir);
+	snprintf(command, sizeof command, "cp '%s' '%s'", f->path, copy);
+	assert_int_equal(system(command), 0);
+	must(store_begin(f->s, &f->err), &f->err, "begin");
+	assert_int_equal(value(f->s), 1);
+	assert_int_equal(truncate(f->path, 4096), 0);
+	lookup_init(&l);
+	for (int i = 0; i < 2; i++) {
+		lookup_start(&l, &tester.rules, S("counter"), S("key"));
+		store_resolve(f->s, &l);
+		assert_int_equal(l.outcome, RETRY);
+	}
+	store_end(f->s);
+	snprintf(command, sizeof command, "cat '%s' >'%s'", copy, f->path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(value_in_burst(f), 1);
+	lookup_release(&l);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -411,6 +577,9 @@ main(int argc, char **argv)
 		CASE(test_index_removed),
 		CASE(test_without_a_log),
 		CASE(test_never_stale),
+		CASE(test_domain_is_seen),
+		CASE(test_domains_are_of_the_view),
+		CASE(test_cut_short),
 	};
 
 	if (argc > 1)

@@ -179,6 +179,25 @@ test_round_and_round(void **state)
 	assert_in_range(found, 100, 1000);
 }
 
+/* What fits is found, whichever of it fell on one shelf. */
+static void
+test_side_by_side(void **state)
+{
+	struct answers *a = *state;
+	char who[64];
+	int found = 0;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(who, sizeof who, "user%d@example.com", i);
+		give(a, "aliases", who, FOUND, who);
+	}
+	for (int i = 0; i < 500; i++) {
+		snprintf(who, sizeof who, "user%d@example.com", i);
+		found += knows(a, "aliases", who);
+	}
+	assert_in_range(found, 480, 500);
+}
+
 static void
 test_without_memory(void **state)
 {
@@ -200,6 +219,7 @@ main(int argc, char **argv)
 		CASE(test_added_once),
 		CASE(test_too_long),
 		CASE(test_round_and_round),
+		CASE(test_side_by_side),
 		CASE(test_without_memory),
 	};
 

@@ -131,6 +131,35 @@ test_talks(void **state)
 	}
 }
 
+static void
+test_one_request(void **state)
+{
+	static const struct {
+		enum protocol protocol;
+		const char *in;
+		bool one;
+	} rows[] = {
+		{ PROTOCOL_SOCKETMAP, "16:aliases a@d.test,", true },
+		{ PROTOCOL_SOCKETMAP, "16:aliases a@d.test,1", false },
+		{ PROTOCOL_SOCKETMAP, "16:aliases a@d.test,16:aliases a@d.test,", false },
+		{ PROTOCOL_SOCKETMAP, "16:aliases a@d.test", false },
+		{ PROTOCOL_SOCKETMAP, "x", false },
+		{ PROTOCOL_TCP, "get a@d.test\n", true },
+		{ PROTOCOL_TCP, "get a@d.test\nget", false },
+		{ PROTOCOL_TCP, "get a@d", false },
+		{ PROTOCOL_POLICY, POLICY("x@y.test", "user@d.test"), false },
+	};
+	struct lookup_session s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		lookup_session_init(&s, rows[i].protocol, slice_str("aliases"), NULL, NULL);
+		if (lookup_session_is_one(&s, slice_str(rows[i].in)) != rows[i].one)
+			fail_msg("row %zu", i);
+		lookup_session_release(&s);
+	}
+}
+
 /* However the bytes are cut, the conversation is the same. */
 static void
 test_every_cut(void **state)
@@ -333,6 +362,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_talks),
+		cmocka_unit_test(test_one_request),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_store_trouble),
 		cmocka_unit_test(test_long_request),

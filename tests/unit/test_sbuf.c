@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -68,6 +69,26 @@ test_full_to_the_last_byte(void **state)
 		assert_true(b.failed);
 		assert_int_equal(b.n, max);
 		assert_int_equal(slice_str(sbuf_cstr(&b)).n, max);
+		sbuf_release(&b);
+	}
+}
+
+static void
+test_numbers(void **state)
+{
+	static const size_t numbers[] = { 0, 9, 10, 100, 12345, SIZE_MAX };
+	char text[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct sbuf b;
+
+		sbuf_init(&b, 20);
+		snprintf(text, sizeof text, "%zu", numbers[i]);
+		assert_true(sbuf_add_number(&b, numbers[i]));
+		assert_string_equal(sbuf_cstr(&b), text);
+		assert_false(sbuf_add_number(&b, SIZE_MAX));
+		assert_string_equal(sbuf_cstr(&b), text);
 		sbuf_release(&b);
 	}
 }
@@ -160,6 +181,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_new_one_is_empty),
 		cmocka_unit_test(test_every_way_to_append),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_full_to_the_last_byte),
 		cmocka_unit_test(test_what_does_not_fit_leaves_no_trace),
 		cmocka_unit_test(test_room_is_behind_the_contents),

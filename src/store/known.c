@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One place for each hash of a name. What is in it counts in the view it was found in, so nothing
+ * needs to be thrown away when the store changes.
+ */
+#include "store/known.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PLACES = 2048,
+	TEXT = 160 /* the name, what it is called in the store, and what it stands for: longer ones
+		      are looked up each time */
+};
+
+struct place {
+	uint64_t view; /* 0: nothing is here */
+	enum outcome outcome;
+	enum domain_kind kind;
+	bool patterns, catch_all, own_delimiters;
+	signed char propagate;
+	char delimiters[8];
+	unsigned char asked_n, name_n, target_n;
+	char text[TEXT];
+};
+
+struct known {
+	struct place place[PLACES];
+};
+
+struct known *
+known_new(void)
+{
+	return calloc(1, sizeof(struct known));
+}
+
+void
+known_free(struct known *k)
+{
+	free(k);
+}
+
+/* FNV-1a. Who chooses names that fall together makes them slow, and nothing else. */
+static size_t
+place_of(struct slice name)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ (unsigned char)name.p[i]) * 16777619u;
+	return (h ^ h >> 16) % PLACES;
+}
+
+bool
+known_find(const struct known *k, uint64_t view, struct slice name, struct domain_facts *out,
+    enum outcome *o)
+{
+	const struct place *p = k == NULL ? NULL : &k->place[place_of(name)];
+
+	if (p == NULL || p->view != view || !slice_eq(slice_of(p->text, p->asked_n), name))
+		return false;
+	*o = p->outcome;
+	if (p->outcome != FOUND)
+		return true;
+	out->known = true;
+	out->kind = p->kind;
+	out->patterns = p->patterns;
+	out->catch_all = p->catch_all;
+	out->own_delimiters = p->own_delimiters;
+	out->propagate = p->propagate;
+	memcpy(out->delimiters, p->delimiters, sizeof out->delimiters);
+	return sbuf_add(&out->name, p->text + p->asked_n, p->name_n) &&
+	       sbuf_add(&out->target, p->text + p->asked_n + p->name_n, p->target_n);
+}
+
+void
+known_put(struct known *k, uint64_t view, struct slice name, const struct domain_facts *found,
+    enum outcome o)
+{
+	struct place *p = k == NULL ? NULL : &k->place[place_of(name)];
+
+	if (p == NULL || view == 0 || name.n + found->name.n + found->target.n > sizeof p->text)
+		return;
+	*p = (struct place){ .view = view,
+		.outcome = o,
+		.kind = found->kind,
+		.patterns = found->patterns,
+		.catch_all = found->catch_all,
+		.own_delimiters = found->own_delimiters,
+		.propagate = found->propagate,
+		.asked_n = (unsigned char)name.n,
+		.name_n = (unsigned char)found->name.n,
+		.target_n = (unsigned char)found->target.n };
+	memcpy(p->delimiters, found->delimiters, sizeof p->delimiters);
+	memcpy(p->text, name.p, name.n);
+	memcpy(p->text + name.n, sbuf_cstr(&found->name), found->name.n);
+	memcpy(p->text + name.n + found->name.n, sbuf_cstr(&found->target), found->target.n);
+}
