@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A disk on its bad days, at every call in turn: it cannot be read or written, gives half, is full,
+ * does not sync or only says so, or the power goes. Whatever was told to be done is done and stays;
+ * what was told to be tried again can be; who is known is never answered NONE.
+ *
+ *	test_faults [--long] [case]
+ */
+#include "faultvfs.h"
+#include "works.h"
+
+static bool is_long;
+
+/* Where we are, for whoever has to find out. */
+static struct {
+	const char *work;
+	unsigned at;
+	const char *crash;
+} here;
+
+#define FAIL(...)                                                                                  \
+	do {                                                                                       \
+		print_error("%s, call %u, %s: ", here.work, here.at, here.crash);                  \
+		fail_msg(__VA_ARGS__);                                                             \
+	} while (0)
+
+/* --- who is known ----------------------------------------------------------------------------- */
+
+static const char *const known[][2] = {
+	{ "mailboxes", "harry@example.com" },
+	{ "mailboxes", "sally@example.com" },
+	{ "aliases", "info@example.com" },
+	{ "aliases", "any@example.com" },
+	{ "aliases", "x@fwd.test" },
+	{ "domains", "example.com" },
+};
+
+static unsigned asked, unanswered;
+
+static enum outcome
+look_up(struct store *s, const char *map, const char *key)
+{
+	struct lookup l;
+	enum outcome o;
+
+	lookup_init(&l);
+	lookup_start(&l, &tester.rules, S(map), S(key));
+	store_resolve(s, &l);
+	o = l.outcome;
+	lookup_release(&l);
+	asked++;
+	unanswered += o == RETRY;
+	return o;
+}
+
+/* Ask for all that is known when DONE of the steps are; only if SURE an answer is due. */
+static void
+ask_all(struct store *s, const struct work *w, size_t done, bool sure)
+{
+	for (size_t i = 0; !w->empty && i < sizeof known / sizeof known[0]; i++) {
+		enum outcome o = look_up(s, known[i][0], known[i][1]);
+
+		if (o != FOUND && (sure || o != RETRY))
+			FAIL("%s:%s is %s", known[i][0], known[i][1], outcome_name(o));
+	}
+	for (size_t i = 0; i < done; i++) {
+		const struct step *step = &w->steps[i];
+		enum outcome o = step->map != NULL ? look_up(s, step->map, step->key) : FOUND;
+
+		if (o != FOUND && (sure || o != RETRY))
+			FAIL("%s:%s is %s", step->map, step->key, outcome_name(o));
+	}
+	if (look_up(s, "mailboxes", "nobody@example.com") == FOUND)
+		FAIL("nobody was found");
+}
+
+static struct store *
+reader_at(const char *path)
+{
+	struct error err = { "" };
+	struct store *s;
+
+	must(store_new(&s, path, STORE_LOOKUP, &err), &err, "a reader");
+	store_keep_views(s);
+	return s;
+}
+
+/* --- what must hold behind it -------------------------------------------------------------------
+ */
+
+static struct sbuf states[STEPS_MAX + 1]; /* when so many steps are done */
+
+static bool
+tell_trouble(void *arg, struct slice where, struct slice name, const char *text)
+{
+	(void)arg;
+	print_message("# %.*s %.*s: %s\n", (int)where.n, where.p, (int)name.n, name.p, text);
+	return true;
+}
+
+static void
+must_be_sound(struct fixture *f)
+{
+	struct store *s;
+	enum outcome o = store_open(&s, f->path, STORE_ADMIN, &f->err);
+
+	if (o == FOUND)
+		o = store_check(s, tell_trouble, NULL, &f->err);
+	if (o != NONE)
+		FAIL("check: %s %s", outcome_name(o), f->err.text);
+	store_close(s);
+}
+
+static void
+tell_difference(const char *got, const char *wanted, size_t done)
+{
+	const char *line = wanted;
+
+	for (size_t i = 0; wanted[i] != '\0' && got[i] == wanted[i]; i++) {
+		if (wanted[i] == '\n') {
+			line = &wanted[i + 1];
+			got += line - wanted;
+			wanted = line;
+			i = (size_t)-1;
+		}
+	}
+	FAIL("after %zu steps the store has '%.*s' in place of '%.*s'", done,
+	    (int)strcspn(got, "\n"), got, (int)strcspn(line, "\n"), line);
+}
+
+/* The store must be in one of the states from DONE steps to MOST. */
+static void
+must_be_between(struct fixture *f, size_t done, size_t most)
+{
+	struct sbuf now;
+	size_t at = done;
+
+	state_of(f->path, &now);
+	while (at <= most && strcmp(sbuf_cstr(&now), sbuf_cstr(&states[at])) != 0)
+		at++;
+	if (at > most)
+		tell_difference(sbuf_cstr(&now), sbuf_cstr(&states[done]), done);
+	sbuf_release(&now);
+}
+
+static void
+check_end(struct fixture *f, const struct work *w)
+{
+	struct store *s;
+
+	must_be_sound(f);
+	must_be_between(f, w->n, w->n);
+	s = reader_at(f->path);
+	ask_all(s, w, w->n, true);
+	store_close(s);
+	if (w->look != NULL)
+		w->look(f, w->n);
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+/* Let the work be done once, and note what comes of it. */
+static void
+begin_work(struct fixture *f, const struct work *w)
+{
+	faults_remove();
+	w->prepare(f);
+	faults_keep(f->dir);
+	faults_install();
+	faults_begin();
+	for (size_t i = 0; i <= w->n; i++) {
+		sbuf_release(&states[i]);
+		if (i == w->n || (!w->other && !w->fresh))
+			state_of(f->path, &states[i]);
+		if (i < w->n)
+			must(w->steps[i].run(f, &f->err), &f->err, w->name);
+		if (i + 1 == w->n)
+			leave_store(f, NULL);
+	}
+}
+
+/* Take a step until it is done; the disk is mended when it fails twice. */
+static void
+insist(struct fixture *f, const struct work *w, size_t i, bool lasting)
+{
+	enum outcome o = w->steps[i].run(f, &f->err);
+
+	for (int try = 0; o == RETRY && try < 2; try++) {
+		if (lasting || try > 0)
+			faults_heal();
+		o = w->steps[i].run(f, &f->err);
+	}
+	if (o != FOUND)
+		FAIL("%s, step %zu: %s: %s", w->name, i, outcome_name(o), f->err.text);
+}
+
+/* One fault, at call AT. Tells whether it came to that. */
+static bool
+survive(struct fixture *f, const struct work *w, enum fault fault, unsigned at, bool lasting,
+    unsigned *made)
+{
+	struct store *reader;
+	bool early = at % 2 == 0, struck;
+
+	here.work = w->name;
+	here.at = at;
+	faults_begin();
+	reader = reader_at(f->path);
+	if (early)
+		ask_all(reader, w, 0, !w->other && !w->fresh);
+	faults_arm(fault, at, lasting);
+	for (size_t i = 0; i < w->n; i++) {
+		ask_all(reader, w, i, false);
+		insist(f, w, i, lasting);
+	}
+	ask_all(reader, w, w->n, false);
+	struck = faults_struck();
+	*made += faults_heal();
+	ask_all(reader, w, w->n, true);
+	leave_store(f, NULL);
+	store_close(reader);
+	faults_remove();
+	check_end(f, w);
+	faults_install();
+	return struck;
+}
+
+/* Every call of a long run; a short one leaves some out, other ones for each work. */
+static unsigned
+stride(unsigned wanted)
+{
+	return is_long ? 1 : wanted;
+}
+
+static void
+sweep(const char *name, enum fault fault, bool lasting, unsigned step)
+{
+	unsigned made = 0, points = 0;
+
+	here.crash = name;
+	asked = unanswered = 0;
+	for (size_t i = 0; i < WORKS; i++) {
+		void *state = work_fixture();
+
+		begin_work(state, &works[i]);
+		for (unsigned at = 1 + (unsigned)i % step;; at += step, points++)
+			if (!survive(state, &works[i], fault, at, lasting, &made))
+				break;
+		teardown(&state);
+	}
+	faults_remove();
+	print_message("# %s: %u faults injected in %u runs of %d works; %u questions meanwhile, %u "
+		      "times `try again', 0 wrong\n",
+	    name, made, points, WORKS, asked, unanswered);
+	assert_true(made > 0 && points > 0);
+}
+
+static void
+test_cannot_read_or_write(void **state)
+{
+	(void)state;
+	sweep("I/O errors", FAULT_IO, false, stride(5));
+}
+
+static void
+test_nothing_goes_any_more(void **state)
+{
+	(void)state;
+	sweep("I/O errors that last", FAULT_IO, true, stride(11));
+}
+
+static void
+test_short_reads(void **state)
+{
+	(void)state;
+	sweep("short reads", FAULT_SHORT, false, stride(3));
+}
+
+static void
+test_disk_is_full(void **state)
+{
+	(void)state;
+	sweep("full disk", FAULT_FULL, true, stride(3));
+}
+
+static void
+test_cannot_sync(void **state)
+{
+	(void)state;
+	sweep("syncs that fail", FAULT_SYNC, false, stride(1));
+}
+
+/* --- the power goes ------------------------------------------------------------------------------
+ */
+
+/* Take the steps until one fails; tells how many were told to be done. */
+static size_t
+run_until_dark(struct fixture *f, const struct work *w)
+{
+	size_t done = 0;
+
+	while (done < w->n && w->steps[done].run(f, &f->err) == FOUND)
+		done++;
+	leave_store(f, NULL);
+	return done;
+}
+
+/* What is missing is done now, and then all of it is there. */
+static void
+finish(struct fixture *f, const struct work *w, size_t done)
+{
+	for (size_t i = done; i < w->n; i++)
+		must(w->steps[i].run(f, &f->err), &f->err, "once more");
+	leave_store(f, NULL);
+	check_end(f, w);
+}
+
+/* Of a step that was under way there is all or nothing. */
+static void
+check_crash(struct fixture *f, const struct work *w, size_t done)
+{
+	struct store *s;
+
+	if (w->other || w->fresh) {
+		finish(f, w, done);
+		return;
+	}
+	must_be_sound(f);
+	must_be_between(f, done, done < w->n ? done + 1 : done);
+	s = reader_at(f->path);
+	ask_all(s, w, done, true);
+	store_close(s);
+	if (w->look != NULL)
+		w->look(f, done);
+}
+
+static const struct {
+	const char *name;
+	enum crash crash;
+	unsigned times, short_times;
+} crashes[] = {
+	{ "nothing that was not synced", CRASH_NOTHING, 1, 1 },
+	{ "all that was written", CRASH_ALL, 1, 1 },
+	{ "some sectors, some torn", CRASH_SOME, 8, 2 },
+};
+
+/* Cut the power at call AT. Tells whether it came to that. */
+static bool
+cut_power(struct fixture *f, const struct work *w, unsigned at, unsigned *cuts)
+{
+	size_t done;
+
+	here.work = w->name;
+	here.at = at;
+	faults_begin();
+	faults_arm(FAULT_POWER, at, true);
+	done = run_until_dark(f, w);
+	if (!faults_struck())
+		return false;
+	faults_remove();
+	for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+		unsigned times = is_long ? crashes[i].times : crashes[i].short_times;
+
+		here.crash = crashes[i].name;
+		for (unsigned n = 0; n < times; n++, ++*cuts) {
+			faults_crash(crashes[i].crash, at * 16 + n);
+			check_crash(f, w, done);
+		}
+	}
+	faults_install();
+	return true;
+}
+
+static void
+test_power_cut(void **state)
+{
+	unsigned cuts = 0, points = 0, step = stride(2);
+
+	(void)state;
+	for (size_t i = 0; i < WORKS; i++) {
+		void *fixture = work_fixture();
+
+		begin_work(fixture, &works[i]);
+		for (unsigned at = 1 + (unsigned)i % step; cut_power(fixture, &works[i], at, &cuts);
+		     at += step)
+			points++;
+		teardown(&fixture);
+	}
+	faults_remove();
+	print_message("# power cuts: %u, at %u calls of %d works, each with what was not synced "
+		      "lost, there, or torn by sectors; 0 edits lost\n",
+	    cuts, points, WORKS);
+	assert_true(cuts > 0);
+}
+
+/* --- a disk that lies ----------------------------------------------------------------------------
+ *
+ * It says that a sync is done, and the power goes before the next. Nobody can keep what it was told
+ * is kept; but what was synced in earnest before stays, a step is still all or nothing, and where
+ * the lie was about the file itself, as its log was given up, the damage is told.
+ */
+
+/* Take the steps until the lie is told. Tells how many were done before that step. */
+static size_t
+run_until_lie(struct fixture *f, const struct work *w)
+{
+	size_t done = 0;
+
+	while (done < w->n && w->steps[done].run(f, &f->err) == FOUND && !faults_struck())
+		done++;
+	faults_arm(FAULT_POWER, 1, true);
+	leave_store(f, NULL);
+	return done;
+}
+
+static bool
+hear_trouble(void *arg, struct slice where, struct slice name, const char *text)
+{
+	(void)arg;
+	(void)where;
+	(void)name;
+	(void)text;
+	return false;
+}
+
+static bool
+is_sound(struct fixture *f)
+{
+	struct store *s;
+	enum outcome o = store_open(&s, f->path, STORE_ADMIN, &f->err);
+
+	if (o == FOUND)
+		o = store_check(s, hear_trouble, NULL, &f->err);
+	store_close(s);
+	return o == NONE;
+}
+
+static bool
+lie(struct fixture *f, const struct work *w, unsigned at, unsigned *lies, unsigned *told)
+{
+	size_t done;
+
+	here.work = w->name;
+	here.at = at;
+	faults_begin();
+	faults_arm(FAULT_LIE, at, false);
+	done = run_until_lie(f, w);
+	if (done == w->n)
+		return false;
+	faults_remove();
+	for (unsigned n = 0; n < (is_long ? 8 : 2); n++, ++*lies) {
+		faults_crash(n == 0 ? CRASH_NOTHING : CRASH_SOME, at * 16 + n);
+		if (is_sound(f))
+			must_be_between(f, w->steps[done].run == leave_store ? 0 : done, done + 1);
+		else
+			++*told;
+	}
+	faults_install();
+	return true;
+}
+
+static void
+test_sync_that_lies(void **state)
+{
+	unsigned lies = 0, told = 0;
+
+	(void)state;
+	here.crash = "a sync that lies";
+	for (size_t i = 0; i < WORKS; i++) {
+		void *fixture = work_fixture();
+
+		if (!works[i].other) {
+			begin_work(fixture, &works[i]);
+			for (unsigned at = 1; lie(fixture, &works[i], at, &lies, &told);)
+				at++;
+			faults_remove();
+		}
+		teardown(&fixture);
+	}
+	print_message(
+	    "# syncs that lie, and a power cut: %u; %u times the damage was told, 0 times "
+	    "it was not\n",
+	    lies, told);
+	assert_true(lies > 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cannot_read_or_write),
+		cmocka_unit_test(test_nothing_goes_any_more),
+		cmocka_unit_test(test_short_reads),
+		cmocka_unit_test(test_disk_is_full),
+		cmocka_unit_test(test_cannot_sync),
+		cmocka_unit_test(test_power_cut),
+		cmocka_unit_test(test_sync_that_lies),
+	};
+
+	if (argc > 1 && strcmp(argv[1], "--long") == 0) {
+		is_long = true;
+		argc--;
+		argv++;
+	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
