@@ -133,7 +133,7 @@ $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
 $(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
-$(B)/tests/store/test_faults: $(B)/tests/store/faultvfs.o
+$(B)/tests/store/test_faults $(B)/tests/store/test_shortage: $(B)/tests/store/faultvfs.o
 $(filter-out %/test_sandbox,$(STORET)): %: %.o $(STORE) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(STORELIBS) $(PURELIBS)
