@@ -68,7 +68,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
-        check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
+        check-corpus check-integration check-interop check-faults check-torture check-trixie check-docs check-binaries check-units \
         check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
 .SECONDARY:
@@ -133,7 +133,8 @@ $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
 $(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
-$(B)/tests/store/test_faults $(B)/tests/store/test_shortage: $(B)/tests/store/faultvfs.o
+FAULTS := $(B)/tests/store/test_faults $(B)/tests/store/test_shortage
+$(FAULTS): $(B)/tests/store/faultvfs.o
 $(filter-out %/test_sandbox,$(STORET)): %: %.o $(STORE) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(STORELIBS) $(PURELIBS)
@@ -143,6 +144,12 @@ $(B)/tests/store/test_sandbox: $(B)/tests/store/test_sandbox.o $(STORE) $(SYS) $
 $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.o $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ $(PURELIBS)
+
+SHIM := $(B)/tests/torture/shim.so
+$(SHIM): tests/torture/shim.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(STD) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 
 $(BENCH): %: %.o
 	$(call say,LD,$@)
@@ -155,8 +162,8 @@ check: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-corpus
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration check-torture
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop check-torture
 	$(Q)tests/lib/tally --total build/log
 
 # What takes longer: real servers in front of sanitized programs, the long fault runs, and another release. Targets of
@@ -167,6 +174,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest SAN=address,undefined check-interop
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest check-faults
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log-rest LONG=1 check-torture
 	$(Q)$(MAKE) --no-print-directory TOTAL=build/log-rest check-trixie
 	$(Q)tests/lib/tally --total build/log-rest
 
@@ -214,6 +222,14 @@ check-interop: $(PROGRAMS)
 # it once and in short.
 check-faults: $(PROGRAMS)
 	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
+
+# Processes killed, and without files, room, memory or the right time. LONG=1: ten times as often, and the faults of
+# the store's disk and memory at every single call.
+check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
+	$(call suite,torture,python3 tests/torture/run.py --build $(B) $(if $(LONG),--long) \
+		$(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+	$(if $(LONG),$(Q)bad=0; for t in $(FAULTS); do \
+		tests/lib/tally $(L) torture-$${t##*/test_}$(VARIANT) $$t --long || bad=1; done; exit $$bad)
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.

@@ -176,7 +176,7 @@ linger(struct conn *c)
 	sbuf_release_secret(&c->in);
 	event_del(&c->readable);
 	event_del(&c->turn);
-	event_add(&c->readable, &limit);
+	loop_wait(&c->readable, &limit);
 }
 
 static bool
@@ -202,7 +202,7 @@ watch(struct event *e, bool wanted, unsigned limit)
 	bool pending = event_pending(e, EV_READ | EV_WRITE, NULL) != 0;
 
 	if (wanted && !pending)
-		event_add(e, limit > 0 ? &after : NULL);
+		loop_wait(e, limit > 0 ? &after : NULL);
 	else if (!wanted && pending)
 		event_del(e);
 }
@@ -217,7 +217,7 @@ queue(struct conn *c)
 	if (!c->again || c->full || c->closing)
 		event_del(&c->turn);
 	else if (!event_pending(&c->turn, EV_TIMEOUT, NULL))
-		event_add(&c->turn, &now);
+		loop_wait(&c->turn, &now);
 }
 
 /* Send, and go on with what waited for room; false when the connection is of no use any more. */

@@ -59,7 +59,7 @@ leave(struct lookup_worker *w)
 	struct timeval after = { .tv_usec = REST_MS * 1000 };
 
 	if (w->source.state == SOURCE_READING && !event_pending(&w->rest, EV_TIMEOUT, NULL))
-		event_add(&w->rest, &after);
+		loop_wait(&w->rest, &after);
 	source_end(&w->source);
 }
 

@@ -175,19 +175,19 @@ static const struct {
 	{ "some sectors, some torn", CRASH_SOME, 8, 2 },
 };
 
-/* Cut the power at call AT. Tells whether it came to that. */
+/* Cut the power at call AT, or, if there are not so many, when all is done. Tells which. */
 static bool
 cut_power(struct fixture *f, const struct work *w, unsigned at, unsigned *cuts)
 {
 	size_t done;
+	bool struck;
 
 	here.work = w->name;
 	here.at = at;
 	faults_begin();
 	faults_arm(FAULT_POWER, at, true);
 	done = run_until_dark(f, w);
-	if (!faults_struck())
-		return false;
+	struck = faults_struck();
 	faults_remove();
 	for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
 		unsigned times = is_long ? crashes[i].times : crashes[i].short_times;
@@ -199,7 +199,7 @@ cut_power(struct fixture *f, const struct work *w, unsigned at, unsigned *cuts)
 		}
 	}
 	faults_install();
-	return true;
+	return struck;
 }
 
 static void
