@@ -223,7 +223,7 @@ check-interop: $(PROGRAMS)
 check-faults: $(PROGRAMS)
 	$(call suite,faults,python3 tests/interop/run.py --build $(B) --faults "under load")
 
-# Processes killed, and without files, room, memory or the right time. LONG=1: ten times as often, and the faults of
+# Processes killed, and without files, room, memory or the right time. LONG=1: five times as often, and the faults of
 # the store's disk and memory at every single call.
 check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
 	$(call suite,torture,python3 tests/torture/run.py --build $(B) $(if $(LONG),--long) \

@@ -97,7 +97,7 @@ static void
 test_nothing_goes_any_more(void **state)
 {
 	(void)state;
-	sweep("I/O errors that last", FAULT_IO, true, stride(11));
+	sweep("I/O errors that last", FAULT_IO, true, is_long ? 2 : 11);
 }
 
 static void

@@ -8,7 +8,7 @@
 #include "../lib/shortage.h"
 #include "survive.h"
 
-enum { SHORT_POINTS = 60, LONG_POINTS = 600 };
+enum { SHORT_POINTS = 60, LONG_POINTS = 300 };
 
 static unsigned points = SHORT_POINTS;
 

@@ -20,14 +20,14 @@ from harness import Suite
 
 
 def extra(parser):
-    parser.add_argument("--long", action="store_true", help="ten times as often")
+    parser.add_argument("--long", action="store_true", help="five times as often")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32),
                         help="decides what happens when, as far as that can be decided")
 
 
 def more(_, env):
     env.rng = random.Random(env.options.seed)
-    env.rounds = lambda n: 10 * n if env.options.long else n
+    env.rounds = lambda n: 5 * n if env.options.long else n
     print("# seed %d" % env.options.seed, flush=True)
 
 

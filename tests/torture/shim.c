@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Preloaded into the programs under test: a wall clock that jumps, and an allocator that fails, as a
- * page of shared memory tells (tests/torture/shim.py). The monotonic clock goes on as it is: nobody
- * can set that one.
+ * Preloaded into the programs under test: a wall clock that jumps, and an allocator that fails, as
+ * a page of shared memory tells (tests/torture/shim.py). The monotonic clock goes on as it is:
+ * nobody can set that one.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,8 +17,8 @@
 
 /* As in shim.py. */
 struct control {
-	int64_t jump;    /* seconds that the clock is ahead */
-	uint32_t at;     /* the allocation that fails, counted from when this was written; 0: none */
+	int64_t jump; /* seconds that the clock is ahead */
+	uint32_t at;  /* the allocation that fails, counted from when this was written; 0: none */
 	uint32_t length; /* how many fail from there on */
 	uint32_t seen;
 	uint32_t made;
