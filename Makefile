@@ -67,9 +67,9 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all built sanitized sanitized-rest releases \
+.PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
         check-layers check-pure check-unit check-store check-corpus check-integration check-interop check-faults \
-        check-storm check-restarts check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
+        check-storm check-restarts check-torture check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
         bench bench-full bench-deps install \
         install-files deps test-deps clean format
@@ -135,6 +135,8 @@ $(B)/tests/unit/test_sys: $(B)/tests/unit/test_sys.o $(SYS) $(call room,base)
 $(B)/tests/unit/test_queue: $(B)/tests/unit/test_queue.o $(B)/src/server/queue.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka
+FAULTS := $(B)/tests/store/test_faults $(B)/tests/store/test_shortage
+$(FAULTS): $(B)/tests/store/faultvfs.o
 $(filter-out %/test_sandbox,$(STORET)): %: %.o $(STORE) $(PURE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(STORELIBS) $(PURELIBS)
@@ -153,6 +155,13 @@ $(FUZZERS): %: %.o $(if $(FUZZ),,$(B)/tests/lib/replay.o) $(B)/tests/lib/memdir.
 # Each of its own: what one links costs at every start.
 $(B)/tests/bench/echo: BENCHLIBS := -levent_core
 $(B)/tests/bench/hashes: BENCHLIBS := $(call pc,--libs libsodium) -lpthread
+
+SHIM := $(B)/tests/torture/shim.so
+$(SHIM): tests/torture/shim.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(STD) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
+
 $(BENCH): %: %.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(BENCHLIBS)
@@ -170,12 +179,12 @@ check: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
 	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static \
-		check-integration check-store check-unit check-corpus check-valgrind check-units check-layers check-pure \
+		check-integration check-store check-unit check-torture check-corpus check-valgrind check-units check-layers check-pure \
 		check-docs check-binaries check-dist $(call summed,build/log)
 
 # The part of check that is sanitized.
 sanitized:
-	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-integration check-store check-unit check-corpus
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-integration check-store check-unit check-torture check-corpus
 
 # What takes longer: real servers in front of sanitized programs, the long fault runs, another release, the packages.
 check-rest: test-deps
@@ -183,10 +192,13 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-rest check-faults check-restarts \
-		releases check-coverage check-bench $(call summed,build/log-rest)
+		releases long-torture check-coverage check-bench $(call summed,build/log-rest)
 
 sanitized-rest:
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-interop check-storm
+
+long-torture:
+	$(Q)$(MAKE) --no-print-directory LONG=1 check-torture
 
 # One after the other: both use, and may add to, the same folders.
 releases:
@@ -251,6 +263,14 @@ check-faults: $(PROGRAMS)
 # has a few of each.
 check-restarts: $(PROGRAMS)
 	$(call suite,restarts,python3 tests/interop/run.py --build $(B) --restarts "dead workers")
+
+# Processes killed, and without files, room, memory or the right time. LONG=1: five times as often, and the faults of
+# the store's disk and memory at every single call.
+check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
+	$(call suite,torture,python3 tests/torture/run.py --build $(B) $(if $(LONG),--long) \
+		$(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
+	$(if $(LONG),$(Q)bad=0; for t in $(FAULTS); do \
+		tests/lib/tally $(L) torture-$${t##*/test_}$(VARIANT) $$t --long || bad=1; done; exit $$bad)
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.

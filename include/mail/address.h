@@ -80,7 +80,8 @@ size_t address_base(struct slice local, const char *delimiters);
 
 /* Rewrite TEXT (one address as an admin typed it) into OUT as a forwarding target: quoting and
  * domain canonical, the spelling of the local part kept. `@domain` stays as it is, folded. False
- * when it is no address that Postfix could deliver to. */
+ * when it is no address that Postfix could deliver to; without memory, OUT is marked failed as
+ * well. */
 bool address_target(struct sbuf *out, struct slice text);
 
 #endif

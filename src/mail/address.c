@@ -397,8 +397,12 @@ address_target(struct sbuf *out, struct slice text)
 {
 	struct address a;
 
-	if (has_control(text) || !address_parse(&a, text))
+	if (has_control(text))
 		return false;
+	if (!address_parse(&a, text)) {
+		out->failed |= a.no_memory;
+		return false;
+	}
 	if (a.spelled_n > 0)
 		return address_put(out, address_spelled(&a), address_domain(&a));
 	return text.p[0] == '@' && sbuf_add_chr(out, '@') &&

@@ -120,6 +120,12 @@ ancestor_like(struct expand *x, struct slice text)
 	return NULL;
 }
 
+static void
+no_memory(struct expand *x)
+{
+	finish(x, error_set(&x->why, RETRY, "no memory"));
+}
+
 /* Look at one result of the current node: itself, a loop, or a new node to follow. */
 static void
 take_result(struct expand *x, struct slice canonical)
@@ -137,7 +143,7 @@ take_result(struct expand *x, struct slice canonical)
 	} else if (x->n == NODES_MAX) {
 		refuse_size(x);
 	} else if (add_node(x, canonical, x->at) == NULL) {
-		finish(x, error_set(&x->why, RETRY, "no memory"));
+		no_memory(x);
 	} else {
 		tell(x, EXPAND_LEADS, canonical);
 	}
@@ -150,7 +156,7 @@ take_results(struct expand *x, bool themselves)
 {
 	struct slice rest = sbuf_slice(&x->lookup.results);
 	struct sbuf canonical;
-	struct address a;
+	struct address a = { .no_memory = false };
 
 	sbuf_init(&canonical, QUESTION_TEXT);
 	while (rest.n > 0 && x->outcome == FOUND) {
@@ -158,9 +164,12 @@ take_results(struct expand *x, bool themselves)
 		bool itself;
 
 		sbuf_clear(&canonical);
-		if (result.n > ADDRESS_MAX || !address_parse(&a, result) ||
-		    !address_print(&canonical, &a)) {
+		if (result.n > ADDRESS_MAX || (!address_parse(&a, result) && !a.no_memory)) {
 			refuse_growth(x);
+			break;
+		}
+		if (a.no_memory || !address_print(&canonical, &a)) {
+			no_memory(x);
 			break;
 		}
 		itself = slice_eq(sbuf_slice(&canonical), text_of(x, &x->node[x->at]));
@@ -251,7 +260,7 @@ expand_start(struct expand *x, const struct lookup_rules *rules, struct slice ad
 	sbuf_init(&start, QUESTION_TEXT);
 	if (x->node == NULL || !start_text(&start, address) ||
 	    add_node(x, sbuf_slice(&start), NO_PARENT) == NULL) {
-		finish(x, error_set(&x->why, RETRY, "no memory"));
+		no_memory(x);
 	} else {
 		look_up(x);
 		run(x);

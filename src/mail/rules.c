@@ -41,22 +41,28 @@ check_text(const char *what, struct slice typed, struct error *err)
 	return FOUND;
 }
 
+static enum outcome
+no_memory(struct error *err)
+{
+	return error_set(err, RETRY, "no memory");
+}
+
 enum outcome
 rules_domain(struct sbuf *out, struct slice typed, struct error *err)
 {
-	struct sbuf folded;
+	struct address a;
 	enum outcome o = check_text("domain", typed, err);
+	bool ok;
 
 	if (o != FOUND)
 		return o;
-	sbuf_init(&folded, ADDRESS_DOMAIN_MAX);
-	if (!domain_fold(&folded, typed) || folded.p[0] == '[')
-		o = error_set(err, BAD, "'%.*s' is no domain name: write it like 'example.com'",
+	ok = domain_parse(&a, typed);
+	if (!ok && a.no_memory)
+		return no_memory(err);
+	if (!ok || a.domain[0] == '[')
+		return error_set(err, BAD, "'%.*s' is no domain name: write it like 'example.com'",
 		    shown(typed), typed.p);
-	else if (!sbuf_add_slice(out, sbuf_slice(&folded)))
-		o = error_set(err, RETRY, "no memory");
-	sbuf_release(&folded);
-	return o;
+	return sbuf_add_slice(out, address_domain(&a)) ? FOUND : no_memory(err);
 }
 
 static bool
@@ -84,8 +90,10 @@ check_address(struct address *a, const char *what, struct slice typed, struct er
 		return error_set(err, BAD, "the %s is %zu bytes long: Postfix takes at most %d",
 		    what, typed.n, ADDRESS_MAX);
 	if (!address_parse(a, typed))
-		return error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
-		    shown(typed), typed.p);
+		return a->no_memory ? no_memory(err)
+				    : error_set(err, BAD,
+					  "'%.*s' is no address: write it like 'name@example.com'",
+					  shown(typed), typed.p);
 	if (typed.p[0] != '"' && looks_like_list(address_spelled(a)))
 		return error_set(err, BAD,
 		    "'%.*s' is not one address: give each as an argument of its own, and write odd "
@@ -103,7 +111,7 @@ print_stored(struct sbuf *out, const struct address *a, const char *what, struct
 		    "the part before the '@' of the %s is %zu bytes long: at most %d are allowed",
 		    what, a->local_n, ADDRESS_LOCAL_MAX);
 	if (!address_print(out, a))
-		return error_set(err, RETRY, "no memory");
+		return no_memory(err);
 	return FOUND;
 }
 
@@ -145,16 +153,19 @@ bare_alias(struct sbuf *out, struct slice typed, struct error *err)
 	struct address a;
 	struct sbuf text;
 	enum outcome o = FOUND;
+	bool ok;
 
 	sbuf_init(&text, 2 * ADDRESS_MAX);
 	sbuf_add_slice(&text, typed);
 	sbuf_add_str(&text, "@x");
-	if (text.failed || !address_parse(&a, sbuf_slice(&text)) || a.local_n > ADDRESS_LOCAL_MAX ||
-	    !address_is_plain(address_local(&a)))
+	ok = !text.failed && address_parse(&a, sbuf_slice(&text));
+	if (!ok && typed.n < ADDRESS_MAX && (text.failed || a.no_memory))
+		o = no_memory(err);
+	else if (!ok || a.local_n > ADDRESS_LOCAL_MAX || !address_is_plain(address_local(&a)))
 		o = error_set(err, BAD, "'%.*s' is no address: write it like 'name@example.com'",
 		    shown(typed), typed.p);
 	else if (!sbuf_add_slice(out, address_local(&a)))
-		o = error_set(err, RETRY, "no memory");
+		o = no_memory(err);
 	sbuf_release(&text);
 	return o;
 }
@@ -219,7 +230,7 @@ rules_alias(struct sbuf *out, struct slice typed, struct error *err)
 		return print_stored(out, &a, "alias", err);
 	sbuf_add_chr(out, '@');
 	if (!sbuf_add_slice(out, address_domain(&a)))
-		return error_set(err, RETRY, "no memory");
+		return no_memory(err);
 	return FOUND;
 }
 
@@ -227,24 +238,40 @@ rules_alias(struct sbuf *out, struct slice typed, struct error *err)
 
 /* Spelled differently, the same to Postfix: it drops case-insensitive duplicates. */
 static bool
-same_target(struct slice a, struct slice b)
+same_target(struct slice text, const struct address *y, bool *failed)
 {
-	struct address x, y;
+	struct address x;
 
-	return address_parse(&x, a) && address_parse(&y, b) &&
-	       slice_eq(address_local(&x), address_local(&y)) &&
-	       slice_eq(address_domain(&x), address_domain(&y));
+	if (!address_parse(&x, text)) {
+		*failed |= x.no_memory;
+		return false;
+	}
+	return slice_eq(address_local(&x), address_local(y)) &&
+	       slice_eq(address_domain(&x), address_domain(y));
 }
 
 static bool
-has_target(const struct sbuf *list, struct slice target)
+has_target(const struct sbuf *list, const struct address *target, bool *failed)
 {
 	struct slice rest = sbuf_slice(list);
 
 	while (rest.n > 0)
-		if (same_target(slice_cut(&rest, '\n'), target))
+		if (same_target(slice_cut(&rest, '\n'), target, failed))
 			return true;
 	return false;
+}
+
+/* Put TARGET behind the others, unless it is among them. */
+static enum outcome
+add_target(struct sbuf *out, const struct address *a, struct slice target, struct error *err)
+{
+	bool failed = false;
+
+	if (!has_target(out, a, &failed) && !failed) {
+		sbuf_add_slice(out, target);
+		sbuf_add_chr(out, '\n');
+	}
+	return failed || out->failed ? no_memory(err) : FOUND;
 }
 
 static enum outcome
@@ -262,15 +289,14 @@ put_target(struct sbuf *out, struct slice typed, size_t n, struct error *err)
 		    "give it an alias of "
 		    "its own",
 		    shown(typed), typed.p);
-	sbuf_init(&target, ADDRESS_MAX);
-	if (!address_target(&target, typed))
+	sbuf_init(&target, 4 * ADDRESS_MAX); /* more than quotes make of it */
+	if (!address_target(&target, typed) && target.failed)
+		o = no_memory(err);
+	else if (target.n == 0 || target.n > ADDRESS_MAX)
 		o = error_set(err, BAD, "'%.*s' is no address that mail could be sent to",
 		    shown(typed), typed.p);
-	else if (!has_target(out, sbuf_slice(&target))) {
-		sbuf_add_slice(out, sbuf_slice(&target));
-		if (!sbuf_add_chr(out, '\n') || out->failed)
-			o = error_set(err, RETRY, "no memory");
-	}
+	else
+		o = add_target(out, &a, sbuf_slice(&target), err);
 	sbuf_release(&target);
 	return o;
 }
@@ -296,7 +322,7 @@ rules_targets(struct sbuf *out, const struct slice *typed, size_t n, struct erro
 static enum outcome
 put_text(struct sbuf *out, struct slice text, struct error *err)
 {
-	return sbuf_add_slice(out, text) ? FOUND : error_set(err, RETRY, "no memory");
+	return sbuf_add_slice(out, text) ? FOUND : no_memory(err);
 }
 
 static enum outcome
@@ -307,10 +333,12 @@ value_address(struct sbuf *out, struct slice typed, bool whole_domains, struct e
 
 	if (o != FOUND)
 		return o;
-	if ((a.local_n == 0 && !whole_domains) || !address_target(out, typed))
-		return error_set(err, BAD, "'%.*s' is not one address that mail could be sent to",
-		    shown(typed), typed.p);
-	return FOUND;
+	if ((a.local_n > 0 || whole_domains) && address_target(out, typed))
+		return FOUND;
+	if (out->failed)
+		return no_memory(err);
+	return error_set(err, BAD, "'%.*s' is not one address that mail could be sent to",
+	    shown(typed), typed.p);
 }
 
 /* Addresses with commas or blanks between them, in canonical form: logins are compared with it. */

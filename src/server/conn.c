@@ -267,7 +267,7 @@ linger(struct conn *c)
 	event_del(&c->readable);
 	event_del(&c->turn);
 	event_del(&c->pace);
-	event_add(&c->readable, &limit);
+	loop_wait(&c->readable, &limit);
 }
 
 /* From here on the kernel refuses what a local client would send, and what he has sent is there to
@@ -300,9 +300,10 @@ watch(struct event *e, bool *pending, bool wanted, unsigned limit)
 	if (wanted == *pending)
 		return;
 	if (wanted)
-		*pending = event_add(e, limit > 0 ? &after : NULL) == 0;
+		loop_wait(e, limit > 0 ? &after : NULL);
 	else
-		*pending = event_del(e) != 0;
+		event_del(e);
+	*pending = wanted;
 }
 
 /* A timer that is due at once fires behind everything that can be read now: the end of the line. An
@@ -313,10 +314,13 @@ queue(struct conn *c)
 	struct timeval now = { 0 };
 	bool wanted = c->again && !c->full && !c->closing;
 
-	if (wanted && !c->queued)
-		c->queued = event_add(&c->turn, &now) == 0;
-	else if (!wanted && c->queued)
-		c->queued = event_del(&c->turn) != 0;
+	if (wanted == c->queued)
+		return;
+	if (wanted)
+		loop_wait(&c->turn, &now);
+	else
+		event_del(&c->turn);
+	c->queued = wanted;
 }
 
 /* Send, and go on with what waited for room; false when the connection is of no use any more. */

@@ -14,6 +14,7 @@
 #include "auth/app_password.h"
 #include "auth/network.h"
 #include "clock.h"
+#include "loop.h"
 #include "mail/address.h"
 
 enum {
@@ -434,7 +435,7 @@ logins_init(struct auth_worker *w, struct error *err)
 		return RETRY;
 	event_assign(
 	    &w->hashed, w->loop.base, hash_pool_fd(w->pool), EV_READ | EV_PERSIST, on_hashed, w);
-	event_add(&w->hashed, NULL);
+	loop_wait(&w->hashed, NULL);
 	return FOUND;
 }
 

@@ -9,6 +9,7 @@
 
 #include "auth/network.h"
 #include "clock.h"
+#include "loop.h"
 #include "mail/address.h"
 #include "sys/log.h"
 
@@ -259,7 +260,7 @@ login_end(struct login *l)
 	say(l);
 	slab_login(l->worker->loop.slot, l->outcome, l->refusal);
 	if (l->conn != NULL && ms > 0)
-		event_add(&l->held, &after);
+		loop_wait(&l->held, &after);
 	else
 		answer(l);
 }

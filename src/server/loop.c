@@ -65,6 +65,16 @@ loop_remove(struct loop *l, struct conn *c)
 	loop_let_go(l);
 }
 
+/* A gate or a connection that waits for nothing would be deaf for ever. */
+void
+loop_wait(struct event *e, const struct timeval *after)
+{
+	if (event_add(e, after) == 0)
+		return;
+	log_error("no memory to wait for events with: leaving");
+	_exit(EXIT_FAILURE);
+}
+
 /* --- accepting -------------------------------------------------------------------------------- */
 
 static void
@@ -75,7 +85,7 @@ pause_gate(struct gate *g, const char *why)
 	trouble_log(
 	    &g->loop->crowded, "'%s': no more connections for a moment: %s", g->from->name, why);
 	event_del(&g->acceptable);
-	event_add(&g->pause, &after);
+	loop_wait(&g->pause, &after);
 }
 
 static void
@@ -85,7 +95,7 @@ on_pause_over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	event_add(&g->acceptable, NULL);
+	loop_wait(&g->acceptable, NULL);
 }
 
 /* Answers are small and waited for; a peer that vanished is to be noticed one day. */
@@ -196,7 +206,7 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 	if (!l->late) {
 		l->late = true;
 		close_silent(l);
-		event_add(l->leave, &rest);
+		loop_wait(l->leave, &rest);
 		return;
 	}
 	log_info("%zu connections were still busy: closed", l->count);
@@ -221,7 +231,7 @@ drain(struct loop *l)
 	}
 	event_del(&l->beat);
 	close(l->ready_fd);
-	event_add(l->leave, &limit);
+	loop_wait(l->leave, &limit);
 	for (struct conn *c = l->conns; c != NULL; c = next) {
 		next = c->next;
 		conn_drain(c);
@@ -290,7 +300,7 @@ init_gates(struct loop *l, const struct listener_set *set, enum protocol_side si
 		event_assign(
 		    &g->acceptable, l->base, g->from->fd, EV_READ | EV_PERSIST, on_acceptable, g);
 		evtimer_assign(&g->pause, l->base, on_pause_over, g);
-		event_add(&g->acceptable, NULL);
+		loop_wait(&g->acceptable, NULL);
 		l->gates++;
 	}
 }

@@ -88,6 +88,10 @@ void loop_release(struct loop *l);
 void loop_hold(struct loop *l);
 void loop_let_go(struct loop *l);
 
+/* Wait for an event, AFTER that time at the latest (NULL: none). A worker that has no memory to
+ * wait with ends: another takes its place. */
+void loop_wait(struct event *e, const struct timeval *after);
+
 /* For conn.c: one connection more, or less. */
 void loop_add(struct loop *l, struct conn *c);
 void loop_remove(struct loop *l, struct conn *c);

@@ -249,14 +249,27 @@ refuse(struct auth_pending *p, const char *reason, struct sbuf *out)
 	return want_input_if(ok);
 }
 
+/* Tell whether a response was not taken for want of memory alone: it would have fitted. */
+static bool
+is_starved(const struct auth_session *s, const struct auth_request *r)
+{
+	return s->scratch.failed ||
+	       ((r->user.failed || r->password.failed) && s->scratch.n <= USER_MAX);
+}
+
 /* Take a coded response into the dialogue P, which is the session's from here on. */
 static enum auth_want
 respond(struct auth_session *s, struct auth_pending *p, struct slice coded, struct sbuf *out)
 {
 	bool ok = base64_decode(&s->scratch, coded) &&
 		  p->mechanism->steps[p->step].take(&p->request, sbuf_slice(&s->scratch));
+	bool starved = !ok && is_starved(s, &p->request);
 
 	sbuf_release_secret(&s->scratch);
+	if (starved) { /* no answer is right: he asks again */
+		pending_free(p);
+		return AUTH_WANT_CLOSE;
+	}
 	if (!ok)
 		return refuse(p, "malformed response", out);
 	p->step++;

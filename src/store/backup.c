@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +93,26 @@ stage_fill(
 	return o;
 }
 
+/* Whoever leaves last brings the log into the file, if there is room: moved without it, the file
+ * would be a damaged store. */
+static enum outcome
+stage_close(struct stage *stage, enum outcome o, struct error *err)
+{
+	struct stat st;
+	char *log;
+
+	db_free(stage->db);
+	if (o != FOUND)
+		return o;
+	if (asprintf(&log, "%s-wal", stage->path) < 0)
+		return error_set(err, RETRY, "no memory");
+	if (stat(log, &st) == 0 && st.st_size > 0)
+		o = error_set(err, RETRY,
+		    "could not write all of '%s': look whether the disk is full", stage->path);
+	free(log);
+	return o;
+}
+
 static enum outcome
 stage_make_ready(
     struct stage *stage, const char *from, const struct store_actor *actor, struct error *err)
@@ -107,9 +128,7 @@ stage_make_ready(
 		o = bring_up(stage->db, err);
 	if (o == FOUND)
 		o = note_restore(stage->db, from, actor, err);
-	/* closed in order, it is one file again */
-	db_free(stage->db);
-	return o;
+	return stage_close(stage, o, err);
 }
 
 static void

@@ -114,21 +114,23 @@ part_begin(struct part *p, const char *path, struct error *err)
 	return FOUND;
 }
 
+/* A log beside PATH is of what had that name before, or of somebody who was killed: it would be
+ * read into what gets the name now. */
 static bool
-sync_directory(const char *path)
+drop_log(const char *path)
 {
-	char *dir = strdup(path);
-	char *slash = dir != NULL ? strrchr(dir, '/') : NULL;
-	bool ok;
-	int fd;
+	static const char *const ends[] = { "-wal", "-journal" };
+	bool ok = true;
 
-	if (slash != NULL)
-		slash[slash == dir ? 1 : 0] = '\0';
-	fd = dir != NULL ? open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	free(dir);
+	for (size_t i = 0; ok && i < sizeof ends / sizeof ends[0]; i++) {
+		char *log;
+
+		ok = asprintf(&log, "%s%s", path, ends[i]) >= 0;
+		if (!ok)
+			break;
+		ok = unlink(log) == 0 || errno == ENOENT;
+		free(log);
+	}
 	return ok;
 }
 
@@ -139,7 +141,8 @@ part_end(struct part *p, const char *path, bool keep, struct error *err)
 
 	if (keep &&
 	    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what is kept has a path */
-	    (fsync(p->fd) != 0 || rename(p->path, path) != 0 || !sync_directory(path)))
+	    (fsync(p->fd) != 0 || !drop_log(path) || rename(p->path, path) != 0 ||
+		!db_file_sync_name(path)))
 		o = error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
 	if ((!keep || o != FOUND) && p->fd >= 0)
 		unlink(p->path);
@@ -398,7 +401,7 @@ db_replace(struct db *db, const char *path, const char *keep, struct error *err)
 	o = hand_over(db, path)
 		? put_away(db, keep, err)
 		: error_set(err, RETRY, "cannot hand over '%s': %s", path, strerror(errno));
-	if (o == FOUND && (rename(path, db->file.path) != 0 || !sync_directory(db->file.path)))
+	if (o == FOUND && (rename(path, db->file.path) != 0 || !db_file_sync_name(db->file.path)))
 		o = error_set(
 		    err, RETRY, "cannot put '%s' in place: %s", db->file.path, strerror(errno));
 	close(lock);

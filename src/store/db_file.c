@@ -249,6 +249,25 @@ put_old_aside(const struct db_file *f, struct error *err)
 	return o;
 }
 
+bool
+db_file_sync_name(const char *path)
+{
+	char *dir = strdup(path);
+	char *slash = dir != NULL ? strrchr(dir, '/') : NULL;
+	bool ok;
+	int fd = -1;
+
+	if (slash != NULL)
+		slash[slash == dir ? 1 : 0] = '\0';
+	if (dir != NULL)
+		fd = open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return ok;
+}
+
 /* --- using it --------------------------------------------------------------------------------- */
 
 static enum outcome
@@ -337,6 +356,10 @@ create_directory(const struct db_file *f, int owner, int group, struct error *er
 		    err, RETRY, "cannot open the directory '%s': %s", f->dir, strerror(errno));
 	o = hand_over(fd, f->dir, 02770, owner, group, err);
 	close(fd);
+	/* SQLite sees to the names in it, and nobody else to its own */
+	if (o == FOUND && !db_file_sync_name(f->dir))
+		o = error_set(err, RETRY, "cannot write the directory above '%s': %s", f->dir,
+		    strerror(errno));
 	if (o != FOUND)
 		rmdir(f->dir);
 	return o;

@@ -75,6 +75,9 @@ void db_file_note(struct db_file *f);
  * with a text when somebody else does. */
 int db_file_lock(const struct db_file *f, struct error *err);
 
+/* See to it that the name PATH is on the disk: made, renamed or removed. */
+bool db_file_sync_name(const char *path);
+
 /* Make the file, and its directory, where they are missing. Calls FN while nobody else can do the
  * same, if the file is empty. */
 typedef enum outcome db_file_fn(void *arg, struct error *err);

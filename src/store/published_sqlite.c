@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/db_file.h"
 #include "store/published.h"
 
 enum {
@@ -189,20 +190,6 @@ hand_over(const struct published *p)
 	return ok;
 }
 
-static bool
-sync_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *name = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-	int fd = name != NULL ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	free(name);
-	return ok;
-}
-
 enum outcome
 published_keep(struct published *p, struct error *err)
 {
@@ -211,7 +198,7 @@ published_keep(struct published *p, struct error *err)
 		return failed_file(p->temporary, err);
 	free(p->temporary);
 	p->temporary = NULL;
-	return sync_directory(p->path) ? FOUND : failed_file(p->path, err);
+	return db_file_sync_name(p->path) ? FOUND : failed_file(p->path, err);
 }
 
 void

@@ -6,84 +6,12 @@
  * The allocator is replaced for the whole program, libraries and engine included, which a sanitizer
  * does itself: in such a build there is nothing to run.
  */
+#include "../lib/shortage.h"
 #include "fixture.h"
-
 #include "mail/maps.h"
 
 #define JOERG "j\303\266rg"
 #define SHARP "stra\303\237e.test"
-
-/* --- an allocator that fails --------------------------------------------------------------------
- */
-
-static struct {
-	bool armed;
-	bool lasting;  /* all that follow fail too */
-	unsigned at;   /* the allocation that fails, from 1 */
-	unsigned seen; /* since it was armed */
-} shortage;
-
-static void
-arm(unsigned at, bool lasting)
-{
-	shortage.at = at;
-	shortage.lasting = lasting;
-	shortage.seen = 0;
-	shortage.armed = true;
-}
-
-static void
-disarm(void)
-{
-	shortage.armed = false;
-}
-
-#ifndef __SANITIZE_ADDRESS__
-
-static bool
-is_short(void)
-{
-	if (!shortage.armed)
-		return false;
-	shortage.seen++;
-	return shortage.lasting ? shortage.seen >= shortage.at : shortage.seen == shortage.at;
-}
-
-/* glibc's own, under the names that it keeps for whoever replaces the others */
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-
-static void *
-no_memory(void)
-{
-	errno = ENOMEM;
-	return NULL;
-}
-
-void *
-malloc(size_t n)
-{
-	return is_short() ? no_memory() : __libc_malloc(n);
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	return is_short() ? no_memory() : __libc_calloc(n, size);
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	return is_short() ? no_memory() : __libc_realloc(p, n);
-}
-
-static const bool replaced = true;
-
-#else
-static const bool replaced = false;
-#endif
 
 /* --- what is asked ------------------------------------------------------------------------------
  */
@@ -211,9 +139,9 @@ sweep(struct store *s, const char *map, const char *key, const struct answer *ri
 	for (unsigned at = 1;; at++) {
 		struct answer got;
 
-		arm(at, lasting);
+		shortage_begin(at, lasting);
 		got = look_up(s, map, key);
-		disarm();
+		shortage_end();
 		if (got.outcome != RETRY &&
 		    (got.outcome != right->outcome || strcmp(got.value, right->value) != 0))
 			fail_msg("%s:%s without allocation %u%s: %s '%s', and not %s '%s'", map,
@@ -259,7 +187,7 @@ test_every_map(void **state)
 	struct fixture *f = *state;
 	const struct map *map;
 
-	if (!replaced)
+	if (!shortage_replaced)
 		skip();
 	for (size_t i = 0; (map = map_at(i)) != NULL; i++)
 		check_map(f->s, map->name);
@@ -282,7 +210,7 @@ test_first_question(void **state)
 	};
 	struct fixture *f = *state;
 
-	if (!replaced)
+	if (!shortage_replaced)
 		skip();
 	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
 		struct answer right = look_up(f->s, asked[i][0], asked[i][1]);
@@ -292,9 +220,9 @@ test_first_question(void **state)
 			struct store *s = open_at(f->path, STORE_LOOKUP);
 			struct answer got;
 
-			arm(at, at % 2 == 0);
+			shortage_begin(at, at % 2 == 0);
 			got = look_up(s, asked[i][0], asked[i][1]);
-			disarm();
+			shortage_end();
 			store_close(s);
 			if (got.outcome != RETRY &&
 			    (got.outcome != FOUND || strcmp(got.value, right.value) != 0))
@@ -315,7 +243,7 @@ test_view_is_lost(void **state)
 	struct error e = { "" };
 	struct store *s;
 
-	if (!replaced)
+	if (!shortage_replaced)
 		skip();
 	for (unsigned at = 1;; at++) {
 		struct answer got;
@@ -324,9 +252,9 @@ test_view_is_lost(void **state)
 		s = open_at(f->path, STORE_LOOKUP);
 		store_keep_views(s);
 		must(store_begin(s, &e), &e, "begin");
-		arm(at, false);
+		shortage_begin(at, false);
 		look_up(s, "uids", "harry@example.com");
-		disarm();
+		shortage_end();
 		must(store_entry_set(f->s, S("uids"), S("harry@example.com"), S("1"), &e), &e,
 		    "set");
 		got = look_up(s, "uids", "harry@example.com");

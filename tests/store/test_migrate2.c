@@ -4,47 +4,16 @@
  * migrate, keeps every row and gives the same answers after that; and a migration that fails or is
  * killed at any statement or at any write leaves one or the other, whole.
  */
+#include "first.h"
 #include "lookups.h"
 
 #include <signal.h>
 #include <sys/resource.h>
 
-static const struct {
-	int version;
-	const char *text;
-} statements[] = {
-#define M(version, text) { version, text },
-#include "schema/sqlite_migrations.h"
-#undef M
-};
-
 enum { VERSIONS = 32 }; /* more than there are */
 
 /* --- a store of the first release ----------------------------------------------------------------
  */
-
-static const char rows[] =
-    "INSERT INTO domain VALUES ('example.com', 'mailbox', NULL, 11), ('fwd.test', 'alias', NULL, "
-    "12), "
-    "  ('other.test', 'alias', 'example.com', 13), ('relay.test', 'relay', NULL, 14), "
-    "  ('local.test', 'local', NULL, 15);"
-    "INSERT INTO mailbox VALUES ('harry@example.com', 'example.com', '/home/harry', 1000, 21), "
-    "  ('sally@example.com', 'example.com', NULL, 0, 22), ('\"a b\"@example.com', 'example.com', "
-    "NULL, 0, 23);"
-    "INSERT INTO credential VALUES (1, 'harry@example.com', '', '{PLAIN}one', 31), "
-    "  (2, 'harry@example.com', 'phone', '{PLAIN}two', 32);"
-    "INSERT INTO alias VALUES ('info@example.com', 'example.com', 41), ('@example.com', "
-    "'example.com', 42), "
-    "  ('x@fwd.test', 'fwd.test', 43), ('root', NULL, 44), ('odd-*@fwd.test', 'fwd.test', 45);"
-    "INSERT INTO alias_target VALUES "
-    "  ('info@example.com', 1, 'harry@example.com', 'harry@example.com', 'example.com'), "
-    "  ('info@example.com', 2, 'Sally@else.test', 'sally@else.test', 'else.test'), "
-    "  ('@example.com', 1, 'sally@example.com', 'sally@example.com', 'example.com'), "
-    "  ('x@fwd.test', 1, '@example.com', '@example.com', 'example.com'), "
-    "  ('root', 1, 'sally+root@example.com', 'sally+root@example.com', 'example.com'), "
-    "  ('odd-*@fwd.test', 1, 'harry@example.com', 'harry@example.com', 'example.com');"
-    "INSERT INTO change VALUES (1, 51, 'tom', 'user add', 'harry@example.com', NULL, '{}', NULL, "
-    "'[]');";
 
 /* The columns of the first release, in the tables' own order. */
 static const char *const columns[] = {
@@ -55,21 +24,6 @@ static const char *const columns[] = {
 	"SELECT address, position, target, folded, domain FROM alias_target",
 	"SELECT id, at, who, what, subject, before, after, secret_before, secret_after FROM change",
 };
-
-static void
-make_first(const char *path)
-{
-	sqlite3 *sq;
-
-	assert_int_equal(sqlite3_open(path, &sq), SQLITE_OK);
-	raw_exec(sq, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN");
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		if (statements[i].version == 1)
-			raw_exec(sq, statements[i].text);
-	raw_exec(sq, rows);
-	raw_exec(sq, "COMMIT");
-	sqlite3_close(sq);
-}
 
 static int
 first_setup(void **state)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../lib/bytes.h"
+#include "../lib/shortage.h"
 #include "wire/authline.h"
 
 #define HELLO "VERSION\t1\t0\nCPID\t4711\n"
@@ -688,6 +689,82 @@ test_greetings(void **state)
 	}
 }
 
+/* --- without memory --------------------------------------------------------------------------- */
+
+/* How many lines begin with WORD and are no "try again". */
+static size_t
+count_verdicts(const char *text, const char *word)
+{
+	struct slice rest = slice_str(text);
+	size_t n = 0;
+
+	while (rest.n > 0) {
+		struct slice line = slice_cut(&rest, '\n');
+
+		n += slice_starts(line, word) &&
+		     memmem(line.p, line.n, "code=temp_fail", 14) == NULL;
+	}
+	return n;
+}
+
+/* A conversation in which an allocation of the session's own fails. Tells whether there was one. */
+static bool
+converse_without(enum protocol protocol, struct slice said, unsigned at, struct sbuf *out)
+{
+	struct slice view = said;
+	struct auth_session s;
+	enum auth_want want;
+
+	start(&s, protocol);
+	assert_true(sbuf_room(out, 4096) != NULL);
+	do {
+		bool ok = true;
+
+		shortage_begin(at, at % 2 == 0);
+		want = auth_session_step(&s, &view, out);
+		shortage_end();
+		at = shortage.seen < at ? at - shortage.seen : 0;
+		if (want == AUTH_WANT_ANSWER)
+			ok = answer(&s, out);
+		if (!ok)
+			break;
+	} while (want == AUTH_WANT_ANSWER && at > 0);
+	auth_session_release(&s);
+	return at == 0;
+}
+
+/* Nobody's right password is refused, no wrong one is good, and who is known is not unknown. */
+static void
+check_without(const struct row *r, enum protocol protocol, struct slice said)
+{
+	static const char *const words[] = { "OK\t", "FAIL\t", "NOTFOUND\t", "USER\t", "PASS\t" };
+	struct sbuf out;
+
+	for (unsigned at = 1;; at++) {
+		bool any;
+
+		sbuf_init(&out, 1 << 16);
+		any = converse_without(protocol, said, at, &out);
+		for (size_t i = 0; i < ROWS(words); i++)
+			if (count_verdicts(sbuf_cstr(&out), words[i]) >
+			    count_verdicts(r->heard, words[i]))
+				fail_msg(
+				    "%s, without allocation %u:\n%s", r->name, at, sbuf_cstr(&out));
+		sbuf_release(&out);
+		if (!any)
+			break;
+	}
+}
+
+static void
+test_without_memory(void **state)
+{
+	(void)state;
+	if (!shortage_replaced)
+		skip();
+	each_row(check_without);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -695,6 +772,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_greetings),
 		cmocka_unit_test(test_conversations),
 		cmocka_unit_test(test_every_prefix),
+		cmocka_unit_test(test_without_memory),
 		cmocka_unit_test(test_answers_are_whole_lines),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_requests_are_answered_in_any_order),
