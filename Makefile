@@ -42,9 +42,9 @@ COMPILE   = $(CC) $(STD) $(WARN) $(HARDEN) -Iinclude -I$(B)/gen -Isrc -MMD -MP $
 LINK      = $(CC) $(SANFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 pc          = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson libseccomp)
+LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libpq libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson libseccomp)
 PURELIBS   := $(call pc,--libs libsodium libcrypt libcrypto libidn2) -lunistring
-STORELIBS  := $(call pc,--libs sqlite3)
+STORELIBS  := $(call pc,--libs sqlite3 libpq)
 SYSLIBS    := $(call pc,--libs libseccomp)
 CONFLIBS   := $(call pc,--libs libconfuse)
 SERVERLIBS := $(call pc,--libs libevent_core libevent_extra libevent_pthreads) -lpthread
@@ -67,7 +67,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store \
+.PHONY: all run demo check check-rest check-all check-build check-layers check-pure check-unit check-store check-store-pg \
         check-corpus check-integration check-interop check-faults check-trixie check-docs check-binaries check-units \
         check-dist check-deb check-static check-valgrind coverage dist deb fuzz bench bench-full bench-deps install \
         install-files deps test-deps clean format
@@ -98,8 +98,9 @@ $(B)/%.o: %.c Makefile
 # --- SQL, compiled in ---------------------------------------------------------------------------
 
 ENGINES    := $(notdir $(wildcard schema/*))
-NAMED      := queries published dovecot
-GENERATED  := $(foreach n,$(NAMED) migrations,$(ENGINES:%=$(B)/gen/schema/%_$n.h))
+NAMED      := $(sort $(notdir $(basename $(filter-out $(wildcard schema/*/[0-9]*.sql),$(wildcard schema/*/*.sql)))))
+GENERATED  := $(ENGINES:%=$(B)/gen/schema/%_migrations.h) $(foreach e,$(ENGINES),$(foreach n,$(NAMED),\
+              $(if $(wildcard schema/$e/$n.sql),$(B)/gen/schema/$e_$n.h)))
 $(STORE) $(call room,vmailctl) $(patsubst %.c,$(B)/%.o,$(wildcard tests/store/*.c)): | $(GENERATED)
 
 define named_rule
@@ -153,7 +154,7 @@ check: test-deps
 	$(Q)rm -rf $(B)/log && mkdir -p $(B)/log
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-corpus
+	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-layers check-pure check-docs check-binaries check-dist check-unit check-store check-store-pg check-corpus
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log SAN=address,undefined check-unit check-store check-corpus check-integration
 	$(Q)$(MAKE) --no-print-directory WERROR=1 TOTAL=build/log check-integration check-interop
 	$(Q)tests/lib/tally --total build/log
@@ -198,6 +199,11 @@ check-unit: $(call picked,$(UNIT))
 
 check-store: $(call picked,$(STORET))
 	$(call each,store,$(STORET))
+
+# The same tests, those of the SQLite file left out, on a PostgreSQL server that is started for them.
+check-store-pg: $(call picked,$(STORET))
+	$(Q)mkdir -p $(L); tests/lib/postgres sh -c 'bad=0; for t; do \
+		tests/lib/tally $(L) store-pg-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad' sh $(call picked,$(STORET))
 
 check-corpus: $(FUZZERS)
 	$(Q)mkdir -p $(L); bad=0; for t in $(FUZZERS); do n=$${t##*/fuzz_}; \
@@ -292,10 +298,10 @@ bench-full: bench-deps
 
 # --- newcomers ----------------------------------------------------------------------------------
 
-BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
+BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libpq-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
-              openssl fail2ban
+              openssl fail2ban postgresql
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian

@@ -25,9 +25,6 @@ struct store {
 	const struct store_actor *actor;
 };
 
-/* Read what follows "sqlite:" (or the whole, without a scheme). BAD for other schemes. */
-enum outcome uri_place(const char **place, const char *uri, struct error *err);
-
 /* FOUND when VERSION is this program's; RETRY with what to do. */
 enum outcome version_check(int version, struct error *err);
 
