@@ -42,9 +42,9 @@ COMPILE   = $(CC) $(STD) $(WARN) $(HARDEN) -Iinclude -I$(B)/gen -Isrc -MMD -MP $
 LINK      = $(CC) $(SANFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 pc          = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson libseccomp)
+LIBCFLAGS  := $(call pc,--cflags libevent_core libevent_extra libevent_pthreads sqlite3 libpq libsodium libcrypt libcrypto libconfuse libidn2 smartcols jansson libseccomp)
 PURELIBS   := $(call pc,--libs libsodium libcrypt libcrypto libidn2) -lunistring
-STORELIBS  := $(call pc,--libs sqlite3)
+STORELIBS  := $(call pc,--libs sqlite3 libpq)
 SYSLIBS    := $(call pc,--libs libseccomp)
 CONFLIBS   := $(call pc,--libs libconfuse)
 SERVERLIBS := $(call pc,--libs libevent_core libevent_extra libevent_pthreads) -lpthread
@@ -68,7 +68,7 @@ BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
-        check-layers check-pure check-unit check-store check-corpus check-integration check-interop check-faults \
+        check-layers check-pure check-unit check-store check-store-pg check-corpus check-integration check-interop check-faults \
         check-storm check-restarts check-torture check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
         bench bench-full bench-deps install \
@@ -100,8 +100,9 @@ $(B)/%.o: %.c Makefile
 # --- SQL, compiled in ---------------------------------------------------------------------------
 
 ENGINES    := $(notdir $(wildcard schema/*))
-NAMED      := queries published dovecot
-GENERATED  := $(foreach n,$(NAMED) migrations,$(ENGINES:%=$(B)/gen/schema/%_$n.h))
+NAMED      := $(sort $(notdir $(basename $(filter-out $(wildcard schema/*/[0-9]*.sql),$(wildcard schema/*/*.sql)))))
+GENERATED  := $(ENGINES:%=$(B)/gen/schema/%_migrations.h) $(foreach e,$(ENGINES),$(foreach n,$(NAMED),\
+              $(if $(wildcard schema/$e/$n.sql),$(B)/gen/schema/$e_$n.h)))
 $(STORE) $(call room,vmailctl) $(patsubst %.c,$(B)/%.o,$(wildcard tests/store/*.c)): | $(GENERATED)
 
 define named_rule
@@ -179,7 +180,7 @@ check: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
 	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static \
-		check-integration check-store check-unit check-torture check-corpus check-valgrind check-units check-layers check-pure \
+		check-integration check-store check-store-pg check-unit check-torture check-corpus check-valgrind check-units check-layers check-pure \
 		check-docs check-binaries check-dist $(call summed,build/log)
 
 # The part of check that is sanitized.
@@ -239,6 +240,11 @@ check-unit: $(call picked,$(UNIT))
 
 check-store: $(call picked,$(STORET))
 	$(call each,store,$(STORET))
+
+# The same tests, those of the SQLite file left out, on a PostgreSQL server that is started for them.
+check-store-pg: $(call picked,$(STORET))
+	$(Q)mkdir -p $(L); tests/lib/postgres sh -c 'bad=0; for t; do \
+		tests/lib/tally $(L) store-pg-$${t##*/test_}$(VARIANT) $$t $(C) || bad=1; done; exit $$bad' sh $(call picked,$(STORET))
 
 check-corpus: $(FUZZERS)
 	$(Q)mkdir -p $(L); printf '%s\n' $(FUZZERS) | $(call spread,corpus,tests/fuzz/corpus/$$name)
@@ -377,10 +383,10 @@ bench-full: bench-deps
 
 # --- newcomers ----------------------------------------------------------------------------------
 
-BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libsodium-dev libconfuse-dev libidn2-dev \
+BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libpq-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
 TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
-              openssl fail2ban
+              openssl fail2ban postgresql
 CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 

@@ -20,7 +20,7 @@ _vmailctl()
 		esac
 	done
 	case "$noun $verb $n" in
-	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views import formats backup restore check diff apply export log undo status top completion help version' ;;
+	'  0') list='init migrate domain user app-password alias map lookup maps explain lint doctor setup config login views import formats backup restore copy check diff apply export log undo status top completion help version' ;;
 	'domain  0') list='add list show set remove' ;;
 	'domain show 0') from='domain list --names --limit 500 --match' ;;
 	'domain set 0') from='domain list --names --limit 500 --match' ;;

@@ -168,6 +168,7 @@ complete -c vmailctl -n __fish_use_subcommand -a backup -d 'copy the whole store
 complete -c vmailctl -n '__fish_seen_subcommand_from backup' -F
 complete -c vmailctl -n __fish_use_subcommand -a restore -d 'make the store what a backup is, while it is in use'
 complete -c vmailctl -n '__fish_seen_subcommand_from restore' -F
+complete -c vmailctl -n __fish_use_subcommand -a copy -d 'copy a whole store into a new one, also of another engine'
 complete -c vmailctl -n __fish_use_subcommand -a check -d 'look for damage, and for rows that no lookup would find'
 complete -c vmailctl -n __fish_use_subcommand -a diff -d 'show what the store would gain (+), lose (-) and change (~) to be like a file'
 complete -c vmailctl -n '__fish_seen_subcommand_from diff' -F

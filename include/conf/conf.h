@@ -27,28 +27,31 @@ struct conf_listener {
 };
 
 struct conf {
-	char *store;                              /* store */
-	char *user;                               /* user */
-	char *recipient_delimiter;                /* recipient-delimiter */
-	bool propagate_extensions;                /* propagate-extensions */
-	long lookup_workers;                      /* lookup-workers */
-	long lookup_deadline;                     /* lookup-deadline, milliseconds */
-	long answer_memory;                       /* answer-memory, KiB, per worker; 0: none */
-	long max_connections;                     /* max-connections, per worker */
-	long max_connections_per_user;            /* max-connections-per-user; 0: three quarters */
-	long max_client_rate;                     /* max-client-rate, KiB a second; 0: any */
-	long hash_threads;                        /* hash-threads; 0: one per CPU */
-	long hash_memory;                         /* hash-memory, KiB */
-	long hash_passes;                         /* hash-passes */
-	long login_deadline;                      /* login-deadline, milliseconds */
-	long failure_delay;                       /* failure-delay, milliseconds */
-	bool rehash;                              /* rehash: older hashes, at login */
-	long remember_logins;                     /* remember-logins, seconds; 0: never */
-	long record_logins;                       /* record-logins, seconds; 0: never */
-	long throttle_user_network;               /* throttle-user-network; 0: not counted */
-	long throttle_network;                    /* throttle-network; 0: not counted */
-	long throttle_user;                       /* throttle-user; 0: not counted */
-	long throttle_longest;                    /* throttle-longest, seconds */
+	char *store;                   /* store */
+	char *store_lookup;            /* store-lookup, or empty: as store */
+	char *store_login;             /* store-login, or empty: as store */
+	bool closed;                   /* only its owner and his group can read the file */
+	char *user;                    /* user */
+	char *recipient_delimiter;     /* recipient-delimiter */
+	bool propagate_extensions;     /* propagate-extensions */
+	long lookup_workers;           /* lookup-workers */
+	long lookup_deadline;          /* lookup-deadline, milliseconds */
+	long answer_memory;            /* answer-memory, KiB, per worker; 0: none */
+	long max_connections;          /* max-connections, per worker */
+	long max_connections_per_user; /* max-connections-per-user; 0: three quarters */
+	long max_client_rate;          /* max-client-rate, KiB a second; 0: any */
+	long hash_threads;             /* hash-threads; 0: one per CPU */
+	long hash_memory;              /* hash-memory, KiB */
+	long hash_passes;              /* hash-passes */
+	long login_deadline;           /* login-deadline, milliseconds */
+	long failure_delay;            /* failure-delay, milliseconds */
+	bool rehash;                   /* rehash: older hashes, at login */
+	long remember_logins;          /* remember-logins, seconds; 0: never */
+	long record_logins;            /* record-logins, seconds; 0: never */
+	long throttle_user_network;    /* throttle-user-network; 0: not counted */
+	long throttle_network;         /* throttle-network; 0: not counted */
+	long throttle_user;            /* throttle-user; 0: not counted */
+	long throttle_longest;         /* throttle-longest, seconds */
 	char *shared_network[CONF_LIST_MAX + 1];  /* shared-networks, NULL-ended */
 	char *mail_user;                          /* mail-user: owns the mail files */
 	char *mail_home;                          /* mail-home: template with %u %n %d */
@@ -76,6 +79,10 @@ const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section
  * 'file:line: what' when it cannot be used; *OUT is untouched then. */
 enum outcome conf_load(struct conf **out, const char *file, struct error *err);
 void conf_free(struct conf *c);
+
+/* The URIs that workers connect with: of their own, or that of the store. */
+const char *conf_store_for_lookups(const struct conf *c);
+const char *conf_store_for_logins(const struct conf *c);
 
 /* The path of the file that the store is; NULL when it is none. */
 const char *conf_store_file(const struct conf *c);

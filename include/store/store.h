@@ -26,7 +26,28 @@ enum store_role {
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* Make a handle on a store, "sqlite:PATH" (or a bare PATH), and look at nothing yet: what is asked
+/* Find out whether URI can name a store: "sqlite:PATH" (or a bare PATH), "postgresql://...", or
+ * libpq's keywords behind "postgresql:". BAD if not, and for one with a password in it, unless it
+ * was read from where nobody else can (CLOSED). */
+enum outcome store_check_uri(const char *uri, bool closed, struct error *err);
+
+/* Write what a store may be called in texts: its URI, but never a password. */
+enum { STORE_SHOWN = 256 };
+void store_show(const char *uri, char *out, size_t size);
+
+/* What a process that uses the store at URI must reach, if that is no file: the ports of its
+ * servers (ended by 0; none when they are not known), and files that are read on the way to them.
+ */
+enum { STORE_PORTS = 16, STORE_FILES = 12 };
+struct store_way {
+	bool remote;
+	unsigned short port[STORE_PORTS + 1];
+	const char *readable[STORE_FILES + 1]; /* NULL-ended; in TEXT */
+	char text[4096];
+};
+void store_way(const char *uri, struct store_way *out);
+
+/* Make a handle on a store, and look at nothing yet: what is asked
  * of it first opens the store, within the limit of that call. BAD for a URI of no engine; RETRY
  * without memory. */
 enum outcome store_new(
@@ -40,7 +61,8 @@ enum outcome store_open(
 /* Create the store when it is missing (directory 2770, file 0660, both handed to OWNER:GROUP when
  * they are not -1), migrate it when it is old, and change nothing when it is current. *FROM and *TO
  * tell which: the version found before (0 for none) and the one it has now. BAD for a newer or
- * foreign file. */
+ * foreign file. FOUND with a text in ERR: done, and this is what its user should know. A PostgreSQL
+ * database must be there; OWNER and GROUP mean nothing for it. */
 enum outcome store_create(
     const char *uri, int owner, int group, int *from, int *to, struct error *err);
 
@@ -93,6 +115,12 @@ enum outcome store_restore(const char *uri, const char *from, const char *keep,
 struct store_counts;
 enum outcome store_look(
     const char *from, int *version, struct store_counts *out, struct error *err);
+
+/* Put all that is in the store FROM, as it is at one moment, into the store TO, which has nothing
+ * in it yet, and read both again to see that they are the same. One transaction: TO is empty, or it
+ * is all of FROM. BAD when there is something in TO. */
+enum outcome store_copy(
+    const char *from, const char *to, const struct store_progress *progress, struct error *err);
 
 /* Look at everything in the store, and call FN for what should not be: where (a table, or the kind
  * of an object), the object's name (or nothing), what is wrong. NONE when nothing is, FOUND when

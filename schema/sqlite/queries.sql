@@ -994,3 +994,184 @@ SELECT address, domain, position, target, folded, target_domain, disabled, expir
 FROM v1_alias
 WHERE address > ?1
 ORDER BY address;
+
+-- ## whole stores: every column of every table, in an order in which nothing refers to what is not there yet
+
+-- copy_domain
+-- Domains, those that stand for another behind all others.
+-- scan: it is everything there is
+SELECT * FROM (SELECT name, kind, target, created, delimiters, propagate, asked
+    FROM domain
+    WHERE target IS NULL
+    ORDER BY name)
+UNION ALL
+SELECT * FROM (SELECT name, kind, target, created, delimiters, propagate, asked
+    FROM domain
+    WHERE +target IS NOT NULL
+    ORDER BY name);
+
+-- copy_domain_put
+-- A row of them.
+INSERT INTO domain (name, kind, target, created, delimiters, propagate, asked)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- copy_mailbox
+-- Mailboxes.
+-- scan: it is everything there is
+SELECT address, domain, home, quota, created, state, reason, mail, uid, gid, networks
+FROM mailbox
+ORDER BY address;
+
+-- copy_mailbox_put
+-- A row of them.
+INSERT INTO mailbox (address, domain, home, quota, created, state, reason, mail, uid, gid, networks)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- copy_credential
+-- Their credentials.
+-- scan: it is everything there is
+SELECT mailbox, label, hash, created, services, networks, expires
+FROM credential
+ORDER BY mailbox, label;
+
+-- copy_credential_put
+-- A row of them.
+INSERT INTO credential (mailbox, label, hash, created, services, networks, expires)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- copy_alias
+-- Aliases.
+-- scan: it is everything there is
+SELECT address, domain, created, disabled, expires, internal, prefix, note, owner
+FROM alias
+ORDER BY address;
+
+-- copy_alias_put
+-- A row of them.
+INSERT INTO alias (address, domain, created, disabled, expires, internal, prefix, note, owner)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- copy_alias_target
+-- Their targets.
+-- scan: it is everything there is
+SELECT address, position, target, folded, domain
+FROM alias_target
+ORDER BY address, position;
+
+-- copy_alias_target_put
+-- A row of them.
+INSERT INTO alias_target (address, position, target, folded, domain)
+VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- copy_map
+-- Maps.
+-- scan: it is everything there is
+SELECT name, search, created
+FROM map
+ORDER BY name;
+
+-- copy_map_put
+-- A row of them.
+INSERT INTO map (name, search, created)
+VALUES (?1, ?2, ?3);
+
+-- copy_entry
+-- Their entries.
+-- scan: it is everything there is
+SELECT map, key, value, created
+FROM entry
+ORDER BY map, key;
+
+-- copy_entry_put
+-- A row of them.
+INSERT INTO entry (map, key, value, created)
+VALUES (?1, ?2, ?3, ?4);
+
+-- copy_change
+-- The change log, with its secrets.
+-- scan: it is everything there is
+SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
+FROM change
+ORDER BY id;
+
+-- copy_change_put
+-- A row of them.
+INSERT INTO change (id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- copy_login
+-- What is remembered of logins.
+-- scan: it is everything there is
+SELECT mailbox, network, label, service, at
+FROM login
+ORDER BY mailbox, network, label, service;
+
+-- copy_login_put
+-- A row of them.
+INSERT INTO login (mailbox, network, label, service, at)
+VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- copy_secret
+-- The keys that hashes are made with.
+-- scan: it is everything there is
+SELECT name, value
+FROM secret
+ORDER BY name;
+
+-- copy_secret_put
+-- A row of them.
+INSERT INTO secret (name, value)
+VALUES (?1, ?2);
+
+-- copy_secret_clear
+-- All of them go: others take their place.
+DELETE FROM secret;
+
+-- copy_login_clear
+-- All of them go: others take their place.
+DELETE FROM login;
+
+-- copy_change_clear
+-- All of them go: others take their place.
+DELETE FROM change;
+
+-- copy_entry_clear
+-- All of them go: others take their place.
+DELETE FROM entry;
+
+-- copy_map_clear
+-- All of them go: others take their place.
+DELETE FROM map;
+
+-- copy_alias_target_clear
+-- All of them go: others take their place.
+DELETE FROM alias_target;
+
+-- copy_alias_clear
+-- All of them go: others take their place.
+DELETE FROM alias;
+
+-- copy_credential_clear
+-- All of them go: others take their place.
+DELETE FROM credential;
+
+-- copy_mailbox_clear
+-- All of them go: others take their place.
+DELETE FROM mailbox;
+
+-- copy_domain_clear
+-- All of them go: others take their place.
+DELETE FROM domain;
+
+-- copy_count
+-- How many rows there are, but for logins: those come and go.
+-- scan: it is everything there is
+SELECT (SELECT count(*) FROM domain)
+    + (SELECT count(*) FROM mailbox)
+    + (SELECT count(*) FROM credential)
+    + (SELECT count(*) FROM alias)
+    + (SELECT count(*) FROM alias_target)
+    + (SELECT count(*) FROM map)
+    + (SELECT count(*) FROM entry)
+    + (SELECT count(*) FROM change)
+    + (SELECT count(*) FROM secret);

@@ -204,6 +204,53 @@ set_store(const struct key *key, void *field, const char *text, struct error *er
 	return o == FOUND ? o : error_set(err, o, "%s: %s", key->shown.name, why.text);
 }
 
+static enum outcome
+set_store_too(const struct key *key, void *field, const char *text, struct error *err)
+{
+	return text[0] == '\0' ? keep(field, text, err) : set_store(key, field, text, err);
+}
+
+/* Find the password behind the user of a URI: where it begins and what follows it. */
+static bool
+find_password(const char *uri, const char **from, const char **to)
+{
+	const char *user = strstr(uri, "://");
+	size_t n = user != NULL ? strcspn(user + 3, "/?") : 0;
+
+	*to = NULL;
+	for (size_t i = 0; i < n; i++)
+		if (user[3 + i] == '@')
+			*to = user + 3 + i;
+	*from = *to != NULL ? memchr(user + 3, ':', (size_t)(*to - user - 3)) : NULL;
+	return *from != NULL;
+}
+
+/* What is shown is pasted into mails: without a password. Of parameters none is shown behind the
+ * first that may be one, for there are many ways to write them. */
+static bool
+put_store(struct sbuf *out, const void *field)
+{
+	const char *uri = *(char *const *)field, *rest = uri;
+	const char *from, *to, *parameter;
+	struct sbuf shown;
+	bool ok;
+
+	if (!slice_starts(slice_str(uri), "postgres"))
+		return put_quoted(out, uri);
+	sbuf_init(&shown, 65536);
+	if (find_password(uri, &from, &to)) {
+		sbuf_add(&shown, uri, (size_t)(from - uri));
+		sbuf_add_str(&shown, ":...");
+		rest = to;
+	}
+	parameter = strstr(rest, "password");
+	sbuf_add(&shown, rest, parameter != NULL ? (size_t)(parameter - rest) : strlen(rest));
+	sbuf_add_str(&shown, parameter != NULL ? "password=..." : "");
+	ok = !shown.failed && put_quoted(out, sbuf_cstr(&shown));
+	sbuf_release(&shown);
+	return ok;
+}
+
 /* The words are those of the row's own description: "one|two". */
 static enum outcome
 set_word(const struct key *key, void *field, const char *text, struct error *err)
@@ -219,7 +266,10 @@ set_word(const struct key *key, void *field, const char *text, struct error *err
 
 const struct kind kind_name = { .set = set_name, .put = put_text, .release = release_text };
 const struct kind kind_word = { .set = set_word, .put = put_word, .release = release_text };
-const struct kind kind_store = { .set = set_store, .put = put_text, .release = release_text };
+const struct kind kind_store = { .set = set_store, .put = put_store, .release = release_text };
+const struct kind kind_store_too = {
+	.set = set_store_too, .put = put_store, .release = release_text
+};
 const struct kind kind_delimiter = {
 	.set = set_delimiter, .put = put_text, .release = release_text
 };

@@ -351,9 +351,10 @@ conf_load(struct conf **out, const char *file, struct error *err)
 	struct conf *c = NULL;
 	struct sbuf text;
 	cfg_t *cfg = NULL;
+	bool closed = false;
 
 	sbuf_init(&text, SOURCE_MAX);
-	r.outcome = source_read(&text, file, err);
+	r.outcome = source_read(&text, file, &closed, err);
 	if (r.outcome != FOUND)
 		goto out;
 	cfg = parser_new(&r);
@@ -362,13 +363,27 @@ conf_load(struct conf **out, const char *file, struct error *err)
 	parse(cfg, &text, &r);
 	if (r.outcome == FOUND)
 		c = conf_of(cfg, &r);
-	if (c != NULL)
+	if (c != NULL) {
+		c->closed = closed;
 		*out = c;
+	}
 out:
 	if (cfg != NULL)
 		cfg_free(cfg);
 	sbuf_release(&text);
 	return r.outcome;
+}
+
+const char *
+conf_store_for_lookups(const struct conf *c)
+{
+	return c->store_lookup[0] != '\0' ? c->store_lookup : c->store;
+}
+
+const char *
+conf_store_for_logins(const struct conf *c)
+{
+	return c->store_login[0] != '\0' ? c->store_login : c->store;
 }
 
 const char *

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "conf/conf.h"
 
@@ -127,16 +128,18 @@ check_ends(struct sbuf *text, const char *file, struct error *err)
 }
 
 enum outcome
-source_read(struct sbuf *text, const char *file, struct error *err)
+source_read(struct sbuf *text, const char *file, bool *closed, struct error *err)
 {
 	const char *name = file == NULL ? CONF_DEFAULT_FILE : file;
 	FILE *f = fopen(name, "re");
+	struct stat st;
 	enum outcome o;
 
 	if (f == NULL && errno == ENOENT && file == NULL)
 		return FOUND;
 	if (f == NULL)
 		return blame_file(err, "open", name, errno);
+	*closed = fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH) == 0;
 	o = slurp(text, f, name, err);
 	fclose(f);
 	return o == FOUND ? check_ends(text, name, err) : o;

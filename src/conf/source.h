@@ -11,7 +11,8 @@
 enum { SOURCE_MAX = 1 << 20 };
 
 /* Append the text of FILE (NULL: of the default file, or nothing when that does not exist), with
- * blanks in place of comments. BAD or RETRY when it cannot be had. */
-enum outcome source_read(struct sbuf *text, const char *file, struct error *err);
+ * blanks in place of comments. *CLOSED: nobody can read it but its owner and its group. BAD or
+ * RETRY when it cannot be had. */
+enum outcome source_read(struct sbuf *text, const char *file, bool *closed, struct error *err);
 
 #endif

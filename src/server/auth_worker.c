@@ -191,8 +191,8 @@ auth_worker(const struct worker_setup *setup)
 		log_error("%s", err.text);
 		return 1;
 	}
-	source_init(&w.source, conf->store, STORE_LOGIN, (unsigned)conf->lookup_deadline,
-	    &setup->slot->store_failures);
+	source_init(&w.source, conf_store_for_logins(conf), STORE_LOGIN,
+	    (unsigned)conf->lookup_deadline, &setup->slot->store_failures);
 	if (password_setup(&err) != FOUND || logins_init(&w, &err) != FOUND) {
 		log_error("%s", err.text);
 		goto out;

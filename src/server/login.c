@@ -426,7 +426,7 @@ logins_init(struct auth_worker *w, struct error *err)
 	recall_init(&w->recall, w->conf->remember_logins);
 	if (guard_init(&w->guard, w->conf, err) != FOUND)
 		return RETRY;
-	w->recorder = recorder_new(w->conf->store, w->conf->record_logins, err);
+	w->recorder = recorder_new(conf_store_for_logins(w->conf), w->conf->record_logins, err);
 	if (w->recorder == NULL)
 		return RETRY;
 	w->pool =

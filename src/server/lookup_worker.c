@@ -379,8 +379,8 @@ lookup_worker(const struct worker_setup *setup)
 	facts_init(&w.facts);
 	init_answers(&w, conf->answer_memory);
 	start_clock(&w);
-	source_init(&w.source, conf->store, STORE_LOOKUP, (unsigned)conf->lookup_deadline,
-	    &setup->slot->store_failures);
+	source_init(&w.source, conf_store_for_lookups(conf), STORE_LOOKUP,
+	    (unsigned)conf->lookup_deadline, &setup->slot->store_failures);
 	loop_run(&w.loop);
 	stop_clock(&w);
 	if (w.watching)

@@ -62,7 +62,8 @@ ask_store(struct metrics_worker *w, struct error *err)
 {
 	const struct conf *c = w->conf;
 
-	if (w->store == NULL && store_new(&w->store, c->store, STORE_LOOKUP, err) != FOUND)
+	if (w->store == NULL &&
+	    store_new(&w->store, conf_store_for_lookups(c), STORE_LOOKUP, err) != FOUND)
 		return RETRY;
 	store_deadline(w->store, (unsigned)c->lookup_deadline);
 	return look(w, err);

@@ -22,6 +22,19 @@
 
 enum { SPARE_FILES = 64 /* the store, pipes, the log */ };
 
+/* The engines are the store's, and what may stand in the file depends on who can read it. */
+static enum outcome
+check_uris(const struct conf *c, struct error *err)
+{
+	const char *const uris[] = { c->store, conf_store_for_lookups(c),
+		conf_store_for_logins(c) };
+
+	for (size_t i = 0; i < sizeof uris / sizeof uris[0]; i++)
+		if (store_check_uri(uris[i], c->closed, err) != FOUND)
+			return BAD;
+	return FOUND;
+}
+
 enum outcome
 server_check(const struct conf *c, struct error *err)
 {
@@ -29,8 +42,8 @@ server_check(const struct conf *c, struct error *err)
 	struct identity user;
 	struct error other;
 
-	if (listeners_check(c, err) != FOUND || guard_check(c, err) != FOUND ||
-	    lookup_log_find(&lookups, c, err) != FOUND)
+	if (check_uris(c, err) != FOUND || listeners_check(c, err) != FOUND ||
+	    guard_check(c, err) != FOUND || lookup_log_find(&lookups, c, err) != FOUND)
 		return BAD;
 	/* anybody else runs it as himself */
 	if (geteuid() == 0 && identity_of_user(&user, c->user, &other) != FOUND)
@@ -74,7 +87,7 @@ check_store(const struct conf *c)
 {
 	struct store *store = NULL;
 	struct error err;
-	enum outcome o = store_new(&store, c->store, STORE_LOOKUP, &err);
+	enum outcome o = store_new(&store, conf_store_for_lookups(c), STORE_LOOKUP, &err);
 
 	if (o == FOUND) {
 		store_deadline(store, (unsigned)c->lookup_deadline);
@@ -106,7 +119,18 @@ drop(const struct identity *owner, struct error *err)
 enum outcome
 server_shut_in(enum sandbox_role role, const struct conf *c, struct error *err)
 {
-	return sandbox_enter(role, conf_store_file(c), slice_is(slice_str(c->log), "syslog"), err);
+	const char *uri =
+	    role == SANDBOX_AUTH ? conf_store_for_logins(c) : conf_store_for_lookups(c);
+	struct sandbox_store store = { .path = conf_store_file(c) };
+	struct store_way way;
+
+	store_way(uri, &way);
+	if (way.remote) {
+		store.remote = true;
+		store.port = way.port;
+		store.readable = way.readable;
+	}
+	return sandbox_enter(role, &store, slice_is(slice_str(c->log), "syslog"), err);
 }
 
 /* An older kernel gives what it has, and is said to: once, for the workers are told the same. */

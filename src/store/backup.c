@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/copy.h"
 #include "store/handle.h"
 
 enum outcome
@@ -33,19 +34,6 @@ struct stage {
 	char *path;
 	struct db *db;
 };
-
-static enum outcome
-bring_up(struct db *db, struct error *err)
-{
-	int version = 0;
-	enum outcome o = db_version(db, &version, err);
-
-	if (o == FOUND && version > db_version_built())
-		o = version_check(version, err);
-	for (int v = version + 1; o == FOUND && v <= db_version_built(); v++)
-		o = db_migrate(db, v, err);
-	return o;
-}
 
 /* The log of the store that comes back says when that was. */
 static enum outcome
@@ -212,7 +200,7 @@ restore(struct db *db, const char *from, const char *keep, const struct store_ac
 	struct stage stage = { 0 };
 	enum outcome o;
 
-	if (asprintf(&stage.path, "%s.restoring", db_path(db)) < 0) {
+	if (asprintf(&stage.path, "%s.restoring", db_path(db) != NULL ? db_path(db) : keep) < 0) {
 		stage.path = NULL;
 		return error_set(err, RETRY, "no memory");
 	}
@@ -229,13 +217,12 @@ enum outcome
 store_restore(const char *uri, const char *from, const char *keep, const struct store_actor *actor,
     const struct store_progress *progress, struct error *err)
 {
-	const char *place;
 	struct db *db;
-	enum outcome o = uri_place(&place, uri, err);
+	enum outcome o = db_check_uri(uri, err);
 
 	if (o != FOUND)
 		return o;
-	db = db_new(place, STORE_ADMIN);
+	db = db_new(uri, STORE_ADMIN);
 	if (db == NULL)
 		return error_set(err, RETRY, "no memory");
 	o = restore(db, from, keep, actor, progress, err);

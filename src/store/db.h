@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * One connection to a database, at the height of named statements (schema/ENGINE/queries.sql): what
- * the rest of the room is written in. An engine is one file that keeps these promises; db_sqlite.c
- * is the embedded one, and the only one that knows SQLite.
+ * the rest of the room is written in. An engine keeps these promises in files of its own:
+ * db_sqlite.c is the embedded one, and the only one that knows SQLite; db_pg.c is PostgreSQL. db.c
+ * finds the one that a store is of (db_engine.h).
  *
  * FOUND it is there, or done. NONE no (more) row. RETRY could not look, or could not write. BAD the
  * database holds a rule against it.
@@ -16,7 +17,7 @@
 #include "base/slice.h"
 #include "store/store.h"
 
-/* The names are the same in every engine, only their texts differ. */
+/* The names are the same in every engine, only their texts differ (tests/store/test_queries). */
 enum statement {
 #define Q(name, text) Q_##name,
 #include "schema/sqlite_queries.h"
@@ -31,8 +32,19 @@ struct db_stmt;
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-/* Make an unconnected one for the store at PLACE (what follows the scheme). NULL without memory. */
-struct db *db_new(const char *place, enum store_role role);
+/* Tell whether URI names a store of an engine there is: BAD says how to write one. */
+enum outcome db_check_uri(const char *uri, struct error *err);
+
+/* Tell whether there is a password in URI, and write what it may be called in texts. */
+bool db_has_password(const char *uri);
+void db_show(const char *uri, char *out, size_t size);
+
+/* Find out what leads to it, as store_way; *OUT is empty. */
+void db_way(const char *uri, struct store_way *out);
+
+/* Make an unconnected one for the store at URI; what names no engine is the path of an SQLite file.
+ * NULL without memory. */
+struct db *db_new(const char *uri, enum store_role role);
 void db_free(struct db *db);
 
 /* See to it that the connection is there and leads to what the place's name leads to now. FOUND: to
@@ -103,6 +115,10 @@ void db_size(const struct db *db, uint64_t *main, uint64_t *log);
  * somebody else was faster. */
 enum outcome db_migrate(struct db *db, int version, struct error *err);
 
+/* Give each role its rights on the tables, where the engine keeps such. NONE with a text: it is as
+ * good as it can be made by this user. */
+enum outcome db_settle(struct db *db, struct error *err);
+
 /* --- whole databases -------------------------------------------------------------------------- */
 
 /* Copy all that is in FROM, as it is at one moment and while others write, into a new file PATH,
@@ -127,7 +143,7 @@ enum outcome db_is_whole(const char *path, struct error *err);
 bool db_is_damaged(const struct db *db);
 bool db_is_missing(const struct db *db);
 
-/* Give the path of the embedded database. */
+/* Give the path of an embedded database, or NULL. */
 const char *db_path(const struct db *db);
 
 /* Look through the whole file and call FN for what is wrong with it. FOUND when it could be looked
@@ -157,6 +173,11 @@ void db_reset(struct db_stmt *st);
 /* Run a statement that gives no row: FOUND when it is done. *CHANGES (may be NULL): rows it
  * changed. */
 enum outcome db_run(struct db_stmt *st, int64_t *changes, struct error *err);
+
+/* Run one of many like it: FOUND when it is done or will be. db_fed, or the next statement of any
+ * other kind, tells whether all of them were. */
+enum outcome db_feed(struct db_stmt *st, struct error *err);
+enum outcome db_fed(struct db *db, struct error *err);
 
 /* Read column N (from 0) of the row; an empty slice for NULL. */
 struct slice db_text(struct db_stmt *st, int n);

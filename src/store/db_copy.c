@@ -21,13 +21,13 @@ enum {
 };
 
 bool
-db_is_damaged(const struct db *db)
+sqlite_is_damaged(const struct db *db)
 {
 	return db->damaged;
 }
 
 bool
-db_is_missing(const struct db *db)
+sqlite_is_missing(const struct db *db)
 {
 	struct stat st;
 
@@ -35,7 +35,7 @@ db_is_missing(const struct db *db)
 }
 
 const char *
-db_path(const struct db *db)
+sqlite_path(const struct db *db)
 {
 	return db->file.path;
 }
@@ -240,7 +240,7 @@ copy_out(struct db *from, const char *path, bool whole, const struct store_progr
 }
 
 enum outcome
-db_copy_out(
+sqlite_copy_out(
     struct db *from, const char *path, const struct store_progress *progress, struct error *err)
 {
 	int64_t version;
@@ -342,8 +342,8 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 }
 
 enum outcome
-db_copy_in(struct db *db, const char *path, const char *keep, const struct store_progress *progress,
-    struct error *err)
+sqlite_copy_in(struct db *db, const char *path, const char *keep,
+    const struct store_progress *progress, struct error *err)
 {
 	sqlite3 *from = NULL;
 	enum outcome o;
@@ -391,7 +391,7 @@ hand_over(struct db *db, const char *path)
 }
 
 enum outcome
-db_replace(struct db *db, const char *path, const char *keep, struct error *err)
+sqlite_replace(struct db *db, const char *path, const char *keep, struct error *err)
 {
 	enum outcome o;
 	int lock = db_file_lock(&db->file, err);
@@ -440,7 +440,7 @@ ask_check(
 }
 
 enum outcome
-db_integrity(struct db *db, db_trouble_fn *fn, void *arg, struct error *err)
+sqlite_integrity(struct db *db, db_trouble_fn *fn, void *arg, struct error *err)
 {
 	enum outcome o = ask_check(db, "PRAGMA integrity_check", false, fn, arg, err);
 

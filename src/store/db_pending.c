@@ -148,7 +148,7 @@ db_pending_register(sqlite3 *sq, struct db *db)
 }
 
 enum outcome
-db_run_rows(struct db *db, enum statement which, const struct db_rows *rows, struct error *err)
+sqlite_run_rows(struct db *db, enum statement which, const struct db_rows *rows, struct error *err)
 {
 	enum outcome o;
 

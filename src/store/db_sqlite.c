@@ -103,14 +103,14 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void
-db_limit(struct db *db, unsigned ms)
+static void
+sqlite_limit(struct db *db, unsigned ms)
 {
 	db->limit_ms = ms;
 }
 
-void
-db_arm(struct db *db)
+static void
+sqlite_arm(struct db *db)
 {
 	db->armed_at = now_ms();
 }
@@ -148,7 +148,7 @@ on_busy(void *arg, int tries)
 static int
 on_retry(sqlite3_vfs *vfs, int us)
 {
-	struct db *db = (struct db *)vfs;
+	struct db *db = (struct db *)((char *)vfs - offsetof(struct db, vfs));
 	int64_t left = patience(db) * 1000;
 
 	return left == 0 ? 0 : db->files->xSleep(db->files, us < left ? us : (int)left);
@@ -233,6 +233,7 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 	switch (action) {
 	case SQLITE_SELECT:
 	case SQLITE_TRANSACTION:
+	case SQLITE_SAVEPOINT:
 	case SQLITE_FUNCTION:
 		allowed = true;
 		break;
@@ -280,8 +281,8 @@ take_files(struct db *db)
 	return sqlite3_vfs_register(&db->vfs, 0) == SQLITE_OK;
 }
 
-struct db *
-db_new(const char *place, enum store_role role)
+static struct db *
+sqlite_new(const char *place, enum store_role role)
 {
 	struct db *db = calloc(1, sizeof *db);
 	if (db == NULL || !db_file_init(&db->file, place)) {
@@ -293,9 +294,10 @@ db_new(const char *place, enum store_role role)
 		free(db);
 		return NULL;
 	}
+	db->head.engine = &engine_sqlite;
 	db->role = role;
 	for (int i = 0; i < STATEMENTS; i++)
-		db->stmt[i].db = db;
+		db->stmt[i].head.db = db;
 	return db;
 }
 
@@ -327,8 +329,8 @@ tidy_up(struct db *db)
 	sqlite3_wal_checkpoint_v2(db->sq, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
-void
-db_free(struct db *db)
+static void
+sqlite_free(struct db *db)
 {
 	bool orderly;
 
@@ -460,8 +462,8 @@ open_file(struct db *db, struct error *err)
 	return configure(db, err);
 }
 
-enum outcome
-db_connect(struct db *db, struct error *err)
+static enum outcome
+sqlite_connect(struct db *db, struct error *err)
 {
 	enum outcome o;
 
@@ -516,16 +518,16 @@ start_file(void *arg, struct error *err)
 	return o;
 }
 
-enum outcome
-db_create(struct db *db, int owner, int group, struct error *err)
+static enum outcome
+sqlite_create(struct db *db, int owner, int group, struct error *err)
 {
 	return db_file_create(&db->file, owner, group, start_file, db, err);
 }
 
 /* --- statements ------------------------------------------------------------------------------- */
 
-struct db_stmt *
-db_prepare(struct db *db, enum statement which)
+static struct db_stmt *
+sqlite_prepare(struct db *db, enum statement which)
 {
 	struct db_stmt *st = &db->stmt[which];
 
@@ -544,8 +546,8 @@ bound(struct db_stmt *st, int rc)
 		st->rc = rc;
 }
 
-void
-db_bind_text(struct db_stmt *st, int n, struct slice text)
+static void
+sqlite_bind_text(struct db_stmt *st, int n, struct slice text)
 {
 	const char *p = text.n == 0 ? "" : text.p;
 
@@ -557,46 +559,46 @@ db_bind_text(struct db_stmt *st, int n, struct slice text)
 		bound(st, sqlite3_bind_text(st->st, n, p, (int)text.n, SQLITE_STATIC));
 }
 
-void
-db_bind_int(struct db_stmt *st, int n, int64_t value)
+static void
+sqlite_bind_int(struct db_stmt *st, int n, int64_t value)
 {
 	if (st->rc == SQLITE_OK)
 		bound(st, sqlite3_bind_int64(st->st, n, value));
 }
 
-void
-db_bind_null(struct db_stmt *st, int n)
+static void
+sqlite_bind_null(struct db_stmt *st, int n)
 {
 	if (st->rc == SQLITE_OK)
 		bound(st, sqlite3_bind_null(st->st, n));
 }
 
-enum outcome
-db_step(struct db_stmt *st, struct error *err)
+static enum outcome
+sqlite_step(struct db_stmt *st, struct error *err)
 {
 	enum outcome o = NONE;
 	int rc = st->rc == SQLITE_OK ? sqlite3_step(st->st) : st->rc;
 
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-		st->db->hasty_until = 0;
+		st->head.db->hasty_until = 0;
 	if (rc == SQLITE_ROW)
 		return FOUND;
 	if (rc != SQLITE_DONE)
-		o = db_failed(st->db, rc, err);
+		o = db_failed(st->head.db, rc, err);
 	db_reset(st);
 	return o;
 }
 
-void
-db_reset(struct db_stmt *st)
+static void
+sqlite_reset(struct db_stmt *st)
 {
 	sqlite3_reset(st->st);
 }
 
-enum outcome
-db_run(struct db_stmt *st, int64_t *changes, struct error *err)
+static enum outcome
+sqlite_run(struct db_stmt *st, int64_t *changes, struct error *err)
 {
-	struct db *db = st->db;
+	struct db *db = st->head.db;
 	enum outcome o = db_step(st, err);
 
 	assert(o != FOUND);
@@ -607,16 +609,16 @@ db_run(struct db_stmt *st, int64_t *changes, struct error *err)
 	return FOUND;
 }
 
-struct slice
-db_text(struct db_stmt *st, int n)
+static struct slice
+sqlite_text(struct db_stmt *st, int n)
 {
 	const char *p = (const char *)sqlite3_column_text(st->st, n);
 
 	return slice_of(p, p == NULL ? 0 : (size_t)sqlite3_column_bytes(st->st, n));
 }
 
-int64_t
-db_int(struct db_stmt *st, int n)
+static int64_t
+sqlite_int(struct db_stmt *st, int n)
 {
 	return sqlite3_column_int64(st->st, n);
 }
@@ -679,21 +681,21 @@ is_outdated(const struct db *db)
 	return db->index == NULL || memcmp(db->seen, db->index, sizeof db->seen) != 0;
 }
 
-void
-db_keep_views(struct db *db)
+static void
+sqlite_keep_views(struct db *db)
 {
 	db->keeping = true;
 	db->broken = true; /* a connection made before does not know how */
 }
 
-bool
-db_has_view(const struct db *db)
+static bool
+sqlite_has_view(const struct db *db)
 {
 	return db->sq != NULL && !sqlite3_get_autocommit(db->sq) && !is_cut(db);
 }
 
-void
-db_leave(struct db *db)
+static void
+sqlite_leave(struct db *db)
 {
 	db->kept = db->keeping && !db->broken && db_has_view(db) && !is_outdated(db) &&
 		   db->armed_at >= db->calm_at;
@@ -705,20 +707,20 @@ db_leave(struct db *db)
 	db_rollback(db);
 }
 
-int
-db_watched(const struct db *db)
+static int
+sqlite_watched(const struct db *db)
 {
 	return db_file_watched(&db->file);
 }
 
-void
-db_stir(struct db *db)
+static void
+sqlite_stir(struct db *db)
 {
 	db_file_stir(&db->file);
 }
 
-bool
-db_stay(struct db *db, bool look)
+static bool
+sqlite_stay(struct db *db, bool look)
 {
 	if (!db->kept)
 		return false;
@@ -732,8 +734,8 @@ db_stay(struct db *db, bool look)
 	return false;
 }
 
-void
-db_let_go(struct db *db)
+static void
+sqlite_let_go(struct db *db)
 {
 	if (!db->kept)
 		return;
@@ -742,8 +744,8 @@ db_let_go(struct db *db)
 	db_rollback(db);
 }
 
-uint64_t
-db_view(const struct db *db)
+static uint64_t
+sqlite_view(const struct db *db)
 {
 	return db->view;
 }
@@ -756,8 +758,8 @@ bytes_of(const char *path)
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-void
-db_size(const struct db *db, uint64_t *main, uint64_t *log)
+static void
+sqlite_size(const struct db *db, uint64_t *main, uint64_t *log)
 {
 	*main = bytes_of(db->file.path);
 	*log = bytes_of(db->file.wal);
@@ -765,8 +767,8 @@ db_size(const struct db *db, uint64_t *main, uint64_t *log)
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
-enum outcome
-db_begin(struct db *db, enum db_transaction kind, struct error *err)
+static enum outcome
+sqlite_begin(struct db *db, enum db_transaction kind, struct error *err)
 {
 	enum statement begin = kind == DB_WRITE ? Q_begin_write : Q_begin_read;
 
@@ -774,14 +776,14 @@ db_begin(struct db *db, enum db_transaction kind, struct error *err)
 	return db_run(db_prepare(db, begin), NULL, err);
 }
 
-enum outcome
-db_commit(struct db *db, struct error *err)
+static enum outcome
+sqlite_commit(struct db *db, struct error *err)
 {
 	return db_run(db_prepare(db, Q_commit), NULL, err);
 }
 
-void
-db_rollback(struct db *db)
+static void
+sqlite_rollback(struct db *db)
 {
 	/* a failure may have ended the transaction already; and should even this fail, the
 	 * connection is not to be trusted any more */
@@ -790,8 +792,8 @@ db_rollback(struct db *db)
 		db->broken = true;
 }
 
-void
-db_bulk(struct db *db, bool on)
+static void
+sqlite_bulk(struct db *db, bool on)
 {
 	char sql[64];
 
@@ -800,8 +802,8 @@ db_bulk(struct db *db, bool on)
 	sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 }
 
-enum outcome
-db_version(struct db *db, int *version, struct error *err)
+static enum outcome
+sqlite_version(struct db *db, int *version, struct error *err)
 {
 	struct db_stmt *st = db_prepare(db, Q_version);
 	enum outcome o = db_step(st, err);
@@ -820,12 +822,6 @@ db_version(struct db *db, int *version, struct error *err)
 }
 
 /* --- migrations ------------------------------------------------------------------------------- */
-
-int
-db_version_built(void)
-{
-	return migrations[MIGRATIONS - 1].version;
-}
 
 static enum outcome
 apply(struct db *db, int version, struct error *err)
@@ -846,8 +842,8 @@ apply(struct db *db, int version, struct error *err)
 	return o == FOUND ? db_commit(db, err) : o;
 }
 
-enum outcome
-db_migrate(struct db *db, int version, struct error *err)
+static enum outcome
+sqlite_migrate(struct db *db, int version, struct error *err)
 {
 	int now = 0;
 	enum outcome o = db_begin(db, DB_WRITE, err);
@@ -860,3 +856,45 @@ db_migrate(struct db *db, int version, struct error *err)
 	/* a rule that the data breaks is no mistake of whoever asked */
 	return o == BAD ? RETRY : o;
 }
+
+const struct engine engine_sqlite = {
+	.name = "sqlite",
+	.new = sqlite_new,
+	.free = sqlite_free,
+	.connect = sqlite_connect,
+	.create = sqlite_create,
+	.limit = sqlite_limit,
+	.arm = sqlite_arm,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.keep_views = sqlite_keep_views,
+	.has_view = sqlite_has_view,
+	.leave = sqlite_leave,
+	.stay = sqlite_stay,
+	.watched = sqlite_watched,
+	.stir = sqlite_stir,
+	.let_go = sqlite_let_go,
+	.view = sqlite_view,
+	.bulk = sqlite_bulk,
+	.version = sqlite_version,
+	.size = sqlite_size,
+	.migrate = sqlite_migrate,
+	.copy_out = sqlite_copy_out,
+	.copy_in = sqlite_copy_in,
+	.replace = sqlite_replace,
+	.is_damaged = sqlite_is_damaged,
+	.is_missing = sqlite_is_missing,
+	.path = sqlite_path,
+	.integrity = sqlite_integrity,
+	.prepare = sqlite_prepare,
+	.bind_text = sqlite_bind_text,
+	.bind_int = sqlite_bind_int,
+	.bind_null = sqlite_bind_null,
+	.step = sqlite_step,
+	.reset = sqlite_reset,
+	.run = sqlite_run,
+	.run_rows = sqlite_run_rows,
+	.text = sqlite_text,
+	.integer = sqlite_int,
+};

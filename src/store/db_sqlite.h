@@ -8,11 +8,11 @@
 
 #include <sqlite3.h>
 
-#include "store/db.h"
+#include "store/db_engine.h"
 #include "store/db_file.h"
 
 struct db_stmt {
-	struct db *db;
+	struct stmt_head head;
 	sqlite3_stmt *st;
 	int rc; /* what went wrong before the step */
 };
@@ -20,7 +20,8 @@ struct db_stmt {
 enum { WAL_INDEX_HEADER = 48 }; /* of the -shm: written anew, twice, at the end of every commit */
 
 struct db {
-	sqlite3_vfs vfs; /* first: SQLite's retries find us by it */
+	struct db_head head;
+	sqlite3_vfs vfs; /* SQLite's retries find us by it */
 	sqlite3_vfs *files;
 	char name[32]; /* of vfs */
 	sqlite3 *sq;   /* NULL while unconnected */
@@ -48,11 +49,26 @@ struct db {
 	struct db_stmt stmt[STATEMENTS];
 };
 
+/* Of db_copy.c, for the engine's table. */
+enum outcome sqlite_copy_out(
+    struct db *from, const char *path, const struct store_progress *progress, struct error *err);
+enum outcome sqlite_copy_in(struct db *db, const char *path, const char *keep,
+    const struct store_progress *progress, struct error *err);
+enum outcome sqlite_replace(struct db *db, const char *path, const char *keep, struct error *err);
+bool sqlite_is_damaged(const struct db *db);
+bool sqlite_is_missing(const struct db *db);
+const char *sqlite_path(const struct db *db);
+enum outcome sqlite_integrity(struct db *db, db_trouble_fn *fn, void *arg, struct error *err);
+
 /* Explain a code of SQLite's in ERR: BAD for a rule of the database, else RETRY. */
 enum outcome db_failed(struct db *db, int rc, struct error *err);
 
 /* Read the one number that a statement gives. */
 enum outcome db_number(struct db *db, const char *sql, int64_t *out, struct error *err);
+
+/* db_run_rows, of this engine. */
+enum outcome sqlite_run_rows(
+    struct db *db, enum statement which, const struct db_rows *rows, struct error *err);
 
 /* Make the table `pending` known to a connection: what it reads is what DB is running. */
 int db_pending_register(sqlite3 *sq, struct db *db);

@@ -29,9 +29,6 @@ struct store {
 	struct sbuf fit; /* a domain that may have mailboxes, as this transaction has seen */
 };
 
-/* Read what follows "sqlite:" (or the whole, without a scheme). BAD for other schemes. */
-enum outcome uri_place(const char **place, const char *uri, struct error *err);
-
 /* FOUND when VERSION is this program's; RETRY with what to do. */
 enum outcome version_check(int version, struct error *err);
 

@@ -227,7 +227,20 @@ record(struct store *s, const struct login_record *r, struct error *err)
 	return db_run(st, NULL, err);
 }
 
-/* A record that a rule of the store is against would be so at every further try. */
+/* A record that a rule of the store is against would be so at every further try. In some engines
+ * such a one ends the transaction, but for what was done before its savepoint. */
+static enum outcome
+record_or_pass(struct store *s, const struct login_record *r, struct error *err)
+{
+	enum outcome o = db_run(db_prepare(s->db, Q_savepoint), NULL, err);
+
+	if (o == FOUND)
+		o = record(s, r, err);
+	if (o != FOUND && o != RETRY)
+		o = db_run(db_prepare(s->db, Q_rollback_to), NULL, err);
+	return o == FOUND ? db_run(db_prepare(s->db, Q_release), NULL, err) : RETRY;
+}
+
 enum outcome
 store_record_logins(
     struct store *s, const struct login_record *records, size_t n, struct error *err)
@@ -236,9 +249,9 @@ store_record_logins(
 
 	if (o != FOUND)
 		return o;
-	for (size_t i = 0; i < n && o != RETRY; i++)
-		o = record(s, &records[i], err);
-	return write_end(s, o == RETRY ? RETRY : FOUND, err);
+	for (size_t i = 0; i < n && o == FOUND; i++)
+		o = record_or_pass(s, &records[i], err);
+	return write_end(s, o, err);
 }
 
 /* --- looking at them -------------------------------------------------------------------------- */

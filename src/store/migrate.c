@@ -24,19 +24,23 @@ migrate(struct db *db, int *from, int *to, struct error *err)
 		return newer(*from, err);
 	for (int v = *from + 1; o == FOUND && v <= *to; v++)
 		o = db_migrate(db, v, err);
-	return o;
+	if (o != FOUND)
+		return o;
+	/* that it was empty is no news now */
+	error_set(err, FOUND, "%s", "");
+	o = db_settle(db, err);
+	return o == NONE ? FOUND : o;
 }
 
 enum outcome
 store_create(const char *uri, int owner, int group, int *from, int *to, struct error *err)
 {
-	const char *place;
 	struct db *db;
-	enum outcome o = uri_place(&place, uri, err);
+	enum outcome o = db_check_uri(uri, err);
 
 	if (o != FOUND)
 		return o;
-	db = db_new(place, STORE_ADMIN);
+	db = db_new(uri, STORE_ADMIN);
 	if (db == NULL)
 		return error_set(err, RETRY, "cannot make the store '%s': no memory", uri);
 	db_arm(db);
@@ -53,13 +57,12 @@ store_create(const char *uri, int owner, int group, int *from, int *to, struct e
 enum outcome
 store_migrate(const char *uri, int *from, int *to, struct error *err)
 {
-	const char *place;
 	struct db *db;
-	enum outcome o = uri_place(&place, uri, err);
+	enum outcome o = db_check_uri(uri, err);
 
 	if (o != FOUND)
 		return o;
-	db = db_new(place, STORE_ADMIN);
+	db = db_new(uri, STORE_ADMIN);
 	if (db == NULL)
 		return error_set(err, RETRY, "cannot open the store '%s': no memory", uri);
 	db_arm(db);

@@ -6,37 +6,39 @@
 #include "store/store.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/handle.h"
 #include "store/known.h"
 
-/* How long a scheme (letters, digits, "+-.") at the start of URI is; 0 for none. */
-static size_t
-scheme_length(const char *uri)
+enum outcome
+store_check_uri(const char *uri, bool closed, struct error *err)
 {
-	size_t n = 0;
+	char shown[STORE_SHOWN];
+	enum outcome o = db_check_uri(uri, err);
 
-	while (isalnum((unsigned char)uri[n]) || (n > 0 && strchr("+-.", uri[n]) && uri[n] != '\0'))
-		n++;
-	return uri[n] == ':' ? n : 0;
+	if (o != FOUND || closed || !db_has_password(uri))
+		return o;
+	store_show(uri, shown, sizeof shown);
+	return error_set(err, BAD,
+	    "there is a password in the URI of the store '%s', where others can read it: put it "
+	    "into "
+	    "~/.pgpass of the user who connects, or let nobody else read the configuration file",
+	    shown);
 }
 
-enum outcome
-uri_place(const char **place, const char *uri, struct error *err)
+void
+store_show(const char *uri, char *out, size_t size)
 {
-	size_t n = scheme_length(uri);
+	db_show(uri, out, size);
+}
 
-	if (n > 0 && !slice_is(slice_of(uri, n), "sqlite"))
-		return error_set(err, BAD,
-		    "no engine for the store '%s': write it as sqlite:/path/to/vmail.db", uri);
-	*place = n > 0 ? uri + n + 1 : uri;
-	if (**place == '\0')
-		return error_set(err, BAD,
-		    "the store '%s' has no path: write it as sqlite:/path/to/vmail.db", uri);
-	return FOUND;
+void
+store_way(const char *uri, struct store_way *out)
+{
+	memset(out, 0, sizeof *out);
+	db_way(uri, out);
 }
 
 int
@@ -80,16 +82,15 @@ version_check(int version, struct error *err)
 enum outcome
 store_new(struct store **out, const char *uri, enum store_role role, struct error *err)
 {
-	const char *place;
 	struct store *s;
-	enum outcome o = uri_place(&place, uri, err);
+	enum outcome o = db_check_uri(uri, err);
 
 	*out = NULL;
 	if (o != FOUND)
 		return o;
 	s = calloc(1, sizeof *s);
 	if (s != NULL)
-		s->db = db_new(place, role);
+		s->db = db_new(uri, role);
 	if (s == NULL || s->db == NULL) {
 		free(s);
 		return error_set(err, RETRY, "cannot open the store '%s': no memory", uri);

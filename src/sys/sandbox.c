@@ -73,7 +73,7 @@ apply_limits(const struct limits *l)
 }
 
 static enum outcome
-shut(enum sandbox_role role, const char *store, bool syslog, struct error *err)
+shut(enum sandbox_role role, const struct sandbox_store *store, bool syslog, struct error *err)
 {
 	struct error filter;
 	enum outcome files, calls;
@@ -86,7 +86,8 @@ shut(enum sandbox_role role, const char *store, bool syslog, struct error *err)
 	files = landlock_enter(role, store, err);
 	if (files == RETRY)
 		return RETRY;
-	calls = filter_enter(role, syslog, &filter); /* last: it takes away what the rest needs */
+	calls = filter_enter(
+	    role, store->remote, syslog, &filter); /* last: it takes away what the rest needs */
 	if (calls == FOUND)
 		return files;
 	if (calls == NONE && files == NONE) {
@@ -98,7 +99,8 @@ shut(enum sandbox_role role, const char *store, bool syslog, struct error *err)
 }
 
 enum outcome
-sandbox_enter(enum sandbox_role role, const char *store, bool syslog, struct error *err)
+sandbox_enter(
+    enum sandbox_role role, const struct sandbox_store *store, bool syslog, struct error *err)
 {
 	privs_harden();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -185,22 +185,79 @@ allow_store(int rules, const char *store, uint64_t rights, struct error *err)
 }
 
 static enum outcome
+allow_reading(int rules, const char *path, struct error *err)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE;
+	struct stat st;
+
+	if (fd < 0)
+		return FOUND;
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		rights |= LANDLOCK_ACCESS_FS_READ_DIR;
+	return allow_at(rules, fd, rights) == 0 ? FOUND : fail("allow what libraries read", err);
+}
+
+static enum outcome
 allow_readable(int rules, struct error *err)
 {
-	for (size_t i = 0; i < sizeof readable / sizeof *readable; i++) {
-		int fd = open(readable[i], O_PATH | O_CLOEXEC);
+	enum outcome o = FOUND;
 
-		if (fd >= 0 && allow_at(rules, fd, LANDLOCK_ACCESS_FS_READ_FILE) != 0)
-			return fail("allow what libraries read", err);
-	}
+	for (size_t i = 0; i < sizeof readable / sizeof *readable && o == FOUND; i++)
+		o = allow_reading(rules, readable[i], err);
+	return o;
+}
+
+/* --- a store elsewhere ------------------------------------------------------------------------ */
+
+/* How hosts are found by their names, certificates by theirs, and who somebody is. Directories
+ * where a file is replaced by a new one now and then, for a rule is about what is there now. */
+static const char *const names[] = { "/etc", "/run/systemd/resolve", "/run/resolvconf",
+	"/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/share/zoneinfo" };
+
+enum { DNS = 53 };
+
+static enum outcome
+allow_port(int rules, unsigned short port, struct error *err)
+{
+	struct {
+		uint64_t rights;
+		uint64_t port;
+	} rule = { right_connect_tcp, port };
+	enum { NET_PORT = 2 }; /* LANDLOCK_RULE_NET_PORT, which our header may not know */
+
+	if (syscall(SYS_landlock_add_rule, rules, NET_PORT, &rule, 0) != 0)
+		return fail("allow the store's port", err);
 	return FOUND;
+}
+
+static enum outcome
+allow_ports(int rules, const unsigned short *port, struct error *err)
+{
+	enum outcome o = allow_port(rules, DNS, err);
+
+	for (; *port != 0 && o == FOUND; port++)
+		o = allow_port(rules, *port, err);
+	return o;
+}
+
+static enum outcome
+allow_remote(int rules, const struct sandbox_store *store, bool ports, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names && o == FOUND; i++)
+		o = allow_reading(rules, names[i], err);
+	for (const char *const *p = store->readable; *p != NULL && o == FOUND; p++)
+		o = allow_reading(rules, *p, err);
+	return o == FOUND && ports ? allow_ports(rules, store->port, err) : o;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
 /* As much of the row as this kernel knows. */
 static struct rules
-known(const struct row *row, int abi, size_t *size)
+known(const struct row *row, int abi, const struct sandbox_store *store, size_t *size)
 {
 	struct rules r = { .files = row->files };
 
@@ -213,7 +270,7 @@ known(const struct row *row, int abi, size_t *size)
 		r.files |= right_truncate;
 	if (row->store_only && abi >= ABI_DEVICES)
 		r.files |= right_device_ioctl;
-	if (abi >= ABI_NETWORK)
+	if (row->store_only && abi >= ABI_NETWORK && !(store->remote && store->port[0] == 0))
 		r.network = right_connect_tcp;
 	if (abi >= ABI_SCOPES)
 		r.scopes = row->scopes;
@@ -221,14 +278,18 @@ known(const struct row *row, int abi, size_t *size)
 }
 
 static enum outcome
-restrict_to(
-    int rules, const struct row *row, uint64_t handled, const char *store, struct error *err)
+restrict_to(int rules, const struct row *row, const struct rules *handled,
+    const struct sandbox_store *store, struct error *err)
 {
-	uint64_t rights = IN_STORE | (handled & right_truncate);
+	uint64_t rights = IN_STORE | (handled->files & right_truncate);
 
 	if (row->store_only && allow_readable(rules, err) != FOUND)
 		return RETRY;
-	if (row->store_only && store != NULL && allow_store(rules, store, rights, err) != FOUND)
+	if (row->store_only && store->path != NULL &&
+	    allow_store(rules, store->path, rights, err) != FOUND)
+		return RETRY;
+	if (row->store_only && store->remote &&
+	    allow_remote(rules, store, handled->network != 0, err) != FOUND)
 		return RETRY;
 	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
 		return fail("restrict ourselves", err);
@@ -236,7 +297,7 @@ restrict_to(
 }
 
 enum outcome
-landlock_enter(enum sandbox_role role, const char *store, struct error *err)
+landlock_enter(enum sandbox_role role, const struct sandbox_store *store, struct error *err)
 {
 	int abi = (int)syscall(
 	    SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -249,11 +310,11 @@ landlock_enter(enum sandbox_role role, const char *store, struct error *err)
 		return error_set(err, NONE,
 		    "this kernel has no landlock: a worker can reach every file that its user may "
 		    "(5.13 is wanted, or lsm=landlock)");
-	r = known(&rows[role], abi, &size);
+	r = known(&rows[role], abi, store, &size);
 	rules = (int)syscall(SYS_landlock_create_ruleset, &r, size, 0);
 	if (rules < 0)
 		return fail("make rules", err);
-	o = restrict_to(rules, &rows[role], r.files, store, err);
+	o = restrict_to(rules, &rows[role], &r, store, err);
 	close(rules);
 	if (o != FOUND || abi >= ABI_WANTED)
 		return o;

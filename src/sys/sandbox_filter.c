@@ -107,13 +107,15 @@ enum {
 
 /* Allowed when the bits of MASK in this argument have that value. clone3 is in no row: it hides its
  * flags behind a pointer, and the C library goes back to clone. */
-static const struct narrowed {
+struct narrowed {
 	unsigned roles;
 	const char *call;
 	unsigned argument;
 	scmp_datum_t mask;
 	scmp_datum_t value;
-} narrowed[] = {
+};
+
+static const struct narrowed narrowed[] = {
 	{ WORKERS, "mmap", 2, PROT_EXEC, 0 },
 	{ WORKERS, "mmap2", 2, PROT_EXEC, 0 },
 	{ WORKERS, "mprotect", 2, PROT_EXEC, 0 },
@@ -132,6 +134,20 @@ static const struct narrowed {
 	{ SUPERVISOR, "socket", 0, 0xffffffff, AF_NETLINK },
 };
 
+/* Where the store is a server elsewhere: a worker finds it by its name and connects to it. Landlock
+ * says which ports. */
+static const struct allowed for_remote[] = {
+	{ WORKERS, CALLS("connect", "bind", "sendmmsg", "recvmmsg", "recvmmsg_time64", "getdents",
+		       "getdents64") },
+};
+
+static const struct narrowed sockets_for_remote[] = {
+	{ WORKERS, "socket", 0, 0xffffffff, AF_UNIX },
+	{ WORKERS, "socket", 0, 0xffffffff, AF_INET },
+	{ WORKERS, "socket", 0, 0xffffffff, AF_INET6 },
+	{ WORKERS, "socket", 0, 0xffffffff, AF_NETLINK },
+};
+
 /* --- the filter ------------------------------------------------------------------------------- */
 
 /* Zero, or a negative error number. */
@@ -146,23 +162,23 @@ allow(scmp_filter_ctx f, const char *call, unsigned conditions, const struct scm
 }
 
 static int
-add_allowed(scmp_filter_ctx f, unsigned role)
+add_allowed(scmp_filter_ctx f, unsigned role, const struct allowed *rows, size_t n)
 {
 	int e = 0;
 
-	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
-		for (const char *const *c = allowed[i].calls; *c != NULL && e == 0; c++)
-			e = (allowed[i].roles & role) != 0 ? allow(f, *c, 0, NULL) : 0;
+	for (size_t i = 0; i < n; i++)
+		for (const char *const *c = rows[i].calls; *c != NULL && e == 0; c++)
+			e = (rows[i].roles & role) != 0 ? allow(f, *c, 0, NULL) : 0;
 	return e;
 }
 
 static int
-add_narrowed(scmp_filter_ctx f, unsigned role)
+add_narrowed(scmp_filter_ctx f, unsigned role, const struct narrowed *rows, size_t many)
 {
 	int e = 0;
 
-	for (size_t i = 0; i < sizeof narrowed / sizeof *narrowed && e == 0; i++) {
-		const struct narrowed *n = &narrowed[i];
+	for (size_t i = 0; i < many && e == 0; i++) {
+		const struct narrowed *n = &rows[i];
 		struct scmp_arg_cmp which =
 		    SCMP_CMP(n->argument, SCMP_CMP_MASKED_EQ, n->mask, n->value);
 
@@ -201,13 +217,19 @@ add_fatal(scmp_filter_ctx f)
 	return e;
 }
 
+#define ROWS(table) (table), sizeof(table) / sizeof *(table)
+
 static int
-fill(scmp_filter_ctx f, enum sandbox_role role, bool syslog)
+fill(scmp_filter_ctx f, enum sandbox_role role, bool remote, bool syslog)
 {
-	int e = add_allowed(f, 1u << role);
+	int e = add_allowed(f, 1u << role, ROWS(allowed));
 
 	if (e == 0)
-		e = add_narrowed(f, 1u << role);
+		e = add_narrowed(f, 1u << role, ROWS(narrowed));
+	if (e == 0 && remote)
+		e = add_allowed(f, 1u << role, ROWS(for_remote));
+	if (e == 0 && remote)
+		e = add_narrowed(f, 1u << role, ROWS(sockets_for_remote));
 	if (e == 0 && role != SANDBOX_SUPERVISOR)
 		e = add_own(f, syslog);
 	if (e == 0 && role != SANDBOX_SUPERVISOR)
@@ -216,7 +238,7 @@ fill(scmp_filter_ctx f, enum sandbox_role role, bool syslog)
 }
 
 enum outcome
-filter_enter(enum sandbox_role role, bool syslog, struct error *err)
+filter_enter(enum sandbox_role role, bool remote, bool syslog, struct error *err)
 {
 	scmp_filter_ctx f;
 	int e;
@@ -229,7 +251,7 @@ filter_enter(enum sandbox_role role, bool syslog, struct error *err)
 		return error_set(err, RETRY, "seccomp: no memory");
 	/* kernels before 5.16 slow down whoever has a filter, hashing most of all */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_SSB, 1);
-	e = fill(f, role, syslog);
+	e = fill(f, role, remote, syslog);
 	if (e == 0)
 		e = seccomp_load(f);
 	seccomp_release(f);

@@ -68,6 +68,7 @@ struct ctl {
 	size_t n;
 	const char *conf_file;
 	const char *store_uri;
+	char store_shown[STORE_SHOWN]; /* what it may be called in texts: never a password in it */
 	bool json;
 	bool dry_run;
 	bool yes;
@@ -244,6 +245,7 @@ enum exit_code cmd_import(struct ctl *ctl);
 enum exit_code cmd_formats(struct ctl *ctl);
 enum exit_code cmd_backup(struct ctl *ctl);
 enum exit_code cmd_restore(struct ctl *ctl);
+enum exit_code cmd_copy(struct ctl *ctl);
 enum exit_code cmd_check(struct ctl *ctl);
 enum exit_code cmd_export(struct ctl *ctl);
 enum exit_code cmd_diff(struct ctl *ctl);

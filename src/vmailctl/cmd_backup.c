@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * backup, restore and check: the store as a whole.
+ * backup, restore, copy and check: the store as a whole.
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "sys/privs.h"
 #include "vmailctl/ask.h"
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
@@ -28,6 +30,16 @@ path_of(const char *uri)
 	const char *colon = strchr(uri, ':');
 
 	return strncmp(uri, "sqlite:", 7) == 0 ? colon + 1 : uri;
+}
+
+/* Beside a server nothing can be kept. */
+static bool
+is_file(const char *uri)
+{
+	struct store_way way;
+
+	store_way(uri, &way);
+	return !way.remote;
 }
 
 static bool
@@ -177,14 +189,79 @@ cmd_restore(struct ctl *ctl)
 	ctl_act(ctl);
 	if (same_file(file, path_of(ctl_uri(ctl))))
 		return ctl_usage(ctl, "'%s' is the store itself", file);
-	e = ask_consent(ctl, "make the store '%s' what '%s' is?", ctl_uri(ctl), file);
+	e = ask_consent(ctl, "make the store '%s' what '%s' is?", ctl->store_shown, file);
 	if (e != EXIT_DONE)
 		return e;
-	if (asprintf(&keep, "%s.before-restore", path_of(ctl_uri(ctl))) < 0)
+	if (asprintf(&keep, "%s.before-restore",
+		path_of(is_file(ctl_uri(ctl)) ? ctl_uri(ctl) : file)) < 0)
 		return ctl_fail(ctl, RETRY, "no memory");
 	e = ctl->dry_run ? look(ctl, keep) : restore(ctl, file, keep);
 	free(keep);
 	return e;
+}
+
+/* --- copy ---------------------------------------------------------------------------------------
+ */
+
+/* The store is made as `init` makes it. */
+static enum outcome
+make_target(struct ctl *ctl, const char *uri)
+{
+	struct identity who = { 0 };
+	bool root = geteuid() == 0;
+	int from, to;
+	enum outcome o = FOUND;
+
+	if (root)
+		o = identity_of_user(&who, ctl->conf->user, &ctl->err);
+	if (o != FOUND)
+		return o;
+	return store_create(
+	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, &from, &to, &ctl->err);
+}
+
+static const char *
+uri_of(const struct ctl *ctl, const char *typed)
+{
+	return strcmp(typed, "-") == 0 ? ctl_uri(ctl) : typed;
+}
+
+static enum outcome
+check_typed(struct ctl *ctl)
+{
+	enum outcome o = FOUND;
+
+	for (int i = 0; i < 2 && o == FOUND; i++)
+		if (strcmp(ctl->args[i], "-") != 0)
+			o = store_check_uri(ctl->args[i], false, &ctl->err);
+	return o;
+}
+
+enum exit_code
+cmd_copy(struct ctl *ctl)
+{
+	struct progress bar;
+	struct store_progress progress = { show_progress, &bar };
+	char shown[2][STORE_SHOWN];
+	enum outcome o = ctl_conf(ctl);
+
+	if (o == FOUND)
+		o = check_typed(ctl);
+	if (o == FOUND)
+		o = make_target(ctl, uri_of(ctl, ctl->args[1]));
+	if (o == FOUND) {
+		progress_begin(&bar, "copying rows", 0);
+		o = store_copy(
+		    uri_of(ctl, ctl->args[0]), uri_of(ctl, ctl->args[1]), &progress, &ctl->err);
+		progress_end(&bar);
+	}
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot copy the store");
+	for (int i = 0; i < 2; i++)
+		store_show(uri_of(ctl, ctl->args[i]), shown[i], sizeof shown[i]);
+	return ctl_done(ctl, slice_str(shown[1]),
+	    "copied the store '%s' to '%s', read both again and found them the same", shown[0],
+	    shown[1]);
 }
 
 /* --- check --------------------------------------------------------------------------------------

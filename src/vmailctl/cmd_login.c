@@ -80,7 +80,7 @@ counts_open(struct counts *c, struct ctl *ctl)
 		o = mapped_existing(&c->memory, sbuf_cstr(&path), &c->size, &ctl->err);
 	else
 		o = error_set(&ctl->err, RETRY, "the store '%s' is no file that it could be beside",
-		    conf.store);
+		    ctl->store_shown);
 	if (o == FOUND && !throttle_attach(&c->table, c->memory, c->size)) {
 		mapped_close(c->memory, c->size);
 		o = error_set(&ctl->err, RETRY,

@@ -10,7 +10,7 @@
 static enum exit_code
 report(struct ctl *ctl, int from, int to, const char *owner)
 {
-	const char *uri = ctl_uri(ctl);
+	const char *uri = ctl->store_shown;
 	struct slice subject = slice_str(uri);
 
 	if (from == to)
@@ -56,6 +56,8 @@ cmd_init(struct ctl *ctl)
 	if (o == FOUND)
 		o = store_create(ctl_uri(ctl), root ? (int)who.uid : -1, root ? (int)who.gid : -1,
 		    &from, &to, &ctl->err);
+	if (o == FOUND && ctl->err.text[0] != '\0')
+		ctl_warn("%s", ctl->err.text);
 	if (o == FOUND && from > 0)
 		o = refold(ctl);
 	if (o != FOUND)
@@ -71,6 +73,8 @@ cmd_migrate(struct ctl *ctl)
 
 	if (o == FOUND)
 		o = store_migrate(ctl_uri(ctl), &from, &to, &ctl->err);
+	if (o == FOUND && ctl->err.text[0] != '\0')
+		ctl_warn("%s", ctl->err.text);
 	if (o == FOUND)
 		o = refold(ctl);
 	if (o != FOUND)

@@ -646,6 +646,16 @@ static const struct command commands[] = {
 		.run = cmd_restore
 	},
 	{
+		.noun = "copy", .arguments = "FROM TO",
+		.also = "move engine",
+		.summary = "copy a whole store into a new one, also of another engine",
+		.detail = "Each is a URI, or - for the configured store. TO is made, and must have nothing in it;\n"
+			  "it gets everything, with the change log and the passwords, and all of it is read again\n"
+			  "and compared. FROM stays as it is, and what is changed in it meanwhile is not copied.",
+		.example = "vmailctl copy - postgresql://vmaild@db.example.com/vmaild",
+		.run = cmd_copy
+	},
+	{
 		.noun = "check",
 		.also = "verify fsck integrity",
 		.summary = "look for damage, and for rows that no lookup would find",

@@ -43,7 +43,13 @@ ctl_conf(struct ctl *ctl)
 	if (ctl->conf != NULL)
 		return FOUND;
 	o = conf_load(&ctl->conf, ctl->conf_file, &ctl->err);
-	return o == FOUND ? FOUND : RETRY;
+	if (o == FOUND)
+		o = store_check_uri(
+		    ctl_uri(ctl), ctl->store_uri == NULL && ctl->conf->closed, &ctl->err);
+	if (o != FOUND)
+		return RETRY;
+	store_show(ctl_uri(ctl), ctl->store_shown, sizeof ctl->store_shown);
+	return FOUND;
 }
 
 const char *

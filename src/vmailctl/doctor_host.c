@@ -30,7 +30,8 @@ bool
 check_store(struct doctor *d, const struct check *c)
 {
 	d->has_store = ctl_store(d->ctl, STORE_ADMIN) == FOUND;
-	return d->has_store || doctor_bad(d, c, slice_str(ctl_uri(d->ctl)), "%s", d->ctl->err.text);
+	return d->has_store ||
+	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", d->ctl->err.text);
 }
 
 bool
@@ -39,7 +40,7 @@ check_integrity(struct doctor *d, const struct check *c)
 	struct error err = { "" };
 
 	return store_quick_check(d->ctl->store, &err) == FOUND ||
-	       doctor_bad(d, c, slice_str(ctl_uri(d->ctl)), "%s", err.text);
+	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
 }
 
 /* --- permissions ------------------------------------------------------------------------------ */
@@ -50,6 +51,16 @@ store_path(const struct doctor *d)
 	const char *uri = ctl_uri(d->ctl);
 
 	return strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
+}
+
+/* On a server there is nothing of it here. */
+static bool
+is_elsewhere(const struct doctor *d)
+{
+	struct store_way way;
+
+	store_way(ctl_uri(d->ctl), &way);
+	return way.remote;
 }
 
 static bool
@@ -117,6 +128,8 @@ check_permissions(struct doctor *d, const struct check *c)
 
 	if (identity_of_user(&user, d->ctl->conf->user, &err) != FOUND)
 		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
+	if (is_elsewhere(d))
+		return true;
 	if (!store_directory(d, directory))
 		return doctor_bad(d, c, slice_str(store_path(d)), "its path is too long");
 	snprintf(cure, sizeof cure, "as root: chown -R %s: %s; chmod 2770 %s; chmod 0660 %s/*",
@@ -201,7 +214,7 @@ bool
 check_disk(struct doctor *d, const struct check *c)
 {
 	char directory[PATH_ROOM];
-	bool ok = !store_directory(d, directory) || has_room(d, c, directory);
+	bool ok = is_elsewhere(d) || !store_directory(d, directory) || has_room(d, c, directory);
 
 	return (!mail_directory(d, directory) || has_room(d, c, directory)) && ok;
 }

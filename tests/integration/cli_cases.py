@@ -801,7 +801,7 @@ def _(build):
         os.mkdir(os.path.join(site.tmp, "d"))
         for path in (os.path.join(site.tmp, "d"), os.path.join(site.tmp, "no", "such", "vmail.db"), "/dev/null"):
             refused(site, AGAIN, ["--store", "sqlite:" + path, "lookup", "aliases", HARRY], ["'"])
-        refused(site, AGAIN, ["--store", "mysql:host=x", "user", "list"], ["mysql:host=x", "sqlite:"])
+        refused(site, AGAIN, ["--store", "mysql:host=x", "user", "list"], ["'mysql:...'", "sqlite:"])
 
 
 # --- lookups --------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
  *
  * A store of its own for every case, in a directory that goes away with it; and a second, raw
  * connection to look behind the store's back and to spoil it.
+ *
+ * The store is an SQLite file, or, with VMAILD_TEST_STORE set (tests/lib/postgres does), a database
+ * on that PostgreSQL server. What is about the file says so by sqlite_only().
  */
 #ifndef TESTS_STORE_FIXTURE_H
 #define TESTS_STORE_FIXTURE_H
@@ -29,11 +32,15 @@
 #include "store/logins.h"
 #include "store/store.h"
 
+#include "fixture_pg.h"
+
 enum { NOBODY = 65534 };
 
 struct fixture {
 	char dir[64];
-	char path[128]; /* DIR/store/vmail.db: the inner directory is made by the store */
+	/* DIR/store/vmail.db (the inner directory is made by the store), or the URI of a database
+	 */
+	char path[128];
 	struct store *s;
 	struct error err;
 };
@@ -53,9 +60,26 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 	return remove(path);
 }
 
-/* An outer directory that everybody may enter, and nothing in it yet. */
+/* For a case, or (first in main) for a whole program. */
+static inline void
+sqlite_only(void)
+{
+	if (pg_server() != NULL)
+		skip();
+}
+
+static inline bool
+is_for_sqlite(void)
+{
+	if (pg_server() == NULL)
+		return true;
+	print_message("1..1\nok 1 # SKIP this is about the SQLite file\n");
+	return false;
+}
+
+/* An outer directory that everybody may enter, and nothing in it yet (but maybe in a database). */
 static inline int
-bare_setup(void **state)
+place_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
@@ -64,7 +88,7 @@ bare_setup(void **state)
 		return -1;
 	snprintf(f->path, sizeof f->path, "%s/store/vmail.db", f->dir);
 	*state = f;
-	return 0;
+	return pg_server() == NULL || pg_take(f->path, sizeof f->path) ? 0 : -1;
 }
 
 static inline int
@@ -73,9 +97,21 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	store_close(f->s);
+	if (is_pg(f->path))
+		pg_give_back(f->path);
 	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(f);
 	return 0;
+}
+
+static inline int
+bare_setup(void **state)
+{
+	int status = place_setup(state);
+
+	if (status == 0 && pg_server() != NULL)
+		pg_bare(((struct fixture *)*state)->path);
+	return status;
 }
 
 /* Every step of a case that must work says why when it does not. */
@@ -112,10 +148,12 @@ empty_setup(void **state)
 {
 	struct fixture *f;
 
-	if (bare_setup(state) != 0)
+	if (place_setup(state) != 0)
 		return -1;
 	f = *state;
 	create_at(f->path);
+	if (is_pg(f->path))
+		pg_ready[pg_number(f->path)] = true;
 	f->s = open_at(f->path, STORE_ADMIN);
 	return 0;
 }
@@ -292,8 +330,13 @@ raw_exec(sqlite3 *sq, const char *sql)
 static inline void
 raw(const char *path, const char *sql)
 {
-	sqlite3 *sq = raw_open(path);
+	sqlite3 *sq;
 
+	if (is_pg(path)) {
+		pg_raw(path, NULL, sql);
+		return;
+	}
+	sq = raw_open(path);
 	raw_exec(sq, sql);
 	sqlite3_close(sq);
 }
@@ -316,12 +359,90 @@ add_value(void *arg, int n, char **values, char **names)
 static inline void
 raw_rows(const char *path, struct sbuf *out, const char *sql)
 {
-	sqlite3 *sq = raw_open(path);
 	char *text = NULL;
+	sqlite3 *sq;
 
+	if (is_pg(path)) {
+		pg_raw(path, out, sql);
+		return;
+	}
+	sq = raw_open(path);
 	if (sqlite3_exec(sq, sql, add_value, out, &text) != SQLITE_OK)
 		fail_msg("%s: %s", sql, text);
 	sqlite3_close(sq);
+}
+
+/* Another one who writes, for as long as he likes. */
+struct other {
+	sqlite3 *sq;
+	PGconn *pg;
+};
+
+static inline struct other
+other_open(const char *path)
+{
+	if (is_pg(path))
+		return (struct other){ .pg = pg_raw_open(path) };
+	return (struct other){ .sq = raw_open(path) };
+}
+
+static inline void
+other_exec(const struct other *o, const char *sql)
+{
+	if (o->pg != NULL)
+		pg_raw_exec(o->pg, NULL, sql);
+	else
+		raw_exec(o->sq, sql);
+}
+
+/* Begin to write: nobody else can until he commits. */
+static inline void
+other_begin(const struct other *o)
+{
+	if (o->pg != NULL)
+		pg_raw_exec(o->pg, NULL, "BEGIN; SELECT 1 FROM store FOR UPDATE");
+	else
+		raw_exec(o->sq, "BEGIN IMMEDIATE");
+}
+
+/* Tell whether a rule of the schema is against it. */
+static inline bool
+other_is_refused(const struct other *o, const char *sql)
+{
+	bool refused;
+	PGresult *r;
+
+	if (o->sq != NULL)
+		return (sqlite3_exec(o->sq, sql, NULL, NULL, NULL) & 0xff) == SQLITE_CONSTRAINT;
+	r = PQexec(o->pg, sql);
+	refused = PQresultStatus(r) == PGRES_FATAL_ERROR &&
+		  PQresultErrorField(r, PG_DIAG_SQLSTATE)[0] == '2';
+	PQclear(r);
+	return refused;
+}
+
+static inline void
+other_close(struct other *o)
+{
+	if (o->pg != NULL)
+		PQfinish(o->pg);
+	else
+		sqlite3_close(o->sq);
+}
+
+/* Write a row that the CHECK called RULE of TABLE would not let through. */
+static inline void
+spoil(const char *path, const char *table, const char *rule, const char *sql)
+{
+	char all[1024];
+
+	pg_spoiled = true;
+	if (is_pg(path))
+		snprintf(
+		    all, sizeof all, "ALTER TABLE %s DROP CONSTRAINT %s; %s", table, rule, sql);
+	else
+		snprintf(all, sizeof all, "PRAGMA ignore_check_constraints = ON; %s", sql);
+	raw(path, all);
 }
 
 /* Everything that is in the store, to see that nothing has changed. */

@@ -1056,6 +1056,8 @@ main(int argc, char **argv)
 	};
 
 	count_naps();
+	if (!is_for_sqlite())
+		return 0;
 	/* before a store does it: then SQLite counts its memory, and can be given little of it */
 	sqlite3_initialize();
 	if (argc > 1)

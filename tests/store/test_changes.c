@@ -472,14 +472,14 @@ test_schema_refuses(void **state)
 		"VALUES ('a@example.com', 'example.com', '', 0, 1)",
 		"INSERT INTO mailbox (address, domain, home, quota, created) "
 		"VALUES ('a@example.com', 'example.com', NULL, -1, 1)",
-		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"INSERT INTO credential (mailbox, label, hash, created) VALUES ("
 		"'no@example.com', '', '{PLAIN}x', 1)",
-		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"INSERT INTO credential (mailbox, label, hash, created) VALUES ("
 		"'harry@example.com', '', '{PLAIN}x', 1)",
-		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
+		"INSERT INTO credential (mailbox, label, hash, created) VALUES ("
 		"'harry@example.com', 'x', '', 1)",
-		"INSERT INTO credential (id, mailbox, label, hash, created) VALUES (NULL, "
-		"'harry@example.com', 'x', 'a' || char(10), "
+		"INSERT INTO credential (mailbox, label, hash, created) VALUES ("
+		"'harry@example.com', 'x', 'a\n', "
 		"1)",
 		"INSERT INTO alias (address, domain, created) VALUES ('a@example.com', NULL, 1)",
 		"INSERT INTO alias (address, domain, created) VALUES ('a', 'example.com', 1)",
@@ -496,7 +496,7 @@ test_schema_refuses(void **state)
 		"UPDATE mailbox SET state = 'asleep'",
 		"UPDATE mailbox SET state = NULL",
 		"UPDATE mailbox SET reason = ''",
-		"UPDATE mailbox SET reason = 'a' || char(10)",
+		"UPDATE mailbox SET reason = 'a\n'",
 		"UPDATE alias SET disabled = 2",
 		"UPDATE alias SET internal = NULL",
 		"UPDATE alias SET expires = 'never'",
@@ -506,20 +506,21 @@ test_schema_refuses(void **state)
 		"INSERT INTO map VALUES ('a b', 'exact', 1)",
 		"INSERT INTO map VALUES ('a', '', 1)",
 		"INSERT INTO entry VALUES ('a', '', 'x', 1)",
-		"INSERT INTO entry VALUES ('a', 'a' || char(10), 'x', 1)",
+		"INSERT INTO entry VALUES ('a', 'a\n', 'x', 1)",
 		"INSERT INTO entry VALUES ('a', 'a', '', 1)",
-		"INSERT INTO entry VALUES ('a', 'a', 'x' || char(10), 1)",
-		"INSERT INTO entry VALUES ('a', 'a', replace(hex(zeroblob(49999)), '0', 'x'), 1)",
+		"INSERT INTO entry VALUES ('a', 'a', 'x\n', 1)",
+		"INSERT INTO entry VALUES ('a', 'a', printf('%0100000d', 1), 1)",
 		"DELETE FROM domain WHERE name = 'example.com'",
 	};
 	struct fixture *f = *state;
-	sqlite3 *sq = raw_open(f->path);
+	struct other other = other_open(f->path);
 
-	raw_exec(sq, "PRAGMA foreign_keys = ON");
+	if (other.sq != NULL)
+		other_exec(&other, "PRAGMA foreign_keys = ON");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		if ((sqlite3_exec(sq, bad[i], NULL, NULL, NULL) & 0xff) != SQLITE_CONSTRAINT)
-			fail_msg("let through: %s (%s)", bad[i], sqlite3_errmsg(sq));
-	sqlite3_close(sq);
+		if (!other_is_refused(&other, bad[i]))
+			fail_msg("let through: %s", bad[i]);
+	other_close(&other);
 }
 
 /* What is removed may be all that kept a catch-all from an address. */

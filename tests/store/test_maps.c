@@ -506,9 +506,10 @@ test_listing_pages(void **state)
 
 	raw(f->path,
 	    "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1202) "
-	    "INSERT INTO entry SELECT 'words', printf('key%05d', i), i, 1 FROM n UNION ALL "
-	    "SELECT 'word', printf('key%05d', i), i, 1 FROM n UNION ALL "
-	    "SELECT 'wordss', printf('key%05d', i), i, 1 FROM n");
+	    "INSERT INTO entry SELECT 'words', printf('key%05d', i), CAST(i AS TEXT), 1 FROM n "
+	    "UNION ALL "
+	    "SELECT 'word', printf('key%05d', i), CAST(i AS TEXT), 1 FROM n UNION ALL "
+	    "SELECT 'wordss', printf('key%05d', i), CAST(i AS TEXT), 1 FROM n");
 	sbuf_init(&seen.text, 1 << 20);
 	assert_int_equal(store_entries(f->s, S("words"), see_entry, &seen, &f->err), FOUND);
 	assert_int_equal(seen.rows, 1 + 1203);

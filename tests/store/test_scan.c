@@ -149,13 +149,10 @@ static void
 test_newest(void **state)
 {
 	struct fixture *f = *state;
-	sqlite3 *sq = raw_open(f->path);
 	struct error err = { "" };
 	int64_t at = 0;
 
-	assert_int_equal(
-	    sqlite3_exec(sq, "UPDATE change SET at = id * 10", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(sq);
+	raw(f->path, "UPDATE change SET at = id * 10");
 	assert_int_equal(store_newest(f->s, &at, &err), FOUND);
 	assert_int_equal(at, 40);
 }
@@ -179,6 +176,7 @@ test_quick_check(void **state)
 	FILE *file;
 
 	assert_int_equal(store_quick_check(f->s, &err), FOUND);
+	sqlite_only();
 	store_close(f->s);
 	f->s = NULL;
 	memset(junk, 0xff, sizeof junk);

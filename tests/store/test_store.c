@@ -155,7 +155,7 @@ test_names(void **state)
 static void
 test_schemes(void **state)
 {
-	static const char *const bad[] = { "postgresql://localhost/vmail", "mysql:x", "sqlite3:/x",
+	static const char *const bad[] = { "mysql:x", "sqlite3:/x",
 		"sqlite:", "" };
 
 	(void)state;
@@ -674,6 +674,8 @@ main(int argc, char **argv)
 		BARE(test_stranger),
 	};
 
+	if (!is_for_sqlite())
+		return 0;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The way to a PostgreSQL server.
+ */
+#include "store/pg_conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slice.h"
+
+enum {
+	HOST_MS = 3000,   /* for one host, where connect_timeout does not say otherwise */
+	OPTIONS_MAX = 64, /* that libpq knows */
+	VALUE_MAX = 256   /* of a host's name, address or port */
+};
+
+/* --- the URI ------------------------------------------------------------------------------------
+ */
+
+/* The keyword form is what follows our scheme. */
+static const char *
+conninfo_of(const char *uri)
+{
+	const char *rest = strchr(uri, ':');
+
+	return rest == NULL || strncmp(rest, "://", 3) == 0 ? uri : rest + 1;
+}
+
+static const char *
+value_of(const PQconninfoOption *option, const char *keyword)
+{
+	for (; option != NULL && option->keyword != NULL; option++)
+		if (strcmp(option->keyword, keyword) == 0)
+			return option->val != NULL ? option->val : "";
+	return "";
+}
+
+static void
+show(struct pg_place *p)
+{
+	const char *host = value_of(p->option, "host");
+	const char *service = value_of(p->option, "service");
+	const char *database = value_of(p->option, "dbname");
+
+	if (host[0] == '\0')
+		host = value_of(p->option, "hostaddr");
+	if (host[0] == '\0' && service[0] != '\0')
+		snprintf(p->shown, sizeof p->shown, "postgresql:service=%.80s", service);
+	else
+		snprintf(p->shown, sizeof p->shown, "postgresql://%.80s/%.32s", host, database);
+}
+
+/* libpq's own text may quote a part of the URI, and that part may be the password. */
+enum outcome
+pg_place_init(struct pg_place *p, const char *uri, struct error *err)
+{
+	char *text = NULL;
+
+	*p = (struct pg_place){ .option = NULL };
+	p->option = PQconninfoParse(conninfo_of(uri), &text);
+	if (p->option == NULL && text == NULL)
+		return error_set(err, RETRY, "no memory to read the store's URI");
+	PQfreemem(text);
+	if (p->option == NULL)
+		return error_set(err, BAD,
+		    "the store's URI cannot be read: write it as postgresql://user@host/database, "
+		    "with other characters than letters and digits as %%XX");
+	show(p);
+	return FOUND;
+}
+
+void
+pg_place_release(struct pg_place *p)
+{
+	PQconninfoFree(p->option);
+	PQconninfoFree(p->all);
+	*p = (struct pg_place){ .option = NULL };
+}
+
+bool
+pg_uri_has_password(const char *uri)
+{
+	struct pg_place p;
+	bool has;
+
+	if (pg_place_init(&p, uri, NULL) != FOUND)
+		return false;
+	has = value_of(p.option, "password")[0] != '\0' ||
+	      value_of(p.option, "sslpassword")[0] != '\0';
+	pg_place_release(&p);
+	return has;
+}
+
+/* --- the way there ------------------------------------------------------------------------------
+ */
+
+static void
+add_file(struct store_way *way, size_t *used, const char *directory, const char *name)
+{
+	size_t n = 0, room = sizeof way->text - *used;
+	char *text = way->text + *used;
+
+	while (n < STORE_FILES && way->readable[n] != NULL)
+		n++;
+	if (n == STORE_FILES || name[0] == '\0' ||
+	    (size_t)snprintf(text, room, "%s%s", directory, name) >= room)
+		return;
+	way->readable[n] = text;
+	*used += strlen(text) + 1;
+}
+
+static void
+add_files(struct store_way *way, const PQconninfoOption *option)
+{
+	static const char *const named[] = { "passfile", "sslcert", "sslkey", "sslrootcert",
+		"sslcrl", "sslcrldir" };
+	const char *home = getenv("HOME"), *service = getenv("PGSERVICEFILE");
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+		add_file(way, &used, "", value_of(option, named[i]));
+	add_file(way, &used, "", service != NULL ? service : "");
+	if (home != NULL && home[0] == '/') {
+		add_file(way, &used, home, "/.pgpass");
+		add_file(way, &used, home, "/.pg_service.conf");
+		add_file(way, &used, home, "/.postgresql");
+	}
+}
+
+/* What a service says is not known before it is used. */
+static void
+add_ports(struct store_way *way, const PQconninfoOption *option)
+{
+	const char *said = value_of(option, "port"), *usual = getenv("PGPORT");
+	struct slice list = slice_str(said[0] != '\0' ? said : usual != NULL ? usual : "5432");
+
+	if (value_of(option, "service")[0] != '\0' || getenv("PGSERVICE") != NULL)
+		return;
+	for (size_t n = 0; n < STORE_PORTS && list.p != NULL; n++) {
+		unsigned long long port = 0;
+
+		if (!slice_number(slice_cut(&list, ','), 65535, &port) || port == 0)
+			port = 5432;
+		way->port[n] = (unsigned short)port;
+	}
+}
+
+void
+pg_way(const char *uri, struct store_way *out)
+{
+	struct pg_place p;
+
+	out->remote = true;
+	if (pg_place_init(&p, uri, NULL) != FOUND)
+		return;
+	add_ports(out, p.option);
+	add_files(out, p.option);
+	pg_place_release(&p);
+}
+
+/* --- one host -----------------------------------------------------------------------------------
+ */
+
+/* What libpq is told. The values are borrowed. */
+struct options {
+	const char *keyword[OPTIONS_MAX + 1];
+	const char *value[OPTIONS_MAX + 1];
+	size_t n;
+};
+
+static void
+set(struct options *o, const char *keyword, const char *value)
+{
+	size_t i = 0;
+
+	while (i < o->n && strcmp(o->keyword[i], keyword) != 0)
+		i++;
+	if (i == OPTIONS_MAX)
+		return;
+	o->keyword[i] = keyword;
+	o->value[i] = value;
+	if (i == o->n)
+		o->keyword[++o->n] = NULL;
+}
+
+static void
+set_all(struct options *o, const PQconninfoOption *option)
+{
+	for (; option != NULL && option->keyword != NULL; option++)
+		if (option->val != NULL && option->val[0] != '\0')
+			set(o, option->keyword, option->val);
+}
+
+/* The Nth of a list with commas; one that has a single member is good for all. False behind the
+ * last. */
+static bool
+nth(const char *list, size_t n, char out[VALUE_MAX])
+{
+	struct slice rest = slice_str(list), one;
+	bool single = strchr(list, ',') == NULL;
+
+	one = slice_cut(&rest, ',');
+	for (size_t i = 0; i < n && !single; i++) {
+		if (rest.p == NULL)
+			return false;
+		one = slice_cut(&rest, ',');
+	}
+	snprintf(out, VALUE_MAX, "%.*s", (int)one.n, one.p == NULL ? "" : one.p);
+	return true;
+}
+
+static size_t
+count(const char *list)
+{
+	size_t n = 1;
+
+	for (; *list != '\0'; list++)
+		n += *list == ',';
+	return n < PG_HOSTS_MAX ? n : PG_HOSTS_MAX;
+}
+
+/* Which kind of server will do: what the URI says, but for a change always one that takes it. */
+static const char *
+wanted(const struct pg_attempt *a, const char *said)
+{
+	bool prefers = strcmp(said, "prefer-standby") == 0;
+
+	if (a->writes)
+		return strcmp(said, "primary") == 0 ? said : "read-write";
+	if (prefers)
+		return a->any ? "any" : "standby";
+	return said[0] != '\0' ? said : "any";
+}
+
+static const struct {
+	const char *keyword;
+	const char *value;
+} defaults[] = {
+	{ "application_name", "vmaild" },
+	{ "keepalives_idle", "10" }, /* a server that is gone without a word is missed within ... */
+	{ "keepalives_interval", "5" }, { "keepalives_count", "3" },
+	{ "tcp_user_timeout", "15000" }, /* ... some seconds, also while something is on its way */
+};
+
+static void
+set_defaults(struct options *o, const PQconninfoOption *given)
+{
+	for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+		if (value_of(given, defaults[i].keyword)[0] == '\0')
+			set(o, defaults[i].keyword, defaults[i].value);
+	set(o, "client_encoding", "UTF8");
+}
+
+static void
+keep_reason(struct pg_attempt *a)
+{
+	const char *text = a->conn != NULL ? PQerrorMessage(a->conn) : "no memory";
+	struct slice line = slice_str(text);
+
+	/* of several lines the last is the reason, the others tell where */
+	line = slice_trim(line);
+	for (size_t i = 0; i < sizeof a->why; i++) {
+		char c = i < line.n ? line.p[i] : '\0';
+
+		a->why[i] = c == '\n' || c == '\t' ? ' ' : c;
+	}
+	a->why[sizeof a->why - 1] = '\0';
+}
+
+static void
+let_go(struct pg_attempt *a)
+{
+	PQfinish(a->conn);
+	a->conn = NULL;
+}
+
+/* A library does not speak. */
+static void
+say_nothing(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
+/* Start with all that is known: libpq then tells what a service file and the environment add. */
+static bool
+look_up(struct pg_attempt *a)
+{
+	struct options o = { .n = 0 };
+
+	if (a->place->all != NULL)
+		return true;
+	set_all(&o, a->place->option);
+	set_defaults(&o, a->place->option);
+	a->conn = PQconnectStartParams(o.keyword, o.value, 0);
+	if (a->conn != NULL)
+		a->place->all = PQconninfo(a->conn);
+	if (a->place->all == NULL)
+		keep_reason(a);
+	let_go(a);
+	return a->place->all != NULL;
+}
+
+static void
+set_host(struct options *o, const PQconninfoOption *all, size_t host, char texts[3][VALUE_MAX])
+{
+	static const char *const lists[] = { "host", "hostaddr", "port" };
+
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		const char *list = value_of(all, lists[i]);
+
+		if (list[0] != '\0' && nth(list, host, texts[i]))
+			set(o, lists[i], texts[i]);
+	}
+	set(o, "service", ""); /* all that it says is in ALL */
+}
+
+/* Begin with the host that is next. */
+static bool
+start_host(struct pg_attempt *a, int64_t now)
+{
+	const PQconninfoOption *all = a->place->all;
+	struct options o = { .n = 0 };
+	char texts[3][VALUE_MAX];
+	int seconds = atoi(value_of(all, "connect_timeout"));
+
+	a->give_up = now + (seconds > 0 ? (int64_t)seconds * 1000 : HOST_MS);
+	set_all(&o, all);
+	set_host(&o, all, a->host, texts);
+	set(&o, "target_session_attrs", wanted(a, value_of(all, "target_session_attrs")));
+	a->conn = PQconnectStartParams(o.keyword, o.value, 0);
+	if (a->conn != NULL)
+		PQsetNoticeProcessor(a->conn, say_nothing, NULL);
+	if (a->conn != NULL && PQstatus(a->conn) != CONNECTION_BAD)
+		return true;
+	keep_reason(a);
+	let_go(a);
+	return false;
+}
+
+/* --- one after the other ------------------------------------------------------------------------
+ */
+
+/* Where no standby answers, what answers will do: go round once more. */
+static bool
+lower_wishes(struct pg_attempt *a)
+{
+	const char *said = value_of(a->place->all, "target_session_attrs");
+
+	if (a->any || a->writes || strcmp(said, "prefer-standby") != 0)
+		return false;
+	a->any = true;
+	a->tried = 0;
+	return true;
+}
+
+/* Begin with the next host that can be begun with. */
+static enum pg_progress
+next_host(struct pg_attempt *a, int64_t now)
+{
+	let_go(a);
+	do {
+		for (; a->tried < a->hosts; a->host = (a->host + 1) % a->hosts) {
+			a->tried++;
+			if (start_host(a, now))
+				return PG_WRITE;
+		}
+	} while (lower_wishes(a));
+	return PG_FAILED;
+}
+
+enum pg_progress
+pg_attempt_start(
+    struct pg_attempt *a, struct pg_place *place, bool writes, size_t first, int64_t now)
+{
+	const char *list;
+
+	*a = (struct pg_attempt){ .place = place, .writes = writes };
+	if (!look_up(a))
+		return PG_FAILED;
+	list = value_of(place->all, "hostaddr");
+	a->hosts = count(list[0] != '\0' ? list : value_of(place->all, "host"));
+	a->host = first % a->hosts;
+	return next_host(a, now);
+}
+
+/* The one that is being tried will not do. */
+static enum pg_progress
+leave_host(struct pg_attempt *a, int64_t now)
+{
+	a->host = (a->host + 1) % a->hosts;
+	return next_host(a, now);
+}
+
+enum pg_progress
+pg_attempt_go(struct pg_attempt *a, int64_t now)
+{
+	if (now >= a->give_up) {
+		snprintf(a->why, sizeof a->why, "'%.100s' does not answer",
+		    PQhost(a->conn) != NULL ? PQhost(a->conn) : "");
+		return leave_host(a, now);
+	}
+	switch (PQconnectPoll(a->conn)) {
+	case PGRES_POLLING_READING:
+		return PG_READ;
+	case PGRES_POLLING_WRITING:
+		return PG_WRITE;
+	case PGRES_POLLING_OK:
+		return PG_DONE;
+	default:
+		keep_reason(a);
+		return leave_host(a, now);
+	}
+}
+
+void
+pg_attempt_stop(struct pg_attempt *a)
+{
+	let_go(a);
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: ISC
+#
+# The daemon on a PostgreSQL store: shut in as ever, seeing edits at once, and told to try again when the
+# server does not answer. The server is one of tests/lib/postgres, for the case alone.
+
+import contextlib
+import os
+import subprocess
+
+from harness import Auth, Site, Socketmap, check, check_eq, check_in, scratch, wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = os.path.join(HERE, os.pardir, "lib", "postgres")
+PASSWORD = "alohomora"
+
+
+@contextlib.contextmanager
+def server(*options):
+    """A server of its own; its URI."""
+    with subprocess.Popen([SERVER, *options, "sh", "-c", 'echo "$VMAILD_TEST_STORE"; exec cat'],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            uri = process.stdout.readline().strip()
+            check(uri.startswith("postgresql:"), "the server did not start")
+            yield uri
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+def sql(uri, text, database="postgres"):
+    done = subprocess.run(["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", uri.partition(":")[2] + " dbname=" + database,
+                           "-c", text], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    check_eq(done.returncode, 0, text, done.stderr)
+    return done.stdout
+
+
+@contextlib.contextmanager
+def running(env, *options, uri_of=lambda uri: uri + " dbname=mail", **settings):
+    with server(*options) as uri, scratch() as tmp:
+        sql(uri, "CREATE DATABASE mail")
+        site = Site(env.build, tmp, store=uri_of(uri), lookup_workers=1, lookup_deadline=3000, **settings)
+        site.init("example.com", users={"harry@example.com": PASSWORD},
+                  aliases={"post@example.com": ["harry@example.com"]})
+        with site.start() as daemon:
+            yield site, daemon, uri
+
+
+def answers(env):
+    with running(env) as (site, _, uri), Socketmap(site.maps) as maps, Auth(site.auth) as auth:
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+        site.ctl("alias", "add", "post@example.com", "sally@else.test")
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com, sally@else.test"))
+        check_eq(auth.plain("harry@example.com", PASSWORD).word, "OK")
+        check_eq(auth.plain("harry@example.com", "wrong").word, "FAIL")
+        wait_until(lambda: sql(uri, "SELECT mailbox FROM vmaild.login", "mail") == "harry@example.com\n",
+                   "the login to be recorded")
+
+
+def over_tcp(env):
+    """By a name, out of the sandbox, as users of their own."""
+    def uri_of(uri):
+        port = uri.partition("port=")[2].split()[0]
+        return "postgresql://postgres@localhost:%s/mail" % port
+
+    with running(env, "-t", uri_of=uri_of) as (site, daemon, uri):
+        sql(uri, "CREATE USER mx_lookup IN ROLE vmaild_lookup; CREATE USER mx_login IN ROLE vmaild_recorder")
+        own = {"store_" + role: uri_of(uri).replace("postgres@", "mx_%s@" % role) for role in ("lookup", "login")}
+        site.configure(**own)
+        daemon.reload()
+        with Socketmap(site.maps) as maps, Auth(site.auth) as auth:
+            check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+            check_eq(auth.plain("harry@example.com", PASSWORD).word, "OK")
+        users = sql(uri, "SELECT usename FROM pg_stat_activity WHERE datname = 'mail' AND application_name = 'vmaild'")
+        check_in("mx_lookup", users)
+        check_in("mx_login", users)
+
+
+def outage(env):
+    """Nobody can connect: TEMP, and never that somebody does not exist. Then it goes on by itself."""
+    with running(env) as (site, _, uri), Socketmap(site.maps) as maps:
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        sql(uri, "ALTER DATABASE mail ALLOW_CONNECTIONS false")
+        sql(uri, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mail'")
+        for key in ("post@example.com", "nobody@example.com", "x@elsewhere.test") * 3:
+            check_eq(maps.ask("aliases", key)[0], "TEMP")
+        sql(uri, "ALTER DATABASE mail ALLOW_CONNECTIONS true")
+        wait_until(lambda: maps.ask("aliases", "post@example.com") == ("OK", "harry@example.com"), "answers")
+        check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+
+
+def passwords(env):
+    """One in the URI is for a file that not everybody can read, and is in no text."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp, store="postgresql://me:geheim@localhost:1/mail")
+        os.chmod(site.conf, 0o644)
+        for done in (site.run("-t"), site.ctl_run("domain", "list"),
+                     site.ctl_run("--store", "postgresql://me:geheim@x/y", "domain", "list")):
+            check(done.returncode != 0, done.stdout)
+            check_in(".pgpass", done.stderr)
+            check("geheim" not in done.stdout + done.stderr, done.stderr)
+        os.chmod(site.conf, 0o640)
+        done = site.ctl_run("domain", "list")
+        check_in("out of reach", done.stderr)
+        check("geheim" not in done.stderr, done.stderr)
+
+
+def register(suite):
+    suite.add("postgres: the daemon answers from it", answers)
+    suite.add("postgres: workers reach it by name, as users of their own", over_tcp)
+    suite.add("postgres: an outage is TEMP and ends by itself", outage)
+    suite.add("postgres: a password stays where it belongs", passwords)
