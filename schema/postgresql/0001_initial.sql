@@ -7,12 +7,12 @@
 
 CREATE SCHEMA IF NOT EXISTS vmaild;
 
--- One row. Whoever writes holds it (FOR UPDATE) from his first statement to the end, so that changes
+-- One row. Whoever writes holds it from his first statement to the end, so that changes
 -- come one after the other, and the ids of the change log in the order of the commits.
 CREATE TABLE store (
     one integer NOT NULL PRIMARY KEY,
     version integer NOT NULL,             -- of this schema
-    turn integer NOT NULL DEFAULT 0,      -- what may be "updated" by those who may only take their turn
+    turn bigint NOT NULL DEFAULT 0,       -- counts those who held it: another number, another state of everything
     CONSTRAINT store_one CHECK (one = 1)
 );
 INSERT INTO store (one, version) VALUES (1, 1);

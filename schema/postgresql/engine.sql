@@ -11,4 +11,9 @@ WHERE n.nspname = 'vmaild';
 
 -- turn
 -- Whoever changes anything does this first, and whoever comes next waits here for the end of it.
-SELECT version FROM store WHERE one = 1 FOR UPDATE;
+-- Readers tell by the number whether two of their questions fell on both sides of a change.
+UPDATE store SET turn = turn + 1 WHERE one = 1 RETURNING version;
+
+-- wait
+-- The same for who writes what no lookup reads.
+SELECT version FROM store WHERE one = 1 FOR NO KEY UPDATE;

@@ -50,7 +50,7 @@ static const struct {
 #undef M
 };
 
-enum own { OWN_identify, OWN_turn };
+enum own { OWN_identify, OWN_turn, OWN_wait };
 
 static const char *const own[] = {
 #define Q(name, text) [OWN_##name] = (text),
@@ -269,7 +269,7 @@ add_begin(struct db *db, struct pg_train *t)
 	if (db->kind == DB_WRITE)
 		pg_add(t, lock_limit(db));
 	if (db->kind == DB_WRITE && db->ours)
-		pg_add(t, own[OWN_turn]);
+		pg_add(t, own[db->role == STORE_RECORDER ? OWN_wait : OWN_turn]);
 	db->open = PG_OPEN;
 }
 

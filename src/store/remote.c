@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The pool: which line leads to which server, who is asked what, and what becomes of a question
+ * when its line breaks. Reading twice does no harm, so a question that got no answer is asked of
+ * the next server as long as it has time.
+ *
+ * Servers stand in the order of the URI; the first that can be reached is used. While a line leads
+ * to a later one, a scout tries those before it now and then, and takes the line's place.
+ */
+#include "store/remote.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/pg_line.h"
+
+enum {
+	LINES_MAX = 16,
+	TRIES_MAX = 4,        /* a question on which servers die is given up */
+	RECONNECT_MS = 5,     /* servers that take us and drop us shall not cost a whole CPU */
+	BACK_OFF_MIN_MS = 50, /* when no server at all can be reached: */
+	BACK_OFF_MAX_MS = 2000,
+	SCOUT_MS = 10000,
+	PULSE_MS = 500,
+	BUSY_TICK_MS = 20,
+	IDLE_TICK_MS = 500
+};
+
+struct leg {
+	struct pg_line line;
+	size_t first;      /* the server to try first */
+	unsigned missed;   /* how often in turn none could be reached */
+	uint64_t retry_at; /* down: not to be opened before then */
+	bool judged;       /* the scout's: its server was asked whether it is behind */
+	bool leaving;      /* asked no more, and closed when all is answered */
+	int watched;       /* socket, or -1 */
+	bool watched_read, watched_write;
+};
+
+struct remote {
+	struct remote_setup setup;
+	struct pg_place place;
+	size_t servers; /* that the URI names, as far as we know */
+	struct pg_ask scratch;
+	struct leg leg[LINES_MAX + 1]; /* the last is the scout */
+	size_t turn;                   /* who is asked next */
+	struct remote_ask *waiting;    /* in their order; asked when a line has room */
+	struct remote_ask **last;
+	uint64_t scout_at;
+	size_t scout_first; /* the server it tries first */
+	uint64_t pulse_at;
+	uint64_t seed;
+	bool up;          /* as was told last */
+	struct error why; /* the last that went wrong */
+};
+
+bool
+remote_wanted(const char *uri)
+{
+	return strncmp(uri, "postgresql:", 11) == 0 || strncmp(uri, "postgres:", 9) == 0;
+}
+
+uint64_t
+remote_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static struct leg *
+scout(struct remote *r)
+{
+	return &r->leg[r->setup.lines];
+}
+
+/* --- those who wait --------------------------------------------------------------------------- */
+
+static void
+append(struct remote *r, struct remote_ask *a)
+{
+	a->next = NULL;
+	*r->last = a;
+	r->last = &a->next;
+}
+
+/* Behind it others were asked later: it goes first. */
+static void
+put_back(void *arg, struct remote_ask *a)
+{
+	struct remote *r = arg;
+
+	a->next = r->waiting;
+	if (r->waiting == NULL)
+		r->last = &a->next;
+	r->waiting = a;
+}
+
+static struct remote_ask *
+take_first(struct remote *r)
+{
+	struct remote_ask *a = r->waiting;
+
+	r->waiting = a->next;
+	if (r->waiting == NULL)
+		r->last = &r->waiting;
+	return a;
+}
+
+static void
+give_up(struct remote_ask *a, const char *why)
+{
+	struct error err;
+
+	a->done(a, error_set(&err, RETRY, "%s", why), &err);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static void
+watch(struct remote *r, struct leg *g)
+{
+	struct pg_line *l = &g->line;
+	int fd = pg_line_socket(l);
+
+	/* while it connects, libpq may have closed one socket and opened another of the same number
+	 */
+	if (l->state != PG_CONNECTING && fd == g->watched && l->wants_read == g->watched_read &&
+	    l->wants_write == g->watched_write)
+		return;
+	g->watched = fd;
+	g->watched_read = l->wants_read;
+	g->watched_write = l->wants_write;
+	r->setup.watch(r->setup.arg, (size_t)(g - r->leg), fd, l->wants_read, l->wants_write);
+}
+
+static void
+unwatch(struct remote *r, struct leg *g)
+{
+	if (g->watched >= 0)
+		r->setup.watch(r->setup.arg, (size_t)(g - r->leg), -1, false, false);
+	g->watched = -1;
+	g->watched_read = g->watched_write = false;
+}
+
+bool
+remote_is_up(const struct remote *r)
+{
+	for (size_t i = 0; i < r->setup.lines; i++)
+		if (r->leg[i].line.state == PG_READY)
+			return true;
+	return false;
+}
+
+static void
+tell_state(struct remote *r, const struct leg *g)
+{
+	bool up = remote_is_up(r);
+	char text[700];
+
+	if (up == r->up)
+		return;
+	r->up = up;
+	if (up)
+		snprintf(text, sizeof text, "the store is asked of server %zu of '%s'%s",
+		    g->line.host + 1, r->place.shown,
+		    pg_line_is_standby(&g->line) ? ", a standby" : "");
+	else
+		snprintf(text, sizeof text, "no server of the store '%s' can be asked: %s",
+		    r->place.shown, r->why.text);
+	r->setup.tell(r->setup.arg, up, text);
+}
+
+static uint64_t
+chance(struct remote *r, uint64_t below)
+{
+	r->seed = r->seed * 6364136223846793005u + 1442695040888963407u;
+	return (r->seed >> 33) % (below + 1);
+}
+
+/* Another server's turn, soon: lines that are lost together try different ones first. When none can
+ * be reached, a pause that grows, and is another one in each worker. */
+static void
+move_on(struct remote *r, struct leg *g, enum pg_line_state was)
+{
+	uint64_t pause = BACK_OFF_MIN_MS;
+
+	g->retry_at = remote_now() + RECONNECT_MS;
+	if (r->servers > 0)
+		g->first = (g->line.host + 1 + (size_t)(g - r->leg)) % r->servers;
+	if (was == PG_READY)
+		g->missed = 0;
+	else
+		g->missed++;
+	for (unsigned i = 1; i < g->missed && pause < BACK_OFF_MAX_MS; i++)
+		pause *= 2;
+	if (g->missed > 0)
+		g->retry_at += pause / 2 + chance(r, pause / 2);
+}
+
+static bool
+is_scout(struct remote *r, const struct leg *g)
+{
+	return g == scout(r);
+}
+
+static void
+rest_scout(struct remote *r)
+{
+	scout(r)->retry_at = UINT64_MAX;
+	r->scout_at = remote_now() + SCOUT_MS;
+}
+
+/* A line is of no use any more: what flew on it waits again. */
+static void
+lose(struct remote *r, struct leg *g, const struct error *err)
+{
+	struct remote_ask *back[PG_LINE_DEPTH];
+	enum pg_line_state was = g->line.state;
+	bool left = g->leaving;
+	size_t n = 0;
+
+	if (err != NULL)
+		r->why = *err;
+	while ((back[n] = pg_line_take(&g->line)) != NULL)
+		if (++n == PG_LINE_DEPTH)
+			break;
+	unwatch(r, g);
+	pg_line_close(&g->line);
+	while (n-- > 0)
+		put_back(r, back[n]);
+	g->leaving = false;
+	if (is_scout(r, g)) {
+		rest_scout(r);
+		if (left) /* the next line's turn */
+			r->scout_at = 0;
+		return;
+	}
+	tell_state(r, g);
+	move_on(r, g, was);
+}
+
+static void
+open_line(struct remote *r, struct leg *g)
+{
+	struct error err;
+
+	if (pg_line_open(&g->line, &r->place, g->first, r->setup.patience, &err) != FOUND)
+		lose(r, g, &err);
+	else
+		watch(r, g);
+	r->servers = g->line.attempt.hosts;
+}
+
+/* --- which server ----------------------------------------------------------------------------- */
+
+static bool
+is_behind(const struct remote *r, const struct pg_line *l)
+{
+	return l->behind && r->setup.lag > 0 && remote_now() - l->behind_since >= r->setup.lag;
+}
+
+/* The smaller, the better: its place in the URI, unless it is behind. */
+static size_t
+rank(const struct remote *r, const struct pg_line *l)
+{
+	return l->host + (is_behind(r, l) ? PG_HOSTS_MAX : 0);
+}
+
+static struct leg *
+worst(struct remote *r)
+{
+	struct leg *found = NULL;
+
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		struct leg *g = &r->leg[i];
+
+		if (g->line.state == PG_READY && rank(r, &g->line) > 0 &&
+		    (found == NULL || rank(r, &g->line) > rank(r, &found->line)))
+			found = g;
+	}
+	return found;
+}
+
+/* The scout has reached a server. If it stands before the worst in use they change places, and what
+ * still flies to the worse one is waited for. */
+static void
+change_places(struct remote *r)
+{
+	struct leg *good = scout(r), *bad = worst(r), old;
+
+	if (bad == NULL || good->line.behind || rank(r, &good->line) >= rank(r, &bad->line)) {
+		r->scout_first = good->line.host + 1;
+		lose(r, good, NULL);
+		return;
+	}
+	r->scout_first = 0;
+	unwatch(r, good);
+	unwatch(r, bad);
+	old = *bad;
+	*bad = *good;
+	*good = old;
+	bad->missed = 0;
+	good->leaving = true;
+	watch(r, bad);
+	watch(r, good);
+}
+
+/* The scout is not done before it knows whether its server is behind. */
+static void
+reached(struct remote *r, struct leg *g)
+{
+	if (is_scout(r, g))
+		return;
+	g->missed = 0;
+	tell_state(r, g);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+enum outcome
+remote_new(struct remote **out, const struct remote_setup *setup, struct error *err)
+{
+	struct remote *r = calloc(1, sizeof *r);
+	enum outcome o;
+
+	*out = NULL;
+	if (r == NULL)
+		return error_set(err, RETRY, "no memory for the store's connections");
+	o = pg_place_init(&r->place, setup->uri, err);
+	if (o != FOUND) {
+		free(r);
+		return o;
+	}
+	assert(setup->lines > 0);
+	r->setup = *setup;
+	if (r->setup.lines > LINES_MAX)
+		r->setup.lines = LINES_MAX;
+	pg_ask_init(&r->scratch);
+	r->last = &r->waiting;
+	r->seed = remote_now() ^ (uint64_t)(uintptr_t)r;
+	for (size_t i = 0; i <= r->setup.lines; i++)
+		r->leg[i].watched = -1;
+	rest_scout(r);
+	error_set(&r->why, RETRY, "it was not reached yet");
+	*out = r;
+	return FOUND;
+}
+
+void
+remote_free(struct remote *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i <= r->setup.lines; i++) {
+		unwatch(r, &r->leg[i]);
+		pg_line_close(&r->leg[i].line);
+	}
+	pg_ask_release(&r->scratch);
+	pg_place_release(&r->place);
+	free(r);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+void
+remote_ask(struct remote *r, struct remote_ask *a)
+{
+	a->tries = 0;
+	append(r, a);
+}
+
+static bool
+has_room(const struct leg *g)
+{
+	return !g->leaving && pg_line_has_room(&g->line);
+}
+
+/* Servers need not know the same at the same time: the questions of one lookup go the same way. */
+static struct leg *
+way_for(struct remote *r, const struct remote_ask *a)
+{
+	if (a->line > 0 && a->line <= r->setup.lines && has_room(&r->leg[a->line - 1]))
+		return &r->leg[a->line - 1];
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		struct leg *g = &r->leg[(r->turn + i) % r->setup.lines];
+
+		if (has_room(g)) {
+			r->turn = (size_t)(g - r->leg) + 1;
+			return g;
+		}
+	}
+	return NULL;
+}
+
+static void
+ask_waiting(struct remote *r)
+{
+	enum outcome o;
+	struct error err;
+	struct leg *g;
+
+	while (r->waiting != NULL && (g = way_for(r, r->waiting)) != NULL) {
+		struct remote_ask *a = take_first(r);
+
+		a->line = (size_t)(g - r->leg) + 1;
+		if (a->tries++ >= TRIES_MAX) {
+			give_up(a, "no server of the store answers this");
+			continue;
+		}
+		o = pg_line_ask(&g->line, &r->scratch, a, &err);
+		if (o == BAD) {
+			give_up(a, err.text);
+		} else if (o != FOUND) {
+			put_back(r, a);
+			lose(r, g, &err);
+		}
+	}
+}
+
+void
+remote_send(struct remote *r)
+{
+	struct error err;
+
+	ask_waiting(r);
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		struct leg *g = &r->leg[i];
+
+		if (!g->line.unsynced)
+			continue;
+		if (pg_line_flush(&g->line, &err) != FOUND)
+			lose(r, g, &err);
+		else
+			watch(r, g);
+	}
+}
+
+static bool
+forget_waiting(struct remote *r, struct remote_ask *a)
+{
+	struct remote_ask **at = &r->waiting;
+
+	while (*at != NULL && *at != a)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return false;
+	*at = a->next;
+	if (r->last == &a->next)
+		r->last = at;
+	return true;
+}
+
+void
+remote_forget(struct remote *r, struct remote_ask *a)
+{
+	if (forget_waiting(r, a))
+		return;
+	for (size_t i = 0; i <= r->setup.lines; i++) {
+		struct pg_line *l = &r->leg[i].line;
+
+		for (size_t k = 0; k < l->n; k++)
+			if (l->flying[(l->first + k) % PG_LINE_DEPTH] == a)
+				l->flying[(l->first + k) % PG_LINE_DEPTH] = NULL;
+	}
+}
+
+/* It has reached a server: ask whether that is behind, and use it if it is not. */
+static void
+judge_scout(struct remote *r, struct leg *g)
+{
+	struct error err;
+
+	if (!g->judged && (pg_line_feel_pulse(&g->line, &err) != FOUND ||
+			      pg_line_flush(&g->line, &err) != FOUND)) {
+		lose(r, g, &err);
+		return;
+	}
+	g->judged = true;
+	if (!g->line.pulse_flies)
+		change_places(r);
+}
+
+void
+remote_ready(struct remote *r, size_t line)
+{
+	struct leg *g = &r->leg[line];
+	bool was_ready = g->line.state == PG_READY;
+	struct error err;
+
+	if (pg_line_go_on(&g->line, r->setup.patience, put_back, r, &err) != FOUND) {
+		lose(r, g, &err);
+		return;
+	}
+	if (g->line.state == PG_READY && !was_ready)
+		reached(r, g);
+	if (is_scout(r, g) && g->line.state == PG_READY && !g->leaving)
+		judge_scout(r, g);
+	if (g->leaving && g->line.n == 0)
+		lose(r, g, NULL);
+	else
+		watch(r, g);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* Every server was tried in vain by every line since it was lost: who asks now need not wait. */
+static bool
+is_hopeless(const struct remote *r)
+{
+	for (size_t i = 0; i < r->setup.lines; i++)
+		if (r->leg[i].line.state == PG_READY || r->leg[i].missed == 0)
+			return false;
+	return true;
+}
+
+static void
+end_waiting(struct remote *r, uint64_t now)
+{
+	struct remote_ask *all = r->waiting, *a;
+	bool hopeless = is_hopeless(r);
+	char why[600];
+
+	snprintf(why, sizeof why, "no server of the store can be reached: %s", r->why.text);
+	r->waiting = NULL;
+	r->last = &r->waiting;
+	while ((a = all) != NULL) {
+		all = a->next;
+		if (hopeless || now >= a->until)
+			give_up(a, why);
+		else
+			append(r, a);
+	}
+}
+
+static void
+end_flying(struct pg_line *l, uint64_t now)
+{
+	for (size_t k = 0; k < l->n; k++) {
+		struct remote_ask **at = &l->flying[(l->first + k) % PG_LINE_DEPTH], *a = *at;
+
+		if (a == NULL || now < a->until)
+			continue;
+		*at = NULL;
+		give_up(a, "the store's server did not answer in time");
+	}
+}
+
+/* Lines that wait for nothing tell nothing: those to a server that fell silent would cost each
+ * question another wait. */
+static void
+lose_idle(struct remote *r, size_t host, const struct error *err)
+{
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		struct leg *g = &r->leg[i];
+
+		if (g->line.state == PG_READY && g->line.n == 0 && g->line.host == host)
+			lose(r, g, err);
+	}
+}
+
+static void
+look_after(struct remote *r, struct leg *g, uint64_t now)
+{
+	struct pg_line *l = &g->line;
+	bool owes = l->state == PG_SETTING_UP || l->n > 0;
+	struct error err;
+
+	if (l->state == PG_DOWN) {
+		if (now >= g->retry_at)
+			open_line(r, g);
+	} else if (pg_line_is_due(l, now)) {
+		remote_ready(r, (size_t)(g - r->leg));
+	} else if (owes && now >= l->heard + r->setup.patience) {
+		error_set(&err, RETRY, "it has said nothing for %u ms", r->setup.patience);
+		lose_idle(r, l->host, &err);
+		lose(r, g, &err);
+	} else {
+		end_flying(l, now);
+	}
+}
+
+static void
+send_scout(struct remote *r, uint64_t now)
+{
+	struct leg *g = scout(r);
+
+	if (now < r->scout_at || g->line.state != PG_DOWN || g->retry_at != UINT64_MAX)
+		return;
+	r->scout_at = now + SCOUT_MS;
+	if (worst(r) == NULL)
+		return;
+	if (!is_behind(r, &worst(r)->line))
+		r->scout_first = 0;
+	g->first = r->scout_first;
+	g->judged = false;
+	g->retry_at = 0;
+}
+
+/* Ask every standby in use whether it follows; those that do not are to be left soon. */
+static void
+feel_pulses(struct remote *r, uint64_t now)
+{
+	struct error err;
+
+	if (r->setup.lag == 0 || now < r->pulse_at)
+		return;
+	r->pulse_at = now + PULSE_MS;
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		struct leg *g = &r->leg[i];
+
+		if (g->line.state != PG_READY)
+			continue;
+		if (is_behind(r, &g->line))
+			r->scout_at = now;
+		if (pg_line_feel_pulse(&g->line, &err) != FOUND)
+			lose(r, g, &err);
+	}
+}
+
+static bool
+is_busy(const struct remote *r)
+{
+	if (r->waiting != NULL)
+		return true;
+	for (size_t i = 0; i <= r->setup.lines; i++) {
+		const struct leg *g = &r->leg[i];
+
+		if (g->line.n > 0 || g->line.state == PG_CONNECTING ||
+		    g->line.state == PG_SETTING_UP)
+			return true;
+		if (g->line.state == PG_DOWN && g->retry_at != UINT64_MAX)
+			return true;
+	}
+	return false;
+}
+
+unsigned
+remote_tick(struct remote *r)
+{
+	uint64_t now = remote_now();
+
+	feel_pulses(r, now);
+	send_scout(r, now);
+	for (size_t i = 0; i <= r->setup.lines; i++)
+		look_after(r, &r->leg[i], now);
+	end_waiting(r, now);
+	remote_send(r);
+	return is_busy(r) ? BUSY_TICK_MS : IDLE_TICK_MS;
+}
