@@ -37,6 +37,9 @@ struct conf {
 	long lookup_workers;           /* lookup-workers */
 	long lookup_deadline;          /* lookup-deadline, milliseconds */
 	long answer_memory;            /* answer-memory, KiB, per worker; 0: none */
+	long store_connections;        /* store-connections, per lookup worker */
+	long max_lag;                  /* max-lag, seconds; 0: any */
+	long serve_stale;              /* serve-stale, seconds; 0: not at all */
 	long max_connections;          /* max-connections, per worker */
 	long max_connections_per_user; /* max-connections-per-user; 0: three quarters */
 	long max_client_rate;          /* max-client-rate, KiB a second; 0: any */

@@ -68,6 +68,7 @@ struct lookup {
 	struct map custom; /* a map that an admin made, once it is known */
 	char custom_name[MAP_NAME_MAX + 1];
 	enum lookup_stage stage;
+	bool ours;    /* begun by lookup_start_ours */
 	bool sending; /* the walk of `senders`: what an alias leads to is walked on */
 	bool listing; /* recipient-access: of an alias, only whether it is a closed list */
 	bool abroad; /* looking in the domain that the address's own stands for, which is in todo */
@@ -95,6 +96,12 @@ void lookup_start(
 
 /* Begin with another question: FOUND when ADDRESS is in a domain whose senders are our own. */
 void lookup_start_ours(struct lookup *l, const struct lookup_rules *rules, struct slice address);
+
+/* Begin the same lookup anew, as if nothing had been told: the facts were not of one moment. */
+void lookup_again(struct lookup *l);
+
+/* End with FOUND and this value, which was the answer before. */
+void lookup_assume(struct lookup *l, struct slice value);
 
 /* Hand over the facts for l->question. */
 void lookup_tell(struct lookup *l, const struct facts *facts);

@@ -37,7 +37,8 @@ struct policy {
 	size_t lists_at;
 	bool member; /* of the list at hand */
 	size_t steps;
-	uint64_t since; /* when policy_is_late was first asked of it; 0: not yet */
+	struct sbuf from, to; /* the question, to begin it anew */
+	uint64_t since;       /* when policy_is_late was first asked of it; 0: not yet */
 };
 
 void policy_init(struct policy *p);
@@ -46,6 +47,9 @@ void policy_release(struct policy *p);
 /* Begin with LOOKUP, which is this question's until it has ended. */
 void policy_start(struct policy *p, struct lookup *lookup, const struct lookup_rules *rules,
     struct slice sender, struct slice recipient);
+
+/* Begin the same question anew, as if nothing had been told: the facts were not of one moment. */
+void policy_again(struct policy *p);
 
 /* Go on behind the end of a lookup: with another one, or with the outcome. */
 void policy_tell(struct policy *p);

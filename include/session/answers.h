@@ -35,6 +35,10 @@ struct answered {
  * nothing, the question is noted for answers_add. */
 bool answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out);
 
+/* Remember an answer in place of what was answered to this key of this map before. */
+void answers_keep(
+    struct answers *a, struct slice map, struct slice key, const struct answered *answer);
+
 /* Remember the answer to the question noted last, if any; the oldest answers make room for it. One
  * that is long is not remembered. */
 void answers_add(struct answers *a, const struct answered *answer);

@@ -16,6 +16,7 @@ enum { TALLY_MAPS = 64, TALLY_POLICY = TALLY_MAPS - 2, TALLY_OTHER = TALLY_MAPS 
 struct tally {
 	struct counter answered[TALLY_MAPS][BAD + 1];
 	struct counter remembered; /* of those: found among the answers given before */
+	struct counter stale;      /* and: given before, while no server of the store answered */
 };
 
 #endif

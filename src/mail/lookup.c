@@ -8,6 +8,7 @@
  */
 #include "mail/lookup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mail/glob.h"
@@ -267,11 +268,11 @@ ask_domain(struct lookup *l)
 
 /* The domain, and each one above it. */
 static void
-ask_relay(struct lookup *l)
+ask_relay(struct lookup *l, struct slice name)
 {
 	size_t at;
 
-	if (!domain_parse(&l->address, sbuf_slice(&l->key))) {
+	if (!domain_parse(&l->address, name)) {
 		finish_unreadable(l);
 		return;
 	}
@@ -805,9 +806,7 @@ tell_relay(struct lookup *l, const struct facts *facts)
 		finish(l, NONE, NULL);
 	} else {
 		/* a parent of another kind says nothing of what is below it: look above that one */
-		sbuf_clear(&l->key);
-		sbuf_add_slice(&l->key, slice_tail(name, at + 1));
-		ask_relay(l);
+		ask_relay(l, slice_tail(name, at + 1));
 	}
 }
 
@@ -993,7 +992,7 @@ start(struct lookup *l)
 		ask_domain(l);
 		break;
 	case MAP_RELAY_DOMAINS:
-		ask_relay(l);
+		ask_relay(l, sbuf_slice(&l->key));
 		break;
 	case MAP_MAILBOXES:
 	case MAP_ALIASES:
@@ -1026,7 +1025,7 @@ take_key(struct lookup *l, const struct lookup_rules *rules, struct slice map, s
 	l->map = map_by_name(map);
 	l->steps = 0;
 	l->todo_at = 0;
-	l->sending = l->listing = l->abroad = l->closed = l->timed = false;
+	l->ours = l->sending = l->listing = l->abroad = l->closed = l->timed = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);
 	sbuf_clear(&l->todo);
@@ -1055,10 +1054,34 @@ lookup_start_ours(struct lookup *l, const struct lookup_rules *rules, struct sli
 {
 	if (!take_key(l, rules, slice_str("members"), address))
 		return;
+	l->ours = true;
 	if (!l->is_address) {
 		finish(l, NONE, NULL);
 		return;
 	}
 	begin(l, address_domain(&l->address));
 	ask(l, STAGE_MEMBER);
+}
+
+void
+lookup_again(struct lookup *l)
+{
+	char map[MAP_NAME_MAX + 1];
+	struct sbuf key = l->key; /* ours now: the lookup takes a copy */
+
+	sbuf_init(&l->key, QUESTION_TEXT);
+	snprintf(map, sizeof map, "%s", l->map->name);
+	if (l->ours)
+		lookup_start_ours(l, l->rules, sbuf_slice(&key));
+	else
+		lookup_start(l, l->rules, slice_str(map), sbuf_slice(&key));
+	sbuf_release(&key);
+}
+
+void
+lookup_assume(struct lookup *l, struct slice value)
+{
+	sbuf_clear(&l->value);
+	sbuf_add_slice(&l->value, value);
+	finish_found(l);
 }

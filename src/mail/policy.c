@@ -14,6 +14,8 @@ policy_init(struct policy *p)
 	*p = (struct policy){ .asking = false, .outcome = NONE };
 	sbuf_init(&p->todo, LIST_TEXT);
 	sbuf_init(&p->lists, LIST_TEXT);
+	sbuf_init(&p->from, QUESTION_TEXT);
+	sbuf_init(&p->to, QUESTION_TEXT);
 }
 
 void
@@ -21,6 +23,8 @@ policy_release(struct policy *p)
 {
 	sbuf_release(&p->todo);
 	sbuf_release(&p->lists);
+	sbuf_release(&p->from);
+	sbuf_release(&p->to);
 }
 
 /* --- endings ---------------------------------------------------------------------------------- */
@@ -193,24 +197,36 @@ policy_is_late(struct policy *p, uint64_t now, uint64_t limit)
 }
 
 void
-policy_start(struct policy *p, struct lookup *lookup, const struct lookup_rules *rules,
-    struct slice sender, struct slice recipient)
+policy_again(struct policy *p)
 {
+	struct slice sender = sbuf_slice(&p->from);
+
 	sbuf_clear(&p->todo);
 	sbuf_clear(&p->lists);
 	p->todo_at = p->lists_at = p->steps = 0;
-	p->lookup = lookup;
-	p->rules = rules;
 	p->member = false;
 	p->asking = true;
-	p->since = 0;
 	p->stage = POLICY_SENDER;
-	lookup_start_ours(lookup, rules, sender);
+	lookup_start_ours(p->lookup, p->rules, sender);
 	p->has_sender = address_parse(&p->sender, sender) && p->sender.local_n > 0;
 	p->has_sender = p->has_sender && domain_as_asked(&p->sender);
-	walk_to(p, recipient, rules->delimiters);
+	walk_to(p, sbuf_slice(&p->to), p->rules->delimiters);
 	p->member = false;
-	if (p->sender.no_memory || p->todo.failed)
+	if (p->sender.no_memory || p->todo.failed || p->from.failed || p->to.failed)
 		finish(p, RETRY, "no memory for the addresses");
 	run(p);
+}
+
+void
+policy_start(struct policy *p, struct lookup *lookup, const struct lookup_rules *rules,
+    struct slice sender, struct slice recipient)
+{
+	p->lookup = lookup;
+	p->rules = rules;
+	p->since = 0;
+	sbuf_clear(&p->from);
+	sbuf_clear(&p->to);
+	sbuf_add_slice(&p->from, sender);
+	sbuf_add_slice(&p->to, recipient);
+	policy_again(p);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "lookup_later.h"
 #include "loop.h"
 #include "session/answers.h"
 #include "session/lookup_session.h"
@@ -38,6 +39,7 @@ struct lookup_worker {
 	struct facts facts;
 	struct trouble unsendable;
 	struct trouble late;
+	struct later later; /* in place of all but the first two, when the store answers later */
 	struct answers *answers;
 	const struct lookup_log *log;
 	int clock;         /* tells when the view is to be let go; -1: none */
@@ -361,19 +363,48 @@ init_answers(struct lookup_worker *w, long kib)
 		log_warning("no memory to remember answers in");
 }
 
+static bool
+accepted_later(struct loop *loop, int fd, const struct listener *from)
+{
+	struct lookup_worker *w = (struct lookup_worker *)loop;
+
+	return later_accept(&w->later, loop, fd, from);
+}
+
+static int
+serve_later(struct lookup_worker *w, const struct conf *conf)
+{
+	struct error err;
+	int status = 0;
+
+	if (later_init(&w->later, &w->loop, conf, w->log, &w->rules, &w->unsendable, &err)) {
+		loop_run(&w->loop);
+	} else {
+		log_error("%s", err.text);
+		status = 1;
+	}
+	loop_disconnect(&w->loop);
+	later_release(&w->later); /* its events are the loop's */
+	loop_release(&w->loop);
+	return status;
+}
+
 int
 lookup_worker(const struct worker_setup *setup)
 {
 	const struct conf *conf = setup->conf;
+	bool later = remote_wanted(conf_store_for_lookups(conf));
 	struct lookup_worker w = { .log = setup->lookup_log };
 	struct error err;
 
-	if (!loop_init(&w.loop, setup, SIDE_LOOKUP, accepted, &err)) {
+	if (!loop_init(&w.loop, setup, SIDE_LOOKUP, later ? accepted_later : accepted, &err)) {
 		log_error("%s", err.text);
 		return 1;
 	}
 	w.rules = (struct lookup_rules){ .delimiters = conf->recipient_delimiter,
 		.propagate = conf->propagate_extensions };
+	if (later)
+		return serve_later(&w, conf);
 	lookup_init(&w.lookup);
 	policy_init(&w.policy);
 	facts_init(&w.facts);

@@ -124,6 +124,7 @@ put_lookups(struct sbuf *out, const struct slab *slab)
 	put_map(out, slab, "(policy)", TALLY_POLICY);
 	put_map(out, slab, "(other)", TALLY_OTHER);
 	put_sum(out, slab, METRIC_REMEMBERED, offsetof(struct slab_slot, tally.remembered));
+	put_sum(out, slab, METRIC_STALE, offsetof(struct slab_slot, tally.stale));
 	put_times(out, slab, METRIC_LOOKUP_SECONDS, offsetof(struct slab_slot, lookups));
 	for (size_t i = 0; i <= SLAB_QUESTIONS; i++)
 		bucket[i] = SUM_AT(slab, questions, i);

@@ -230,3 +230,30 @@ answers_add(struct answers *a, const struct answered *given)
 	put((unsigned char *)answer->bytes, slice_of((const char *)a->question, a->question_n));
 	put((unsigned char *)answer->bytes + a->question_n, given->text);
 }
+
+static void
+forget(struct answers *a)
+{
+	place *shelf = shelf_of(a, a->hash);
+
+	for (size_t i = 0; i < SHELF; i++)
+		if (look(a, shelf[i]) != NULL)
+			shelf[i] = 0;
+}
+
+void
+answers_keep(struct answers *a, struct slice map, struct slice key, const struct answered *given)
+{
+	const struct answer *before;
+
+	if (a == NULL)
+		return;
+	a->noted = a->readable && note(a, map, key);
+	before = a->noted ? find(a) : NULL;
+	if (before != NULL && before->outcome == given->outcome &&
+	    slice_eq(slice_of(before->bytes + before->question_n, before->text_n), given->text))
+		a->noted = false;
+	else if (before != NULL)
+		forget(a);
+	answers_add(a, given);
+}

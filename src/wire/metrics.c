@@ -50,6 +50,8 @@ static const struct row rows[METRICS] = {
 	    "Lookups answered, by map and by what the answer was." },
 	[METRIC_REMEMBERED] = { "vmaild_lookups_remembered_total", "counter", { NULL }, 1,
 	    "Those of the lookups that were answered from memory." },
+	[METRIC_STALE] = { "vmaild_lookups_stale_total", "counter", { NULL }, 1,
+	    "Those that were answered as before because no server of the store could be asked." },
 	[METRIC_LOOKUP_SECONDS] = { "vmaild_lookup_seconds", "histogram", { NULL }, 1000000000,
 	    "Time of one lookup that had to ask the store." },
 	[METRIC_QUESTIONS] = { "vmaild_lookup_questions", "histogram", { NULL }, 1,

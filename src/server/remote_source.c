@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Events for a remote store.
+ */
+#include "remote_source.h"
+
+#include "loop.h"
+#include "sys/log.h"
+
+static void
+tick(struct remote_source *s)
+{
+	struct timeval after = { 0 };
+	unsigned ms;
+
+	s->kicked = false;
+	ms = remote_tick(s->remote);
+	if (s->kicked) /* answers have led to questions */
+		return;
+	after.tv_sec = ms / 1000;
+	after.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	loop_wait(&s->tick, &after);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tick(arg);
+}
+
+/* The events of a source lie in a row: which of them it is tells the line. */
+static void
+on_line(evutil_socket_t fd, short what, void *arg)
+{
+	struct remote_line_event *e = arg;
+
+	(void)fd;
+	(void)what;
+	remote_ready(e->source->remote, (size_t)(e - e->source->line));
+	tick(e->source);
+}
+
+static void
+watch(void *arg, size_t line, int fd, bool readable, bool writable)
+{
+	struct remote_source *s = arg;
+	struct remote_line_event *e = &s->line[line];
+	short what = EV_PERSIST;
+
+	if (e->watching)
+		event_del(&e->event);
+	e->watching = fd >= 0 && (readable || writable);
+	if (!e->watching)
+		return;
+	what |= (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
+	event_assign(&e->event, s->base, fd, what, on_line, e);
+	loop_wait(&e->event, NULL);
+}
+
+static void
+tell(void *arg, bool good, const char *text)
+{
+	struct remote_source *s = arg;
+
+	s->lost_at = good ? 0 : remote_now();
+	s->reached |= good;
+	if (good)
+		log_info("%s", text);
+	else
+		log_warning("%s", text);
+}
+
+bool
+remote_source_init(struct remote_source *s, struct event_base *base, const char *uri, size_t lines,
+    unsigned patience, unsigned lag, struct error *err)
+{
+	struct remote_setup setup = { .uri = uri,
+		.role = STORE_LOOKUP,
+		.lines = lines,
+		.patience = patience,
+		.lag = lag,
+		.watch = watch,
+		.tell = tell,
+		.arg = s };
+
+	*s = (struct remote_source){ .base = base };
+	for (size_t i = 0; i < REMOTE_SOURCE_LINES; i++)
+		s->line[i].source = s;
+	if (remote_new(&s->remote, &setup, err) != FOUND)
+		return false;
+	evtimer_assign(&s->tick, base, on_tick, s);
+	tick(s);
+	return true;
+}
+
+void
+remote_source_release(struct remote_source *s)
+{
+	if (s->remote == NULL)
+		return;
+	event_del(&s->tick);
+	remote_free(s->remote);
+	s->remote = NULL;
+}
+
+/* A timer that is due at once fires behind everything that can be read now. */
+void
+remote_source_ask(struct remote_source *s, struct remote_ask *a)
+{
+	struct timeval now = { 0 };
+
+	remote_ask(s->remote, a);
+	if (!s->kicked)
+		loop_wait(&s->tick, &now);
+	s->kicked = true;
+}

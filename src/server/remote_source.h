@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A remote store as a worker's loop uses it: its sockets and its time, as events; and what is to be
+ * logged about it.
+ */
+#ifndef SERVER_REMOTE_SOURCE_H
+#define SERVER_REMOTE_SOURCE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "store/remote.h"
+
+enum { REMOTE_SOURCE_LINES = 17 };
+
+struct remote_source {
+	struct remote *remote;
+	struct event_base *base;
+	struct remote_line_event {
+		struct remote_source *source;
+		struct event event;
+		bool watching;
+	} line[REMOTE_SOURCE_LINES];
+	struct event tick;
+	bool kicked;      /* something was asked since the last tick */
+	uint64_t lost_at; /* remote_now: since when no server answers; 0: one does */
+	bool reached;     /* one ever did */
+};
+
+/* Begin to connect to URI (borrowed), LINES times. False with a text when that cannot be done. */
+bool remote_source_init(struct remote_source *s, struct event_base *base, const char *uri,
+    size_t lines, unsigned patience, unsigned lag, struct error *err);
+void remote_source_release(struct remote_source *s);
+
+/* Ask (see remote_ask); what is asked until the sockets are looked at again goes out together. */
+void remote_source_ask(struct remote_source *s, struct remote_ask *a);
+
+#endif
