@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
         check-layers check-pure check-unit check-store check-store-pg check-corpus check-integration check-interop check-faults \
-        check-storm check-restarts check-torture check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
+        check-storm check-restarts check-torture check-fleet check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
         bench bench-full bench-deps install \
         install-files deps test-deps clean format
@@ -192,7 +192,7 @@ check-rest: test-deps
 	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
-	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-rest check-faults check-restarts \
+	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-rest check-faults check-restarts check-fleet \
 		releases long-torture check-coverage check-bench $(call summed,build/log-rest)
 
 sanitized-rest:
@@ -277,6 +277,12 @@ check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
 		$(if $(SEED),--seed $(SEED)) $(if $(T),$(call quoted,$(T))))
 	$(if $(LONG),$(Q)bad=0; for t in $(FAULTS); do \
 		tests/lib/tally $(L) torture-$${t##*/test_}$(VARIANT) $$t --long || bad=1; done; exit $$bad)
+
+# Three nodes with a PostgreSQL server each, in network namespaces: all that happens to a fleet, one thing after the other.
+# T="fleet of three" has each of them alone as well, T=Patroni a fleet that Patroni and etcd look after.
+check-fleet: $(PROGRAMS)
+	$(Q)contrib/deps -- $(FLEET_DEPS)
+	$(call suite,fleet,python3 tests/interop/run.py --build $(B) --fleet $(if $(T),$(call quoted,$(T)),"three: one thing after the other"))
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.
@@ -391,6 +397,7 @@ CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian
+FLEET_DEPS  := iproute2 $(if $(findstring Patroni,$(T)),patroni etcd-server)
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 

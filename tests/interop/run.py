@@ -31,6 +31,8 @@ import doctoring  # noqa: F401
 import settingup  # noqa: F401
 import moving  # noqa: F401
 import exports  # noqa: F401
+import fleet
+import patroni
 import differential
 import processes
 import restarts
@@ -41,6 +43,7 @@ from harness import check
 def options(parser):
     parser.add_argument("--seed", type=int, metavar="N", help="the differential tests with this seed alone")
     parser.add_argument("--restarts", action="store_true", help="the long run of restarts, not the short one")
+    parser.add_argument("--fleet", action="store_true", help="the fleet of three nodes, and nothing else")
     parser.add_argument("--faults", action="store_true", help="the long fault runs under load, not the short one")
 
 
@@ -69,6 +72,11 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ended_by_signal)
     try:
+        if wanted().fleet:
+            cases.suite.cases.clear()
+            fleet.add_cases()
+            patroni.add_cases()
+            return cases.suite.main(options)
         trouble.add_cases(wanted().faults)
         restarts.add_cases(wanted().restarts)
         differential.add_cases(wanted().seed)
