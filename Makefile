@@ -69,7 +69,7 @@ FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
         check-layers check-pure check-unit check-store check-store-pg check-corpus check-integration check-interop check-faults \
-        check-storm check-restarts check-torture check-fleet check-trixie check-docs check-binaries check-units check-dist check-deb check-static \
+        check-storm check-restarts check-torture check-fleet check-trixie check-docs check-binaries check-units check-dist check-deb check-static check-static-quick \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
         bench bench-full bench-deps install \
         install-files deps test-deps clean format
@@ -179,7 +179,7 @@ check: test-deps
 	$(Q)rm -rf build/log && mkdir -p build/log
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 built
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined built
-	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static \
+	$(Q)$(MAKE) --no-print-directory $(call together,$$(($(JOBS) + 2)),build/log) check-interop sanitized check-static-quick \
 		check-integration check-store check-store-pg check-unit check-torture check-corpus check-valgrind check-units check-layers check-pure \
 		check-docs check-binaries check-dist $(call summed,build/log)
 
@@ -193,7 +193,7 @@ check-rest: test-deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
 	$(Q)$(MAKE) --no-print-directory $(call together,$(JOBS),build/log-rest) sanitized-rest check-faults check-restarts check-fleet \
-		releases long-torture check-coverage check-bench $(call summed,build/log-rest)
+		releases long-torture check-static check-coverage check-bench $(call summed,build/log-rest)
 
 sanitized-rest:
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-interop check-storm
@@ -316,9 +316,15 @@ check-deb:
 	$(call suite,deb,tests/package/deb.sh $(VERSION) "$(abspath $(B))/deb-test" "$(PACK_DEPS) $(BUILD_DEPS)" $(T))
 
 # What compilers and linters see without running anything. Most of five minutes of one CPU is clang-tidy's.
+static = $(call suite,$(1),env CC="$(CC)" tests/package/static.sh $(B)/$(1) \
+		'$(subst ','\'',$(STD) -Iinclude -I$(B)/gen -Isrc $(subst -I/,-isystem /,$(LIBCFLAGS)))' '$(2)')
+
 check-static: $(GENERATED)
-	$(call suite,static,env CC="$(CC)" tests/package/static.sh $(B)/static \
-		'$(subst ','\'',$(STD) -Iinclude -I$(B)/gen -Isrc $(LIBCFLAGS))' $(T))
+	$(call static,static,$(T))
+
+# Without clang-tidy, which takes as long as all the rest of check: that is in check-rest.
+check-static-quick: $(GENERATED)
+	$(call static,static-quick,gcc cppcheck)
 
 # Each unit test under valgrind: lost memory counts, and so does a byte that nobody wrote.
 check-valgrind: $(call picked,$(UNIT))

@@ -464,9 +464,10 @@ keeper_renewed(struct keeper_birth *birth)
 
 	if (text == NULL)
 		return false;
-	/* NOLINTNEXTLINE(cert-err34-c): our own words, from the program before this one */
+	/* NOLINTBEGIN(cert-err34-c): our own words, from the program before this one */
 	read =
 	    sscanf(text, "%ld:%d:%7[a-z]:%7[a-z]", &pid, &birth->channel, log, birth->format) >= 3;
+	/* NOLINTEND(cert-err34-c) */
 	unsetenv(supervisor_variable);
 	if (!read || !is_channel(birth->channel))
 		return false;

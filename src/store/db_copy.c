@@ -139,10 +139,10 @@ part_end(struct part *p, const char *path, bool keep, struct error *err)
 {
 	enum outcome o = FOUND;
 
-	if (keep &&
-	    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what is kept has a path */
-	    (fsync(p->fd) != 0 || !drop_log(path) || rename(p->path, path) != 0 ||
-		!db_file_sync_name(path)))
+	/* NOLINTBEGIN(clang-analyzer-core.NonNullParamChecker): what is kept has a path */
+	if (keep && (fsync(p->fd) != 0 || !drop_log(path) || rename(p->path, path) != 0 ||
+			!db_file_sync_name(path)))
+		/* NOLINTEND(clang-analyzer-core.NonNullParamChecker) */
 		o = error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
 	if ((!keep || o != FOUND) && p->fd >= 0)
 		unlink(p->path);

@@ -198,7 +198,7 @@ count_parameters(const char *text)
 	int n = 0;
 
 	while ((text = strchr(text, '$')) != NULL) {
-		int number = atoi(++text);
+		int number = (int)strtol(++text, NULL, 10);
 
 		n = number > n ? number : n;
 	}

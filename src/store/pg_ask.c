@@ -212,7 +212,7 @@ read_domain(const PGresult *r, struct domain_facts *out, struct error *err)
 	if (out->target.failed || out->name.failed)
 		return error_set(err, RETRY, "no memory for a domain");
 	out->own_delimiters = delimiters.p != NULL;
-	if (delimiters.n > 0)
+	if (delimiters.p != NULL)
 		memcpy(out->delimiters, delimiters.p, delimiters.n);
 	out->delimiters[delimiters.n] = '\0';
 	out->propagate = (signed char)number_at(r, row, COL_A);

@@ -324,7 +324,7 @@ start_host(struct pg_attempt *a, int64_t now)
 	const PQconninfoOption *all = a->place->all;
 	struct options o = { .n = 0 };
 	char texts[3][VALUE_MAX];
-	int seconds = atoi(value_of(all, "connect_timeout"));
+	long seconds = strtol(value_of(all, "connect_timeout"), NULL, 10);
 
 	a->give_up = now + (seconds > 0 ? (int64_t)seconds * 1000 : HOST_MS);
 	set_all(&o, all);

@@ -31,7 +31,7 @@ count(struct db *db, int *n, struct error *err)
 	pg_add(&t, texts[ROLES_count]);
 	o = pg_run(db, &t, err);
 	if (o == FOUND)
-		*n = atoi(PQgetvalue(t.request[0].result, 0, 0));
+		*n = (int)strtol(PQgetvalue(t.request[0].result, 0, 0), NULL, 10);
 	pg_train_clear(&t);
 	return o;
 }

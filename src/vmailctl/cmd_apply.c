@@ -166,6 +166,7 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 	bool ok = true;
 
 	sbuf_clear(&p->key);
+	/* cppcheck-suppress nullPointerRedundantCheck ; one of the two is given */
 	if (r->kind == RECORD_ENTRY) {
 		sbuf_printf(
 		    &p->key, "%.*s %.*s", (int)r->map.n, r->map.p, (int)r->name.n, r->name.p);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: static.sh DIR FLAGS [TOOL]: what gcc -fanalyzer, clang-tidy and cppcheck see in src and include: nothing.
+# usage: static.sh DIR FLAGS ["TOOL ..."]: what gcc -fanalyzer, clang-tidy and cppcheck see in src and include: nothing.
 #
 # Each is shown a fault first, to see that it looks at all; they give way to what has to be in time.
 #
@@ -13,7 +13,7 @@ mkdir -p "$dir"
 jobs=$(nproc)
 
 wanted() { # TOOL COMMAND: true if it is to run, and here; else it is skipped aloud
-    [ "${only:-$1}" = "$1" ] || return
+    case " ${only:-$1} " in *" $1 "*) ;; *) return 1 ;; esac
     command -v "$2" >/dev/null && return
     skip "$1 finds nothing" "$2 is not installed"
     return 1
