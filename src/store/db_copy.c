@@ -144,7 +144,7 @@ part_end(struct part *p, const char *path, bool keep, struct error *err)
 			!db_file_sync_name(path)))
 		/* NOLINTEND(clang-analyzer-core.NonNullParamChecker) */
 		o = error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
-	if ((!keep || o != FOUND) && p->fd >= 0)
+	if ((!keep || o != FOUND) && p->fd >= 0 && p->path != NULL)
 		unlink(p->path);
 	if (p->fd >= 0)
 		close(p->fd);

@@ -54,12 +54,13 @@ static bool
 show(struct auth_session *s, struct sbuf *in, struct sbuf *out)
 {
 	char *copy = malloc(in->n == 0 ? 1 : in->n);
-	struct slice view = slice_of(copy, in->n);
+	struct slice view;
 	enum auth_want want;
 
 	if (copy == NULL)
 		abort();
 	memcpy(copy, sbuf_cstr(in), in->n);
+	view = slice_of(copy, in->n);
 	do
 		want = auth_session_step(s, &view, out);
 	while (want == AUTH_WANT_ANSWER && answer(s, out));
