@@ -339,7 +339,8 @@ check-coverage: covered
 	$(call suite,coverage,tests/package/coverage.sh $(B)-coverage)
 	$(Q)sed -n 's/^# room/   /p' $(L)/coverage.tap
 
-COVERED := B=$(B)-coverage CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage
+# Without optimizing gcc takes for unset what a function that was not looked into has set.
+COVERED := B=$(B)-coverage CFLAGS='-O0 -g --coverage -Wno-maybe-uninitialized' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage
 covered:
 	$(Q)$(MAKE) --no-print-directory $(COVERED) check-unit check-store check-corpus
 	$(Q)$(MAKE) --no-print-directory $(COVERED) T=import check-integration
