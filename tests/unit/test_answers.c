@@ -199,6 +199,46 @@ test_side_by_side(void **state)
 }
 
 static void
+keep(struct answers *a, const char *what, enum outcome o, const char *text)
+{
+	const struct answered answer = { .outcome = o, .map = MAP, .text = S(text) };
+
+	answers_keep(a, S("aliases"), S(what), &answer);
+}
+
+/* The last answer is the one that is given again, however often it was another one. */
+static void
+test_kept(void **state)
+{
+	struct answers *a = *state;
+	char name[16], text[16], longer[2000];
+
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 50; i++) {
+			snprintf(name, sizeof name, "n%d@b", i);
+			snprintf(text, sizeof text, "t%d@%d", i, round / 2);
+			keep(a, name, FOUND, text);
+			expect(a, "aliases", name, FOUND, text);
+		}
+	}
+	keep(a, "n1@b", NONE, "");
+	expect(a, "aliases", "n1@b", NONE, "");
+	keep(a, "n1@b", NONE, "");
+	expect(a, "aliases", "n1@b", NONE, "");
+	/* what is too long to be kept is no reason to give the one before it */
+	memset(longer, 'x', sizeof longer);
+	longer[sizeof longer - 1] = '\0';
+	keep(a, "n2@b", FOUND, longer);
+	assert_false(knows(a, "aliases", "n2@b"));
+	expect(a, "aliases", "n3@b", FOUND, "t3@2");
+	answers_turn(a, 0);
+	keep(a, "n4@b", FOUND, "other@b");
+	answers_turn(a, 1);
+	expect(a, "aliases", "n4@b", FOUND, "t4@2");
+	keep(NULL, "n4@b", FOUND, "other@b");
+}
+
+static void
 test_without_memory(void **state)
 {
 	(void)state;
@@ -220,6 +260,7 @@ main(int argc, char **argv)
 		CASE(test_too_long),
 		CASE(test_round_and_round),
 		CASE(test_side_by_side),
+		CASE(test_kept),
 		CASE(test_without_memory),
 	};
 
