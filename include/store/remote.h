@@ -18,6 +18,8 @@
 
 struct remote;
 
+enum { REMOTE_LINES = 17 }; /* connections: those that are wanted, and one that scouts */
+
 /* A question on its way; its asker's. */
 struct remote_ask {
 	const struct question *question; /* stays as it is until `done` */
@@ -28,8 +30,8 @@ struct remote_ask {
 	/* Called once, FOUND or RETRY; may ask on. Not from within remote_ask. */
 	void (*done)(struct remote_ask *a, enum outcome o, const struct error *err);
 
-	/* The line it went by, counted from 1; the next one goes by it as well, if that can be. 0 for
-	 * whichever has room. */
+	/* The line it went by, counted from 1; the next one goes by it as well, if that can be. 0
+	 * for whichever has room. */
 	size_t line;
 
 	struct remote_ask *next; /* the pool's */
@@ -37,9 +39,8 @@ struct remote_ask {
 };
 
 struct remote_setup {
-	const char *uri; /* borrowed */
-	enum store_role role;
-	size_t lines;      /* connections */
+	const char *uri;   /* borrowed */
+	size_t lines;      /* connections, fewer than REMOTE_LINES */
 	unsigned patience; /* ms: a server that says nothing for so long is given up */
 	unsigned
 	    lag; /* ms: and a standby that is behind for so long, if another is not; 0: never */
@@ -75,8 +76,5 @@ void remote_ready(struct remote *r, size_t line);
 /* Do what is due by now, and tell after how many milliseconds to call again. To be called as well
  * after remote_ask, remote_send and remote_ready, for they may make it due sooner. */
 unsigned remote_tick(struct remote *r);
-
-/* Tell whether a server can be asked just now. */
-bool remote_is_up(const struct remote *r);
 
 #endif

@@ -9,13 +9,11 @@
  */
 #include "lookup_later.h"
 
-#include <sodium.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "clock.h"
-#include "session/lookup_session.h"
+#include "lookup_client.h"
 #include "sys/log.h"
 #include "wire/tcptable.h"
 
@@ -26,9 +24,7 @@ enum {
 };
 
 struct later_conn {
-	struct conn conn; /* first: the connection's callbacks find us by it */
-	struct lookup_session session;
-	struct lookup_ear ear;
+	struct lookup_client client; /* first: the connection's callbacks find us by it */
 	struct later *later;
 	struct inquiry *inquiry; /* what is under way; NULL: nothing */
 };
@@ -72,7 +68,7 @@ take_inquiry(struct later_conn *c)
 	}
 	q->conn = c;
 	c->inquiry = q;
-	c->session.policy = &q->policy;
+	c->client.session.policy = &q->policy;
 	return q;
 }
 
@@ -122,10 +118,9 @@ static void
 begin(struct inquiry *q, bool first)
 {
 	q->since = clock_ns();
-	if (first)
-		q->ask.until = remote_now() + q->conn->later->deadline;
 	q->questions = 0;
 	if (first) {
+		q->ask.until = remote_now() + q->conn->later->deadline;
 		q->ask.line = 0;
 		q->moment = 0;
 		q->begun = 1;
@@ -136,7 +131,7 @@ begin(struct inquiry *q, bool first)
 static bool
 is_policy(const struct inquiry *q)
 {
-	return q->conn->conn.from->protocol == PROTOCOL_POLICY;
+	return q->conn->client.conn.from->protocol == PROTOCOL_POLICY;
 }
 
 /* What was answered last, if that may be given for want of anything newer. */
@@ -154,7 +149,7 @@ is_answered_of_old(struct inquiry *q)
 	    before.outcome != FOUND)
 		return false;
 	lookup_assume(&q->lookup, before.text);
-	counter_add(&q->conn->conn.loop->slot->tally.stale, 1);
+	counter_add(&q->conn->client.conn.loop->slot->tally.stale, 1);
 	return true;
 }
 
@@ -163,7 +158,7 @@ fail(struct inquiry *q, const struct error *err)
 {
 	struct later *l = q->conn->later;
 
-	counter_add(&q->conn->conn.loop->slot->store_failures, 1);
+	counter_add(&q->conn->client.conn.loop->slot->store_failures, 1);
 	if (is_answered_of_old(q))
 		return;
 	trouble_log(&l->failing, "'%s': told to try again: %s", q->lookup.map->name, err->text);
@@ -217,7 +212,7 @@ static void
 on_facts(struct remote_ask *a, enum outcome o, const struct error *err)
 {
 	struct inquiry *q = (struct inquiry *)a;
-	struct conn *conn = &q->conn->conn;
+	struct conn *conn = &q->conn->client.conn;
 
 	q->waiting = false;
 	if (o == FOUND)
@@ -238,19 +233,6 @@ on_facts(struct remote_ask *a, enum outcome o, const struct error *err)
 /* --- connections ------------------------------------------------------------------------------ */
 
 static void
-say_note(struct later_conn *c)
-{
-	struct lookup_session *s = &c->session;
-	char key[400];
-
-	if (s->note.n == 0)
-		return;
-	trouble_log(c->later->unsendable, "%s: key '%s': told to try again", sbuf_cstr(&s->note),
-	    log_safe(sbuf_slice(&s->note_key), key, sizeof key));
-	sbuf_clear(&s->note);
-}
-
-static void
 serve(struct conn *conn)
 {
 	struct later_conn *c = (struct later_conn *)conn;
@@ -266,7 +248,7 @@ serve(struct conn *conn)
 		return;
 	}
 	c->later->rules->now = time(NULL);
-	want = lookup_session_step(&c->session, &c->inquiry->lookup, &in, &conn->out);
+	want = lookup_session_step(&c->client.session, &c->inquiry->lookup, &in, &conn->out);
 	conn->held = want == WANT_FACTS;
 	if (conn->held)
 		begin(
@@ -275,7 +257,7 @@ serve(struct conn *conn)
 		drop_inquiry(c);
 	if (want == WANT_CLOSE)
 		conn->closing = true;
-	say_note(c);
+	lookup_client_say_note(&c->client, &c->later->unsendable);
 	sbuf_drop(&conn->in, conn->in.n - in.n);
 }
 
@@ -285,31 +267,13 @@ busy(const struct conn *conn)
 	return ((const struct later_conn *)conn)->inquiry != NULL;
 }
 
-/* Every request can be sent anew. */
-static bool
-midway(const struct conn *conn)
-{
-	(void)conn;
-	return false;
-}
-
-static void
-hear(const struct lookup_ear *ear, struct slice map, struct slice key, enum outcome o,
-    struct slice text)
-{
-	const struct later_conn *c =
-	    (const struct later_conn *)((const char *)ear - offsetof(struct later_conn, ear));
-
-	lookup_log_tell(c->later->log, &c->conn, map, key, o, text);
-}
-
 static void
 free_conn(struct conn *conn)
 {
 	struct later_conn *c = (struct later_conn *)conn;
 
 	drop_inquiry(c);
-	lookup_session_release(&c->session);
+	lookup_session_release(&c->client.session);
 	free(c);
 }
 
@@ -318,7 +282,7 @@ static const struct conn_kind later_kind = {
 	.send_limit = 100, /* what Postfix itself waits */
 	.serve = serve,
 	.busy = busy,
-	.midway = midway,
+	.midway = lookup_client_never,
 	.free = free_conn,
 };
 
@@ -329,13 +293,10 @@ later_accept(struct later *l, struct loop *loop, int fd, const struct listener *
 
 	if (c == NULL)
 		return false;
-	lookup_session_init(&c->session, from->protocol, from->map, l->rules, NULL);
-	c->session.tally = &loop->slot->tally;
-	c->ear = (struct lookup_ear){ hear };
-	c->session.ear = l->log->rules > 0 ? &c->ear : NULL;
+	lookup_client_init(&c->client, loop, from, l->rules, NULL, l->log);
 	c->later = l;
-	conn_start(&c->conn, &later_kind, loop, fd, from);
-	conn_serve(&c->conn);
+	conn_start(&c->client.conn, &later_kind, loop, fd, from);
+	conn_serve(&c->client.conn);
 	return true;
 }
 
@@ -345,28 +306,23 @@ later_accept(struct later *l, struct loop *loop, int fd, const struct listener *
 static void
 init_stale(struct later *l, const struct conf *conf)
 {
-	unsigned char key[16];
-	size_t size = (size_t)conf->answer_memory * 1024;
+	/* without memory for answers that are remembered there is the least for these */
+	long kib = conf->answer_memory > 0 ? conf->answer_memory : ANSWERS_LEAST / 1024;
 
 	l->stale_ms = (uint64_t)conf->serve_stale * 1000;
 	if (l->stale_ms == 0)
 		return;
-	randombytes_buf(key, sizeof key);
-	l->stale = answers_new(size < ANSWERS_LEAST ? ANSWERS_LEAST : size, key);
-	if (l->stale == NULL)
-		log_warning("no memory to keep answers in for the time when no server answers");
+	l->stale = lookup_client_answers(kib);
 	answers_turn(l->stale, 1);
 }
 
 bool
 later_init(struct later *l, struct loop *loop, const struct conf *conf,
-    const struct lookup_log *log, struct lookup_rules *rules, struct trouble *unsendable,
-    struct error *err)
+    const struct lookup_log *log, struct lookup_rules *rules, struct error *err)
 {
-	*l = (struct later){ .rules = rules,
-		.log = log,
-		.deadline = (unsigned)conf->lookup_deadline,
-		.unsendable = unsendable };
+	*l = (struct later){
+		.rules = rules, .log = log, .deadline = (unsigned)conf->lookup_deadline
+	};
 	if (!remote_source_init(&l->source, loop->base, conf_store_for_lookups(conf),
 		(size_t)conf->store_connections, l->deadline / PATIENCE_PART,
 		(unsigned)conf->max_lag * 1000, err))

@@ -25,14 +25,13 @@ struct later {
 	struct inquiry *spare; /* kept for the next */
 	size_t spares;
 	struct trouble failing;
-	struct trouble *unsendable;
+	struct trouble unsendable;
 };
 
 /* Begin. What CONF says of the store, RULES (borrowed) of addresses, LOG of what is to be told.
  * False with a text when the store cannot be used in this way. */
 bool later_init(struct later *l, struct loop *loop, const struct conf *conf,
-    const struct lookup_log *log, struct lookup_rules *rules, struct trouble *unsendable,
-    struct error *err);
+    const struct lookup_log *log, struct lookup_rules *rules, struct error *err);
 void later_release(struct later *l);
 
 /* Make a connection of an accepted socket; as loop_accept_fn. */

@@ -6,8 +6,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <sodium.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -15,10 +13,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "lookup_client.h"
 #include "lookup_later.h"
 #include "loop.h"
 #include "session/answers.h"
-#include "session/lookup_session.h"
 #include "source.h"
 #include "sys/log.h"
 #include "wire/tcptable.h"
@@ -49,12 +47,6 @@ struct lookup_worker {
 	bool watching;
 	int round; /* how many events the loop learned of at once */
 	int left;  /* and how many of them are still to be served */
-};
-
-struct lookup_conn {
-	struct conn conn; /* first: the connection's callbacks find us by it */
-	struct lookup_session session;
-	struct lookup_ear ear;
 };
 
 /* --- the view of the store -------------------------------------------------------------------- */
@@ -133,7 +125,7 @@ count_round(struct lookup_worker *w)
  * itself before it tells of any client who asked later, if it does not have too many of them to
  * tell of. But what came behind a first request may have been sent after that. */
 static bool
-must_look(const struct lookup_worker *w, const struct lookup_conn *c, struct slice in)
+must_look(const struct lookup_worker *w, const struct lookup_client *c, struct slice in)
 {
 	if (!w->watching || !lookup_session_is_one(&c->session, in))
 		return true;
@@ -142,7 +134,7 @@ must_look(const struct lookup_worker *w, const struct lookup_conn *c, struct sli
 
 /* Have the store as it is at this moment, for what IN asks. */
 static void
-enter(struct lookup_worker *w, const struct lookup_conn *c, struct slice in)
+enter(struct lookup_worker *w, const struct lookup_client *c, struct slice in)
 {
 	struct error err;
 	enum outcome o = source_ready(&w->source, must_look(w, c, in), &err);
@@ -216,18 +208,6 @@ answer(struct lookup_worker *w)
 
 /* --- one connection --------------------------------------------------------------------------- */
 
-static void
-say_note(struct lookup_worker *w, struct lookup_session *s)
-{
-	char key[400];
-
-	if (s->note.n == 0)
-		return;
-	trouble_log(&w->unsendable, "%s: key '%s': told to try again", sbuf_cstr(&s->note),
-	    log_safe(sbuf_slice(&s->note_key), key, sizeof key));
-	sbuf_clear(&s->note);
-}
-
 /* What one client is given before the others have their turn: so many answers, and no more once
  * they took so long, for in bad times every one may have to wait for the store. Who leaves gives
  * everybody all he asked for. */
@@ -237,14 +217,14 @@ struct turn {
 };
 
 static bool
-is_over(struct turn *t, const struct lookup_conn *c, uint64_t now)
+is_over(struct turn *t, const struct lookup_client *c, uint64_t now)
 {
 	return !c->conn.loop->draining &&
 	       (++t->answers >= TURN_ANSWERS || now - t->begin >= (uint64_t)TURN_MS * NS_PER_MS);
 }
 
 static enum want
-answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
+answer_all(struct lookup_worker *w, struct lookup_client *c, struct slice *in)
 {
 	struct turn turn = { .begin = 0 };
 	struct slice nothing = slice_str("");
@@ -271,21 +251,10 @@ answer_all(struct lookup_worker *w, struct lookup_conn *c, struct slice *in)
 }
 
 static void
-hear(const struct lookup_ear *ear, struct slice map, struct slice key, enum outcome o,
-    struct slice text)
-{
-	const struct lookup_conn *c =
-	    (const struct lookup_conn *)((const char *)ear - offsetof(struct lookup_conn, ear));
-	const struct lookup_worker *w = (const struct lookup_worker *)c->conn.loop;
-
-	lookup_log_tell(w->log, &c->conn, map, key, o, text);
-}
-
-static void
 serve(struct conn *conn)
 {
 	struct lookup_worker *w = (struct lookup_worker *)conn->loop;
-	struct lookup_conn *c = (struct lookup_conn *)conn;
+	struct lookup_client *c = (struct lookup_client *)conn;
 	struct slice in = sbuf_slice(&conn->in);
 
 	count_round(w);
@@ -298,22 +267,14 @@ serve(struct conn *conn)
 		conn->closing = true;
 	conn->held = conn->again;
 	leave(w);
-	say_note(w, &c->session);
+	lookup_client_say_note(c, &w->unsendable);
 	sbuf_drop(&conn->in, conn->in.n - in.n);
-}
-
-/* Every request is answered as soon as it is whole, and can be sent anew. */
-static bool
-never(const struct conn *conn)
-{
-	(void)conn;
-	return false;
 }
 
 static void
 free_conn(struct conn *conn)
 {
-	struct lookup_conn *c = (struct lookup_conn *)conn;
+	struct lookup_client *c = (struct lookup_client *)conn;
 
 	lookup_session_release(&c->session);
 	free(c);
@@ -323,8 +284,8 @@ static const struct conn_kind lookup_kind = {
 	.in_max = 2 * TCPTABLE_LINE_MAX,
 	.send_limit = 100, /* what Postfix itself waits */
 	.serve = serve,
-	.busy = never,
-	.midway = never,
+	.busy = lookup_client_never,
+	.midway = lookup_client_never,
 	.free = free_conn,
 };
 
@@ -332,36 +293,18 @@ static bool
 accepted(struct loop *loop, int fd, const struct listener *from)
 {
 	struct lookup_worker *w = (struct lookup_worker *)loop;
-	struct lookup_conn *c = malloc(sizeof *c);
+	struct lookup_client *c = malloc(sizeof *c);
 
 	if (c == NULL)
 		return false;
-	lookup_session_init(&c->session, from->protocol, from->map, &w->rules, &w->policy);
+	lookup_client_init(c, loop, from, &w->rules, &w->policy, w->log);
 	c->session.answers = w->answers;
-	c->session.tally = &loop->slot->tally;
-	c->ear = (struct lookup_ear){ hear };
-	c->session.ear = w->log->rules > 0 ? &c->ear : NULL;
 	conn_start(&c->conn, &lookup_kind, loop, fd, from);
 	conn_serve(&c->conn);
 	return true;
 }
 
 /* --- the worker ------------------------------------------------------------------------------- */
-
-/* Without memory for it, answers are looked up each time. */
-static void
-init_answers(struct lookup_worker *w, long kib)
-{
-	size_t size = (size_t)kib * 1024;
-	unsigned char key[16];
-
-	if (size == 0)
-		return;
-	randombytes_buf(key, sizeof key);
-	w->answers = answers_new(size < ANSWERS_LEAST ? ANSWERS_LEAST : size, key);
-	if (w->answers == NULL)
-		log_warning("no memory to remember answers in");
-}
 
 static bool
 accepted_later(struct loop *loop, int fd, const struct listener *from)
@@ -377,7 +320,7 @@ serve_later(struct lookup_worker *w, const struct conf *conf)
 	struct error err;
 	int status = 0;
 
-	if (later_init(&w->later, &w->loop, conf, w->log, &w->rules, &w->unsendable, &err)) {
+	if (later_init(&w->later, &w->loop, conf, w->log, &w->rules, &err)) {
 		loop_run(&w->loop);
 	} else {
 		log_error("%s", err.text);
@@ -408,7 +351,7 @@ lookup_worker(const struct worker_setup *setup)
 	lookup_init(&w.lookup);
 	policy_init(&w.policy);
 	facts_init(&w.facts);
-	init_answers(&w, conf->answer_memory);
+	w.answers = lookup_client_answers(conf->answer_memory);
 	start_clock(&w);
 	source_init(&w.source, conf_store_for_lookups(conf), STORE_LOOKUP,
 	    (unsigned)conf->lookup_deadline, &setup->slot->store_failures);

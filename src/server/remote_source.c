@@ -65,7 +65,6 @@ tell(void *arg, bool good, const char *text)
 	struct remote_source *s = arg;
 
 	s->lost_at = good ? 0 : remote_now();
-	s->reached |= good;
 	if (good)
 		log_info("%s", text);
 	else
@@ -77,7 +76,6 @@ remote_source_init(struct remote_source *s, struct event_base *base, const char 
     unsigned patience, unsigned lag, struct error *err)
 {
 	struct remote_setup setup = { .uri = uri,
-		.role = STORE_LOOKUP,
 		.lines = lines,
 		.patience = patience,
 		.lag = lag,
@@ -86,7 +84,7 @@ remote_source_init(struct remote_source *s, struct event_base *base, const char 
 		.arg = s };
 
 	*s = (struct remote_source){ .base = base };
-	for (size_t i = 0; i < REMOTE_SOURCE_LINES; i++)
+	for (size_t i = 0; i < REMOTE_LINES; i++)
 		s->line[i].source = s;
 	if (remote_new(&s->remote, &setup, err) != FOUND)
 		return false;

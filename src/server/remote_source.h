@@ -11,8 +11,6 @@
 
 #include "store/remote.h"
 
-enum { REMOTE_SOURCE_LINES = 17 };
-
 struct remote_source {
 	struct remote *remote;
 	struct event_base *base;
@@ -20,11 +18,10 @@ struct remote_source {
 		struct remote_source *source;
 		struct event event;
 		bool watching;
-	} line[REMOTE_SOURCE_LINES];
+	} line[REMOTE_LINES];
 	struct event tick;
 	bool kicked;      /* something was asked since the last tick */
 	uint64_t lost_at; /* remote_now: since when no server answers; 0: one does */
-	bool reached;     /* one ever did */
 };
 
 /* Begin to connect to URI (borrowed), LINES times. False with a text when that cannot be done. */

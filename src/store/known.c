@@ -70,8 +70,13 @@ known_find(const struct known *k, uint64_t view, struct slice name, struct domai
 	out->own_delimiters = p->own_delimiters;
 	out->propagate = p->propagate;
 	memcpy(out->delimiters, p->delimiters, sizeof out->delimiters);
-	return sbuf_add(&out->name, p->text + p->asked_n, p->name_n) &&
-	       sbuf_add(&out->target, p->text + p->asked_n + p->name_n, p->target_n);
+	if (sbuf_add(&out->name, p->text + p->asked_n, p->name_n) &&
+	    sbuf_add(&out->target, p->text + p->asked_n + p->name_n, p->target_n))
+		return true;
+	/* without memory nothing is told: half a name would be another domain's */
+	sbuf_clear(&out->name);
+	sbuf_clear(&out->target);
+	return false;
 }
 
 void

@@ -5,8 +5,8 @@
  * codes become outcomes: a broken rule is BAD, and everything else is RETRY, whatever it was.
  *
  * A request that took too long costs the connection. It is not cancelled by a second one: that
- * would ask the same server that has just not answered. The server has the same limit, a little
- * later, and ends by itself what nobody waits for any more.
+ * would ask the same server that has just not answered. What waits there for others has a limit of
+ * its own (lock_timeout); what is at work goes on to its end, though nobody waits for it any more.
  */
 #include <errno.h>
 #include <limits.h>

@@ -13,12 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "store/db_pg.h"
 #include "store/pg_line.h"
 
 enum {
-	LINES_MAX = 16,
 	TRIES_MAX = 4,        /* a question on which servers die is given up */
 	RECONNECT_MS = 5,     /* servers that take us and drop us shall not cost a whole CPU */
 	BACK_OFF_MIN_MS = 50, /* when no server at all can be reached: */
@@ -45,9 +44,9 @@ struct remote {
 	struct pg_place place;
 	size_t servers; /* that the URI names, as far as we know */
 	struct pg_ask scratch;
-	struct leg leg[LINES_MAX + 1]; /* the last is the scout */
-	size_t turn;                   /* who is asked next */
-	struct remote_ask *waiting;    /* in their order; asked when a line has room */
+	struct leg leg[REMOTE_LINES]; /* the last is the scout */
+	size_t turn;                  /* who is asked next */
+	struct remote_ask *waiting;   /* in their order; asked when a line has room */
 	struct remote_ask **last;
 	uint64_t scout_at;
 	size_t scout_first; /* the server it tries first */
@@ -60,16 +59,16 @@ struct remote {
 bool
 remote_wanted(const char *uri)
 {
-	return strncmp(uri, "postgresql:", 11) == 0 || strncmp(uri, "postgres:", 9) == 0;
+	struct store_way way;
+
+	store_way(uri, &way);
+	return way.remote;
 }
 
 uint64_t
 remote_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)pg_now();
 }
 
 static struct leg *
@@ -147,8 +146,8 @@ unwatch(struct remote *r, struct leg *g)
 	g->watched_read = g->watched_write = false;
 }
 
-bool
-remote_is_up(const struct remote *r)
+static bool
+is_up(const struct remote *r)
 {
 	for (size_t i = 0; i < r->setup.lines; i++)
 		if (r->leg[i].line.state == PG_READY)
@@ -159,7 +158,7 @@ remote_is_up(const struct remote *r)
 static void
 tell_state(struct remote *r, const struct leg *g)
 {
-	bool up = remote_is_up(r);
+	bool up = is_up(r);
 	char text[700];
 
 	if (up == r->up)
@@ -338,8 +337,8 @@ remote_new(struct remote **out, const struct remote_setup *setup, struct error *
 	}
 	assert(setup->lines > 0);
 	r->setup = *setup;
-	if (r->setup.lines > LINES_MAX)
-		r->setup.lines = LINES_MAX;
+	if (r->setup.lines > REMOTE_LINES - 1)
+		r->setup.lines = REMOTE_LINES - 1;
 	pg_ask_init(&r->scratch);
 	r->last = &r->waiting;
 	r->seed = remote_now() ^ (uint64_t)(uintptr_t)r;
