@@ -172,8 +172,8 @@ $(BENCH): %: %.o
 
 JOBS   ?= $(shell nproc)
 together = -k -j$(1) WERROR=1 TOTAL=$(2)
-# The sum has the last word, and then what make itself could not do.
-summed = || code=$$?; tests/lib/tally --total $(1) && exit $${code-0}
+# What failed is looked at once more, alone. The sum has the last word, and then what make itself could not do.
+summed = || code=$$?; tests/lib/tally --again $(1); tests/lib/tally --total $(1) && exit $${code-0}
 
 check: test-deps
 	$(Q)rm -rf build/log && mkdir -p build/log
