@@ -22,6 +22,7 @@
 """
 import argparse
 import base64
+import codecs
 import contextlib
 import grp
 import itertools
@@ -442,18 +443,41 @@ class Reader(threading.Thread):
     def __init__(self, pipe):
         super().__init__(daemon=True)
         self.pipe = pipe
-        self.text = ""
+        self.read = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self.ended = False
         self.changed = threading.Condition()
         self.start()
 
+    def has_more(self, patience):
+        """Wait PATIENCE ms (None: for ever) until there is something to be read. (select() knows no high descriptors.)"""
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        return bool(poll.poll(patience))
+
+    def take(self):
+        """Read once; False when there is nothing to be read now."""
+        if self.ended or not self.has_more(0):
+            return False
+        piece = os.read(self.pipe.fileno(), 65536)
+        self.ended = not piece
+        self.read += self.decoder.decode(piece, self.ended)
+        return True
+
     def run(self):
-        while True:
-            piece = os.read(self.pipe.fileno(), 65536)
+        while not self.ended:
+            self.has_more(None)
             with self.changed:
-                self.text += piece.decode("utf-8", "backslashreplace")
+                self.take()  # somebody who wanted all of it may have been first
                 self.changed.notify_all()
-            if not piece:
-                return
+
+    @property
+    def text(self):
+        """All that was written until now: who has had an answer finds here what was logged before it."""
+        with self.changed:
+            while self.take():
+                self.changed.notify_all()
+            return self.read
 
     def wait(self, pattern, start=0, timeout=TIMEOUT):
         """Wait until the regular expression PATTERN matches behind START; return the match."""
@@ -462,10 +486,10 @@ class Reader(threading.Thread):
 
             def found():
                 nonlocal match
-                match = re.compile(pattern, re.M).search(self.text, start)
+                match = re.compile(pattern, re.M).search(self.read, start)
                 return match
             self.changed.wait_for(found, timeout)
-            check(match, "no line like", repr(pattern), "in the log:", self.text[start:][-3000:])
+            check(match, "no line like", repr(pattern), "in the log:", self.read[start:][-3000:])
             return match
 
 
