@@ -24,6 +24,7 @@ import argparse
 import base64
 import codecs
 import contextlib
+import datetime
 import grp
 import itertools
 import os
@@ -289,6 +290,21 @@ def wait_until(condition, what, timeout=TIMEOUT):
             return value
         check(time.monotonic() < end, "waited in vain for", what)
         tick.wait(0.01)
+
+
+def clock(at=None):
+    """AT (a time.time(), or now) as the daemon's log writes the time of day: 18:40:01.123."""
+    return datetime.datetime.fromtimestamp(at or time.time()).strftime("%H:%M:%S.%f")[:-3]
+
+
+def lines_of(log, begin, end):
+    """Those lines of the daemon's LOG that were written from BEGIN to END, both a time.time()."""
+    found = []
+    for line in log.splitlines():
+        with contextlib.suppress(ValueError):
+            if begin <= datetime.datetime.strptime(line[:28], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() <= end:
+                found.append(line)
+    return found
 
 
 def wait_gone(pid, timeout=TIMEOUT):
@@ -834,29 +850,47 @@ class Asking(threading.Thread):
         self.enough = threading.Event()
         self.asked = self.lost = 0
         self.failure = None
+        self.failed_at = 0
+        self.client = None
+        self.steps = []  # what happened to the connection, and to the question that is asked
         self.start()
 
+    def step(self, what):
+        self.steps.append("%s %s" % (clock(), what))
+
+    def ask(self):
+        """Put the question once; false when the connection is lost."""
+        sent = None
+        try:
+            if self.client is None:
+                self.client = Socketmap(self.path)
+                self.step("connected")
+            sent = time.time()
+            self.client.request(self.map, self.key)
+            answer = self.client.reply()
+        except (EOFError, ConnectionError) as why:
+            self.step("%r, %s" % (why, "asked " + clock(sent) if sent else "connecting"))
+            self.lost += 1
+            if self.client:
+                self.client.close()
+            self.client = None
+            return False
+        check_eq(answer, self.answer)
+        return True
+
     def run(self):
-        client = None
         try:
             while not self.enough.is_set():
-                for attempt in (1, 2):
-                    try:
-                        client = client or Socketmap(self.path)
-                        check_eq(client.ask(self.map, self.key), self.answer)
-                        break
-                    except (EOFError, ConnectionError):
-                        self.lost += 1
-                        client.close() if client else None
-                        client = None
-                        if attempt == 2:
-                            raise
+                check(self.ask() or self.ask(), "no answer:", "; ".join(self.steps))
                 self.asked += 1
+                del self.steps[:-1]
         except Exception as why:
-            self.failure = why
+            self.failed_at = time.time()
+            self.failure = Failed("%s: '%s' in '%s' at '%s': %s" % (clock(self.failed_at), self.key, self.map, self.path,
+                                                                 why if isinstance(why, Failed) else repr(why)))
         finally:
-            if client:
-                client.close()
+            if self.client:
+                self.client.close()
 
     def finish(self):
         """Stop; fail the case if a question was not answered. Returns how many connections were lost."""
