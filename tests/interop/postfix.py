@@ -13,7 +13,7 @@ import socket
 import subprocess
 import uuid
 
-from harness import TIMEOUT, check, free_port, process_name, wait_until
+from harness import TIMEOUT, Failed, check, free_port, process_name, wait_until
 from logfile import Log
 from processes import descendants, real_user, root_directory
 
@@ -248,10 +248,18 @@ class Postfix:
         done = self.run("postqueue", "-f")
         check(done.returncode == 0, "postqueue -f:", done.stderr)
 
+    def places(self, queue_id):
+        """In which queues a mail is: usually one."""
+        return [os.path.basename(folder) for folder, _, names in os.walk(self.queue) if queue_id in names]
+
     def wait_removed(self, queue_id, since=0):
         """Wait until a mail is done with; returns the log lines of its deliveries. A mail that has to
         wait in the queue is a failure at once."""
-        self.log.wait(r"%s: (removed|to=.*status=deferred)" % queue_id, since)
+        try:
+            self.log.wait(r"%s: (removed|to=.*status=deferred)" % queue_id, since)
+        except Failed as why:
+            raise Failed("\n".join([str(why), "it is in: %s" % self.places(queue_id), *self.log.lines(queue_id),
+                                    *self.log.lines("warning:|fatal:|panic:|throttl", since)[-20:]])) from None
         lines = self.log.lines(r"%s: to=" % queue_id, since)
         check(not [line for line in lines if "status=deferred" in line], "\n".join(lines))
         return lines

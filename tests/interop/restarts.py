@@ -13,7 +13,7 @@ import threading
 
 import postfix
 from cases import comment, need, suite
-from harness import (Asking, HeldSockets, another_program, b64, check, listener, scratch, wait_until)
+from harness import (Asking, HeldSockets, another_program, b64, check, clock, listener, scratch, wait_until)
 from sink import Sink
 from trouble import HELD, Failed, Host, Load
 
@@ -62,6 +62,8 @@ class Busy(Load):
         super().__init__(host)
         self.logins = self.postmaps = self.raw = self.anew = 0
         self.clients = []
+        self.heard = []  # of them: those whose failure is known
+        self.deeds = []  # what was done to the daemon, and when
         self.login = threading.Lock()  # one at a time: a worker that is killed takes a login with it
 
     def log_in(self):
@@ -74,10 +76,10 @@ class Busy(Load):
                         with self.login:
                             codes = [session.command(word)[0] for word in words]
                         if codes != [334] * (len(words) - 1) + [235]:
-                            self.wrong.append("%s: %s" % (words[0][:10], codes))
+                            self.blame("%s: %s" % (words[0][:10], codes))
                     self.logins += 1
         except (OSError, smtplib.SMTPException) as e:
-            self.wrong.append("a session with a login broke: %r" % e)
+            self.blame("a session with a login broke: %r" % e)
 
     def ask_postmap(self):
         """A thread: Postfix's own client, many keys at a time over one connection. Unlike Postfix's daemons it does not
@@ -88,15 +90,26 @@ class Busy(Load):
             done = self.host.postfix.run("postmap", "-q", "-", table, stdin="".join(k + "\n" for k in keys),
                                          restore_signals=False)
             if done.returncode != 0 or done.stderr or len(done.stdout.splitlines()) != KEYS // 2:
-                self.wrong.append("postmap: %d, %s, %d answers" % (done.returncode, done.stderr[-300:],
-                                                                 len(done.stdout.splitlines())))
+                self.blame("postmap: %d, %s, %d answers" % (done.returncode, done.stderr[-300:],
+                                                            len(done.stdout.splitlines())))
             self.postmaps += 1
+
+    def hear(self):
+        """Have it known what befell those who ask as Postfix does; tell whether anything is wrong."""
+        for one in self.clients:
+            if one.failure and one not in self.heard:
+                self.heard.append(one)
+                self.blame("a client that asks as Postfix does: %s" % one.failure, one.failed_at)
+        return bool(self.wrong)
+
+    def wait(self, condition, what):
+        super().wait(lambda: self.hear() or condition(), what)
 
     def settle(self):
         """Wait until every client that may have lost a connection has asked again, and been answered."""
         asked, postmaps = [one.asked for one in self.clients], self.postmaps
         self.hold()
-        self.wait(lambda: all(one.asked > was + 1 or one.failure for one, was in zip(self.clients, asked)) and
+        self.wait(lambda: all(one.asked > was + 1 for one, was in zip(self.clients, asked)) and
                   self.postmaps > postmaps + 1, "every client's next answers")
 
     @contextlib.contextmanager
@@ -114,11 +127,11 @@ class Busy(Load):
             for thread in threads:
                 thread.join()
             for one in raw:
-                try:
-                    self.anew += one.finish()
-                except Exception as why:
-                    self.wrong.append("a client that asks as Postfix does: %r" % why)
+                with contextlib.suppress(Failed):
+                    one.finish()
                 self.raw += one.asked
+                self.anew += one.lost
+            self.hear()
 
     def temporary(self):
         """How many replies were 4xx."""
@@ -173,23 +186,31 @@ LONG = [(restart, 20), (reload, 20), (upgrade, 5), (kill_lookup, 20), (kill_auth
 SHORT = [(restart, 2), (reload, 2), (upgrade, 2), (kill_lookup, 2), (kill_auth, 1)]
 
 
+def in_turn(host, load, deeds):
+    """All of them; who fails is told which one was under way."""
+    for deed in deeds:
+        load.deeds.append("%s %s" % (clock(), deed.__name__))
+        deed(host, load)
+        load.deeds[-1] += " to " + clock()
+        with load.lock:
+            load.faults[deed.__name__] += 1
+        load.wait(lambda: True, "")
+
+
 def unnoticed(host, deeds):
     load = Busy(host)
     deeds = [deed for deed, count in deeds for _ in range(count)]
     random.Random(1).shuffle(deeds)
     try:
         with load.on():
-            for deed in deeds:
-                deed(host, load)
-                with load.lock:
-                    load.faults[deed.__name__] += 1
-                load.wait(lambda: True, "")
+            in_turn(host, load, deeds)
         load.arrive()
+        check(not load.wrong, "seen by clients")
     except Failed as e:
-        raise Failed("\n".join([str(e)] + load.wrong[:10] + host.postfix.log.lines("warning|fatal|panic|451|454")[-20:])) from None
+        comment(load.scene())
+        raise Failed("\n".join([*load.wrong[:10], str(e), "deeds: " + ", ".join(load.deeds[-4:])])) from None
     finally:
         comment(load.summary())
-    check(not load.wrong, "\n".join(load.wrong[:10]))
     check(load.temporary() == 0, "4xx:", host.postfix.log.lines("warning|fatal|451|454")[-20:])
     check(load.refusals() == load.turned_away, "5xx for who exists")
     check(load.logins and load.postmaps and load.taken and load.anew, "a poor load")

@@ -23,7 +23,7 @@ import time
 
 import postfix
 from cases import comment, need, suite
-from harness import TIMEOUT, Failed, Site, check, listener, scratch, wait_until
+from harness import TIMEOUT, Failed, Site, check, clock, lines_of, listener, scratch, wait_until
 from mailhost import is_death, letter
 from postfix import Postfix, Refused, Session, fresh_sender
 from sink import Sink
@@ -56,6 +56,7 @@ CLIENTS = 4  # that send to those who exist, and one more that writes to the oth
 HELD = 20  # so many tries to write to those who exist see each trouble, and the calm behind it
 MAILS_PER_SESSION = 20
 FLUSH_EVERY = 5  # seconds
+BEFORE, BEHIND = 4, 1  # seconds of the logs that are shown around a moment
 LATEST = 240  # seconds after the last trouble, in which Postfix must have delivered everything
 
 # Postfix waits minutes before it tries again.
@@ -142,6 +143,11 @@ class Host:
         return self.past + (self.daemon.log.text if self.daemon else "")
 
 
+def short(lines, most=60):
+    """LINES, or the first and the last of them."""
+    return lines if len(lines) <= most else lines[:most // 2] + ["..."] + lines[-most // 2:]
+
+
 class Load:
     """The clients, what they were told, and when it may be "come back later"."""
 
@@ -158,11 +164,18 @@ class Load:
         self.late = 0  # seconds from the end of the load to the last mail's arrival
         self.turned_away = 0  # tries to write to nobody that were refused for good
         self.wrong = []
+        self.blamed_at = []  # when, as time.time(): of each that is wrong
         self.faults = collections.Counter()
         self.troubles = 0  # that are on now
         self.begun = 0  # all that ever were
         self.ending = threading.Event()
         self.next = itertools.count()
+
+    def blame(self, what, at=None):
+        """Something went wrong (AT another time than now): every client stops for that."""
+        with self.lock:
+            self.blamed_at.append(at or time.time())
+            self.wrong.append(what if at else "%s: %s" % (clock(), what))
 
     # --- trouble
 
@@ -243,12 +256,13 @@ class Load:
             if wanted == 250 == code:
                 self.taken[sender] = arrives
                 self.good_in_row += 1
-            elif wanted == 5 == code // 100:
+                return True
+            if wanted == 5 == code // 100:
                 self.turned_away += 1
-            else:
-                self.wrong.append("%s at %s: %d while %s" % (recipient, stage, code,
-                                                             "all is well" if calm else "there is trouble"))
-            return True
+                return True
+        self.blame("%s from %s at %s: %d while %s" % (recipient, sender, stage, code,
+                                                      "all is well" if calm else "there is trouble"))
+        return True
 
     def write(self, questions):
         """Write to one after the other, each until it ends as it should, in sessions of some mails."""
@@ -268,7 +282,7 @@ class Load:
         try:
             self.write(questions)
         except (OSError, smtplib.SMTPException, EOFError) as e:
-            self.wrong.append("a session broke: %r" % e)
+            self.blame("a session broke: %r" % e)
 
     @contextlib.contextmanager
     def on(self):
@@ -312,6 +326,20 @@ class Load:
                 self.host.postfix.flush()
                 flush = time.monotonic() + FLUSH_EVERY
             threading.Event().wait(0.1)
+
+    def scene(self):
+        """What vmaild and Postfix logged when the first things went wrong."""
+        pieces, seen = [], 0
+        for at in sorted(self.blamed_at)[:3]:
+            begin, end = max(at - BEFORE, seen), at + BEHIND
+            if end - begin < BEHIND / 2:
+                continue  # that moment is there already
+            seen = end
+            said = lines_of(self.host.log(), begin, end)
+            seconds = {time.strftime("%b %e %H:%M:%S", time.localtime(t)) for t in range(int(begin), int(end) + 1)}
+            mail = [line for line in self.host.postfix.log.text().splitlines() if line[:15] in seconds]
+            pieces += ["vmaild around %s:" % clock(at), *short(said), "Postfix around %s:" % clock(at), *short(mail)]
+        return "\n".join(pieces)
 
     def history(self, sender):
         """What Postfix has logged of the mail from SENDER."""

@@ -22,7 +22,9 @@
 """
 import argparse
 import base64
+import codecs
 import contextlib
+import datetime
 import grp
 import itertools
 import os
@@ -290,6 +292,21 @@ def wait_until(condition, what, timeout=TIMEOUT):
         tick.wait(0.01)
 
 
+def clock(at=None):
+    """AT (a time.time(), or now) as the daemon's log writes the time of day: 18:40:01.123."""
+    return datetime.datetime.fromtimestamp(at or time.time()).strftime("%H:%M:%S.%f")[:-3]
+
+
+def lines_of(log, begin, end):
+    """Those lines of the daemon's LOG that were written from BEGIN to END, both a time.time()."""
+    found = []
+    for line in log.splitlines():
+        with contextlib.suppress(ValueError):
+            if begin <= datetime.datetime.strptime(line[:28], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() <= end:
+                found.append(line)
+    return found
+
+
 def wait_gone(pid, timeout=TIMEOUT):
     """Wait until process PID (any process, not only a child) has ended."""
     try:
@@ -442,18 +459,41 @@ class Reader(threading.Thread):
     def __init__(self, pipe):
         super().__init__(daemon=True)
         self.pipe = pipe
-        self.text = ""
+        self.read = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self.ended = False
         self.changed = threading.Condition()
         self.start()
 
+    def has_more(self, patience):
+        """Wait PATIENCE ms (None: for ever) until there is something to be read. (select() knows no high descriptors.)"""
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        return bool(poll.poll(patience))
+
+    def take(self):
+        """Read once; False when there is nothing to be read now."""
+        if self.ended or not self.has_more(0):
+            return False
+        piece = os.read(self.pipe.fileno(), 65536)
+        self.ended = not piece
+        self.read += self.decoder.decode(piece, self.ended)
+        return True
+
     def run(self):
-        while True:
-            piece = os.read(self.pipe.fileno(), 65536)
+        while not self.ended:
+            self.has_more(None)
             with self.changed:
-                self.text += piece.decode("utf-8", "backslashreplace")
+                self.take()  # somebody who wanted all of it may have been first
                 self.changed.notify_all()
-            if not piece:
-                return
+
+    @property
+    def text(self):
+        """All that was written until now: who has had an answer finds here what was logged before it."""
+        with self.changed:
+            while self.take():
+                self.changed.notify_all()
+            return self.read
 
     def wait(self, pattern, start=0, timeout=TIMEOUT):
         """Wait until the regular expression PATTERN matches behind START; return the match."""
@@ -462,10 +502,10 @@ class Reader(threading.Thread):
 
             def found():
                 nonlocal match
-                match = re.compile(pattern, re.M).search(self.text, start)
+                match = re.compile(pattern, re.M).search(self.read, start)
                 return match
             self.changed.wait_for(found, timeout)
-            check(match, "no line like", repr(pattern), "in the log:", self.text[start:][-3000:])
+            check(match, "no line like", repr(pattern), "in the log:", self.read[start:][-3000:])
             return match
 
 
@@ -810,29 +850,47 @@ class Asking(threading.Thread):
         self.enough = threading.Event()
         self.asked = self.lost = 0
         self.failure = None
+        self.failed_at = 0
+        self.client = None
+        self.steps = []  # what happened to the connection, and to the question that is asked
         self.start()
 
+    def step(self, what):
+        self.steps.append("%s %s" % (clock(), what))
+
+    def ask(self):
+        """Put the question once; false when the connection is lost."""
+        sent = None
+        try:
+            if self.client is None:
+                self.client = Socketmap(self.path)
+                self.step("connected")
+            sent = time.time()
+            self.client.request(self.map, self.key)
+            answer = self.client.reply()
+        except (EOFError, ConnectionError) as why:
+            self.step("%r, %s" % (why, "asked " + clock(sent) if sent else "connecting"))
+            self.lost += 1
+            if self.client:
+                self.client.close()
+            self.client = None
+            return False
+        check_eq(answer, self.answer)
+        return True
+
     def run(self):
-        client = None
         try:
             while not self.enough.is_set():
-                for attempt in (1, 2):
-                    try:
-                        client = client or Socketmap(self.path)
-                        check_eq(client.ask(self.map, self.key), self.answer)
-                        break
-                    except (EOFError, ConnectionError):
-                        self.lost += 1
-                        client.close() if client else None
-                        client = None
-                        if attempt == 2:
-                            raise
+                check(self.ask() or self.ask(), "no answer:", "; ".join(self.steps))
                 self.asked += 1
+                del self.steps[:-1]
         except Exception as why:
-            self.failure = why
+            self.failed_at = time.time()
+            self.failure = Failed("%s: '%s' in '%s' at '%s': %s" % (clock(self.failed_at), self.key, self.map, self.path,
+                                                                 why if isinstance(why, Failed) else repr(why)))
         finally:
-            if client:
-                client.close()
+            if self.client:
+                self.client.close()
 
     def finish(self):
         """Stop; fail the case if a question was not answered. Returns how many connections were lost."""
