@@ -4,12 +4,14 @@
 # daemon is restarted below a service manager that holds its sockets, reloaded, replaced by another program, and loses
 # workers: no lookup fails, and no SMTP command is answered with a 4xx.
 
+import collections
 import contextlib
 import os
 import random
 import signal
 import smtplib
 import threading
+import time
 
 import postfix
 from cases import comment, need, suite
@@ -30,6 +32,7 @@ smtpd_sasl_security_options = noanonymous
 RAW = 4      # clients of our own that ask as Postfix does
 LOGINS = 3   # that log in again and again
 KEYS = 200   # of one postmap
+WORKERS = 3  # two for lookups, one for logins
 
 
 class Held(Host):
@@ -39,7 +42,7 @@ class Held(Host):
         self.auth = os.path.join(tmp, "auth.sock")
         super().__init__(env, tmp, sink)
         self.site.listeners.append(listener("unix:" + self.auth, "auth", group="postfix", twin=True))
-        self.site.configure(lookup_deadline=2000)
+        self.site.configure(lookup_deadline=10000)  # nothing here is about a slow store
         self.site.ctl("user", "passwd", "--password-stdin", HARRY, stdin=PASSWORD + "\n")
         queue = self.postfix.queue
         self.held = HeldSockets(self.socket, queue + self.socket, self.auth, queue + self.auth)
@@ -64,7 +67,12 @@ class Busy(Load):
         self.clients = []
         self.heard = []  # of them: those whose failure is known
         self.deeds = []  # what was done to the daemon, and when
-        self.login = threading.Lock()  # one at a time: a worker that is killed takes a login with it
+        self.longest = collections.Counter()  # seconds
+        self.login = threading.Lock()  # one at a time: a worker that is killed takes a login, or its beginning, with it
+
+    def session(self):
+        with self.login:
+            return super().session()
 
     def log_in(self):
         """A thread: sessions that log in, in one step and in two."""
@@ -140,8 +148,9 @@ class Busy(Load):
     def summary(self):
         return super().summary() + (
             "; 4xx %d; %d logins by SASL; %d runs of postmap with %d keys; %d lookups of our own, for which %d "
-            "connections were made anew; failed lookups %d" % (
-                self.temporary(), self.logins, self.postmaps, KEYS, self.raw, self.anew, len(self.wrong)))
+            "connections were made anew; failed lookups %d; the longest took %s" % (
+                self.temporary(), self.logins, self.postmaps, KEYS, self.raw, self.anew, len(self.wrong),
+                ", ".join("%s %.1f s" % pair for pair in self.longest.items())))
 
 
 # --- what nobody may notice: each is FUNCTION(host, load) -----------------------------------------------------------
@@ -162,13 +171,16 @@ def upgrade(host, load):
     wait_until(lambda: not set(before) & set(host.daemon.supervisors()), "the old program to leave")
 
 
-def kill(host, load, kind):
+def kill(host, load, kind, alone=contextlib.nullcontext()):
     """Unlike the other deeds it is no polite one. Postfix asks once more, not twice: two in a row, or one on the heels
-    of a reload, are not for one client to bear."""
+    of a reload, are not for one client to bear. ALONE keeps those away who would not bear one."""
     load.settle()
-    old = random.choice(host.daemon.workers(kind))
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: old not in host.daemon.workers(kind) and host.daemon.workers(kind), "another %s worker" % kind)
+    # those who leave after a reload are gone in a moment
+    wait_until(lambda: len(host.daemon.workers()) == WORKERS, "those who leave to be gone")
+    with alone:
+        old = random.choice(host.daemon.workers(kind))
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: old not in host.daemon.workers(kind) and host.daemon.workers(kind), "another %s worker" % kind)
     load.settle()
 
 
@@ -177,9 +189,9 @@ def kill_lookup(host, load):
 
 
 def kill_auth(host, load):
-    """Between two logins: the one that it has is gone with it, and Postfix says 454."""
-    with load.login:
-        kill(host, load, "auth")
+    """Between two logins: the one that it has is gone with it, and Postfix says 454. Between two sessions as well: an
+    smtpd that has just begun to ask what mechanisms there are ends without a word."""
+    kill(host, load, "auth", load.login)
 
 
 LONG = [(restart, 20), (reload, 20), (upgrade, 5), (kill_lookup, 20), (kill_auth, 5)]
@@ -190,8 +202,10 @@ def in_turn(host, load, deeds):
     """All of them; who fails is told which one was under way."""
     for deed in deeds:
         load.deeds.append("%s %s" % (clock(), deed.__name__))
+        begin = time.monotonic()
         deed(host, load)
         load.deeds[-1] += " to " + clock()
+        load.longest[deed.__name__] = max(load.longest[deed.__name__], time.monotonic() - begin)
         with load.lock:
             load.faults[deed.__name__] += 1
         load.wait(lambda: True, "")
