@@ -7,11 +7,13 @@ import contextlib
 import os
 import re
 import sqlite3
+import time
 
 from harness import Auth, check, check_eq, check_in, wait_until
 from world import running, world
 
 RIGHT, WRONG = "alohomora", "alohomorra"
+DEADLINE = 9  # seconds: the login-deadline of every Site
 
 LOGINS = [
     # what it shows, user, password, the user it is (None: refused)
@@ -155,11 +157,15 @@ def fifty_at_once(env):
     with running(env, hash_threads=2, hash_memory=32768, failure_delay=0) as (site, daemon), \
             contextlib.ExitStack() as stack:
         site.ctl("user", "passwd", "harry@example.com", "--password-stdin", stdin=RIGHT + "\n")
-        clients = [stack.enter_context(Auth(site.auth)) for _ in range(50)]
+        clients, begin = [stack.enter_context(Auth(site.auth)) for _ in range(50)], time.monotonic()
         for i, client in enumerate(clients):
             client.start("PLAIN", "\0harry@example.com\0" + (RIGHT if i % 2 else WRONG))
         for i, client in enumerate(clients):
-            check_eq(client.answer().word, "OK" if i % 2 else "FAIL")
+            reply = client.answer()
+            if reply.named.get("code") == "temp_fail":  # right on a machine so busy, and not a moment before
+                check(time.monotonic() - begin >= DEADLINE, "try again before the deadline:", reply)
+            else:
+                check_eq(reply.word, "OK" if i % 2 else "FAIL")
         peak = peak_memory(daemon.workers("auth")[0])
         check(peak < 600 * 1024, "peak memory", peak, "kB")
 
@@ -185,7 +191,7 @@ def full_queue(env):
     with running(env, hash_threads=1, hash_memory=8192, failure_delay=0) as (site, _), \
             contextlib.ExitStack() as stack:
         site.ctl("user", "passwd", "harry@example.com", "--password-stdin", stdin=RIGHT + "\n")
-        clients = [stack.enter_context(Auth(site.auth)) for _ in range(8)]
+        clients, begin = [stack.enter_context(Auth(site.auth)) for _ in range(8)], time.monotonic()
         for client in clients:
             for _ in range(60):
                 client.start("PLAIN", "\0harry@example.com\0" + RIGHT)
@@ -193,7 +199,9 @@ def full_queue(env):
         right = [r for r in replies if r.word == "OK"]
         later = [r for r in replies if r.named.get("code") == "temp_fail"]
         check_eq(len(right) + len(later), len(replies))
-        check(len(right) >= 200 and later, "right", len(right), "later", len(later))
+        check(right and later, "right", len(right), "later", len(later))
+        if time.monotonic() - begin < DEADLINE:  # or who could wait may have waited too long
+            check(len(right) >= 200, "right", len(right), "later", len(later))
         check_eq(clients[0].plain("harry@example.com", RIGHT).word, "OK")
 
 

@@ -132,7 +132,7 @@ def not_recorded(env):
 
 def recorded_when_the_store_lets(env):
     """Somebody holds the store for writing: logins go on, and are recorded when he is done."""
-    with running(env, record_logins=1, lookup_deadline=100) as (site, daemon):
+    with running(env, record_logins=1, lookup_deadline=2000) as (site, daemon):
         set_hash(site, SALLY, plain_md5(RIGHT[SALLY]))
         with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")

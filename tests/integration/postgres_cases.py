@@ -39,7 +39,7 @@ def sql(uri, text, database="postgres"):
 def running(env, *options, uri_of=lambda uri: uri + " dbname=mail", **settings):
     with server(*options) as uri, scratch() as tmp:
         sql(uri, "CREATE DATABASE mail")
-        site = Site(env.build, tmp, store=uri_of(uri), lookup_workers=1, lookup_deadline=3000, **settings)
+        site = Site(env.build, tmp, store=uri_of(uri), lookup_workers=1, **settings)
         site.init("example.com", users={"harry@example.com": PASSWORD},
                   aliases={"post@example.com": ["harry@example.com"]})
         with site.start() as daemon:

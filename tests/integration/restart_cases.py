@@ -311,6 +311,10 @@ def watchdog(env):
             mark = daemon.mark()
             stopped(worker)
             daemon.wait_log(r"the %s worker.* \(process %d\) stands still" % (kind, worker), mark)
+            site.configure(colour="red")
+            daemon.reload()  # it changes nothing, and is answered behind all that the keeper was told before
+            site.settings.pop("colour")
+            site.configure()
             beats(daemon)
             was = turns(supervisor)
             wait_until(lambda: turns(supervisor) > was + 10, "the supervisor to go on")

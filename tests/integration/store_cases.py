@@ -348,7 +348,7 @@ def locked(site):
 
 
 def locked_store(env):
-    with running(env, lookup_deadline=300, failure_delay=0) as (site, _), contextlib.ExitStack() as stack:
+    with running(env, lookup_deadline=1500, failure_delay=0) as (site, _), contextlib.ExitStack() as stack:
         clients = everywhere(site, stack)
         check_good(site, *clients)
         with locked(site):

@@ -56,6 +56,7 @@ CLIENTS = 4  # that send to those who exist, and one more that writes to the oth
 HELD = 20  # so many tries to write to those who exist see each trouble, and the calm behind it
 MAILS_PER_SESSION = 20
 FLUSH_EVERY = 5  # seconds
+DEADLINE = 2000  # ms for one lookup: a store in good health is quicker on any machine
 BEFORE, BEHIND = 4, 1  # seconds of the logs that are shown around a moment
 LATEST = 240  # seconds after the last trouble, in which Postfix must have delivered everything
 
@@ -86,7 +87,7 @@ class Host:
         self.sink = sink
         self.postfix = Postfix(os.path.join(tmp, "p"))
         self.socket = os.path.join(tmp, "vmaild.sock")
-        self.site = Site(env.build, tmp, queue_directories=[self.postfix.queue], lookup_deadline=200,
+        self.site = Site(env.build, tmp, queue_directories=[self.postfix.queue], lookup_deadline=DEADLINE,
                          listeners=[listener("unix:" + self.socket, "socketmap", group="postfix", twin=True)])
         self.postfix.configure(self.main_cf())
         self.fill_store()

@@ -656,8 +656,8 @@ class Site:
     """One private installation below TMP: configuration, store, sockets. The sockets (paths):
     `maps` socketmap, `auth` auth, `userdb` userdb; and `tcp`, a (host, port) for the map `tcp_map`.
 
-    SETTINGS override the test's defaults (cheap hashes, a failure delay of 100 ms); the names are those
-    of the configuration file with _ for -. LISTENERS, when given, replaces the four above: a list of
+    SETTINGS override the test's defaults (cheap hashes, a failure delay of 100 ms, deadlines that a busy
+    machine keeps); the names are those of the configuration file with _ for -. LISTENERS, when given, replaces the four above: a list of
     listener() texts."""
 
     def __init__(self, build, tmp, tcp_map="aliases", listeners=None, **settings):
@@ -679,6 +679,7 @@ class Site:
         ]
         self.settings = dict(store="sqlite:" + self.store, user=self.user, mail_user=self.user,
                              hash_memory=8, hash_passes=1, failure_delay=100, queue_directories=[],
+                             lookup_deadline=10000, login_deadline=9000,
                              log="stderr", log_level="debug")
         self.settings.update(settings)
         self.configure()
