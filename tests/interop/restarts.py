@@ -148,8 +148,9 @@ class Busy(Load):
     def summary(self):
         return super().summary() + (
             "; 4xx %d; %d logins by SASL; %d runs of postmap with %d keys; %d lookups of our own, for which %d "
-            "connections were made anew; failed lookups %d; the longest took %s" % (
-                self.temporary(), self.logins, self.postmaps, KEYS, self.raw, self.anew, len(self.wrong),
+            "connections were made anew, the first question up to %.2f s later; failed lookups %d; the longest took %s" % (
+                self.temporary(), self.logins, self.postmaps, KEYS, self.raw, self.anew,
+                max((one.hesitation for one in self.clients), default=0), len(self.wrong),
                 ", ".join("%s %.1f s" % pair for pair in self.longest.items())))
 
 
