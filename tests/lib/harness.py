@@ -42,7 +42,9 @@ import threading
 import time
 import traceback
 
-TIMEOUT = 60  # seconds after which a wait has failed; never a measure of speed
+# Seconds after which a wait has failed, never a measure of speed: more than the minute for which Postfix leaves alone
+# what it takes for broken, and than the minute in which a machine with 40 things to do makes a database.
+TIMEOUT = 150
 EPHEMERAL = 32768  # Linux gives ports from here on to whoever connects
 
 

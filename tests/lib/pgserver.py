@@ -3,13 +3,16 @@
 # PostgreSQL servers of the tests' own: made in a folder, on a port of the loopback, broken in all the ways that
 # servers break. As root they run as the user postgres, for PostgreSQL refuses to be root.
 
+import atexit
 import contextlib
+import functools
 import glob
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 
 from harness import Skip, TIMEOUT, check, check_eq, free_port, wait_gone, wait_until
 
@@ -56,6 +59,24 @@ def hand_over(path):
         os.chown(path, owner()["user"], owner()["group"])
 
 
+def run_as_owner(*command):
+    return subprocess.run([*Server.as_owner(), *command], stdin=subprocess.DEVNULL, cwd="/", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+
+
+@functools.lru_cache(maxsize=None)
+def fresh_data():
+    """What initdb makes, which takes it seconds of a CPU: once for all servers of this process."""
+    folder = tempfile.mkdtemp(prefix="vm-initdb-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    hand_over(folder)
+    data = os.path.join(folder, "data")
+    done = run_as_owner(os.path.join(programs(), "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                        "--locale=C.UTF-8", "-N")
+    check_eq(done.returncode, 0, "initdb", done.stdout)
+    return data
+
+
 class Server:
     """One server below TMP; made by initdb, or as a standby OF another one."""
 
@@ -81,7 +102,7 @@ class Server:
     def make(self, of):
         """Its data: new ones, or those of the server OF."""
         if of is None:
-            self.call("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+            subprocess.run(["cp", "-a", fresh_data(), self.data], check=True)
             with open(os.path.join(self.data, "pg_hba.conf"), "a") as f:
                 f.write("host all,replication all samenet trust\nhost all,replication all samehost trust\n")
             self.configure()
@@ -89,8 +110,7 @@ class Server:
             self.follow(of)
 
     def call(self, program, *arguments, check_it=True):
-        done = subprocess.run([*self.as_owner(), os.path.join(self.bin, program), *arguments], stdin=subprocess.DEVNULL, cwd="/",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+        done = run_as_owner(os.path.join(self.bin, program), *arguments)
         if check_it:
             check_eq(done.returncode, 0, program, done.stdout)
         return done
@@ -146,11 +166,13 @@ class Server:
         """As a power cut would: the postmaster and all of its children."""
         if self.process is None:
             return
+        children = self.children_of_stopped()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        for pid in self.children():
+        for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        for pid in children:
             wait_gone(pid)
         self.process.wait(TIMEOUT)
         self.process = None
@@ -165,12 +187,23 @@ class Server:
         except FileNotFoundError:
             return []
 
+    def children_of_stopped(self):
+        """The postmaster stands still, has no more children from now on, and these are still its own."""
+        def stands_still():
+            with open("/proc/%d/stat" % self.process.pid) as f:
+                return f.read().rpartition(")")[2].split()[0] in "TZ"
+        if self.process.poll() is not None:
+            return []  # it has ended by itself
+        os.kill(self.process.pid, signal.SIGSTOP)
+        wait_until(stands_still, "the postmaster to stop")
+        return self.children()
+
     def freeze(self, frozen=True):
         """It says nothing any more, to nobody, but hangs up on none; or it goes on."""
-        number = signal.SIGSTOP if frozen else signal.SIGCONT
-        for pid in [self.process.pid, *self.children()]:
+        children = self.children_of_stopped() if frozen else self.children()
+        for pid in [self.process.pid, *children]:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+                os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def sql(self, text):
         """What psql prints for TEXT, without frills."""
