@@ -11,6 +11,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -24,7 +25,8 @@ from sink import Sink
 from trouble import ALIASES, EXIST, MAIN_CF, NOBODY, USERS, Load
 
 NODES = ("one", "two", "three")
-NETWORK = "10.213.77.%d"
+NETWORKS = "10.213.%d."  # one of them for each fleet on this machine
+BRIDGE = 254  # its address there
 SYNCHRONOUS = "synchronous_standby_names = 'ANY 1 (one, two, three)'\nsynchronous_commit = on\n"
 DEADLINE = 1500  # ms for one lookup
 DISK = "400m"  # of each server
@@ -36,17 +38,33 @@ def ip(*words, check_it=True):
         raise Skip("ip %s: %s" % (" ".join(words), done.stdout.strip()))
 
 
+def claimed_network():
+    """A network that no other fleet on this machine has, and what shows that it is ours: a socket named after it."""
+    for n in range(1, 255):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0vmaild-test-" + NETWORKS % n)
+            return claim, NETWORKS % n
+        except OSError:
+            claim.close()
+    raise Skip("as many fleets as this machine has networks for")
+
+
 class Net:
     """A bridge, and a namespace with an address for every node."""
 
     def __init__(self):
         self.mark = "vm%d" % (os.getpid() % 100000)
         self.nodes = []
+        self.claim, self.prefix = claimed_network()
+
+    def address(self, n):
+        return self.prefix + str(n)
 
     def __enter__(self):
         try:
             ip("link", "add", self.bridge(), "type", "bridge")
-            ip("addr", "add", NETWORK % 254 + "/24", "dev", self.bridge())
+            ip("addr", "add", self.address(BRIDGE) + "/24", "dev", self.bridge())
             ip("link", "set", self.bridge(), "up")
             for n in range(1, len(NODES) + 1):
                 self.add(n)
@@ -61,7 +79,7 @@ class Net:
         self.nodes.append(n)
         ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", name)
         ip("link", "set", outer, "master", self.bridge(), "up")
-        for words in (("addr", "add", NETWORK % n + "/24", "dev", "eth0"), ("link", "set", "lo", "up"), ("link", "set", "eth0", "up")):
+        for words in (("addr", "add", self.address(n) + "/24", "dev", "eth0"), ("link", "set", "lo", "up"), ("link", "set", "eth0", "up")):
             ip("-n", name, *words)
 
     def bridge(self):
@@ -81,6 +99,7 @@ class Net:
         for n in self.nodes:
             ip("netns", "del", self.name(n), check_it=False)
         ip("link", "del", self.bridge(), check_it=False)
+        self.claim.close()
 
 
 class Node:
@@ -199,7 +218,7 @@ class Fleet:
 
     def make_servers(self, tmp):
         for n, name in enumerate(NODES, 1):
-            server = Server(tmp, name, of=self.servers[0] if self.servers else None, host=NETWORK % n, net=self.net.name(n),
+            server = Server(tmp, name, of=self.servers[0] if self.servers else None, host=self.net.address(n), net=self.net.name(n),
                             disk=DISK)
             self.servers.append(server)
             server.start()
@@ -426,7 +445,7 @@ def run(env, events, kind=Fleet):
             comment("\n".join(["wrong: %s" % w for a in fleet.askers for w in a.wrong[:5]] + load.wrong[:5] +
                               ([fleet.postfix.log.tail()] if fleet.postfix else []) +
                               ["node %d:\n%s" % (n, node.log()[-2500:]) for n, node in enumerate(fleet.nodes, 1)] +
-                              [server.tail()[-1500:] for server in fleet.servers]))
+                              [server.report() for server in fleet.servers]))
             raise
         finally:
             fleet.stop()

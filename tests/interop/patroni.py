@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import fleet
@@ -23,6 +24,7 @@ PATRONI_PORT = 8008  # on an address that only this node has
 FAILSAFE = "failsafe mode is enabled and all members are accessible"  # what it logs when it has tried
 PATIENCE = 3 * TIMEOUT  # a standby is made anew in this time, on a machine that has other things to do
 
+INIT = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "init.py")]
 DOCUMENTED = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "fleet")
 FIRST_LINE = "scope: mail\n"
 TIMES = "    wal_receiver_timeout: 3s\n"
@@ -130,7 +132,7 @@ class Managed(Server):
 
     def start(self):
         """Start it, and wait until it has a role."""
-        self.process = log_to(self.log, [*self.inside, *self.as_owner(), "patroni", self.configuration])
+        self.process = log_to(self.log, [*self.inside, *INIT, *self.as_owner(), "patroni", self.configuration])
         wait_until(lambda: self.is_primary() or self.is_standby(), "Patroni to start server %s" % self.name, PATIENCE)
         return self
 
@@ -183,6 +185,17 @@ class Managed(Server):
                     os.waitpid(pid, os.WNOHANG)  # ours since its parent is gone
         self.process = None
 
+    def report(self):
+        """All that may tell why it is not what it should be: what Patroni and the server said, what runs there, and
+        what the server's data are."""
+        pids = ",".join(map(str, self.members())) or "0"
+        looks = (["ps", "-o", "pid,ppid,stat,wchan:20,etimes,args", "-p", pids],
+                 ["ip", "netns", "exec", self.inside[3], "ss", "-tnp"],
+                 [os.path.join(self.bin, "pg_controldata"), "-D", self.data])
+        said = [subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+                for words in looks]
+        return "\n".join(["server %s at %s:" % (self.name, self.host), self.whole_log(), *said])
+
     def close(self):
         self.kill()
 
@@ -193,10 +206,10 @@ class PatroniFleet(fleet.Fleet):
     etcd = None
 
     def make_servers(self, tmp):
-        self.etcd = Etcd(tmp, fleet.NETWORK % 254)
+        self.etcd = Etcd(tmp, self.net.address(fleet.BRIDGE))
         self.etcd.start()
         for n, name in enumerate(fleet.NODES, 1):
-            server = Managed(tmp, name, self.etcd, host=fleet.NETWORK % n, net=self.net.name(n))
+            server = Managed(tmp, name, self.etcd, host=self.net.address(n), net=self.net.name(n))
             self.servers.append(server)
             server.start()
         self.primary = self.servers[0]

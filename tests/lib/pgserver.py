@@ -123,6 +123,10 @@ class Server:
         with open(self.log, errors="replace") as f:
             return f.read()[-3000:]
 
+    def report(self):
+        """What may tell why it is not what it should be."""
+        return "server %s:\n%s" % (self.name, self.tail())
+
     def end(self, number):
         if self.process is None:
             return
