@@ -21,6 +21,7 @@ shared_buffers = 32MB
 fsync = off
 wal_level = replica
 max_wal_senders = 8
+wal_keep_size = 128MB
 hot_standby = on
 wal_retrieve_retry_interval = 100ms
 wal_receiver_timeout = 3s
