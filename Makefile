@@ -283,7 +283,7 @@ check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
 # and the same with a fleet that Patroni and etcd look after (T=Patroni: only that). T="no edit is lost" has each thing alone.
 check-fleet: $(PROGRAMS)
 	$(Q)contrib/deps -- $(FLEET_DEPS)
-	$(call suite,fleet,python3 tests/interop/run.py --build $(B) --fleet $(call quoted,$(or $(T),one thing after the other)))
+	$(call suite,fleet,python3 tests/interop/run.py --build $(B) --jobs $(JOBS) --fleet $(call quoted,$(or $(T),one thing after the other)))
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.
