@@ -189,6 +189,7 @@ sanitized:
 
 # What takes longer: real servers in front of sanitized programs, the long fault runs, another release, the packages.
 check-rest: test-deps
+	$(Q)contrib/deps -- $(FLEET_DEPS)
 	$(Q)rm -rf build/log-rest && mkdir -p build/log-rest
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 SAN=address,undefined all
@@ -278,11 +279,11 @@ check-torture: $(PROGRAMS) $(SHIM) $(if $(LONG),$(FAULTS))
 	$(if $(LONG),$(Q)bad=0; for t in $(FAULTS); do \
 		tests/lib/tally $(L) torture-$${t##*/test_}$(VARIANT) $$t --long || bad=1; done; exit $$bad)
 
-# Three nodes with a PostgreSQL server each, in network namespaces: all that happens to a fleet, one thing after the other.
-# T="fleet of three" has each of them alone as well, T=Patroni a fleet that Patroni and etcd look after.
+# Three nodes with a PostgreSQL server each, in network namespaces: all that happens to a fleet, one thing after the other;
+# and the same with a fleet that Patroni and etcd look after (T=Patroni: only that). T="no edit is lost" has each thing alone.
 check-fleet: $(PROGRAMS)
 	$(Q)contrib/deps -- $(FLEET_DEPS)
-	$(call suite,fleet,python3 tests/interop/run.py --build $(B) --fleet $(if $(T),$(call quoted,$(T)),"three: one thing after the other"))
+	$(call suite,fleet,python3 tests/interop/run.py --build $(B) --jobs $(JOBS) --fleet $(call quoted,$(or $(T),one thing after the other)))
 
 # The interop suite in Debian 13, with its Postfix 3.10 and Dovecot 2.4 and programs built there. The folder it lives
 # in is made once, in the user's cache: some minutes, and 600 MB.
@@ -404,7 +405,7 @@ CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket
 
 PACK_DEPS   := build-essential debhelper lintian
-FLEET_DEPS  := iproute2 $(if $(findstring Patroni,$(T)),patroni etcd-server)
+FLEET_DEPS  := iproute2 patroni etcd-server
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 

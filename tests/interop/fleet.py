@@ -11,6 +11,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -24,9 +25,11 @@ from sink import Sink
 from trouble import ALIASES, EXIST, MAIN_CF, NOBODY, USERS, Load
 
 NODES = ("one", "two", "three")
-NETWORK = "10.213.77.%d"
+NETWORKS = "10.213.%d."  # one of them for each fleet on this machine
+BRIDGE = 254  # its address there
+POSTFIX = 1  # the place in NODES of the node that Postfix asks
 SYNCHRONOUS = "synchronous_standby_names = 'ANY 1 (one, two, three)'\nsynchronous_commit = on\n"
-DEADLINE = 6000  # ms for one lookup: a busy machine has to find another server within it
+DEADLINE = 9000  # ms for one lookup: enough for a machine that has other things to do for seconds
 DISK = "400m"  # of each server
 
 
@@ -36,17 +39,33 @@ def ip(*words, check_it=True):
         raise Skip("ip %s: %s" % (" ".join(words), done.stdout.strip()))
 
 
+def claimed_network():
+    """A network that no other fleet on this machine has, and what shows that it is ours: a socket named after it."""
+    for n in range(1, 255):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0vmaild-test-" + NETWORKS % n)
+            return claim, NETWORKS % n
+        except OSError:
+            claim.close()
+    raise Skip("as many fleets as this machine has networks for")
+
+
 class Net:
     """A bridge, and a namespace with an address for every node."""
 
     def __init__(self):
         self.mark = "vm%d" % (os.getpid() % 100000)
         self.nodes = []
+        self.claim, self.prefix = claimed_network()
+
+    def address(self, n):
+        return self.prefix + str(n)
 
     def __enter__(self):
         try:
             ip("link", "add", self.bridge(), "type", "bridge")
-            ip("addr", "add", NETWORK % 254 + "/24", "dev", self.bridge())
+            ip("addr", "add", self.address(BRIDGE) + "/24", "dev", self.bridge())
             ip("link", "set", self.bridge(), "up")
             for n in range(1, len(NODES) + 1):
                 self.add(n)
@@ -61,7 +80,7 @@ class Net:
         self.nodes.append(n)
         ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", name)
         ip("link", "set", outer, "master", self.bridge(), "up")
-        for words in (("addr", "add", NETWORK % n + "/24", "dev", "eth0"), ("link", "set", "lo", "up"), ("link", "set", "eth0", "up")):
+        for words in (("addr", "add", self.address(n) + "/24", "dev", "eth0"), ("link", "set", "lo", "up"), ("link", "set", "eth0", "up")):
             ip("-n", name, *words)
 
     def bridge(self):
@@ -81,6 +100,7 @@ class Net:
         for n in self.nodes:
             ip("netns", "del", self.name(n), check_it=False)
         ip("link", "del", self.bridge(), check_it=False)
+        self.claim.close()
 
 
 class Node:
@@ -96,7 +116,8 @@ class Node:
                          queue_directories=[queue] if queue else [],
                          listeners=[listener("unix:" + self.socket, "socketmap", 0o666, twin=bool(queue))])
         self.inside = os.path.join(self.tmp, "inside")
-        write_file(self.inside, "#!/bin/sh\nexec ip netns exec %s %s \"$@\"\n" % (net.name(number), self.site.program("vmaild")), 0o755)
+        self.there = ["ip", "netns", "exec", net.name(number)]
+        write_file(self.inside, "#!/bin/sh\nexec %s %s \"$@\"\n" % (" ".join(self.there), self.site.program("vmaild")), 0o755)
         self.daemon = None
 
     def start(self):
@@ -110,6 +131,17 @@ class Node:
 
     def log(self):
         return self.daemon.log.text if self.daemon else ""
+
+    def knows(self, address):
+        with Socketmap(self.socket) as client:
+            said = client.ask("aliases", address)
+        check(said[0] != "PERM", said)
+        return said == ("OK", "harry@example.test")
+
+    def edit(self, address):
+        """Somebody edits on this node; the one who does it, a process, tells in the end whether it was acknowledged."""
+        return subprocess.Popen([*self.there, self.site.program("vmailctl"), "-c", self.site.conf, "alias", "add", address,
+                                 "harry@example.test"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Asker(threading.Thread):
@@ -173,14 +205,22 @@ class Editor(threading.Thread):
         while not self.over.is_set():
             n += 1
             address = "edit%d@example.test" % n
-            if self.site.ctl_run("alias", "add", address, "harry@example.test").returncode == 0:
+            if self.add(address):
                 self.acknowledged.append(address)
             else:
                 self.refused += 1
 
+    def add(self, address):
+        """Whether that was acknowledged."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.site.ctl_run("alias", "add", address, "harry@example.test").returncode == 0
+        return False
+
 
 class Fleet:
     """What trouble.Load calls a host: `postfix`, `sink`."""
+
+    patience = TIMEOUT  # for what takes the servers more than a moment
 
     def __init__(self, net, sink):
         self.net, self.sink = net, sink
@@ -192,14 +232,14 @@ class Fleet:
         """All but the start. What was made is ended by stop(), also when this fails half way."""
         self.make_servers(tmp)
         self.postfix = Postfix(os.path.join(tmp, "p"))
-        self.nodes = [Node(env, tmp, self.net, n, self.servers, self.postfix.queue if n == 2 else None) for n in (1, 2, 3)]
-        self.postfix.configure(MAIN_CF.format(table="socketmap:unix:%s:" % self.nodes[1].socket, sink=self.sink.port))
+        self.nodes = [Node(env, tmp, self.net, n, self.servers, self.postfix.queue if n == POSTFIX + 1 else None) for n in (1, 2, 3)]
+        self.postfix.configure(MAIN_CF.format(table="socketmap:unix:%s:" % self.nodes[POSTFIX].socket, sink=self.sink.port))
         self.fill()
         self.make_synchronous()
 
     def make_servers(self, tmp):
         for n, name in enumerate(NODES, 1):
-            server = Server(tmp, name, of=self.servers[0] if self.servers else None, host=NETWORK % n, net=self.net.name(n),
+            server = Server(tmp, name, of=self.servers[0] if self.servers else None, host=self.net.address(n), net=self.net.name(n),
                             disk=DISK)
             self.servers.append(server)
             server.start()
@@ -228,7 +268,7 @@ class Fleet:
             node.start()
         self.postfix.start()
         self.askers = [Asker(node) for node in self.nodes]
-        self.editor = Editor(self.nodes[1])
+        self.editor = Editor(self.nodes[POSTFIX])
         for thread in [*self.askers, self.editor]:
             thread.start()
 
@@ -253,10 +293,13 @@ class Fleet:
 
     # --- what is waited for
 
+    def wait_for(self, condition, what):
+        return wait_until(condition, what, self.patience)
+
     def edits_go_on(self, since, what):
         """Until an edit is acknowledged again; how long that took since SINCE is told in the end."""
         before = len(self.editor.acknowledged)
-        wait_until(lambda: len(self.editor.acknowledged) > before, "an edit after: " + what)
+        self.wait_for(lambda: len(self.editor.acknowledged) > before, "an edit: " + what)
         self.recovery[what] = time.monotonic() - since
 
     def hold(self, load):
@@ -267,11 +310,62 @@ class Fleet:
         wrong = [w for a in self.askers for w in a.wrong]
         check(not wrong, "\n".join(wrong[:5]))
 
+    def settle(self):
+        """All is well again: every server has what the primary has, and that has all that was acknowledged."""
+        for server in self.servers:
+            if server is not self.primary:
+                self.wait_for(lambda s=server: self.follows(s), "server %s to follow" % server.name)
+        self.nothing_lost()
+
+    def follows(self, standby):
+        return standby.has(self.primary)
+
+    def nothing_lost(self):
+        known = list(self.editor.acknowledged)
+        there = set(self.primary.sql("SELECT address FROM vmaild.alias").split())
+        lost = [a for a in known if a not in there]
+        check(known, "no edit was acknowledged")
+        check(not lost, "%d of %d acknowledged edits are lost: %s" % (len(lost), len(known), lost[:5]))
+
+    def number(self, server):
+        return self.servers.index(server) + 1
+
+    def standbys(self):
+        return [s for s in self.servers if s is not self.primary]
+
+    def asker(self, server):
+        """Whoever asks the node beside SERVER."""
+        return self.askers[self.servers.index(server)]
+
+    @contextlib.contextmanager
+    def blind(self, load, *servers):
+        """The nodes beside SERVERS have none to ask for a while: "try again" is what they say, and nothing else."""
+        askers = [self.asker(s) for s in servers]
+        for asker in askers:
+            asker.blind = True
+        with load.trouble("no server") if self.askers[POSTFIX] in askers else contextlib.nullcontext():
+            yield
+            for asker in askers:  # a node finds its servers again in its own time
+                load.wait(lambda a=asker: a.wrong or a.good_in_row > len(a.QUESTIONS), "a node to find a server")
+        for asker in askers:
+            asker.blind = False
+
+    def frozen(self):
+        """Which standby shall be silent: Postfix's node is beside it, if it is one."""
+        return min(self.standbys(), key=lambda s: self.servers.index(s) != POSTFIX)
+
+    def kill_all(self):
+        for server in self.servers:
+            server.kill()
+
+    def start_all(self):
+        for server in [self.primary, *self.servers]:
+            if server.process is None:
+                server.start()
+
     def take_over(self):
         """The standby that knows most becomes the primary, and the other one follows it."""
-        standbys = [s for s in self.servers if s is not self.primary]
-        standbys.sort(key=lambda s: int(s.sql("SELECT pg_last_wal_receive_lsn() - '0/0'")))
-        old, new = standbys
+        old, new = sorted(self.standbys(), key=lambda s: int(s.sql("SELECT pg_last_wal_receive_lsn() - '0/0'")))
         new.promote()
         old.stop()
         old.follow(new)
@@ -292,14 +386,41 @@ def primary_killed(fleet, load):
     fleet.hold(load)
 
 
+def standby_promoted(fleet, load):
+    """By hand, while the primary lives, but is cut off. Whoever edits there is never told that it is done, for no
+    standby has it; and it is fenced before it may come back."""
+    since, old, edit = time.monotonic(), fleet.primary, "alone@example.test"
+    fleet.net.cut(fleet.number(old))
+    with fleet.nodes[fleet.servers.index(old)].edit(edit) as alone:
+        try:
+            fleet.hold(load)
+            fleet.take_over()
+            fleet.edits_go_on(since, "standby promoted")
+            fleet.hold(load)
+            check(alone.poll() != 0, "a primary that is cut off has acknowledged an edit")
+        finally:
+            alone.kill()
+    with fleet.blind(load, old):
+        old.kill()
+        fleet.net.cut(fleet.number(old), False)
+    old.follow(fleet.primary)
+    old.start()
+    fleet.hold(load)
+
+
 def link_cut(fleet, load):
-    """Of a node whose server is a standby: it is asked on. Then of the primary's."""
-    n = fleet.servers.index(next(s for s in fleet.servers if s is not fleet.primary)) + 1
+    """Of a node whose server is a standby: it is asked on, and who edits elsewhere does not notice."""
+    since, n = time.monotonic(), fleet.number(fleet.standbys()[0])
     fleet.net.cut(n)
     fleet.hold(load)
+    fleet.edits_go_on(since, "link of a standby cut")
     fleet.net.cut(n, False)
     fleet.hold(load)
-    since, n = time.monotonic(), fleet.servers.index(fleet.primary) + 1
+
+
+def primary_link_cut(fleet, load):
+    """It stays the primary: edits wait for the link."""
+    since, n = time.monotonic(), fleet.number(fleet.primary)
     fleet.net.cut(n)
     fleet.hold(load)
     fleet.net.cut(n, False)
@@ -307,9 +428,15 @@ def link_cut(fleet, load):
 
 
 def replication_paused(fleet, load):
-    standby = next(s for s in fleet.servers if s is not fleet.primary)
+    """The node beside that server asks another one as soon as it has missed something."""
+    since, standby = time.monotonic(), fleet.standbys()[0]
     standby.sql("SELECT pg_wal_replay_pause()")
     fleet.hold(load)
+    fleet.edits_go_on(since, "replication paused")
+    newest, node = fleet.editor.acknowledged[-1], fleet.nodes[fleet.servers.index(standby)]
+    since = time.monotonic()
+    fleet.wait_for(lambda: node.knows(newest), "the node to know of " + newest)
+    comment("replication paused: the node knew of an edit %.1f s after it" % (time.monotonic() - since))
     standby.sql("SELECT pg_wal_replay_resume()")
     fleet.hold(load)
 
@@ -332,9 +459,10 @@ def long_lock(fleet, load):
 
 def standby_frozen(fleet, load):
     """It says nothing any more, and hangs up on nobody: its node asks another server."""
-    standby = fleet.servers[1] if fleet.primary is not fleet.servers[1] else fleet.servers[2]
+    since, standby = time.monotonic(), fleet.frozen()
     standby.freeze()
     fleet.hold(load)
+    fleet.edits_go_on(since, "standby silent")
     standby.freeze(False)
     fleet.hold(load)
 
@@ -346,10 +474,13 @@ def disk_full(fleet, load):
         while f.write(bytes(1 << 20)):
             pass
     before = fleet.editor.refused
-    for _ in range(20):  # until the log's files that were made in advance are used up
-        with contextlib.suppress(Failed):
+
+    def no_room():
+        with contextlib.suppress(Failed):  # until the log's files that were made in advance are used up
             primary.sql("CREATE TABLE IF NOT EXISTS public.filler (t int); INSERT INTO public.filler VALUES (1); SELECT pg_switch_wal()")
-    wait_until(lambda: fleet.editor.refused > before, "an edit that finds no room")
+        return fleet.editor.refused > before
+
+    fleet.wait_for(no_room, "an edit that finds no room")
     fleet.hold(load)
     os.unlink(filler)
     since = time.monotonic()
@@ -362,24 +493,17 @@ def disk_full(fleet, load):
 
 def all_restarted(fleet, load):
     """For once there is no server at all: try again is what everybody is told, and nothing else."""
-    for asker in fleet.askers:
-        asker.blind = True
-    with load.trouble("no server"):
-        since = time.monotonic()
-        for server in fleet.servers:
-            server.kill()
+    since = time.monotonic()
+    with fleet.blind(load, *fleet.servers):
+        fleet.kill_all()
         fleet.hold(load)
-        for server in [fleet.primary, *fleet.servers]:
-            if server.process is None:
-                server.start()
+        fleet.start_all()
     fleet.edits_go_on(since, "everything restarted")
-    for asker in fleet.askers:  # a node finds its servers again in its own time
-        load.wait(lambda a=asker: a.wrong or a.good_in_row > len(a.QUESTIONS), "a node to find a server")
-        asker.blind = False
     fleet.hold(load)
 
 
-EVENTS = [primary_killed, link_cut, replication_paused, long_lock, standby_frozen, disk_full, all_restarted]
+EVENTS = [primary_killed, standby_promoted, link_cut, primary_link_cut, replication_paused, long_lock, standby_frozen, disk_full,
+          all_restarted]
 
 
 def judge(fleet, load):
@@ -388,10 +512,7 @@ def judge(fleet, load):
     check(not wrong, "\n".join(wrong[:10]))
     check(load.refusals() == load.turned_away, "5xx for who exists")
     check(load.taken and load.turned_away and all(a.rounds for a in fleet.askers), "a poor load")
-    there = set(fleet.primary.sql("SELECT address FROM vmaild.alias").split())
-    lost = [a for a in fleet.editor.acknowledged if a not in there]
-    check(fleet.editor.acknowledged, "no edit was acknowledged")
-    check(not lost, "%d of %d acknowledged edits are lost: %s" % (len(lost), len(fleet.editor.acknowledged), lost[:5]))
+    fleet.nothing_lost()
 
 
 def summary(fleet, load):
@@ -418,6 +539,7 @@ def run(env, events, kind=Fleet):
                 with load.on():
                     for event in events:
                         event(fleet, load)
+                        fleet.settle()
             finally:
                 fleet.rest()
                 summary(fleet, load)
@@ -426,7 +548,7 @@ def run(env, events, kind=Fleet):
             comment("\n".join(["wrong: %s" % w for a in fleet.askers for w in a.wrong[:5]] + load.wrong[:5] +
                               ([fleet.postfix.log.tail()] if fleet.postfix else []) +
                               ["node %d:\n%s" % (n, node.log()[-2500:]) for n, node in enumerate(fleet.nodes, 1)] +
-                              [server.tail()[-1500:] for server in fleet.servers]))
+                              [server.report() for server in fleet.servers]))
             raise
         finally:
             fleet.stop()

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import fleet
@@ -20,12 +21,15 @@ from pgserver import Server, hand_over, owner
 from processes import real_user
 
 PATRONI_PORT = 8008  # on an address that only this node has
-FAILSAFE = "failsafe mode is enabled and all members are accessible"  # what it logs when it has tried
+STAYS = "failsafe mode is enabled and all members are accessible"  # what it logs when etcd does not answer
+STEPS_DOWN = "because DCS is not accessible"  # and when it has stepped down
+DISK = "500m"  # of each server
 PATIENCE = 3 * TIMEOUT  # a standby is made anew in this time, on a machine that has other things to do
 
+INIT = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "init.py")]
 DOCUMENTED = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "fleet")
 FIRST_LINE = "scope: mail\n"
-TIMES = "    wal_receiver_timeout: 3s\n"
+TIMES = "    wal_sender_timeout: 10s\n"
 FASTER = "    wal_retrieve_retry_interval: 100ms\n    fsync: 'off'\n    log_min_messages: fatal\n"
 UNTRUSTED = "    - host all,replication all samenet scram-sha-256\n"
 
@@ -128,9 +132,12 @@ class Managed(Server):
         self.configuration = os.path.join(self.dir, "patroni.yml")
         write_file(self.configuration, configuration(self), 0o644)
 
+    def begin(self):
+        self.process = log_to(self.log, [*self.inside, *INIT, *self.as_owner(), "patroni", self.configuration])
+
     def start(self):
         """Start it, and wait until it has a role."""
-        self.process = log_to(self.log, [*self.inside, *self.as_owner(), "patroni", self.configuration])
+        self.begin()
         wait_until(lambda: self.is_primary() or self.is_standby(), "Patroni to start server %s" % self.name, PATIENCE)
         return self
 
@@ -146,6 +153,10 @@ class Managed(Server):
     def whole_log(self):
         with open(self.log, errors="replace") as f:
             return f.read()
+
+    def said(self, what):
+        """How often it has logged WHAT."""
+        return self.whole_log().count(what)
 
     def is_primary(self):
         return self.says("/primary")
@@ -167,6 +178,12 @@ class Managed(Server):
                     mine.append(pid)
         return mine
 
+    def freeze(self, frozen=True):
+        """The whole host says nothing any more."""
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
     def kill(self):
         """Patroni and all of the server, as a power cut would. Who was being started meanwhile goes as well."""
         if self.process is None:
@@ -183,38 +200,77 @@ class Managed(Server):
                     os.waitpid(pid, os.WNOHANG)  # ours since its parent is gone
         self.process = None
 
+    def report(self):
+        """All that may tell why it is not what it should be: what Patroni and the server said, what runs there, and
+        what the server's data are."""
+        pids = ",".join(map(str, self.members())) or "0"
+        looks = (["ps", "-o", "pid,ppid,stat,wchan:20,etimes,args", "-p", pids],
+                 ["ip", "netns", "exec", self.inside[3], "ss", "-tnp"],
+                 [os.path.join(self.bin, "pg_controldata"), "-D", self.data])
+        said = [subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+                for words in looks]
+        return "\n".join(["server %s at %s:" % (self.name, self.host), self.whole_log(), *said])
+
     def close(self):
         self.kill()
+        super().close()
 
 
 class PatroniFleet(fleet.Fleet):
     """Three servers with Patroni, and one etcd on the bridge."""
 
     etcd = None
+    patience = PATIENCE
 
     def make_servers(self, tmp):
-        self.etcd = Etcd(tmp, fleet.NETWORK % 254)
+        self.etcd = Etcd(tmp, self.net.address(fleet.BRIDGE))
         self.etcd.start()
         for n, name in enumerate(fleet.NODES, 1):
-            server = Managed(tmp, name, self.etcd, host=fleet.NETWORK % n, net=self.net.name(n))
+            server = Managed(tmp, name, self.etcd, host=self.net.address(n), net=self.net.name(n), disk=DISK)
             self.servers.append(server)
             server.start()
         self.primary = self.servers[0]
 
     def make_synchronous(self):
         """Patroni sees to it."""
-        self.wait_for(self.standby, "a synchronous standby")
+        self.synchronous()
 
-    def wait_for(self, condition, what):
-        return wait_until(condition, what, PATIENCE)
+    def synchronous(self):
+        """The one that has every edit."""
+        return self.wait_for(self.standby, "a synchronous standby")
 
     def standby(self):
-        """The one that has every edit, or None."""
-        return next((s for s in self.servers if s.process and s.is_synchronous()), None)
+        return next((s for s in self.standbys() if s.process and s.is_synchronous()), None)
+
+    def frozen(self):
+        return self.synchronous()
 
     def promoted(self):
         """Whom Patroni has made the primary, or None."""
         return next((s for s in self.servers if s.process and s.is_primary()), None)
+
+    def follows(self, standby):
+        """Whether it has what the primary has, and gets the rest. An old primary may be up for a moment before it is
+        rewound: it has more, but gets nothing."""
+        try:
+            return self.primary.sql("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '%s'" %
+                                    standby.name) == "1" and standby.is_standby() and standby.has(self.primary)
+        except Failed:
+            return False  # Patroni has taken it down to do something to it
+
+    def settle(self):
+        self.primary = self.wait_for(self.promoted, "a primary")
+        super().settle()
+        self.synchronous()
+
+    def kill_all(self):
+        super().kill_all()
+        self.etcd.kill()
+
+    def start_all(self):
+        self.etcd.start()
+        for server in self.servers:
+            server.begin()
 
     def stop(self):
         super().stop()
@@ -224,57 +280,81 @@ class PatroniFleet(fleet.Fleet):
 
 # --- what happens to it ---------------------------------------------------------------------------------------
 
+def another_takes_over(fleet, since, what, ask=lambda: None):
+    """Patroni promotes one of the others, by itself or because somebody ASKs for that."""
+    old = fleet.primary
+
+    def promoted():
+        ask()
+        return next((s for s in fleet.standbys() if s.process and s.is_primary()), None)
+
+    fleet.primary = fleet.wait_for(promoted, "Patroni to promote a standby")
+    comment("%s: server %s in the place of %s after %.1f s" % (what, fleet.primary.name, old.name, time.monotonic() - since))
+    fleet.edits_go_on(since, what)
+
+
 def primary_killed(fleet, load):
-    """Patroni promotes one of the others by itself, and makes a standby of the old primary when that comes back."""
-    since, dead, heir = time.monotonic(), fleet.primary, fleet.wait_for(fleet.standby, "a synchronous standby")
+    """The old primary comes back at once, as a standby."""
+    since, dead = time.monotonic(), fleet.primary
+    fleet.synchronous()
     dead.kill()
     fleet.hold(load)
-    fleet.primary = fleet.wait_for(fleet.promoted, "Patroni to promote a standby")
-    check(fleet.primary is heir, "not the synchronous standby was promoted, but", fleet.primary.name)
-    comment("Patroni promoted server %s after %.1f s" % (fleet.primary.name, time.monotonic() - since))
-    fleet.edits_go_on(since, "primary killed, promoted by Patroni")
+    another_takes_over(fleet, since, "primary killed")
     dead.start()
-    follow(fleet)
-    fleet.wait_for(dead.is_standby, "the old primary to come back as a standby")
+
+
+def standby_promoted(fleet, load):
+    """As before maintenance: the primary steps down."""
+    def switch_over():
+        heir = fleet.synchronous()
+        subprocess.run(["patronictl", "-c", heir.configuration, "switchover", "mail", "--leader", fleet.primary.name,
+                        "--candidate", heir.name, "--force"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+
+    another_takes_over(fleet, time.monotonic(), "switchover", switch_over)
+    fleet.hold(load)
+
+
+def primary_link_cut(fleet, load):
+    """It steps down by itself, for it reaches neither etcd nor the others; its node has nobody to ask while its server
+    is started anew as a standby."""
+    since, old = time.monotonic(), fleet.primary
+    with fleet.blind(load, old):
+        fleet.net.cut(fleet.number(old))
+        fleet.hold(load)
+        another_takes_over(fleet, since, "link of the primary cut")
+        fleet.net.cut(fleet.number(old), False)
     fleet.hold(load)
 
 
 def etcd_killed(fleet, load):
     """Nobody can agree on another primary any more; the one that there is stays (failsafe_mode), for all Patronis
-    can see each other. Nobody notices."""
-    before = fleet.editor.refused
+    can see each other, and nobody notices. They give each other two seconds: where a machine is too busy for that,
+    the primary steps down, and edits wait for etcd."""
+    before, primary = fleet.editor.refused, fleet.primary
+    stayed, gone = primary.said(STAYS), primary.said(STEPS_DOWN)
+
+    def steps_down():
+        return primary.said(STEPS_DOWN) > gone
+
     fleet.etcd.kill()
-    fleet.wait_for(lambda: FAILSAFE in fleet.primary.whole_log(), "the primary to do without etcd")
-    fleet.edits_go_on(time.monotonic(), "etcd killed")
+    fleet.wait_for(lambda: primary.said(STAYS) > stayed or steps_down(), "the primary to do without etcd")
+    done = len(fleet.editor.acknowledged)
+    fleet.wait_for(lambda: len(fleet.editor.acknowledged) > done or steps_down(), "an edit: etcd killed")
     fleet.hold(load)
-    fleet.etcd.start()
     since = time.time() + 1  # it counts whole seconds
+    fleet.etcd.start()
     for server in fleet.servers:
         fleet.wait_for(lambda s=server: s.has_seen_etcd(since), "Patroni to find etcd again")
-    check(fleet.promoted() is fleet.primary, "another primary")
-    follow(fleet)
-    fleet.hold(load)
+    if steps_down():
+        comment("etcd killed: this machine was too busy for failsafe_mode")
+        return
+    check(fleet.promoted() is primary, "another primary")
     check(fleet.editor.refused == before, "%d edits were told to try again" % (fleet.editor.refused - before))
 
 
-def follows(server, primary):
-    """Whether SERVER has what PRIMARY has, and gets the rest. An old primary may be up for a moment before it is
-    rewound: it has more, but gets nothing."""
-    try:
-        return primary.sql("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '%s'" %
-                           server.name) == "1" and server.has(primary)
-    except Failed:
-        return False  # Patroni has taken it down to do something to it
-
-
-def follow(fleet):
-    """Each standby gets what the primary has now."""
-    for server in fleet.servers:
-        if server is not fleet.primary:
-            fleet.wait_for(lambda s=server: follows(s, fleet.primary), "server %s to follow" % server.name)
-
-
-EVENTS = [primary_killed, etcd_killed]
+EVENTS = [primary_killed, standby_promoted, fleet.link_cut, primary_link_cut, fleet.replication_paused, fleet.long_lock,
+          fleet.standby_frozen, etcd_killed, fleet.disk_full, fleet.all_restarted]
 
 
 def run(env):

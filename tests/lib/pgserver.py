@@ -24,6 +24,7 @@ shared_buffers = 32MB
 fsync = off
 wal_level = replica
 max_wal_senders = 8
+wal_keep_size = 128MB
 hot_standby = on
 wal_retrieve_retry_interval = 100ms
 wal_receiver_timeout = 3s
@@ -142,6 +143,10 @@ class Server:
     def tail(self):
         with open(self.log, errors="replace") as f:
             return f.read()[-3000:]
+
+    def report(self):
+        """What may tell why it is not what it should be."""
+        return "server %s:\n%s" % (self.name, self.tail())
 
     def end(self, number):
         if self.process is None:
