@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct slice {
 	const char *p;
@@ -14,25 +15,51 @@ struct slice {
 };
 
 /* View N bytes at P. */
-struct slice slice_of(const char *p, size_t n);
+static inline struct slice
+slice_of(const char *p, size_t n)
+{
+	return (struct slice){ p, n };
+}
 
 /* View a C string without its terminator; NULL gives the empty slice. */
-struct slice slice_str(const char *s);
+static inline struct slice
+slice_str(const char *s)
+{
+	return slice_of(s, s == NULL ? 0 : strlen(s));
+}
 
 /* View the first N bytes (all of them when there are fewer). */
-struct slice slice_head(struct slice s, size_t n);
+static inline struct slice
+slice_head(struct slice s, size_t n)
+{
+	return slice_of(s.p, n < s.n ? n : s.n);
+}
 
 /* View what follows the first N bytes (nothing when there are fewer). */
-struct slice slice_tail(struct slice s, size_t n);
+static inline struct slice
+slice_tail(struct slice s, size_t n)
+{
+	if (n >= s.n)
+		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
+	return slice_of(s.p + n, s.n - n);
+}
 
 /* Compare for the same bytes. */
-bool slice_eq(struct slice a, struct slice b);
+static inline bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 /* Compare byte by byte, as the store orders names: negative, 0 or positive. */
 int slice_cmp(struct slice a, struct slice b);
 
 /* Compare with a C string. */
-bool slice_is(struct slice s, const char *str);
+static inline bool
+slice_is(struct slice s, const char *str)
+{
+	return slice_eq(s, slice_str(str));
+}
 
 /* Compare with a C string, ASCII letters of either case alike. */
 bool slice_is_nocase(struct slice s, const char *str);

@@ -57,13 +57,25 @@ struct question {
 	struct sbuf text;    /* owns all of them */
 };
 
+/* What there is among the rows of a domain, so that a store need not look for anything else. A
+ * tagged row has a '+' in its address, a special alias is switched off, expires, or is a closed
+ * list. */
+enum holds {
+	HOLDS_CATCH_ALL = 1, /* the alias @name */
+	HOLDS_ALIASES = 2,   /* others */
+	HOLDS_TAGGED_ALIASES = 4,
+	HOLDS_SPECIAL_ALIASES = 8,
+	HOLDS_MAILBOXES = 16,
+	HOLDS_TAGGED_MAILBOXES = 32
+};
+
 /* What the store knows of question.domain. */
 struct domain_facts {
 	bool known;
 	struct sbuf name; /* the name it has, where it was only asked for as Postfix does */
 	enum domain_kind kind;
 	bool patterns;         /* it has pattern aliases */
-	bool catch_all;        /* it has an alias @name, which a store need not look for if not */
+	unsigned holds;        /* enum holds; the store's own */
 	bool own_delimiters;   /* `delimiters` replaces the configured set */
 	char delimiters[8];    /* C string */
 	signed char propagate; /* 1, 0, or -1: as configured */

@@ -41,10 +41,16 @@ SELECT version FROM store WHERE one = 1;
 -- ## lookups: one statement per kind of row
 
 -- ask_domain
--- What the resolver must know of a domain, whatever it looks for there.
+-- What the resolver must know of a domain, whatever it looks for there; last, the sum of what it holds (enum holds).
 SELECT kind, target, delimiters, coalesce(propagate, -1),
     (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL))::integer,
     (EXISTS (SELECT 1 FROM alias WHERE address = '@' || d.name))::integer
+    + 2 * (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND address <> '@' || d.name))::integer
+    + 4 * (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND strpos(address, '+') > 0))::integer
+    + 8 * (EXISTS (SELECT 1 FROM alias
+        WHERE domain = d.name AND (disabled <> 0 OR expires <> 0 OR internal <> 0)))::integer
+    + 16 * (EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name))::integer
+    + 32 * (EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name AND strpos(address, '+') > 0))::integer
 FROM domain d
 WHERE name = $1;
 
@@ -62,6 +68,10 @@ SELECT t.target, a.disabled, a.expires, a.internal
 FROM alias_target t JOIN alias a ON a.address = t.address
 WHERE t.address = $1
 ORDER BY t.position;
+
+-- ask_targets
+-- The same of an alias that is known to be nothing else.
+SELECT target FROM alias_target WHERE address = $1 ORDER BY position;
 
 -- ask_alias_known
 -- Whether there is such an alias: with no target, which should not be.

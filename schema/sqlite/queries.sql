@@ -39,10 +39,15 @@ PRAGMA user_version;
 -- ## lookups: one statement per kind of row
 
 -- ask_domain
--- What the resolver must know of a domain, whatever it looks for there.
+-- What the resolver must know of a domain, whatever it looks for there; last, the sum of what it holds (enum holds).
 SELECT kind, target, delimiters, coalesce(propagate, -1),
     EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND prefix IS NOT NULL),
     EXISTS (SELECT 1 FROM alias WHERE address = '@' || d.name)
+    + 2 * EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND address <> '@' || d.name)
+    + 4 * EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND instr(address, '+') > 0)
+    + 8 * EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND (disabled <> 0 OR expires <> 0 OR internal <> 0))
+    + 16 * EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name)
+    + 32 * EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name AND instr(address, '+') > 0)
 FROM domain d
 WHERE name = ?1;
 
@@ -62,6 +67,10 @@ FROM alias_target t LEFT JOIN alias a INDEXED BY alias_special
     ON a.address = t.address AND (a.disabled <> 0 OR a.expires <> 0 OR a.internal <> 0)
 WHERE t.address = ?1
 ORDER BY t.position;
+
+-- ask_targets
+-- The same of an alias that is known to be nothing else.
+SELECT target FROM alias_target INDEXED BY alias_answer WHERE address = ?1 ORDER BY position;
 
 -- ask_alias_known
 -- Whether there is such an alias: with no target, which should not be.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Growable bytes with a hard cap. One spare byte is always kept for the terminator of sbuf_cstr.
+ * Adding to one that has the room is in the header.
  */
 #include "base/sbuf.h"
 
@@ -28,13 +29,6 @@ sbuf_release_secret(struct sbuf *b)
 	if (b->p != NULL)
 		explicit_bzero(b->p, b->size);
 	sbuf_release(b);
-}
-
-void
-sbuf_clear(struct sbuf *b)
-{
-	b->failed = false;
-	sbuf_truncate(b, 0);
 }
 
 static bool
@@ -70,7 +64,7 @@ grow(struct sbuf *b, size_t need)
 }
 
 char *
-sbuf_room(struct sbuf *b, size_t n)
+sbuf_more_room(struct sbuf *b, size_t n)
 {
 	if (n > b->max - b->n) {
 		b->failed = true;
@@ -79,38 +73,6 @@ sbuf_room(struct sbuf *b, size_t n)
 	if (b->n + n + 1 > b->size && !grow(b, b->n + n + 1))
 		return NULL;
 	return b->p + b->n;
-}
-
-bool
-sbuf_add(struct sbuf *b, const void *p, size_t n)
-{
-	char *to = sbuf_room(b, n);
-
-	if (to == NULL)
-		return false;
-	if (n > 0)
-		memcpy(to, p, n);
-	b->n += n;
-	b->p[b->n] = '\0';
-	return true;
-}
-
-bool
-sbuf_add_slice(struct sbuf *b, struct slice s)
-{
-	return sbuf_add(b, s.p, s.n);
-}
-
-bool
-sbuf_add_str(struct sbuf *b, const char *s)
-{
-	return sbuf_add_slice(b, slice_str(s));
-}
-
-bool
-sbuf_add_chr(struct sbuf *b, char c)
-{
-	return sbuf_add(b, &c, 1);
 }
 
 bool
@@ -155,25 +117,4 @@ sbuf_drop(struct sbuf *b, size_t n)
 	if (n > 0)
 		memmove(b->p, b->p + n, b->n - n);
 	sbuf_truncate(b, b->n - n);
-}
-
-void
-sbuf_truncate(struct sbuf *b, size_t n)
-{
-	if (n < b->n)
-		b->n = n;
-	if (b->p != NULL)
-		b->p[b->n] = '\0';
-}
-
-struct slice
-sbuf_slice(const struct sbuf *b)
-{
-	return slice_of(b->p, b->n);
-}
-
-const char *
-sbuf_cstr(const struct sbuf *b)
-{
-	return b->p == NULL ? "" : b->p;
 }

@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * Views of bytes: comparing, cutting, finding. Allocates nothing.
+ * Views of bytes: comparing, cutting, finding. Allocates nothing. What every lookup does many times
+ * is in the header.
  */
 #include "base/slice.h"
 
 #include <string.h>
-
-struct slice
-slice_of(const char *p, size_t n)
-{
-	return (struct slice){ p, n };
-}
-
-struct slice
-slice_str(const char *s)
-{
-	return slice_of(s, s == NULL ? 0 : strlen(s));
-}
-
-struct slice
-slice_head(struct slice s, size_t n)
-{
-	return slice_of(s.p, n < s.n ? n : s.n);
-}
-
-struct slice
-slice_tail(struct slice s, size_t n)
-{
-	if (n >= s.n)
-		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
-	return slice_of(s.p + n, s.n - n);
-}
-
-bool
-slice_eq(struct slice a, struct slice b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
 
 int
 slice_cmp(struct slice a, struct slice b)
@@ -45,12 +14,6 @@ slice_cmp(struct slice a, struct slice b)
 	int d = n > 0 ? memcmp(a.p, b.p, n) : 0;
 
 	return d != 0 ? d : (a.n > b.n) - (a.n < b.n);
-}
-
-bool
-slice_is(struct slice s, const char *str)
-{
-	return slice_eq(s, slice_str(str));
 }
 
 static char
@@ -98,13 +61,12 @@ slice_chr(struct slice s, char c, size_t *at)
 bool
 slice_rchr(struct slice s, char c, size_t *at)
 {
-	for (size_t i = s.n; i > 0; i--) {
-		if (s.p[i - 1] == c) {
-			*at = i - 1;
-			return true;
-		}
-	}
-	return false;
+	const char *hit = s.n == 0 ? NULL : memrchr(s.p, c, s.n);
+
+	if (hit == NULL)
+		return false;
+	*at = (size_t)(hit - s.p);
+	return true;
 }
 
 struct slice

@@ -57,15 +57,16 @@ needs_quotes(char c)
 bool
 address_is_plain(struct slice local)
 {
-	if (local.n == 0 || local.p[0] == '.' || local.p[local.n - 1] == '.')
-		return false;
+	bool dot = true; /* in front of what comes next a dot must not stand */
+
 	for (size_t i = 0; i < local.n; i++) {
+		if (dot && local.p[i] == '.')
+			return false;
 		if (needs_quotes(local.p[i]))
 			return false;
-		if (local.p[i] == '.' && i + 1 < local.n && local.p[i + 1] == '.')
-			return false;
+		dot = local.p[i] == '.';
 	}
-	return true;
+	return !dot;
 }
 
 static bool

@@ -351,6 +351,12 @@ put_target(const struct lookup *l, struct sbuf *out, struct slice target, bool b
 	struct slice domain, part;
 	size_t n;
 
+	if (!bare && slice_rchr(target, '@', &n) && n <= ADDRESS_MAX &&
+	    address_is_plain(slice_head(target, n))) {
+		sbuf_add_slice(out, target);
+		sbuf_add_chr(out, '\n');
+		return;
+	}
 	if (!address_split(local, ADDRESS_MAX, &n, &domain, target)) {
 		out->failed = true;
 		return;

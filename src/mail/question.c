@@ -181,7 +181,7 @@ facts_clear(struct facts *f)
 	sbuf_clear(&f->targets);
 	sbuf_clear(&f->value);
 	f->domain.known = f->domain.patterns = f->domain.own_delimiters = false;
-	f->domain.catch_all = false;
+	f->domain.holds = 0;
 	f->domain.kind = DOMAIN_MAILBOX;
 	f->domain.delimiters[0] = '\0';
 	f->domain.propagate = -1;

@@ -29,15 +29,35 @@ find_no_alias(struct store *s, struct slice key, struct error *err)
 	return o;
 }
 
-/* An alias: its targets, one row each. */
+/* Tell whether what HOLDS tells of the question's domain is all there is: it may have been asked
+ * for by a name that is not its own. */
+static bool
+is_told(const struct facts *facts)
+{
+	return facts->domain.known && facts->domain.name.n == 0;
+}
+
+/* Where nothing is switched off, expires or is closed, an alias is its targets. */
 static enum outcome
-find_alias(struct store *s, const struct question *q, struct slice key, struct facts *facts,
-    struct error *err)
+find_targets(struct store *s, struct slice key, struct facts *facts, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_ask_targets);
+	enum outcome o;
+
+	db_bind_text(st, 1, key);
+	while ((o = db_step(st, err)) == FOUND) {
+		sbuf_add_slice(&facts->targets, db_text(st, 0));
+		sbuf_add_chr(&facts->targets, '\n');
+	}
+	return o;
+}
+
+static enum outcome
+find_special(struct store *s, struct slice key, struct facts *facts, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_ask_alias);
 	enum outcome o;
 
-	(void)q;
 	db_bind_text(st, 1, key);
 	while ((o = db_step(st, err)) == FOUND) {
 		sbuf_add_slice(&facts->targets, db_text(st, 0));
@@ -46,6 +66,13 @@ find_alias(struct store *s, const struct question *q, struct slice key, struct f
 		facts->expires = db_int(st, 2);
 		facts->internal = db_int(st, 3) != 0;
 	}
+	return o;
+}
+
+/* All rows were read (O): what of an alias they are. */
+static enum outcome
+end_alias(struct store *s, enum outcome o, struct slice key, struct facts *facts, struct error *err)
+{
 	if (o != NONE)
 		return RETRY;
 	if (facts->targets.failed)
@@ -53,10 +80,32 @@ find_alias(struct store *s, const struct question *q, struct slice key, struct f
 	return facts->targets.n > 0 ? FOUND : find_no_alias(s, key, err);
 }
 
+/* An alias of the question's domain: its targets, one row each. */
+static enum outcome
+find_alias(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
+{
+	bool plain = is_told(facts) && !(facts->domain.holds & HOLDS_SPECIAL_ALIASES);
+	enum outcome o =
+	    plain ? find_targets(s, key, facts, err) : find_special(s, key, facts, err);
+
+	(void)q;
+	return end_alias(s, o, key, facts, err);
+}
+
+/* A bare name is none of the domain's, whatever that holds. */
+static enum outcome
+find_bare_alias(struct store *s, const struct question *q, struct slice key, struct facts *facts,
+    struct error *err)
+{
+	(void)q;
+	return end_alias(s, find_special(s, key, facts, err), key, facts, err);
+}
+
 enum outcome
 alias_find(struct store *s, struct slice address, struct facts *facts, struct error *err)
 {
-	return find_alias(s, NULL, address, facts, err);
+	return find_bare_alias(s, NULL, address, facts, err);
 }
 
 static enum outcome
@@ -171,7 +220,7 @@ read_domain(struct db_stmt *st, struct domain_facts *out, struct error *err)
 		return error_set(err, RETRY, "no memory for a domain");
 	out->propagate = (signed char)db_int(st, 3);
 	out->patterns = db_int(st, 4) != 0;
-	out->catch_all = db_int(st, 5) != 0;
+	out->holds = (unsigned)db_int(st, 5);
 	return read_delimiters(db_text(st, 2), out, err);
 }
 
@@ -244,25 +293,35 @@ typedef enum outcome find_fn(struct store *s, const struct question *q, struct s
 
 static const struct {
 	find_fn *find;
-	bool local; /* counts in domains of the local kind only */
+	bool local;      /* counts in domains of the local kind only */
+	unsigned held;   /* where the question's domain holds none of these, there is none: */
+	unsigned tagged; /* what they are called when the key has a '+' */
 } rows[] = {
-	[ROW_ALIAS] = { find_alias, false },
-	[ROW_LOCAL_ALIAS] = { find_alias, true },
-	[ROW_MAILBOX] = { find_mailbox, false },
-	[ROW_DOMAIN] = { find_domain, false },
-	[ROW_PATTERN] = { find_patterns, false },
-	[ROW_ENTRY] = { find_entry, false },
-	[ROW_LOCAL_ENTRY] = { find_entry, true },
-	[ROW_MAP] = { find_map, false },
-	[ROW_MEMBER] = { find_member, false },
+	[ROW_ALIAS] = { find_alias, false, HOLDS_ALIASES, HOLDS_TAGGED_ALIASES },
+	[ROW_LOCAL_ALIAS] = { find_bare_alias, true, 0, 0 },
+	[ROW_MAILBOX] = { find_mailbox, false, HOLDS_MAILBOXES, HOLDS_TAGGED_MAILBOXES },
+	[ROW_DOMAIN] = { find_domain, false, 0, 0 },
+	[ROW_PATTERN] = { find_patterns, false, 0, 0 },
+	[ROW_ENTRY] = { find_entry, false, 0, 0 },
+	[ROW_LOCAL_ENTRY] = { find_entry, true, 0, 0 },
+	[ROW_MAP] = { find_map, false, 0, 0 },
+	[ROW_MEMBER] = { find_member, false, 0, 0 },
 };
 
-/* Tell whether a candidate is a catch-all that the domain is known not to have. */
+/* Tell whether the question's domain is known to hold no row such as C. */
 static bool
-is_no_catch_all(const struct question *q, const struct candidate *c, const struct facts *facts)
+is_missing(const struct candidate *c, const struct facts *facts)
 {
-	return c->row == ROW_ALIAS && c->key.n == q->domain.n + 1 && c->key.p[0] == '@' &&
-	       facts->domain.known && facts->domain.name.n == 0 && !facts->domain.catch_all;
+	unsigned held = rows[c->row].held;
+	size_t at;
+
+	if (held == 0 || !is_told(facts))
+		return false;
+	if (c->key.p[0] == '@' && c->row == ROW_ALIAS)
+		held = HOLDS_CATCH_ALL;
+	else if (slice_chr(c->key, '+', &at))
+		held = rows[c->row].tagged;
+	return !(facts->domain.holds & held);
 }
 
 static enum outcome
@@ -282,7 +341,7 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 		const struct candidate *c = &q->candidate[i];
 
 		facts->rank = i;
-		if ((local || !rows[c->row].local) && !is_no_catch_all(q, c, facts))
+		if ((local || !rows[c->row].local) && !is_missing(c, facts))
 			o = rows[c->row].find(s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;

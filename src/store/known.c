@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * One place for each hash of a name. What is in it counts in the view it was found in, so nothing
- * needs to be thrown away when the store changes.
+ * A few places for each hash of a name. What is in one counts in the view it was found in, so
+ * nothing needs to be thrown away when the store changes.
  */
 #include "store/known.h"
 
@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-	PLACES = 2048,
+	SHELVES = 2048,
+	SHELF = 4,
 	TEXT = 160 /* the name, what it is called in the store, and what it stands for: longer ones
 		      are looked up each time */
 };
@@ -18,7 +19,8 @@ struct place {
 	uint64_t view; /* 0: nothing is here */
 	enum outcome outcome;
 	enum domain_kind kind;
-	bool patterns, catch_all, own_delimiters;
+	bool patterns, own_delimiters;
+	unsigned char holds;
 	signed char propagate;
 	char delimiters[8];
 	unsigned char asked_n, name_n, target_n;
@@ -26,7 +28,8 @@ struct place {
 };
 
 struct known {
-	struct place place[PLACES];
+	struct place place[SHELVES][SHELF];
+	unsigned turn; /* which place of a full shelf is next to be given to another name */
 };
 
 struct known *
@@ -43,22 +46,47 @@ known_free(struct known *k)
 
 /* FNV-1a. Who chooses names that fall together makes them slow, and nothing else. */
 static size_t
-place_of(struct slice name)
+shelf_of(struct slice name)
 {
 	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < name.n; i++)
 		h = (h ^ (unsigned char)name.p[i]) * 16777619u;
-	return (h ^ h >> 16) % PLACES;
+	return (h ^ h >> 16) % SHELVES;
+}
+
+/* The place of a name in a view, or NULL. */
+static const struct place *
+find(const struct known *k, uint64_t view, struct slice name)
+{
+	const struct place *shelf = k->place[shelf_of(name)];
+
+	for (size_t i = 0; i < SHELF; i++)
+		if (shelf[i].view == view &&
+		    slice_eq(slice_of(shelf[i].text, shelf[i].asked_n), name))
+			return &shelf[i];
+	return NULL;
+}
+
+/* One that nobody needs any more, or else any. */
+static struct place *
+room(struct known *k, uint64_t view, struct slice name)
+{
+	struct place *shelf = k->place[shelf_of(name)];
+
+	for (size_t i = 0; i < SHELF; i++)
+		if (shelf[i].view != view)
+			return &shelf[i];
+	return &shelf[k->turn++ % SHELF];
 }
 
 bool
 known_find(const struct known *k, uint64_t view, struct slice name, struct domain_facts *out,
     enum outcome *o)
 {
-	const struct place *p = k == NULL ? NULL : &k->place[place_of(name)];
+	const struct place *p = k == NULL || view == 0 ? NULL : find(k, view, name);
 
-	if (p == NULL || p->view != view || !slice_eq(slice_of(p->text, p->asked_n), name))
+	if (p == NULL)
 		return false;
 	*o = p->outcome;
 	if (p->outcome != FOUND)
@@ -66,7 +94,7 @@ known_find(const struct known *k, uint64_t view, struct slice name, struct domai
 	out->known = true;
 	out->kind = p->kind;
 	out->patterns = p->patterns;
-	out->catch_all = p->catch_all;
+	out->holds = p->holds;
 	out->own_delimiters = p->own_delimiters;
 	out->propagate = p->propagate;
 	memcpy(out->delimiters, p->delimiters, sizeof out->delimiters);
@@ -83,15 +111,16 @@ void
 known_put(struct known *k, uint64_t view, struct slice name, const struct domain_facts *found,
     enum outcome o)
 {
-	struct place *p = k == NULL ? NULL : &k->place[place_of(name)];
+	struct place *p;
 
-	if (p == NULL || view == 0 || name.n + found->name.n + found->target.n > sizeof p->text)
+	if (k == NULL || view == 0 || name.n + found->name.n + found->target.n > sizeof p->text)
 		return;
+	p = room(k, view, name);
 	*p = (struct place){ .view = view,
 		.outcome = o,
 		.kind = found->kind,
 		.patterns = found->patterns,
-		.catch_all = found->catch_all,
+		.holds = (unsigned char)found->holds,
 		.own_delimiters = found->own_delimiters,
 		.propagate = found->propagate,
 		.asked_n = (unsigned char)name.n,

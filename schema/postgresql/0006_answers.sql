@@ -1,0 +1,9 @@
+-- SPDX-License-Identifier: ISC
+--
+-- What a lookup need not look for in a domain.
+
+UPDATE store SET version = 6;
+
+CREATE INDEX alias_special_of ON alias (domain, address) WHERE disabled <> 0 OR expires <> 0 OR internal <> 0;
+CREATE INDEX alias_tagged ON alias (domain, address) WHERE strpos(address, '+') > 0;
+CREATE INDEX mailbox_tagged ON mailbox (domain, address) WHERE strpos(address, '+') > 0;
