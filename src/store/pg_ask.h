@@ -21,6 +21,9 @@ struct pg_ask {
 void pg_ask_init(struct pg_ask *a);
 void pg_ask_release(struct pg_ask *a);
 
+/* Tell whether a text can be in a table at all: what is no text to the server is in none. */
+bool pg_ask_can_be(struct slice s);
+
 /* Write down a question about the time NOW. False without memory. */
 bool pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now);
 
