@@ -210,6 +210,21 @@ set_store_too(const struct key *key, void *field, const char *text, struct error
 	return text[0] == '\0' ? keep(field, text, err) : set_store(key, field, text, err);
 }
 
+static enum outcome
+set_file(const struct key *key, void *field, const char *text, struct error *err)
+{
+	struct error why;
+
+	if (text[0] == '\0')
+		return keep(field, text, err);
+	if (text[strlen(text) - 1] == '/' || has_control(text))
+		return error_set(
+		    err, BAD, "%s: '%s' is not the path of a file", key->shown.name, text);
+	if (absolute(field, "", text, &why) != FOUND)
+		return error_set(err, BAD, "%s: %s", key->shown.name, why.text);
+	return FOUND;
+}
+
 /* Find the password behind the user of a URI: where it begins and what follows it. */
 static bool
 find_password(const char *uri, const char **from, const char **to)
@@ -273,6 +288,7 @@ const struct kind kind_store_too = {
 const struct kind kind_delimiter = {
 	.set = set_delimiter, .put = put_text, .release = release_text
 };
+const struct kind kind_file = { .set = set_file, .put = put_text, .release = release_text };
 const struct kind kind_template = { .set = set_template, .put = put_text, .release = release_text };
 const struct kind kind_location = { .set = set_location, .put = put_text, .release = release_text };
 

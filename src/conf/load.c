@@ -401,7 +401,11 @@ conf_throttle_file(struct sbuf *out, const struct conf *c)
 {
 	const char *store = conf_store_file(c);
 
-	return store != NULL && sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
+	if (c->throttle_file[0] != '\0')
+		return sbuf_add_str(out, c->throttle_file);
+	if (store == NULL)
+		return sbuf_add_str(out, CONF_THROTTLE_FILE);
+	return sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
 }
 
 void

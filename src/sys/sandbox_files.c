@@ -163,6 +163,17 @@ allow_above(int rules, char *directory, uint64_t rights, struct error *err)
 	return allow_directory(rules, directory, rights, err);
 }
 
+/* The directory of a file that may not be there yet. */
+static enum outcome
+allow_beside(int rules, const char *file, uint64_t rights, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s", file) >= sizeof path || !cut(path))
+		return FOUND;
+	return allow_directory(rules, path, rights, err);
+}
+
 /* The directory of its name, and the one it is in when that is a symbolic link. */
 static enum outcome
 allow_store(int rules, const char *store, uint64_t rights, struct error *err)
@@ -287,6 +298,9 @@ restrict_to(int rules, const struct row *row, const struct rules *handled,
 		return RETRY;
 	if (row->store_only && store->path != NULL &&
 	    allow_store(rules, store->path, rights, err) != FOUND)
+		return RETRY;
+	if (row->store_only && store->beside != NULL &&
+	    allow_beside(rules, store->beside, rights, err) != FOUND)
 		return RETRY;
 	if (row->store_only && store->remote &&
 	    allow_remote(rules, store, handled->network != 0, err) != FOUND)

@@ -79,8 +79,7 @@ counts_open(struct counts *c, struct ctl *ctl)
 	if (conf_throttle_file(&path, &conf))
 		o = mapped_existing(&c->memory, sbuf_cstr(&path), &c->size, &ctl->err);
 	else
-		o = error_set(&ctl->err, RETRY, "the store '%s' is no file that it could be beside",
-		    ctl->store_shown);
+		o = error_set(&ctl->err, RETRY, "out of memory");
 	if (o == FOUND && !throttle_attach(&c->table, c->memory, c->size)) {
 		mapped_close(c->memory, c->size);
 		o = error_set(&ctl->err, RETRY,

@@ -682,6 +682,8 @@ class Site:
                              lookup_deadline=10000, login_deadline=9000,
                              log="stderr", log_level="debug")
         self.settings.update(settings)
+        if self.settings["store"].startswith("postgresql:"):
+            self.settings.setdefault("throttle_file", os.path.join(tmp, "throttle"))
         self.configure()
 
     def configure(self, **settings):
