@@ -4,8 +4,6 @@
  */
 #include "store/people.h"
 
-#include <stdlib.h>
-
 #include "auth/network.h"
 #include "auth/password.h"
 #include "store/change.h"
@@ -56,8 +54,7 @@ keep(struct sbuf *text, struct slice s)
 }
 
 enum outcome
-login_facts_add(
-    struct login_facts *f, const struct slice column[CREDENTIAL_COLUMNS], struct error *err)
+login_facts_add(struct login_facts *f, const struct credential *from, struct error *err)
 {
 	struct credential *c = &f->credential[f->credentials];
 
@@ -65,11 +62,11 @@ login_facts_add(
 		return error_set(err, RETRY,
 		    "a mailbox has more than %d credentials: remove those that nobody uses",
 		    CREDENTIALS_MAX);
-	c->label = keep(&f->text, column[0]);
-	c->hash = keep(&f->text, column[1]);
-	c->services = keep(&f->text, column[2]);
-	c->networks = keep(&f->text, column[3]);
-	c->expires = column[4].n == 0 ? 0 : strtoll(column[4].p, NULL, 10);
+	c->label = keep(&f->text, from->label);
+	c->hash = keep(&f->text, from->hash);
+	c->services = keep(&f->text, from->services);
+	c->networks = keep(&f->text, from->networks);
+	c->expires = from->expires;
 	f->credentials++;
 	if (f->text.failed)
 		return error_set(err, RETRY, "no memory for a credential");
@@ -99,11 +96,15 @@ login_facts_end(struct login_facts *f)
 static enum outcome
 keep_credential(struct login_facts *f, struct db_stmt *st, struct error *err)
 {
-	struct slice column[CREDENTIAL_COLUMNS];
+	const struct credential c = {
+		.label = db_text(st, 0),
+		.hash = db_text(st, 1),
+		.services = db_text(st, 2),
+		.networks = db_text(st, 3),
+		.expires = db_int(st, 4),
+	};
 
-	for (int i = 0; i < CREDENTIAL_COLUMNS; i++)
-		column[i] = db_text(st, i);
-	return login_facts_add(f, column, err);
+	return login_facts_add(f, &c, err);
 }
 
 static enum outcome

@@ -4,33 +4,25 @@
  */
 #include "store/people.h"
 
-#include <stdlib.h>
-
 #include "store/handle.h"
 
-static int64_t
-number_of(struct slice column)
-{
-	return column.n == 0 ? 0 : strtoll(column.p, NULL, 10);
-}
-
 enum outcome
-account_take(struct account *out, const struct slice column[ACCOUNT_COLUMNS], struct error *err)
+account_take(struct account *out, const struct account_row *row, struct error *err)
 {
 	account_clear(out);
-	sbuf_add_slice(&out->address, column[0]);
-	sbuf_add_slice(&out->home, column[1]);
-	out->quota = number_of(column[2]);
-	out->created = number_of(column[3]);
-	out->password = number_of(column[4]) != 0;
-	if (!account_state_by_name(column[5], &out->state))
+	sbuf_add_slice(&out->address, row->address);
+	sbuf_add_slice(&out->home, row->home);
+	out->quota = row->quota;
+	out->created = row->created;
+	out->password = row->password != 0;
+	if (!account_state_by_name(row->state, &out->state))
 		return error_set(err, RETRY,
 		    "the store has a mailbox in a state that this program does not know");
-	sbuf_add_slice(&out->reason, column[6]);
-	sbuf_add_slice(&out->mail, column[7]);
-	out->uid = (unsigned)number_of(column[8]);
-	out->gid = (unsigned)number_of(column[9]);
-	sbuf_add_slice(&out->networks, column[10]);
+	sbuf_add_slice(&out->reason, row->reason);
+	sbuf_add_slice(&out->mail, row->mail);
+	out->uid = (unsigned)row->uid;
+	out->gid = (unsigned)row->gid;
+	sbuf_add_slice(&out->networks, row->networks);
 	if (out->address.failed || out->home.failed || out->reason.failed || out->mail.failed ||
 	    out->networks.failed)
 		return error_set(err, RETRY, "no memory for a mailbox");
@@ -40,11 +32,21 @@ account_take(struct account *out, const struct slice column[ACCOUNT_COLUMNS], st
 enum outcome
 account_read(struct db_stmt *st, struct account *out, struct error *err)
 {
-	struct slice column[ACCOUNT_COLUMNS];
+	const struct account_row row = {
+		.address = db_text(st, 0),
+		.home = db_text(st, 1),
+		.quota = db_int(st, 2),
+		.created = db_int(st, 3),
+		.password = db_int(st, 4),
+		.state = db_text(st, 5),
+		.reason = db_text(st, 6),
+		.mail = db_text(st, 7),
+		.uid = db_int(st, 8),
+		.gid = db_int(st, 9),
+		.networks = db_text(st, 10),
+	};
 
-	for (int i = 0; i < ACCOUNT_COLUMNS; i++)
-		column[i] = db_text(st, i);
-	return account_take(out, column, err);
+	return account_take(out, &row, err);
 }
 
 enum outcome

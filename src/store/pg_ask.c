@@ -64,8 +64,9 @@ pg_ask_release(struct pg_ask *a)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* What is no text to the server cannot be in one of its tables: nobody asks for it. */
 bool
-pg_ask_can_be(struct slice s)
+pg_can_hold(struct slice s)
 {
 	return s.n == 0 ||
 	       (memchr(s.p, '\0', s.n) == NULL && u8_check((const uint8_t *)s.p, s.n) == NULL);
@@ -74,7 +75,7 @@ pg_ask_can_be(struct slice s)
 static void
 put_text(struct sbuf *out, struct slice s)
 {
-	if (pg_ask_can_be(s)) /* or nobody asks for it */
+	if (pg_can_hold(s))
 		sbuf_add_slice(out, s);
 	sbuf_add_chr(out, '\0');
 }
@@ -100,7 +101,7 @@ put_array(struct sbuf *out, const struct question *q, enum what what)
 	for (size_t i = 0; i < q->n; i++) {
 		const struct candidate *c = &q->candidate[i];
 
-		if (rows[c->row].what != what || !pg_ask_can_be(c->key))
+		if (rows[c->row].what != what || !pg_can_hold(c->key))
 			continue;
 		if (!first)
 			sbuf_add_chr(out, ',');

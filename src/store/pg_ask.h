@@ -18,11 +18,11 @@ struct pg_ask {
 	struct sbuf text;
 };
 
+/* Tell whether TEXT can be in a table of a server. */
+bool pg_can_hold(struct slice text);
+
 void pg_ask_init(struct pg_ask *a);
 void pg_ask_release(struct pg_ask *a);
-
-/* Tell whether a text can be in a table at all: what is no text to the server is in none. */
-bool pg_ask_can_be(struct slice s);
 
 /* Write down a question about the time NOW. False without memory. */
 bool pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now);

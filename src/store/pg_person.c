@@ -25,11 +25,11 @@ enum what { WHAT_STATE, WHAT_MAILBOX, WHAT_CREDENTIAL, WHAT_KNOWN, WHAT_KEY };
 
 enum { COL_FIRST = 1, PARAMETERS = 2, NUMBER_MAX = 24 };
 
-/* How many columns the rows of each have. */
+/* How many columns the rows of each have, that one included. */
 static const int columns[PERSON_WANTS] = {
-	[PERSON_LOGIN] = COL_FIRST + ACCOUNT_COLUMNS,
-	[PERSON_ACCOUNT] = COL_FIRST + ACCOUNT_COLUMNS,
-	[PERSON_LIST] = COL_FIRST + 2,
+	[PERSON_LOGIN] = 12,
+	[PERSON_ACCOUNT] = 12,
+	[PERSON_LIST] = 3,
 };
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ pg_person_write(struct pg_ask *a, const struct person *p, int *n, struct error *
 {
 	size_t second;
 
-	if (!pg_ask_can_be(p->address) || !pg_ask_can_be(p->network))
+	if (!pg_can_hold(p->address) || !pg_can_hold(p->network))
 		return error_set(err, NONE, "nobody can be called that");
 	sbuf_clear(&a->text);
 	sbuf_add_slice(&a->text, p->address);
@@ -60,12 +60,20 @@ pg_person_write(struct pg_ask *a, const struct person *p, int *n, struct error *
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* Columns are counted from the one behind that. */
 static struct slice
 text_at(const PGresult *r, int row, int column)
 {
+	column += COL_FIRST;
 	if (PQgetisnull(r, row, column))
 		return slice_of(NULL, 0);
 	return slice_of(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
+}
+
+static int64_t
+number_at(const PGresult *r, int row, int column)
+{
+	return strtoll(PQgetvalue(r, row, COL_FIRST + column), NULL, 10);
 }
 
 static bool
@@ -74,35 +82,48 @@ is_row(const PGresult *r, int row, enum what what)
 	return strtol(PQgetvalue(r, row, 0), NULL, 10) == (long)what;
 }
 
-static void
-take_columns(struct slice *column, int n, const PGresult *r, int row)
+static enum outcome
+take_account(const PGresult *r, int row, struct account *out, struct error *err)
 {
-	for (int i = 0; i < n; i++)
-		column[i] = text_at(r, row, COL_FIRST + i);
+	const struct account_row from = {
+		.address = text_at(r, row, 0),
+		.home = text_at(r, row, 1),
+		.quota = number_at(r, row, 2),
+		.created = number_at(r, row, 3),
+		.password = number_at(r, row, 4),
+		.state = text_at(r, row, 5),
+		.reason = text_at(r, row, 6),
+		.mail = text_at(r, row, 7),
+		.uid = number_at(r, row, 8),
+		.gid = number_at(r, row, 9),
+		.networks = text_at(r, row, 10),
+	};
+
+	return account_take(out, &from, err);
 }
 
 static enum outcome
 read_account(const PGresult *r, struct account *out, struct error *err)
 {
-	struct slice column[ACCOUNT_COLUMNS];
-
 	account_clear(out);
-	for (int row = 0; row < PQntuples(r); row++) {
-		if (!is_row(r, row, WHAT_MAILBOX))
-			continue;
-		take_columns(column, ACCOUNT_COLUMNS, r, row);
-		return account_take(out, column, err);
-	}
+	for (int row = 0; row < PQntuples(r); row++)
+		if (is_row(r, row, WHAT_MAILBOX))
+			return take_account(r, row, out, err);
 	return error_set(err, NONE, "no such mailbox");
 }
 
 static enum outcome
 read_credential(const PGresult *r, int row, struct login_facts *f, struct error *err)
 {
-	struct slice column[CREDENTIAL_COLUMNS];
+	const struct credential c = {
+		.label = text_at(r, row, 0),
+		.hash = text_at(r, row, 1),
+		.services = text_at(r, row, 2),
+		.networks = text_at(r, row, 3),
+		.expires = number_at(r, row, 4),
+	};
 
-	take_columns(column, CREDENTIAL_COLUMNS, r, row);
-	return login_facts_add(f, column, err);
+	return login_facts_add(f, &c, err);
 }
 
 static enum outcome
@@ -112,7 +133,7 @@ read_login_row(const PGresult *r, int row, struct login_facts *f, struct error *
 		return read_credential(r, row, f, err);
 	if (is_row(r, row, WHAT_KNOWN))
 		f->known = true;
-	if (is_row(r, row, WHAT_KEY) && !sbuf_add_slice(&f->app_key, text_at(r, row, COL_FIRST)))
+	if (is_row(r, row, WHAT_KEY) && !sbuf_add_slice(&f->app_key, text_at(r, row, 0)))
 		return error_set(err, RETRY, "no memory for the key of app passwords");
 	return FOUND;
 }
@@ -139,7 +160,7 @@ read_list(const PGresult *r, const struct person *p)
 		if (!is_row(r, row, WHAT_MAILBOX))
 			continue;
 		any = true;
-		p->tell(p->arg, text_at(r, row, COL_FIRST));
+		p->tell(p->arg, text_at(r, row, 0));
 	}
 	return any ? FOUND : NONE;
 }

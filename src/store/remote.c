@@ -50,6 +50,7 @@ struct remote {
 	size_t turn;                  /* who is asked next */
 	struct remote_ask *waiting;   /* in their order; asked when a line has room */
 	struct remote_ask **last;
+	struct remote_ask *ending; /* of these: still to be looked at whether their time is over */
 	uint64_t scout_at;
 	unsigned scout_pause; /* ms, and then the next scout goes; more, when ... */
 	size_t scouts;        /* ... so many have come back with nothing */
@@ -484,17 +485,25 @@ remote_send(struct remote *r)
 }
 
 static bool
-forget_waiting(struct remote *r, struct remote_ask *a)
+unlink_from(struct remote_ask **at, const struct remote_ask *a)
 {
-	struct remote_ask **at = &r->waiting;
-
 	while (*at != NULL && *at != a)
 		at = &(*at)->next;
 	if (*at == NULL)
 		return false;
 	*at = a->next;
-	if (r->last == &a->next)
-		r->last = at;
+	return true;
+}
+
+static bool
+forget_waiting(struct remote *r, const struct remote_ask *a)
+{
+	if (unlink_from(&r->ending, a))
+		return true;
+	if (!unlink_from(&r->waiting, a))
+		return false;
+	for (r->last = &r->waiting; *r->last != NULL; r->last = &(*r->last)->next)
+		;
 	return true;
 }
 
@@ -561,18 +570,20 @@ is_hopeless(const struct remote *r)
 	return true;
 }
 
+/* Each is looked at once, though whoever is told may ask on, or forget others. */
 static void
 end_waiting(struct remote *r, uint64_t now)
 {
-	struct remote_ask *all = r->waiting, *a;
+	struct remote_ask *a;
 	bool hopeless = is_hopeless(r);
 	char why[600];
 
 	snprintf(why, sizeof why, "no server of the store can be reached: %s", r->why.text);
+	r->ending = r->waiting;
 	r->waiting = NULL;
 	r->last = &r->waiting;
-	while ((a = all) != NULL) {
-		all = a->next;
+	while ((a = r->ending) != NULL) {
+		r->ending = a->next;
 		if (hopeless || now >= a->until)
 			give_up(a, why);
 		else

@@ -278,6 +278,50 @@ test_late_ourselves(void **state)
 	remote_free(p.remote);
 }
 
+struct pair {
+	struct asked a; /* first */
+	struct asked *other;
+	struct pool *pool;
+};
+
+static void
+done_with_both(struct remote_ask *ask, enum outcome o, const struct error *err)
+{
+	struct pair *p = (struct pair *)ask;
+
+	done(ask, o, err);
+	remote_forget(p->pool->remote, &p->other->ask);
+	memset(p->other, 0xdd, sizeof *p->other);
+}
+
+/* Who is told that nobody can be asked may go away, and with him all else that he has asked. */
+static void
+test_forget_others(void **state)
+{
+	struct pair p = { .other = malloc(sizeof *p.other) };
+	struct pool pool;
+	struct asked last;
+
+	(void)state;
+	pool_init(&pool, "postgresql://127.0.0.1:1/x", STORE_LOOKUP, 1, 0);
+	p.pool = &pool;
+	asked_init(&p.a, "harry");
+	asked_init(p.other, "sally");
+	asked_init(&last, "nobody");
+	asked_release(p.other);
+	p.a.ask.done = done_with_both;
+	remote_ask(pool.remote, &p.a.ask);
+	remote_ask(pool.remote, &p.other->ask);
+	remote_ask(pool.remote, &last.ask);
+	wait_for(&pool, &last);
+	assert_true(p.a.done);
+	assert_int_equal(last.outcome, RETRY);
+	free(p.other);
+	asked_release(&p.a);
+	asked_release(&last);
+	remote_free(pool.remote);
+}
+
 /* A port that takes everybody in, and says nothing. */
 static int
 listen_silently(unsigned short *port)
@@ -550,6 +594,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_lost_answer, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_rows, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late_ourselves, full_setup, teardown),
+		cmocka_unit_test(test_forget_others),
 		cmocka_unit_test_setup_teardown(test_silent_once, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lone_and_behind, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_people, full_setup, teardown),
