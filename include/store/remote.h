@@ -14,20 +14,65 @@
 #include <stdint.h>
 
 #include "mail/question.h"
+#include "store/logins.h"
 #include "store/store.h"
 
 struct remote;
 
-enum { REMOTE_LINES = 17 }; /* connections: those that are wanted, and one that scouts */
+enum {
+	REMOTE_LINES = 17,  /* connections: those that are wanted, and one that scouts */
+	REMOTE_SERVERS = 16 /* that a URI can name */
+};
 
-/* A question on its way; its asker's. */
+/* What is worth a line in a log. */
+enum remote_news {
+	REMOTE_LOST,   /* no server can be asked (any more) */
+	REMOTE_ASKED,  /* a server can be asked, or it is another one now */
+	REMOTE_BEHIND, /* it is a standby that does not follow */
+	REMOTE_FOLLOWS /* it does again */
+};
+
+/* What is to be counted. */
+struct remote_state {
+	size_t servers; /* that the URI names; 0: not known yet */
+	struct {
+		unsigned primary, standby; /* connections in use to it, by what it is */
+	} server[REMOTE_SERVERS];
+	uint64_t behind;  /* ms: for how long one in use has not followed, at the most */
+	uint64_t reached; /* connections that came about, ever, ... */
+	uint64_t lost;    /* ... and those that did not, or broke */
+};
+
+/* A question about people, for STORE_LOGIN. Answered in one statement: all of it is of one moment.
+ */
+enum person_want {
+	PERSON_LOGIN,   /* as store_find_login */
+	PERSON_ACCOUNT, /* as store_account */
+	PERSON_LIST,    /* the addresses behind ADDRESS in their order; NONE: there are none */
+	PERSON_WANTS
+};
+
+struct person {
+	enum person_want want;
+	struct slice address;
+	struct slice network;      /* of a login */
+	struct login_facts *facts; /* filled with one */
+	struct account *account;   /* filled with a mailbox */
+	size_t most;               /* addresses of a list */
+	void (*tell)(void *arg, struct slice address);
+	void *arg;
+};
+
+/* A question on its way; its asker's. What it asks stays as it is until `done`. */
 struct remote_ask {
-	const struct question *question; /* stays as it is until `done` */
+	const struct question *question; /* the resolver's, for STORE_LOOKUP; or NULL, and ... */
+	const struct person *person;     /* ... this one */
 	struct facts *facts;             /* filled for FOUND */
 	uint64_t until;                  /* remote_now: answered by then, if with RETRY */
-	int64_t moment;                  /* FOUND: another number whenever anything was changed */
+	int64_t moment;                  /* facts: another number whenever anything was changed */
 
-	/* Called once, FOUND or RETRY; may ask on. Not from within remote_ask. */
+	/* Called once, FOUND or RETRY (about people also NONE); may ask on. Not from within
+	 * remote_ask. */
 	void (*done)(struct remote_ask *a, enum outcome o, const struct error *err);
 
 	/* The line it went by, counted from 1; the next one goes by it as well, if that can be. 0
@@ -39,17 +84,18 @@ struct remote_ask {
 };
 
 struct remote_setup {
-	const char *uri;   /* borrowed */
-	size_t lines;      /* connections, fewer than REMOTE_LINES */
-	unsigned patience; /* ms: a server that says nothing for so long is given up */
+	const char *uri;      /* borrowed */
+	enum store_role role; /* STORE_LOOKUP or STORE_LOGIN: what may be asked */
+	size_t lines;         /* connections, fewer than REMOTE_LINES */
+	unsigned patience;    /* ms: a server that says nothing for so long is given up */
 	unsigned
 	    lag; /* ms: and a standby that is behind for so long, if another is not; 0: never */
 
 	/* Watch the socket FD of LINE from now on, in place of what was watched for it; -1: none.
 	 */
 	void (*watch)(void *arg, size_t line, int fd, bool readable, bool writable);
-	/* Somebody may want to know: a server was lost (or never reached), or is back. */
-	void (*tell)(void *arg, bool good, const char *text);
+	/* Somebody may want to know. */
+	void (*tell)(void *arg, enum remote_news news, const char *text);
 	void *arg;
 };
 
@@ -76,5 +122,8 @@ void remote_ready(struct remote *r, size_t line);
 /* Do what is due by now, and tell after how many milliseconds to call again. To be called as well
  * after remote_ask, remote_send and remote_ready, for they may make it due sooner. */
 unsigned remote_tick(struct remote *r);
+
+/* Tell how it is at this moment. */
+void remote_look(const struct remote *r, struct remote_state *out);
 
 #endif

@@ -5,13 +5,13 @@
 -- asked (src/store/pg_ask.c). Named and compiled in as queries.sql.
 
 -- settings
--- What a connection for lookups is made to be; $1 is how long, in milliseconds, a statement may take. Its plans shall
--- not be made anew for every question. Who is no member of the role is a user of his own, and has what he has.
+-- What a connection is made to be; $1 is how long, in milliseconds, a statement may take, $2 the role of who asks. Its plans
+-- shall not be made anew for every question. Who is no member of the role is a user of his own, and has what he has.
 SELECT set_config('search_path', 'vmaild, pg_catalog, pg_temp', false), set_config('statement_timeout', $1, false),
     set_config('default_transaction_read_only', 'on', false), set_config('plan_cache_mode', 'force_generic_plan', false),
     set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
     (SELECT set_config('role', r.rolname, false) FROM pg_catalog.pg_roles r
-        WHERE r.rolname = 'vmaild_lookup' AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
+        WHERE r.rolname = $2 AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
 
 -- schema
 -- The version of the schema.
@@ -66,3 +66,51 @@ WHERE EXISTS (
     SELECT 1
     FROM alias_target t JOIN alias a ON a.address = t.address
     WHERE t.domain = $1 AND t.folded = k AND a.internal = 1 AND a.disabled = 0 AND (a.expires = 0 OR a.expires > $10));
+
+-- login
+-- All that a login to the mailbox $1 from the network $2 depends on (src/store/pg_person.c).
+SELECT * FROM (SELECT 0 AS what, NULL::text AS a, (turn + 1)::text AS b, NULL::text AS c, NULL::text AS d, NULL::text AS e, NULL::text AS f,
+    NULL::text AS g, NULL::text AS h, NULL::text AS i, NULL::text AS j, NULL::text AS k
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT 1, address, home, quota::text, created::text,
+    (EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''))::integer::text, state, reason, mail,
+    coalesce(uid, 0)::text, coalesce(gid, 0)::text, networks
+FROM mailbox m
+WHERE address = $1
+UNION ALL
+SELECT 2, label, hash, services, networks, expires::text, NULL, NULL, NULL, NULL, NULL, NULL
+FROM credential
+WHERE mailbox = $1
+UNION ALL
+SELECT 3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+WHERE EXISTS (SELECT 1 FROM login WHERE mailbox = $1 AND network = $2)
+UNION ALL
+SELECT 4, value, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM secret
+WHERE name = 'app-password') AS known
+ORDER BY what, a COLLATE "C";
+
+-- account
+-- The mailbox $1, by the same columns.
+SELECT 0 AS what, NULL::text AS a, (turn + 1)::text AS b, NULL::text AS c, NULL::text AS d, NULL::text AS e, NULL::text AS f,
+    NULL::text AS g, NULL::text AS h, NULL::text AS i, NULL::text AS j, NULL::text AS k
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT 1, address, home, quota::text, created::text,
+    (EXISTS (SELECT 1 FROM credential c WHERE c.mailbox = m.address AND c.label = ''))::integer::text, state, reason, mail,
+    coalesce(uid, 0)::text, coalesce(gid, 0)::text, networks
+FROM mailbox m
+WHERE address = $1;
+
+-- people
+-- The mailboxes behind $1 in the order of their addresses, $2 of them at the most.
+SELECT * FROM (SELECT 0 AS what, NULL::text AS a, (turn + 1)::text AS b
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT 1, address, NULL
+FROM (SELECT address FROM mailbox WHERE address > $1 ORDER BY address LIMIT $2::bigint) AS page) AS known
+ORDER BY what, a COLLATE "C";

@@ -73,7 +73,7 @@ take_request(struct auth_conn *c)
 		break;
 	case AUTH_ASK_USER:
 	case AUTH_ASK_PASS:
-		userdb_answer(c, &r);
+		userdb_begin(c, &r);
 		break;
 	case AUTH_ASK_LIST:
 		listing_begin(c, &r);
@@ -99,7 +99,7 @@ serve(struct conn *conn)
 	if (want == AUTH_WANT_CLOSE)
 		conn->closing = true;
 	sbuf_drop(&conn->in, conn->in.n - in.n);
-	source_end(&auth_worker_of(c)->source);
+	people_rest(&auth_worker_of(c)->people);
 	listing_go_on(c);
 }
 
@@ -109,6 +109,16 @@ busy(const struct conn *conn)
 	const struct auth_conn *c = (const struct auth_conn *)conn;
 
 	return c->outstanding > 0;
+}
+
+static void
+hurry(struct conn *conn)
+{
+	struct auth_conn *c = (struct auth_conn *)conn;
+
+	logins_hurry(c);
+	userdbs_hurry(c);
+	listings_hurry(c);
 }
 
 /* A login by LOGIN takes several turns. */
@@ -126,6 +136,7 @@ free_conn(struct conn *conn)
 	struct auth_conn *c = (struct auth_conn *)conn;
 
 	logins_forget(c);
+	userdbs_forget(c);
 	listings_forget(c);
 	auth_session_release(&c->session);
 	free(c);
@@ -138,6 +149,7 @@ static const struct conn_kind auth_kind = {
 	.send_limit = 100,
 	.serve = serve,
 	.busy = busy,
+	.hurry = hurry,
 	.midway = midway,
 	.free = free_conn,
 };
@@ -151,6 +163,7 @@ static const struct conn_kind userdb_kind = {
 	.send_limit = 0,
 	.serve = serve,
 	.busy = busy,
+	.hurry = hurry,
 	.midway = midway,
 	.free = free_conn,
 };
@@ -191,9 +204,8 @@ auth_worker(const struct worker_setup *setup)
 		log_error("%s", err.text);
 		return 1;
 	}
-	source_init(&w.source, conf_store_for_logins(conf), STORE_LOGIN,
-	    (unsigned)conf->lookup_deadline, &setup->slot->store_failures);
-	if (password_setup(&err) != FOUND || logins_init(&w, &err) != FOUND) {
+	if (!people_init(&w.people, &w.loop, conf, &err) || password_setup(&err) != FOUND ||
+	    logins_init(&w, &err) != FOUND) {
 		log_error("%s", err.text);
 		goto out;
 	}
@@ -202,7 +214,7 @@ auth_worker(const struct worker_setup *setup)
 out:
 	loop_disconnect(&w.loop);
 	logins_release(&w);
+	people_release(&w.people); /* its events are the loop's */
 	loop_release(&w.loop);
-	source_release(&w.source);
 	return status;
 }

@@ -9,10 +9,10 @@
 #include "guard.h"
 #include "hash_pool.h"
 #include "loop.h"
+#include "people.h"
 #include "recall.h"
 #include "recorder.h"
 #include "session/auth_session.h"
-#include "source.h"
 
 struct auth_worker {
 	struct loop loop; /* first: the loop's callbacks find us by it */
@@ -20,7 +20,7 @@ struct auth_worker {
 	struct account_rules rules;
 	bool mail_user; /* known: without, nobody knows whose the mail files are */
 	const struct lookup_log *log;
-	struct source source;
+	struct people people; /* the store, for questions */
 	struct guard guard;
 	struct recall recall;
 	struct recorder *recorder;
@@ -33,6 +33,7 @@ struct auth_worker {
 };
 
 struct login;
+struct userdb;
 struct listing;
 
 struct auth_conn {
@@ -40,6 +41,7 @@ struct auth_conn {
 	struct auth_session session;
 	unsigned outstanding;    /* requests taken and not yet answered */
 	struct login *logins;    /* those that are logins */
+	struct userdb *userdbs;  /* those about one mailbox */
 	struct listing *listing; /* those that are lists; the first is being answered */
 };
 
@@ -69,10 +71,17 @@ void login_begin(struct auth_conn *c, struct auth_request *r);
 /* The connection goes away: its logins are nobody's. */
 void logins_forget(struct auth_conn *c);
 
+/* No time is left for them: each is answered, as it has ended or with "try again". */
+void logins_hurry(struct auth_conn *c);
+
 /* --- userdb.c ------------------------------------------------------------------------------- */
 
-/* Answer AUTH_ASK_USER or AUTH_ASK_PASS. */
-void userdb_answer(struct auth_conn *c, const struct auth_request *r);
+/* Begin AUTH_ASK_USER or AUTH_ASK_PASS; what R holds is taken over. */
+void userdb_begin(struct auth_conn *c, struct auth_request *r);
+
+/* As of logins. */
+void userdbs_forget(struct auth_conn *c);
+void userdbs_hurry(struct auth_conn *c);
 
 /* Begin AUTH_ASK_LIST; what R holds is taken over. */
 void listing_begin(struct auth_conn *c, struct auth_request *r);
@@ -81,7 +90,8 @@ void listing_begin(struct auth_conn *c, struct auth_request *r);
  * turn. */
 void listing_go_on(struct auth_conn *c);
 
-/* The connection goes away, and its lists. */
+/* The connection goes away, and its lists; or they end here. */
 void listings_forget(struct auth_conn *c);
+void listings_hurry(struct auth_conn *c);
 
 #endif

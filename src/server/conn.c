@@ -489,3 +489,11 @@ conn_drain_silent(struct conn *c)
 	c->spoke = true;
 	conn_settle(c);
 }
+
+void
+conn_hurry(struct conn *c)
+{
+	if (c->kind->hurry != NULL)
+		c->kind->hurry(c);
+	conn_serve(c);
+}

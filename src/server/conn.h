@@ -19,9 +19,9 @@ struct listener;
 struct loop;
 
 struct conn_kind {
-	size_t in_max;       /* more than the longest request */
-	bool secret;         /* wipe what came in once it is used */
-	bool hello;          /* what comes first is no question: `serve` says when the client spoke */
+	size_t in_max; /* more than the longest request */
+	bool secret;   /* wipe what came in once it is used */
+	bool hello;    /* what comes first is no question: `serve` says when the client spoke */
 	unsigned send_limit; /* seconds a client may take none of what is sent to it; 0: for ever */
 
 	/* Take what can be taken off the front of c->in and append to c->out. Called after every
@@ -32,6 +32,11 @@ struct conn_kind {
 	/* Tell whether answers are still being worked on: then the connection is kept, though the
 	 * client has ended its side. */
 	bool (*busy)(const struct conn *c);
+
+	/* We leave, and the time for that is over: let what is still being worked on be answered
+	 * with "try again", now, and so all that `serve` takes from here on (loop->hurried). NULL:
+	 * nothing takes any time. */
+	void (*hurry)(struct conn *c);
 
 	/* Tell whether the client is in the middle of something that he cannot begin anew on
 	 * another connection: then he is listened to, though we leave. */
@@ -109,6 +114,9 @@ void conn_drain(struct conn *c);
 
 /* The same for one who has not spoken in all the time that he was given. */
 void conn_drain_silent(struct conn *c);
+
+/* No time is left: whatever the client has sent is answered now. */
+void conn_hurry(struct conn *c);
 
 /* Close at once and free. */
 void conn_close(struct conn *c);

@@ -65,7 +65,7 @@ map(struct guard *g, const struct conf *c, struct error *err)
 	if (conf_throttle_file(&path, c))
 		o = mapped_open(&g->memory, sbuf_cstr(&path), g->size, err);
 	else
-		o = error_set(err, RETRY, "the store is no file that it could be beside");
+		o = error_set(err, RETRY, "no memory for the path of their file");
 	sbuf_release(&path);
 	return o;
 }
@@ -94,7 +94,9 @@ guard_init(struct guard *g, const struct conf *c, struct error *err)
 		return o;
 	g->mapped = map(g, c, &why) == FOUND;
 	if (!g->mapped) {
-		log_warning("wrong passwords are counted until the auth worker ends: %s", why.text);
+		log_warning("wrong passwords are counted until the auth worker ends: %s (see "
+			    "throttle-file)",
+		    why.text);
 		g->memory = calloc(1, g->size);
 	}
 	if (g->memory == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Who has tried too many wrong passwords. The rules are auth/throttle.h's; here is the memory they
- * count in: a file beside the store, so that the counts outlive the worker and the daemon.
+ * count in: a file of this host, so that the counts outlive the worker and the daemon.
  */
 #ifndef SERVER_GUARD_H
 #define SERVER_GUARD_H

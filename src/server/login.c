@@ -8,6 +8,7 @@
 #include "login.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -299,23 +300,10 @@ is_refused_unheard(struct login *l)
 	return a.verdict == THROTTLE_REFUSE;
 }
 
+/* Fill user and network. FOUND: it can be somebody. NONE: user is what was typed, and it is nobody.
+ */
 static enum outcome
-ask_store(struct login *l)
-{
-	struct source *s = &l->worker->source;
-	enum outcome o = source_begin(s, &l->trouble);
-
-	if (o == FOUND)
-		o = source_ask(s, &l->trouble);
-	if (o == FOUND)
-		o = store_find_login(
-		    s->store, sbuf_slice(&l->user), sbuf_slice(&l->network), l->facts, &l->trouble);
-	return source_report(s, o, NULL, &l->trouble);
-}
-
-/* Fill user, network and facts. NONE leaves the facts empty: nobody's password is right then. */
-static enum outcome
-find(struct login *l)
+name(struct login *l)
 {
 	struct slice typed = sbuf_slice(&l->request.user);
 	enum outcome o = auth_canonical(&l->user, typed, &l->trouble);
@@ -325,14 +313,6 @@ find(struct login *l)
 	network_group(&l->network, sbuf_slice(&l->request.remote));
 	if (l->user.failed || l->network.failed)
 		return error_set(&l->trouble, RETRY, "out of memory");
-	if (o == FOUND)
-		o = ask_store(l);
-	if (o == RETRY)
-		return RETRY;
-	l->trouble.text[0] = '\0';
-	l->refusal = o == NONE ? "unknown user" : NULL;
-	if (o == FOUND && l->facts->credentials == 0)
-		l->refusal = "no password is set";
 	return o;
 }
 
@@ -347,21 +327,57 @@ end_unheard(struct login *l)
 	login_end(l);
 }
 
-void
-login_begin(struct auth_conn *c, struct auth_request *r)
+/* It is known who that is. NONE leaves the facts empty: nobody's password is right then. */
+static void
+found(struct login *l, enum outcome o)
 {
-	struct login *l = login_new(c, r);
-
-	if (l == NULL)
-		auth_conn_answer(c, r, RETRY, NULL);
-	else if (find(l) == RETRY)
+	if (o == RETRY) {
 		end_try_again(l);
-	else if (is_refused_unheard(l))
+		return;
+	}
+	l->trouble.text[0] = '\0';
+	l->refusal = o == NONE ? "unknown user" : NULL;
+	if (o == FOUND && l->facts->credentials == 0)
+		l->refusal = "no password is set";
+	if (is_refused_unheard(l))
 		end_unheard(l);
 	else if (opens_at_once(l))
 		opened(l);
 	else if (!hash(l))
 		end_try_again(l);
+}
+
+static void
+on_found(struct people_ask *a, enum outcome o, const struct error *err)
+{
+	struct login *l = (struct login *)((char *)a - offsetof(struct login, ask));
+	struct auth_conn *c = l->conn;
+
+	if (o == RETRY)
+		l->trouble = *err;
+	found(l, o);
+	conn_serve(&c->conn);
+}
+
+void
+login_begin(struct auth_conn *c, struct auth_request *r)
+{
+	struct login *l = login_new(c, r);
+	enum outcome o;
+
+	if (l == NULL) {
+		auth_conn_answer(c, r, RETRY, NULL);
+		return;
+	}
+	o = name(l);
+	l->ask.person = (struct person){ .want = PERSON_LOGIN,
+		.address = sbuf_slice(&l->user),
+		.network = sbuf_slice(&l->network),
+		.facts = l->facts };
+	l->ask.done = on_found;
+	if (o != FOUND || people_ask(&l->worker->people, &l->ask,
+			      (unsigned)l->worker->conf->login_deadline, &o, &l->trouble))
+		found(l, o);
 }
 
 /* --- the pool --------------------------------------------------------------------------------- */

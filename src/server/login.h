@@ -16,6 +16,7 @@ struct login {
 	struct auth_request request;
 	struct sbuf user;          /* canonical; what was typed, when that is no address */
 	struct sbuf network;       /* the client's, for the record */
+	struct people_ask ask;     /* who is it */
 	struct login_facts *facts; /* until the answer */
 	struct throttle_try try;   /* views into the above */
 	uint32_t tag;              /* of the password, for the guard */

@@ -47,6 +47,7 @@ login_free(struct login *l)
 {
 	if (l == NULL)
 		return;
+	people_forget(&l->ask);
 	detach(l);
 	login_judged(l);
 	event_del(&l->held);
@@ -263,4 +264,27 @@ login_end(struct login *l)
 		loop_wait(&l->held, &after);
 	else
 		answer(l);
+}
+
+/* What is with the pool is judged on, for nobody: a wrong password stays one. */
+static void
+hurry(struct login *l)
+{
+	if (!l->hashing && !l->ask.waiting) {
+		answer(l);
+		return;
+	}
+	people_forget(&l->ask);
+	auth_conn_answer(l->conn, &l->request, RETRY, NULL);
+	if (l->hashing)
+		detach(l);
+	else
+		login_free(l);
+}
+
+void
+logins_hurry(struct auth_conn *c)
+{
+	while (c->logins != NULL)
+		hurry(c->logins);
 }

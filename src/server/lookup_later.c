@@ -19,8 +19,7 @@
 
 enum {
 	SPARES_MAX = 128,
-	BEGUN_MAX = 8,    /* a lookup that always meets a change ends as one that failed */
-	PATIENCE_PART = 3 /* of the deadline: a silent server leaves time to ask another */
+	BEGUN_MAX = 8 /* a lookup that always meets a change ends as one that failed */
 };
 
 struct later_conn {
@@ -232,6 +231,29 @@ on_facts(struct remote_ask *a, enum outcome o, const struct error *err)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* There is no time left to ask anybody. */
+static void
+fail_at_once(struct inquiry *q)
+{
+	struct error err;
+
+	error_set(&err, RETRY, "this worker is leaving");
+	fail(q, &err);
+}
+
+static enum want
+step(struct later_conn *c, struct slice *in)
+{
+	struct lookup_session *s = &c->client.session;
+	enum want want;
+
+	while ((want = lookup_session_step(s, &c->inquiry->lookup, in, &c->client.conn.out)) ==
+		   WANT_FACTS &&
+	       c->client.conn.loop->hurried)
+		fail_at_once(c->inquiry);
+	return want;
+}
+
 static void
 serve(struct conn *conn)
 {
@@ -248,7 +270,7 @@ serve(struct conn *conn)
 		return;
 	}
 	c->later->rules->now = time(NULL);
-	want = lookup_session_step(&c->client.session, &c->inquiry->lookup, &in, &conn->out);
+	want = step(c, &in);
 	conn->held = want == WANT_FACTS;
 	if (conn->held)
 		begin(
@@ -268,6 +290,19 @@ busy(const struct conn *conn)
 }
 
 static void
+hurry(struct conn *conn)
+{
+	struct later_conn *c = (struct later_conn *)conn;
+
+	if (c->inquiry == NULL || !c->inquiry->waiting)
+		return;
+	remote_forget(c->later->source.remote, &c->inquiry->ask);
+	c->inquiry->waiting = false;
+	fail_at_once(c->inquiry);
+	conn->held = false;
+}
+
+static void
 free_conn(struct conn *conn)
 {
 	struct later_conn *c = (struct later_conn *)conn;
@@ -282,6 +317,7 @@ static const struct conn_kind later_kind = {
 	.send_limit = 100, /* what Postfix itself waits */
 	.serve = serve,
 	.busy = busy,
+	.hurry = hurry,
 	.midway = lookup_client_never,
 	.free = free_conn,
 };
@@ -323,9 +359,7 @@ later_init(struct later *l, struct loop *loop, const struct conf *conf,
 	*l = (struct later){
 		.rules = rules, .log = log, .deadline = (unsigned)conf->lookup_deadline
 	};
-	if (!remote_source_init(&l->source, loop->base, conf_store_for_lookups(conf),
-		(size_t)conf->store_connections, l->deadline / PATIENCE_PART,
-		(unsigned)conf->max_lag * 1000, err))
+	if (!remote_source_init(&l->source, loop, conf, STORE_LOOKUP, err))
 		return false;
 	init_stale(l, conf);
 	return true;

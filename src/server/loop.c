@@ -20,6 +20,7 @@ enum {
 	ACCEPT_PAUSE_MS = 100,
 	SILENT_MS = 1000, /* who is about to speak has spoken by then, also on a busy machine */
 	DRAIN_S = 3,
+	HURRY_MS = 1500, /* for last words to be sent; all of it less than the supervisor waits */
 	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
 };
 
@@ -195,6 +196,23 @@ close_silent(struct loop *l)
 	}
 }
 
+/* Whoever has sent something is not left without an answer: not taken and not answered is what he
+ * cannot tell from taken and lost. */
+static void
+hurry(struct loop *l)
+{
+	struct timeval rest = { .tv_sec = HURRY_MS / 1000, .tv_usec = HURRY_MS % 1000 * 1000 };
+	struct conn *next;
+
+	l->hurried = true;
+	log_info("%zu connections are still busy: told to try again", l->count);
+	loop_wait(l->leave, &rest);
+	for (struct conn *c = l->conns; c != NULL; c = next) {
+		next = c->next;
+		conn_hurry(c);
+	}
+}
+
 static void
 on_leave(evutil_socket_t fd, short what, void *arg)
 {
@@ -207,6 +225,10 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 		l->late = true;
 		close_silent(l);
 		loop_wait(l->leave, &rest);
+		return;
+	}
+	if (!l->hurried) {
+		hurry(l);
 		return;
 	}
 	log_info("%zu connections were still busy: closed", l->count);

@@ -56,7 +56,8 @@ struct loop {
 		bool counted;
 	} newcomer; /* whose connection is being made */
 	bool draining;
-	bool late; /* draining: only what was begun is waited for any more */
+	bool late;    /* draining: only what was begun is waited for any more, and then ... */
+	bool hurried; /* ... not even that: it is answered now, if with "try again" */
 	struct trouble crowded;
 	struct trouble unwanted;
 	struct trouble greedy;

@@ -6,6 +6,7 @@
 #include "metrics_page.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "wire/metrics.h"
 
@@ -44,6 +45,21 @@ put_sum(struct sbuf *out, const struct slab *slab, enum metric m, size_t offset)
 {
 	metric_head(out, m);
 	metric_put(out, m, NULL, NULL, sum(slab, offset));
+}
+
+/* The largest of those that each worker has. */
+static uint64_t
+largest(const struct slab *slab, size_t offset)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < SLAB_SLOTS; i++) {
+		const char *slot = (const char *)slab_slot_at(slab, i);
+		uint64_t n = counter_read((const struct counter *)(slot + offset));
+
+		most = n > most ? n : most;
+	}
+	return most;
 }
 
 static void
@@ -91,6 +107,26 @@ put_daemon(struct sbuf *out, const struct slab_top *top, int64_t now)
 	put_sides(out, METRIC_RESTARTS, top->restarts);
 }
 
+/* As many as the URI has servers; of a file none. */
+static void
+put_servers(struct sbuf *out, const struct slab *slab)
+{
+	uint64_t n = largest(slab, offsetof(struct slab_slot, store.servers));
+	char number[24];
+
+	metric_head(out, METRIC_STORE_SERVERS);
+	for (size_t i = 0; i < n && i < REMOTE_SERVERS; i++) {
+		snprintf(number, sizeof number, "%zu", i + 1);
+		metric_put(
+		    out, METRIC_STORE_SERVERS, number, "primary", SUM_AT(slab, store.primary, i));
+		metric_put(
+		    out, METRIC_STORE_SERVERS, number, "standby", SUM_AT(slab, store.standby, i));
+	}
+	put_one(out, METRIC_STORE_BEHIND, largest(slab, offsetof(struct slab_slot, store.behind)));
+	put_sum(out, slab, METRIC_STORE_REACHED, offsetof(struct slab_slot, store.reached));
+	put_sum(out, slab, METRIC_STORE_LOST, offsetof(struct slab_slot, store.lost));
+}
+
 static void
 put_store(struct sbuf *out, const struct slab *slab, const struct store_report *store)
 {
@@ -100,6 +136,7 @@ put_store(struct sbuf *out, const struct slab *slab, const struct store_report *
 	metric_put(out, METRIC_STORE_BYTES, "main", NULL, store->main);
 	metric_put(out, METRIC_STORE_BYTES, "wal", NULL, store->log);
 	put_sum(out, slab, METRIC_STORE_ERRORS, offsetof(struct slab_slot, store_failures));
+	put_servers(out, slab);
 }
 
 /* --- lookups ---------------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  *
  * The thread that writes what logins leave behind. What is to be written is one queue, oldest
  * first, with an index beside it by which the same login again is found; a new hash is in no index
- * and is written at once. The store is opened for each batch: this is no reason to hold it.
+ * and is written at once. The store is opened for each batch: this is no reason to hold it. One
+ * that is a server is held while it fails: so the next try begins with the next server.
  */
 #include "recorder.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/remote.h"
 #include "sys/log.h"
 #include "trouble.h"
 
@@ -61,6 +63,8 @@ struct recorder {
 	struct trouble dropped;
 
 	/* the thread's */
+	struct store *store; /* NULL, but for a batch */
+	bool remote;
 	struct entry *batch[BATCH];
 	size_t batched;
 	size_t bearable; /* how many logins one transaction gets */
@@ -327,19 +331,28 @@ write_portion(struct store *s, struct recorder *r, struct error *err)
 	return FOUND;
 }
 
+static void
+close_store(struct recorder *r)
+{
+	store_close(r->store);
+	r->store = NULL;
+}
+
 static enum outcome
 try_batch(struct recorder *r, struct error *err)
 {
-	struct store *s = NULL;
-	enum outcome o = store_open(&s, r->uri, STORE_RECORDER, err);
+	enum outcome o = FOUND;
 
+	if (r->store == NULL)
+		o = store_new(&r->store, r->uri, STORE_RECORDER, err);
 	if (o != FOUND)
 		return RETRY;
-	store_act_as(s, &ourselves);
-	store_deadline(s, PATIENCE_MS);
+	store_act_as(r->store, &ourselves);
+	store_deadline(r->store, PATIENCE_MS);
 	while (o == FOUND && r->batched > 0)
-		o = write_portion(s, r, err);
-	store_close(s);
+		o = write_portion(r->store, r, err);
+	if (o == FOUND || !r->remote)
+		close_store(r);
 	return o;
 }
 
@@ -414,6 +427,7 @@ recorder_new(const char *uri, long interval, struct error *err)
 		return NULL;
 	}
 	r->uri = uri;
+	r->remote = remote_wanted(uri);
 	r->interval = interval;
 	r->bearable = BATCH;
 	r->end = &r->first;
@@ -443,6 +457,7 @@ recorder_free(struct recorder *r)
 	pthread_cond_signal(&r->work);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
+	close_store(r);
 	while (r->first != NULL)
 		entry_free(take_first(r));
 	pthread_cond_destroy(&r->work);

@@ -7,6 +7,33 @@
 #include "loop.h"
 #include "sys/log.h"
 
+enum {
+	PATIENCE_PART = 3, /* of the deadline: a silent server leaves time to ask another */
+	COUNT_MS = 200
+};
+
+static void
+count(struct remote_source *s)
+{
+	struct slab_store *to = &s->slot->store;
+	struct remote_state now;
+
+	s->count_at = remote_now() + COUNT_MS;
+	remote_look(s->remote, &now);
+	counter_set(&to->servers, now.servers);
+	for (size_t i = 0; i < REMOTE_SERVERS; i++) {
+		counter_set(&to->primary[i], now.server[i].primary);
+		counter_set(&to->standby[i], now.server[i].standby);
+	}
+	counter_set(&to->behind, now.behind);
+	counter_add(&to->reached, now.reached - s->reached);
+	counter_add(&to->lost, now.lost - s->lost);
+	s->reached = now.reached;
+	s->lost = now.lost;
+}
+
+/* When a server is asked much there is a tick for each burst: what changes seldom is not counted in
+ * each. */
 static void
 tick(struct remote_source *s)
 {
@@ -15,6 +42,8 @@ tick(struct remote_source *s)
 
 	s->kicked = false;
 	ms = remote_tick(s->remote);
+	if (remote_now() >= s->count_at)
+		count(s);
 	if (s->kicked) /* answers have led to questions */
 		return;
 	after.tv_sec = ms / 1000;
@@ -60,35 +89,40 @@ watch(void *arg, size_t line, int fd, bool readable, bool writable)
 }
 
 static void
-tell(void *arg, bool good, const char *text)
+tell(void *arg, enum remote_news news, const char *text)
 {
 	struct remote_source *s = arg;
 
-	s->lost_at = good ? 0 : remote_now();
-	if (good)
+	if (news == REMOTE_LOST)
+		s->lost_at = remote_now();
+	if (news == REMOTE_ASKED)
+		s->lost_at = 0;
+	if (news == REMOTE_ASKED || news == REMOTE_FOLLOWS)
 		log_info("%s", text);
 	else
 		log_warning("%s", text);
 }
 
 bool
-remote_source_init(struct remote_source *s, struct event_base *base, const char *uri, size_t lines,
-    unsigned patience, unsigned lag, struct error *err)
+remote_source_init(struct remote_source *s, struct loop *loop, const struct conf *conf,
+    enum store_role role, struct error *err)
 {
-	struct remote_setup setup = { .uri = uri,
-		.lines = lines,
-		.patience = patience,
-		.lag = lag,
+	struct remote_setup setup = { .uri = role == STORE_LOOKUP ? conf_store_for_lookups(conf)
+								  : conf_store_for_logins(conf),
+		.role = role,
+		.lines = (size_t)conf->store_connections,
+		.patience = (unsigned)conf->lookup_deadline / PATIENCE_PART,
+		.lag = (unsigned)conf->max_lag * 1000,
 		.watch = watch,
 		.tell = tell,
 		.arg = s };
 
-	*s = (struct remote_source){ .base = base };
+	*s = (struct remote_source){ .base = loop->base, .slot = loop->slot };
 	for (size_t i = 0; i < REMOTE_LINES; i++)
 		s->line[i].source = s;
 	if (remote_new(&s->remote, &setup, err) != FOUND)
 		return false;
-	evtimer_assign(&s->tick, base, on_tick, s);
+	evtimer_assign(&s->tick, s->base, on_tick, s);
 	tick(s);
 	return true;
 }

@@ -9,6 +9,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "conf/conf.h"
+#include "slab.h"
 #include "store/remote.h"
 
 struct remote_source {
@@ -20,13 +22,18 @@ struct remote_source {
 		bool watching;
 	} line[REMOTE_LINES];
 	struct event tick;
-	bool kicked;      /* something was asked since the last tick */
-	uint64_t lost_at; /* remote_now: since when no server answers; 0: one does */
+	bool kicked;            /* something was asked since the last tick */
+	uint64_t lost_at;       /* remote_now: since when no server answers; 0: one does */
+	struct slab_slot *slot; /* where is counted, and ... */
+	uint64_t reached, lost; /* ... how much of that was; */
+	uint64_t count_at;      /* remote_now: not before then again */
 };
 
-/* Begin to connect to URI (borrowed), LINES times. False with a text when that cannot be done. */
-bool remote_source_init(struct remote_source *s, struct event_base *base, const char *uri,
-    size_t lines, unsigned patience, unsigned lag, struct error *err);
+/* Begin to connect to the store that CONF has for ROLE (STORE_LOOKUP or STORE_LOGIN). False with a
+ * text when that cannot be done. */
+struct loop;
+bool remote_source_init(struct remote_source *s, struct loop *loop, const struct conf *conf,
+    enum store_role role, struct error *err);
 void remote_source_release(struct remote_source *s);
 
 /* Ask (see remote_ask); what is asked until the sockets are looked at again goes out together. */

@@ -120,6 +120,12 @@ slab_give_back(struct slab *s, struct slab_slot *slot)
 	if (slot == NULL)
 		return;
 	counter_set(&slot->hash_waiting, 0);
+	counter_set(&slot->store.servers, 0);
+	counter_set(&slot->store.behind, 0);
+	for (size_t i = 0; i < REMOTE_SERVERS; i++) {
+		counter_set(&slot->store.primary[i], 0);
+		counter_set(&slot->store.standby[i], 0);
+	}
 	for (size_t i = 0; i < SLAB_LISTENERS; i++)
 		counter_set(&slot->connected[i], 0);
 	s->taken[((unsigned char *)slot - s->memory) / s->stride - 1] = false;

@@ -14,6 +14,7 @@
 #include "hash_pool.h"
 #include "listener.h"
 #include "session/tally.h"
+#include "store/remote.h"
 
 enum {
 	SLAB_SLOTS = 256,     /* three times as many as one generation has */
@@ -35,6 +36,16 @@ struct slab_times {
 enum { SLAB_LOGINS = 13 };
 extern const char *const slab_login_words[SLAB_LOGINS];
 
+/* Of a store that is a server, or several: at this moment, but for the last two. */
+struct slab_store {
+	struct counter servers;                 /* that its URI names */
+	struct counter primary[REMOTE_SERVERS]; /* connections in use, by the place of the server */
+	struct counter standby[REMOTE_SERVERS];
+	struct counter behind;  /* ms */
+	struct counter reached; /* connections, ever */
+	struct counter lost;
+};
+
 /* What one worker counts. */
 struct slab_slot {
 	struct tally tally;
@@ -42,6 +53,7 @@ struct slab_slot {
 	struct counter questions[SLAB_QUESTIONS + 1];
 	struct counter questions_sum;
 	struct counter store_failures;
+	struct slab_store store;
 	struct counter logins[SLAB_LOGINS];
 	struct counter hash_waiting; /* at this moment */
 	struct slab_times hash_waits;

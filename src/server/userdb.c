@@ -11,36 +11,27 @@
 
 enum { PIECE = 500 };
 
+/* A question about one mailbox. */
+struct userdb {
+	struct people_ask ask; /* first: its callback finds us by it */
+	struct auth_conn *conn;
+	struct userdb *next; /* of the same connection */
+	struct userdb **prev;
+	struct auth_request request;
+	struct sbuf address;
+	struct account account;
+};
+
 struct listing {
+	struct people_ask ask; /* first: as above */
+	struct auth_conn *conn;
 	struct listing *next;
 	struct auth_request request;
 	struct sbuf after; /* the last address that was told */
-	struct sbuf *out;
-	size_t told; /* in this piece */
+	size_t told;       /* in this piece */
 };
 
 /* --- one user --------------------------------------------------------------------------------- */
-
-static enum outcome
-find_account(struct auth_worker *w, struct slice user, struct account *account, struct error *err)
-{
-	struct source *s = &w->source;
-	struct sbuf address;
-	enum outcome o;
-
-	sbuf_init(&address, 2 * ADDRESS_MAX + 64);
-	o = auth_canonical(&address, user, err);
-	if (o == FOUND) {
-		o = source_begin(s, err);
-		if (o == FOUND)
-			o = source_ask(s, err);
-		if (o == FOUND)
-			o = store_account(s->store, sbuf_slice(&address), account, err);
-		o = source_report(s, o, "userdb", err);
-	}
-	sbuf_release(&address);
-	return o;
-}
 
 /* LMTP asks nobody else: an account that gets no mail is nobody to those who deliver. */
 static bool
@@ -49,25 +40,102 @@ is_delivery(struct slice service)
 	return slice_is(service, "lmtp") || slice_is(service, "lda");
 }
 
-void
-userdb_answer(struct auth_conn *c, const struct auth_request *r)
+static struct userdb *
+userdb_new(struct auth_conn *c, struct auth_request *r)
 {
-	struct auth_worker *w = auth_worker_of(c);
-	struct account account;
-	struct error err;
-	enum outcome o;
+	struct userdb *u = calloc(1, sizeof *u);
 
-	account_init(&account);
-	o = find_account(w, sbuf_slice(&r->user), &account, &err);
+	if (u == NULL)
+		return NULL;
+	u->conn = c;
+	u->request = *r;
+	auth_request_init(r);
+	sbuf_init(&u->address, 2 * ADDRESS_MAX + 64);
+	account_init(&u->account);
+	u->next = c->userdbs;
+	u->prev = &c->userdbs;
+	if (u->next != NULL)
+		u->next->prev = &u->next;
+	c->userdbs = u;
+	auth_conn_begun(c);
+	return u;
+}
+
+static void
+userdb_free(struct userdb *u)
+{
+	people_forget(&u->ask);
+	*u->prev = u->next;
+	if (u->next != NULL)
+		u->next->prev = u->prev;
+	auth_conn_ended(u->conn);
+	auth_request_release(&u->request);
+	sbuf_release(&u->address);
+	account_release(&u->account);
+	free(u);
+}
+
+static void
+userdb_end(struct userdb *u, enum outcome o)
+{
+	const struct auth_request *r = &u->request;
+	struct auth_worker *w = auth_worker_of(u->conn);
+
 	if (o == FOUND && is_delivery(sbuf_slice(&r->service)) &&
-	    !account_state_receives(account.state))
+	    !account_state_receives(u->account.state))
 		o = NONE;
 	else if (o == FOUND && !w->mail_user) /* said at start */
 		o = RETRY;
-	lookup_log_tell(w->log, &c->conn, slice_str("userdb"), sbuf_slice(&r->user), o,
-	    o == FOUND ? sbuf_slice(&account.address) : slice_str(""));
-	auth_conn_answer(c, r, o, &account);
-	account_release(&account);
+	lookup_log_tell(w->log, &u->conn->conn, slice_str("userdb"), sbuf_slice(&r->user), o,
+	    o == FOUND ? sbuf_slice(&u->account.address) : slice_str(""));
+	auth_conn_answer(u->conn, r, o, &u->account);
+	userdb_free(u);
+}
+
+static void
+on_account(struct people_ask *a, enum outcome o, const struct error *err)
+{
+	struct userdb *u = (struct userdb *)a;
+	struct auth_conn *c = u->conn;
+
+	(void)err;
+	userdb_end(u, o);
+	conn_serve(&c->conn);
+}
+
+void
+userdb_begin(struct auth_conn *c, struct auth_request *r)
+{
+	struct userdb *u = userdb_new(c, r);
+	struct error err;
+	enum outcome o;
+
+	if (u == NULL) {
+		auth_conn_answer(c, r, RETRY, NULL);
+		return;
+	}
+	o = auth_canonical(&u->address, sbuf_slice(&u->request.user), &err);
+	u->ask.person = (struct person){
+		.want = PERSON_ACCOUNT, .address = sbuf_slice(&u->address), .account = &u->account
+	};
+	u->ask.what = "userdb";
+	u->ask.done = on_account;
+	if (o != FOUND || people_ask(&auth_worker_of(c)->people, &u->ask, 0, &o, &err))
+		userdb_end(u, o);
+}
+
+void
+userdbs_forget(struct auth_conn *c)
+{
+	while (c->userdbs != NULL)
+		userdb_free(c->userdbs);
+}
+
+void
+userdbs_hurry(struct auth_conn *c)
+{
+	while (c->userdbs != NULL)
+		userdb_end(c->userdbs, RETRY);
 }
 
 /* --- all users -------------------------------------------------------------------------------- */
@@ -75,6 +143,7 @@ userdb_answer(struct auth_conn *c, const struct auth_request *r)
 static void
 listing_free(struct listing *l)
 {
+	people_forget(&l->ask);
 	auth_request_release(&l->request);
 	sbuf_release(&l->after);
 	free(l);
@@ -102,6 +171,7 @@ listing_begin(struct auth_conn *c, struct auth_request *r)
 		auth_session_list_end(r, RETRY, &c->conn.out);
 		return;
 	}
+	l->conn = c;
 	l->request = *r;
 	auth_request_init(r);
 	sbuf_init(&l->after, 2 * ADDRESS_MAX + 64);
@@ -111,51 +181,84 @@ listing_begin(struct auth_conn *c, struct auth_request *r)
 	auth_conn_begun(c);
 }
 
-static bool
-tell(void *arg, const struct account *a)
+static void
+tell(void *arg, struct slice address)
 {
 	struct listing *l = arg;
 
 	sbuf_clear(&l->after);
-	sbuf_add_slice(&l->after, sbuf_slice(&a->address));
-	auth_session_list_user(&l->request, sbuf_slice(&a->address), l->out);
-	return ++l->told < PIECE;
+	sbuf_add_slice(&l->after, address);
+	auth_session_list_user(&l->request, address, &l->conn->conn.out);
+	l->told++;
 }
 
-/* FOUND: there may be more. NONE: that was the end. */
-static enum outcome
-tell_piece(struct source *s, struct listing *l)
+/* The first of the list of lists ends. */
+static void
+listing_end(struct listing *l, enum outcome o)
+{
+	struct auth_conn *c = l->conn;
+
+	auth_session_list_end(&l->request, o, &c->conn.out);
+	c->listing = l->next;
+	listing_free(l);
+	auth_conn_ended(c);
+}
+
+/* A piece was told, and there may be more. */
+static void
+piece_told(struct listing *l, enum outcome o)
+{
+	if (o == RETRY || l->after.failed)
+		listing_end(l, RETRY);
+	else if (l->told < PIECE)
+		listing_end(l, FOUND);
+}
+
+static void
+on_piece(struct people_ask *a, enum outcome o, const struct error *err)
+{
+	struct listing *l = (struct listing *)a;
+	struct auth_conn *c = l->conn;
+
+	(void)err;
+	piece_told(l, o);
+	conn_serve(&c->conn);
+}
+
+static void
+ask_piece(struct listing *l)
 {
 	struct error err;
-	enum outcome o = source_begin(s, &err);
+	enum outcome o;
 
 	l->told = 0;
-	if (o == FOUND)
-		o = source_ask(s, &err);
-	if (o == FOUND)
-		o = store_accounts(s->store, slice_str(""), sbuf_slice(&l->after), tell, l, &err);
-	source_end(s);
-	if (source_report(s, o, "userdb list", &err) == RETRY || l->after.failed)
-		return RETRY;
-	return l->told < PIECE ? NONE : FOUND;
+	l->ask.person = (struct person){ .want = PERSON_LIST,
+		.address = sbuf_slice(&l->after),
+		.most = PIECE,
+		.tell = tell,
+		.arg = l };
+	l->ask.what = "userdb list";
+	l->ask.done = on_piece;
+	if (people_ask(&auth_worker_of(l->conn)->people, &l->ask, 0, &o, &err))
+		piece_told(l, o);
 }
 
 void
 listing_go_on(struct auth_conn *c)
 {
-	struct listing *l = c->listing;
-	enum outcome o;
-
-	c->conn.again = l != NULL;
-	if (l == NULL || c->conn.closing || !conn_roomy(&c->conn))
+	c->conn.again = false;
+	if (c->listing == NULL || c->listing->ask.waiting)
 		return;
-	l->out = &c->conn.out;
-	o = tell_piece(&auth_worker_of(c)->source, l);
-	if (o != FOUND) {
-		auth_session_list_end(&l->request, o == NONE ? FOUND : RETRY, l->out);
-		c->listing = l->next;
-		listing_free(l);
-		auth_conn_ended(c);
-	}
-	c->conn.again = c->listing != NULL;
+	c->conn.again = true;
+	if (c->conn.closing || !conn_roomy(&c->conn))
+		return;
+	ask_piece(c->listing);
+	c->conn.again = c->listing != NULL && !c->listing->ask.waiting;
+}
+
+void
+listings_hurry(struct auth_conn *c)
+{
+	while (c->listing != NULL)
+		listing_end(c->listing, RETRY);
 }

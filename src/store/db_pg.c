@@ -127,6 +127,8 @@ identify(struct db *db, struct error *err)
 
 	pg_add(&t, own[OWN_identify]);
 	o = pg_run(db, &t, err);
+	if (o == FOUND)
+		o = pg_rows(db, t.request[0].result, 1, err);
 	if (o == FOUND) {
 		objects = number_at(t.request[0].result, 0, 0);
 		store = number_at(t.request[0].result, 0, 1);
@@ -372,16 +374,27 @@ fetch(struct db_stmt *st, struct error *err)
 	write_fetch(st, text);
 	pg_add(&t, text);
 	o = pg_run(st->head.db, &t, err);
-	if (o == FOUND)
+	if (o == FOUND) {
 		take_rows(st, &t);
+		o = pg_rows(st->head.db, st->rows, 0, err);
+	}
 	pg_train_clear(&t);
 	return o;
+}
+
+/* Nobody is taken to be nobody for rows that are not there. */
+static enum outcome
+run_for_rows(struct db_stmt *st, struct error *err)
+{
+	enum outcome o = run(st, err);
+
+	return o == FOUND ? pg_rows(st->head.db, st->rows, 0, err) : o;
 }
 
 static enum outcome
 next_row(struct db_stmt *st, struct error *err)
 {
-	enum outcome o = st->ran ? FOUND : run(st, err);
+	enum outcome o = st->ran ? FOUND : run_for_rows(st, err);
 
 	if (o == FOUND && ++st->row < PQntuples(st->rows))
 		return FOUND;

@@ -123,6 +123,10 @@ void pg_lose(struct db *db);
 /* Of pg_roles.c, for the engine's table. */
 enum outcome pg_settle(struct db *db, struct error *err);
 
+/* Tell whether RESULT, which is no failure, has rows: LEAST of them at the least. RETRY when it is
+ * of another kind: a libpq that had no memory for rows may say that all is well without any. */
+enum outcome pg_rows(struct db *db, const PGresult *result, int least, struct error *err);
+
 /* Explain what came back in ERR: BAD for a rule of the database, else RETRY. */
 enum outcome pg_failed(struct db *db, const PGresult *result, struct error *err);
 

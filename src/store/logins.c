@@ -2,7 +2,7 @@
  *
  * What a login needs to know, and what it leaves behind.
  */
-#include "store/logins.h"
+#include "store/people.h"
 
 #include "auth/network.h"
 #include "auth/password.h"
@@ -35,8 +35,8 @@ login_facts_release(struct login_facts *f)
 	login_facts_init(f);
 }
 
-static void
-facts_forget(struct login_facts *f)
+void
+login_facts_begin(struct login_facts *f)
 {
 	account_clear(&f->account);
 	sbuf_clear(&f->app_key);
@@ -53,8 +53,8 @@ keep(struct sbuf *text, struct slice s)
 	return slice_of(NULL, s.n);
 }
 
-static enum outcome
-keep_credential(struct login_facts *f, struct db_stmt *st, struct error *err)
+enum outcome
+login_facts_add(struct login_facts *f, const struct credential *from, struct error *err)
 {
 	struct credential *c = &f->credential[f->credentials];
 
@@ -62,11 +62,11 @@ keep_credential(struct login_facts *f, struct db_stmt *st, struct error *err)
 		return error_set(err, RETRY,
 		    "a mailbox has more than %d credentials: remove those that nobody uses",
 		    CREDENTIALS_MAX);
-	c->label = keep(&f->text, db_text(st, 0));
-	c->hash = keep(&f->text, db_text(st, 1));
-	c->services = keep(&f->text, db_text(st, 2));
-	c->networks = keep(&f->text, db_text(st, 3));
-	c->expires = db_int(st, 4);
+	c->label = keep(&f->text, from->label);
+	c->hash = keep(&f->text, from->hash);
+	c->services = keep(&f->text, from->services);
+	c->networks = keep(&f->text, from->networks);
+	c->expires = from->expires;
 	f->credentials++;
 	if (f->text.failed)
 		return error_set(err, RETRY, "no memory for a credential");
@@ -80,8 +80,8 @@ place(struct slice *s, const char **at)
 	*at += s->n;
 }
 
-static void
-place_all(struct login_facts *f)
+void
+login_facts_end(struct login_facts *f)
 {
 	const char *at = sbuf_cstr(&f->text);
 
@@ -94,6 +94,20 @@ place_all(struct login_facts *f)
 }
 
 static enum outcome
+keep_credential(struct login_facts *f, struct db_stmt *st, struct error *err)
+{
+	const struct credential c = {
+		.label = db_text(st, 0),
+		.hash = db_text(st, 1),
+		.services = db_text(st, 2),
+		.networks = db_text(st, 3),
+		.expires = db_int(st, 4),
+	};
+
+	return login_facts_add(f, &c, err);
+}
+
+static enum outcome
 find_credentials(struct store *s, struct slice address, struct login_facts *f, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_credentials);
@@ -103,7 +117,7 @@ find_credentials(struct store *s, struct slice address, struct login_facts *f, s
 	while ((o = db_step(st, err)) == FOUND && (o = keep_credential(f, st, err)) == FOUND)
 		continue;
 	db_reset(st);
-	place_all(f);
+	login_facts_end(f);
 	return o == NONE ? FOUND : RETRY;
 }
 
@@ -158,7 +172,7 @@ store_find_login(struct store *s, struct slice address, struct slice network,
 	bool mine;
 	enum outcome o = view_begin(s, &mine, err);
 
-	facts_forget(out);
+	login_facts_begin(out);
 	if (o != FOUND)
 		return o;
 	o = find_login(s, address, network, out, err);

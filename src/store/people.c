@@ -2,29 +2,51 @@
  *
  * One mailbox, as a userdb lookup asks for it. What a login asks is in logins.c.
  */
+#include "store/people.h"
+
 #include "store/handle.h"
 
 enum outcome
-account_read(struct db_stmt *st, struct account *out, struct error *err)
+account_take(struct account *out, const struct account_row *row, struct error *err)
 {
 	account_clear(out);
-	sbuf_add_slice(&out->address, db_text(st, 0));
-	sbuf_add_slice(&out->home, db_text(st, 1));
-	out->quota = db_int(st, 2);
-	out->created = db_int(st, 3);
-	out->password = db_int(st, 4) != 0;
-	if (!account_state_by_name(db_text(st, 5), &out->state))
+	sbuf_add_slice(&out->address, row->address);
+	sbuf_add_slice(&out->home, row->home);
+	out->quota = row->quota;
+	out->created = row->created;
+	out->password = row->password != 0;
+	if (!account_state_by_name(row->state, &out->state))
 		return error_set(err, RETRY,
 		    "the store has a mailbox in a state that this program does not know");
-	sbuf_add_slice(&out->reason, db_text(st, 6));
-	sbuf_add_slice(&out->mail, db_text(st, 7));
-	out->uid = (unsigned)db_int(st, 8);
-	out->gid = (unsigned)db_int(st, 9);
-	sbuf_add_slice(&out->networks, db_text(st, 10));
+	sbuf_add_slice(&out->reason, row->reason);
+	sbuf_add_slice(&out->mail, row->mail);
+	out->uid = (unsigned)row->uid;
+	out->gid = (unsigned)row->gid;
+	sbuf_add_slice(&out->networks, row->networks);
 	if (out->address.failed || out->home.failed || out->reason.failed || out->mail.failed ||
 	    out->networks.failed)
 		return error_set(err, RETRY, "no memory for a mailbox");
 	return FOUND;
+}
+
+enum outcome
+account_read(struct db_stmt *st, struct account *out, struct error *err)
+{
+	const struct account_row row = {
+		.address = db_text(st, 0),
+		.home = db_text(st, 1),
+		.quota = db_int(st, 2),
+		.created = db_int(st, 3),
+		.password = db_int(st, 4),
+		.state = db_text(st, 5),
+		.reason = db_text(st, 6),
+		.mail = db_text(st, 7),
+		.uid = db_int(st, 8),
+		.gid = db_int(st, 9),
+		.networks = db_text(st, 10),
+	};
+
+	return account_take(out, &row, err);
 }
 
 enum outcome

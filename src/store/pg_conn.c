@@ -4,6 +4,7 @@
  */
 #include "store/pg_conn.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +328,8 @@ start_host(struct pg_attempt *a, int64_t now)
 	long seconds = strtol(value_of(all, "connect_timeout"), NULL, 10);
 
 	a->give_up = now + (seconds > 0 ? (int64_t)seconds * 1000 : HOST_MS);
+	if (a->place->host_ms > 0 && a->give_up > now + a->place->host_ms)
+		a->give_up = now + a->place->host_ms;
 	set_all(&o, all);
 	set_host(&o, all, a->host, texts);
 	set(&o, "target_session_attrs", wanted(a, value_of(all, "target_session_attrs")));
@@ -364,8 +367,9 @@ next_host(struct pg_attempt *a, int64_t now)
 	do {
 		for (; a->tried < a->hosts; a->host = (a->host + 1) % a->hosts) {
 			a->tried++;
-			if (start_host(a, now))
-				return PG_WRITE;
+			/* who said nothing is not waited for a second time */
+			if ((a->silent >> a->host & 1u) == 0 && start_host(a, now))
+				return a->waits = PG_WRITE;
 		}
 	} while (lower_wishes(a));
 	return PG_FAILED;
@@ -394,19 +398,30 @@ leave_host(struct pg_attempt *a, int64_t now)
 	return next_host(a, now);
 }
 
+/* What has come is looked at before the clock: it may be us who were late. */
+static bool
+is_ready(const struct pg_attempt *a)
+{
+	struct pollfd p = { .fd = PQsocket(a->conn),
+		.events = a->waits == PG_READ ? POLLIN : POLLOUT };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 enum pg_progress
 pg_attempt_go(struct pg_attempt *a, int64_t now)
 {
-	if (now >= a->give_up) {
+	if (now >= a->give_up && !is_ready(a)) {
+		a->silent |= 1u << a->host;
 		snprintf(a->why, sizeof a->why, "'%.100s' does not answer",
 		    PQhost(a->conn) != NULL ? PQhost(a->conn) : "");
 		return leave_host(a, now);
 	}
 	switch (PQconnectPoll(a->conn)) {
 	case PGRES_POLLING_READING:
-		return PG_READ;
+		return a->waits = PG_READ;
 	case PGRES_POLLING_WRITING:
-		return PG_WRITE;
+		return a->waits = PG_WRITE;
 	case PGRES_POLLING_OK:
 		return PG_DONE;
 	default:

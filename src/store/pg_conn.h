@@ -24,6 +24,7 @@ struct pg_place {
 	PQconninfoOption *option; /* as libpq read them */
 	PQconninfoOption *all; /* with what a service file and the environment add; NULL: not yet */
 	char shown[128];       /* for texts: the hosts and the database, never a password */
+	unsigned host_ms;      /* one host is not waited for longer; 0: as the URI says */
 };
 
 /* Read URI: postgresql://..., postgres://..., or libpq's keyword form behind "postgresql:". BAD
@@ -46,10 +47,12 @@ struct pg_attempt {
 	size_t host; /* the one being tried, of HOSTS in the order of the URI */
 	size_t hosts;
 	size_t tried;
-	bool any;        /* second time round: no standby was found, so take what there is */
-	PGconn *conn;    /* taken over by whoever sees PG_DONE */
-	int64_t give_up; /* on this host, in milliseconds of the caller's clock */
-	char why[256];   /* why the last one failed */
+	bool any;               /* second time round: no standby was found, so take what there is */
+	PGconn *conn;           /* taken over by whoever sees PG_DONE */
+	int64_t give_up;        /* on this host, in milliseconds of the caller's clock */
+	char why[256];          /* why the last one failed */
+	enum pg_progress waits; /* for what it waits on this host */
+	unsigned silent; /* a bit for each host that did not answer: it is not tried once more */
 };
 
 /* Begin at the host FIRST (of another attempt, or 0). Like pg_attempt_go it tells what to wait for

@@ -5,14 +5,16 @@
  */
 #include "store/pg_line.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "store/handle.h"
+#include "store/pg_person.h"
 
-#define Q(name, text) static const char sql_##name[] = text;
+#define Q(name, text) static const char sql_##name[] __attribute__((unused)) = text;
 #include "schema/postgresql_ask.h"
 #undef Q
 
@@ -57,6 +59,14 @@ pg_line_is_due(const struct pg_line *l, uint64_t now)
 }
 
 bool
+pg_line_is_readable(const struct pg_line *l)
+{
+	struct pollfd p = { .fd = pg_line_socket(l), .events = POLLIN };
+
+	return p.fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+bool
 pg_line_is_standby(const struct pg_line *l)
 {
 	const char *said = PQparameterStatus(l->conn, "in_hot_standby");
@@ -72,13 +82,35 @@ pg_line_has_room(const struct pg_line *l)
 	return l->state == PG_READY && l->n < PG_LINE_DEPTH;
 }
 
+/* FOUND, NONE or BAD, as pg_line_ask. */
+static enum outcome
+write_question(struct pg_ask *scratch, const struct remote_ask *a, const char **name, int *n,
+    struct error *err)
+{
+	enum outcome o;
+
+	if (a->person != NULL) {
+		*name = pg_person[a->person->want].name;
+		o = pg_person_write(scratch, a->person, n, err);
+		return o == RETRY ? BAD : o;
+	}
+	*name = ASK;
+	*n = PG_ASK_PARAMETERS;
+	if (!pg_ask_write(scratch, a->question, time(NULL)))
+		return error_set(err, BAD, "no memory for a question");
+	return FOUND;
+}
+
 enum outcome
 pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
 {
-	if (!pg_ask_write(scratch, a->question, time(NULL)))
-		return error_set(err, BAD, "no memory for a question");
-	if (PQsendQueryPrepared(l->conn, ASK, PG_ASK_PARAMETERS, scratch->value, NULL, NULL, 0) ==
-	    0)
+	const char *name;
+	int n;
+	enum outcome o = write_question(scratch, a, &name, &n, err);
+
+	if (o != FOUND)
+		return o;
+	if (PQsendQueryPrepared(l->conn, name, n, scratch->value, NULL, NULL, 0) == 0)
 		return no_connection(l, "cannot ask", err);
 	if (l->n == 0)
 		l->heard = remote_now();
@@ -142,35 +174,33 @@ pg_line_flush(struct pg_line *l, struct error *err)
 
 /* --- setting up: after connecting, before the first question ---------------------------------- */
 
+static bool
+prepare(PGconn *conn, enum store_role role)
+{
+	if (role == STORE_LOOKUP)
+		return PQsendPrepare(conn, ASK, sql_ask, 0, NULL) == 1;
+	for (size_t i = 0; i < PERSON_WANTS; i++)
+		if (PQsendPrepare(conn, pg_person[i].name, pg_person[i].text, 0, NULL) == 0)
+			return false;
+	return true;
+}
+
 static enum outcome
 set_up(struct pg_line *l, unsigned ms, struct error *err)
 {
 	char limit[16];
-	const char *const value[] = { limit };
+	const char *const value[] = { limit,
+		l->role == STORE_LOOKUP ? "vmaild_lookup" : "vmaild_login" };
 
 	snprintf(limit, sizeof limit, "%u", ms);
 	if (PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) == 0 ||
-	    PQsendQueryParams(l->conn, sql_settings, 1, NULL, value, NULL, NULL, 0) == 0 ||
+	    PQsendQueryParams(l->conn, sql_settings, 2, NULL, value, NULL, NULL, 0) == 0 ||
 	    PQsendQueryParams(l->conn, sql_schema, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-	    PQsendPrepare(l->conn, ASK, sql_ask, 0, NULL) == 0 ||
+	    !prepare(l->conn, l->role) ||
 	    (pg_line_is_standby(l) && PQsendPrepare(l->conn, PULSE, sql_pulse, 0, NULL) == 0))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
 	return pg_line_flush(l, err);
-}
-
-/* A server that does not answer shall leave time to ask another. */
-static void
-limit_attempt(struct pg_line *l, unsigned ms)
-{
-	int64_t end = (int64_t)remote_now() + ms;
-
-	if (l->tried && l->host == l->attempt.host)
-		return;
-	l->tried = true;
-	l->host = l->attempt.host;
-	if (l->attempt.give_up > end)
-		l->attempt.give_up = end;
 }
 
 static enum outcome
@@ -179,7 +209,7 @@ connect_on(struct pg_line *l, enum pg_progress progress, unsigned ms, struct err
 	switch (progress) {
 	case PG_READ:
 	case PG_WRITE:
-		limit_attempt(l, ms);
+		l->host = l->attempt.host;
 		l->wants_read = progress == PG_READ;
 		l->wants_write = progress == PG_WRITE;
 		return FOUND;
@@ -197,10 +227,10 @@ connect_on(struct pg_line *l, enum pg_progress progress, unsigned ms, struct err
 }
 
 enum outcome
-pg_line_open(
-    struct pg_line *l, struct pg_place *place, size_t first, unsigned ms, struct error *err)
+pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role, size_t first,
+    unsigned ms, struct error *err)
 {
-	*l = (struct pg_line){ .state = PG_CONNECTING };
+	*l = (struct pg_line){ .state = PG_CONNECTING, .role = role };
 	return connect_on(
 	    l, pg_attempt_start(&l->attempt, place, false, first, (int64_t)remote_now()), ms, err);
 }
@@ -287,6 +317,14 @@ is_the_end(const PGresult *r)
 }
 
 static enum outcome
+read_answer(const PGresult *r, struct remote_ask *a, struct error *err)
+{
+	if (a->person != NULL)
+		return pg_person_read(r, a->person, err);
+	return pg_ask_read(r, a->question, a->facts, &a->moment, err);
+}
+
+static enum outcome
 take_answer(
     struct pg_line *l, const PGresult *r, pg_line_again_fn *again, void *arg, struct error *why)
 {
@@ -299,7 +337,7 @@ take_answer(
 	else if (a != NULL && is_asked_again(r))
 		again(arg, a);
 	else if (a != NULL && ok)
-		a->done(a, pg_ask_read(r, a->question, a->facts, &a->moment, &err), &err);
+		a->done(a, read_answer(r, a, &err), &err);
 	else if (a != NULL)
 		a->done(a, say_failure(r, &err), &err);
 	return !ok && is_the_end(r) ? say_failure(r, why) : FOUND;
@@ -322,21 +360,39 @@ take_result(
 	return take_answer(l, r, again, arg, err);
 }
 
+/* Nothing is what stands between two statements. In the place of a result it is one that was lost,
+ * for want of memory: from there on each answer would be taken for the one to the question before.
+ */
+static enum outcome
+take_nothing(struct pg_line *l, struct error *err)
+{
+	if (!l->between)
+		return error_set(err, RETRY, "an answer was lost");
+	l->between = false;
+	return FOUND;
+}
+
+static enum outcome
+take_next(struct pg_line *l, pg_line_again_fn *again, void *arg, struct error *err)
+{
+	PGresult *r = PQgetResult(l->conn);
+	enum outcome o;
+
+	if (r == NULL)
+		return take_nothing(l, err);
+	l->between = PQresultStatus(r) != PGRES_PIPELINE_SYNC;
+	o = take_result(l, r, again, arg, err);
+	PQclear(r);
+	return o;
+}
+
 static enum outcome
 take_results(struct pg_line *l, pg_line_again_fn *again, void *arg, struct error *err)
 {
 	enum outcome o = FOUND;
-	unsigned empty = 0;
 
-	/* one nothing stands between two statements; two of them: there is no more */
-	while (o == FOUND && empty < 2 && l->syncs > 0 && !PQisBusy(l->conn)) {
-		PGresult *r = PQgetResult(l->conn);
-
-		empty = r == NULL ? empty + 1 : 0;
-		if (r != NULL)
-			o = take_result(l, r, again, arg, err);
-		PQclear(r);
-	}
+	while (o == FOUND && l->syncs > 0 && !PQisBusy(l->conn))
+		o = take_next(l, again, arg, err);
 	return o;
 }
 

@@ -17,13 +17,14 @@ enum { PG_LINE_DEPTH = 256 };
 struct pg_line {
 	struct pg_attempt attempt; /* connecting */
 	PGconn *conn;              /* connected, else NULL */
-	bool tried;                /* connecting: some server, namely `host` */
 	size_t host;               /* to which of the URI's servers */
+	enum store_role role;
 	enum pg_line_state { PG_DOWN, PG_CONNECTING, PG_SETTING_UP, PG_READY } state;
 	bool wants_read, wants_write;
 	bool unsynced;  /* what was asked since the last mark is not sent off yet */
 	unsigned syncs; /* marks whose echo is to come */
 	unsigned steps; /* of the setting up that were answered */
+	bool between;   /* a result was taken, and the nothing behind it was not */
 	bool pulse_flies;
 	bool behind;           /* a standby that may not know the latest */
 	uint64_t behind_since; /* remote_now */
@@ -32,14 +33,14 @@ struct pg_line {
 	size_t first, n;
 };
 
-/* Begin to connect, with the server FIRST of the URI's; each statement may take MS. RETRY when none
- * can be had. */
-enum outcome pg_line_open(
-    struct pg_line *l, struct pg_place *place, size_t first, unsigned ms, struct error *err);
+/* Begin to connect as ROLE, with the server FIRST of the URI's; each statement may take MS. RETRY
+ * when none can be had. */
+enum outcome pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role,
+    size_t first, unsigned ms, struct error *err);
 void pg_line_close(struct pg_line *l);
 
 /* Tell whether one question more may be asked, ask it, and send off what was asked. BAD: this one
- * cannot be asked, and the line is as it was. */
+ * cannot be asked; NONE: nor need it be, for nobody is called that. The line is as it was. */
 bool pg_line_has_room(const struct pg_line *l);
 enum outcome pg_line_ask(
     struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err);
@@ -64,6 +65,9 @@ int pg_line_socket(const struct pg_line *l);
 /* Tell whether it is time to go on, though nothing came: a server that is being tried is given up.
  */
 bool pg_line_is_due(const struct pg_line *l, uint64_t now);
+
+/* Tell whether something has come that pg_line_go_on was not called for yet. */
+bool pg_line_is_readable(const struct pg_line *l);
 
 /* Tell whether the server is a standby. */
 bool pg_line_is_standby(const struct pg_line *l);

@@ -31,6 +31,8 @@ count(struct db *db, int *n, struct error *err)
 	pg_add(&t, texts[ROLES_count]);
 	o = pg_run(db, &t, err);
 	if (o == FOUND)
+		o = pg_rows(db, t.request[0].result, 1, err);
+	if (o == FOUND)
 		*n = (int)strtol(PQgetvalue(t.request[0].result, 0, 0), NULL, 10);
 	pg_train_clear(&t);
 	return o;

@@ -108,6 +108,16 @@ pg_failed(struct db *db, const PGresult *result, struct error *err)
 	return error_set(err, RETRY, "the store '%s' %s (%s)", db->place.shown, what, text);
 }
 
+enum outcome
+pg_rows(struct db *db, const PGresult *result, int least, struct error *err)
+{
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) >= least)
+		return FOUND;
+	db->broken = true;
+	return error_set(err, RETRY, "the store '%s' has sent an answer that was lost on the way",
+	    db->place.shown);
+}
+
 static enum outcome
 lost(struct db *db, struct error *err)
 {

@@ -10,6 +10,7 @@
 #include "store/remote.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ enum {
 	RECONNECT_MS = 5,     /* servers that take us and drop us shall not cost a whole CPU */
 	BACK_OFF_MIN_MS = 50, /* when no server at all can be reached: */
 	BACK_OFF_MAX_MS = 2000,
-	SCOUT_MS = 10000,
+	SCOUT_MS = 10000,   /* while the server in use is none of the best, and ... */
+	SCOUT_MIN_MS = 500, /* ... when it has just turned out to be behind */
 	PULSE_MS = 500,
 	BUSY_TICK_MS = 20,
 	IDLE_TICK_MS = 500
@@ -48,12 +50,17 @@ struct remote {
 	size_t turn;                  /* who is asked next */
 	struct remote_ask *waiting;   /* in their order; asked when a line has room */
 	struct remote_ask **last;
+	struct remote_ask *ending; /* of these: still to be looked at whether their time is over */
 	uint64_t scout_at;
-	size_t scout_first; /* the server it tries first */
+	unsigned scout_pause; /* ms, and then the next scout goes; more, when ... */
+	size_t scouts;        /* ... so many have come back with nothing */
+	size_t scout_first;   /* the server it tries first */
 	uint64_t pulse_at;
 	uint64_t seed;
-	bool up;          /* as was told last */
-	struct error why; /* the last that went wrong */
+	uint64_t reached, lost;   /* lines, ever */
+	bool up, behind;          /* as was told last, */
+	size_t host, host_behind; /* and of which server */
+	struct error why;         /* the last that went wrong */
 };
 
 bool
@@ -146,32 +153,58 @@ unwatch(struct remote *r, struct leg *g)
 	g->watched_read = g->watched_write = false;
 }
 
-static bool
-is_up(const struct remote *r)
+/* Whichever line leads to the server HOST and is in use; NULL: none does. */
+static const struct leg *
+leg_to(const struct remote *r, size_t host)
+{
+	for (size_t i = 0; i < r->setup.lines; i++)
+		if (r->leg[i].line.state == PG_READY && r->leg[i].line.host == host)
+			return &r->leg[i];
+	return NULL;
+}
+
+static void tell(struct remote *r, enum remote_news news, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+tell(struct remote *r, enum remote_news news, const char *fmt, ...)
+{
+	char text[700];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	r->setup.tell(r->setup.arg, news, text);
+}
+
+static const struct leg *
+first_ready(const struct remote *r)
 {
 	for (size_t i = 0; i < r->setup.lines; i++)
 		if (r->leg[i].line.state == PG_READY)
-			return true;
-	return false;
+			return &r->leg[i];
+	return NULL;
 }
 
+/* A line was lost, or has reached a server: whether any can be asked, and which. */
 static void
-tell_state(struct remote *r, const struct leg *g)
+tell_state(struct remote *r)
 {
-	bool up = is_up(r);
-	char text[700];
+	const struct leg *g = first_ready(r);
+	bool was = r->up;
 
-	if (up == r->up)
+	r->up = g != NULL;
+	if (!r->up && was) {
+		r->behind = false;
+		tell(r, REMOTE_LOST, "no server of the store '%s' can be asked: %s", r->place.shown,
+		    r->why.text);
+	}
+	if (g == NULL || (was && leg_to(r, r->host) != NULL))
 		return;
-	r->up = up;
-	if (up)
-		snprintf(text, sizeof text, "the store is asked of server %zu of '%s'%s",
-		    g->line.host + 1, r->place.shown,
-		    pg_line_is_standby(&g->line) ? ", a standby" : "");
-	else
-		snprintf(text, sizeof text, "no server of the store '%s' can be asked: %s",
-		    r->place.shown, r->why.text);
-	r->setup.tell(r->setup.arg, up, text);
+	r->host = g->line.host;
+	tell(r, REMOTE_ASKED, "the store is asked of server %zu of '%s'%s", g->line.host + 1,
+	    r->place.shown, pg_line_is_standby(&g->line) ? ", a standby" : "");
 }
 
 static uint64_t
@@ -207,11 +240,14 @@ is_scout(struct remote *r, const struct leg *g)
 	return g == scout(r);
 }
 
+/* Those that come back with nothing go more and more seldom. */
 static void
 rest_scout(struct remote *r)
 {
 	scout(r)->retry_at = UINT64_MAX;
-	r->scout_at = remote_now() + SCOUT_MS;
+	r->scout_at = remote_now() + r->scout_pause;
+	if (r->scouts++ >= r->servers)
+		r->scout_pause = 2 * r->scout_pause < SCOUT_MS ? 2 * r->scout_pause : SCOUT_MS;
 }
 
 /* A line is of no use any more: what flew on it waits again. */
@@ -223,8 +259,10 @@ lose(struct remote *r, struct leg *g, const struct error *err)
 	bool left = g->leaving;
 	size_t n = 0;
 
-	if (err != NULL)
+	if (err != NULL) {
 		r->why = *err;
+		r->lost++;
+	}
 	while ((back[n] = pg_line_take(&g->line)) != NULL)
 		if (++n == PG_LINE_DEPTH)
 			break;
@@ -239,7 +277,7 @@ lose(struct remote *r, struct leg *g, const struct error *err)
 			r->scout_at = 0;
 		return;
 	}
-	tell_state(r, g);
+	tell_state(r);
 	move_on(r, g, was);
 }
 
@@ -248,7 +286,8 @@ open_line(struct remote *r, struct leg *g)
 {
 	struct error err;
 
-	if (pg_line_open(&g->line, &r->place, g->first, r->setup.patience, &err) != FOUND)
+	if (pg_line_open(&g->line, &r->place, r->setup.role, g->first, r->setup.patience, &err) !=
+	    FOUND)
 		lose(r, g, &err);
 	else
 		watch(r, g);
@@ -298,6 +337,7 @@ change_places(struct remote *r)
 		return;
 	}
 	r->scout_first = 0;
+	r->scouts = 0;
 	unwatch(r, good);
 	unwatch(r, bad);
 	old = *bad;
@@ -305,6 +345,7 @@ change_places(struct remote *r)
 	*good = old;
 	bad->missed = 0;
 	good->leaving = true;
+	tell_state(r);
 	watch(r, bad);
 	watch(r, good);
 }
@@ -313,10 +354,11 @@ change_places(struct remote *r)
 static void
 reached(struct remote *r, struct leg *g)
 {
+	r->reached++;
 	if (is_scout(r, g))
 		return;
 	g->missed = 0;
-	tell_state(r, g);
+	tell_state(r);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -337,6 +379,8 @@ remote_new(struct remote **out, const struct remote_setup *setup, struct error *
 	}
 	assert(setup->lines > 0);
 	r->setup = *setup;
+	r->place.host_ms = setup->patience; /* who does not answer shall leave time for another */
+	r->scout_pause = SCOUT_MS;
 	if (r->setup.lines > REMOTE_LINES - 1)
 		r->setup.lines = REMOTE_LINES - 1;
 	pg_ask_init(&r->scratch);
@@ -414,6 +458,8 @@ ask_waiting(struct remote *r)
 		o = pg_line_ask(&g->line, &r->scratch, a, &err);
 		if (o == BAD) {
 			give_up(a, err.text);
+		} else if (o == NONE) {
+			a->done(a, NONE, &err);
 		} else if (o != FOUND) {
 			put_back(r, a);
 			lose(r, g, &err);
@@ -440,17 +486,25 @@ remote_send(struct remote *r)
 }
 
 static bool
-forget_waiting(struct remote *r, struct remote_ask *a)
+unlink_from(struct remote_ask **at, const struct remote_ask *a)
 {
-	struct remote_ask **at = &r->waiting;
-
 	while (*at != NULL && *at != a)
 		at = &(*at)->next;
 	if (*at == NULL)
 		return false;
 	*at = a->next;
-	if (r->last == &a->next)
-		r->last = at;
+	return true;
+}
+
+static bool
+forget_waiting(struct remote *r, const struct remote_ask *a)
+{
+	if (unlink_from(&r->ending, a))
+		return true;
+	if (!unlink_from(&r->waiting, a))
+		return false;
+	for (r->last = &r->waiting; *r->last != NULL; r->last = &(*r->last)->next)
+		;
 	return true;
 }
 
@@ -517,18 +571,20 @@ is_hopeless(const struct remote *r)
 	return true;
 }
 
+/* Each is looked at once, though whoever is told may ask on, or forget others. */
 static void
 end_waiting(struct remote *r, uint64_t now)
 {
-	struct remote_ask *all = r->waiting, *a;
+	struct remote_ask *a;
 	bool hopeless = is_hopeless(r);
 	char why[600];
 
 	snprintf(why, sizeof why, "no server of the store can be reached: %s", r->why.text);
+	r->ending = r->waiting;
 	r->waiting = NULL;
 	r->last = &r->waiting;
-	while ((a = all) != NULL) {
-		all = a->next;
+	while ((a = r->ending) != NULL) {
+		r->ending = a->next;
 		if (hopeless || now >= a->until)
 			give_up(a, why);
 		else
@@ -562,11 +618,25 @@ lose_idle(struct remote *r, size_t host, const struct error *err)
 	}
 }
 
+static bool
+has_overdue(const struct pg_line *l, uint64_t now)
+{
+	for (size_t k = 0; k < l->n; k++) {
+		const struct remote_ask *a = l->flying[(l->first + k) % PG_LINE_DEPTH];
+
+		if (a != NULL && now >= a->until)
+			return true;
+	}
+	return false;
+}
+
+/* It may be us who were late: what has come is taken before anybody is found to be so. */
 static void
 look_after(struct remote *r, struct leg *g, uint64_t now)
 {
 	struct pg_line *l = &g->line;
 	bool owes = l->state == PG_SETTING_UP || l->n > 0;
+	bool silent = owes && now >= l->heard + r->setup.patience;
 	struct error err;
 
 	if (l->state == PG_DOWN) {
@@ -574,7 +644,9 @@ look_after(struct remote *r, struct leg *g, uint64_t now)
 			open_line(r, g);
 	} else if (pg_line_is_due(l, now)) {
 		remote_ready(r, (size_t)(g - r->leg));
-	} else if (owes && now >= l->heard + r->setup.patience) {
+	} else if ((silent || has_overdue(l, now)) && pg_line_is_readable(l)) {
+		remote_ready(r, (size_t)(g - r->leg));
+	} else if (silent) {
 		error_set(&err, RETRY, "it has said nothing for %u ms", r->setup.patience);
 		lose_idle(r, l->host, &err);
 		lose(r, g, &err);
@@ -590,9 +662,10 @@ send_scout(struct remote *r, uint64_t now)
 
 	if (now < r->scout_at || g->line.state != PG_DOWN || g->retry_at != UINT64_MAX)
 		return;
-	r->scout_at = now + SCOUT_MS;
-	if (worst(r) == NULL)
+	if (worst(r) == NULL) {
+		r->scout_at = now + SCOUT_MS;
 		return;
+	}
 	if (!is_behind(r, &worst(r)->line))
 		r->scout_first = 0;
 	g->first = r->scout_first;
@@ -600,7 +673,42 @@ send_scout(struct remote *r, uint64_t now)
 	g->retry_at = 0;
 }
 
-/* Ask every standby in use whether it follows; those that do not are to be left soon. */
+/* The first of those in use that is behind; NULL: none is. */
+static const struct leg *
+find_behind(const struct remote *r)
+{
+	for (size_t i = 0; i < r->setup.lines; i++)
+		if (r->leg[i].line.state == PG_READY && is_behind(r, &r->leg[i].line))
+			return &r->leg[i];
+	return NULL;
+}
+
+/* One that has just turned out to be behind is to be left soon. */
+static void
+mind_lag(struct remote *r, uint64_t now)
+{
+	const struct leg *g = find_behind(r);
+
+	if ((g != NULL) == r->behind)
+		return;
+	r->behind = g != NULL;
+	if (!r->behind) {
+		r->scout_pause = SCOUT_MS;
+		if (leg_to(r, r->host_behind) != NULL) /* and is still asked */
+			tell(r, REMOTE_FOLLOWS,
+			    "server %zu of the store '%s' follows its primary again",
+			    r->host_behind + 1, r->place.shown);
+		return;
+	}
+	r->host_behind = g->line.host;
+	r->scout_pause = SCOUT_MIN_MS;
+	r->scouts = 0;
+	r->scout_at = now;
+	tell(r, REMOTE_BEHIND, "server %zu of the store '%s' has not followed its primary for %u s",
+	    g->line.host + 1, r->place.shown, r->setup.lag / 1000);
+}
+
+/* Ask every standby in use whether it follows. */
 static void
 feel_pulses(struct remote *r, uint64_t now)
 {
@@ -609,14 +717,11 @@ feel_pulses(struct remote *r, uint64_t now)
 	if (r->setup.lag == 0 || now < r->pulse_at)
 		return;
 	r->pulse_at = now + PULSE_MS;
+	mind_lag(r, now);
 	for (size_t i = 0; i < r->setup.lines; i++) {
 		struct leg *g = &r->leg[i];
 
-		if (g->line.state != PG_READY)
-			continue;
-		if (is_behind(r, &g->line))
-			r->scout_at = now;
-		if (pg_line_feel_pulse(&g->line, &err) != FOUND)
+		if (g->line.state == PG_READY && pg_line_feel_pulse(&g->line, &err) != FOUND)
 			lose(r, g, &err);
 	}
 }
@@ -650,4 +755,25 @@ remote_tick(struct remote *r)
 	end_waiting(r, now);
 	remote_send(r);
 	return is_busy(r) ? BUSY_TICK_MS : IDLE_TICK_MS;
+}
+
+void
+remote_look(const struct remote *r, struct remote_state *out)
+{
+	uint64_t now = remote_now();
+
+	*out =
+	    (struct remote_state){ .servers = r->servers, .reached = r->reached, .lost = r->lost };
+	for (size_t i = 0; i < r->setup.lines; i++) {
+		const struct pg_line *l = &r->leg[i].line;
+
+		if (l->state != PG_READY || l->host >= REMOTE_SERVERS)
+			continue;
+		if (pg_line_is_standby(l))
+			out->server[l->host].standby++;
+		else
+			out->server[l->host].primary++;
+		if (l->behind && now - l->behind_since > out->behind)
+			out->behind = now - l->behind_since;
+	}
 }

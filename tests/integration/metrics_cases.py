@@ -287,9 +287,13 @@ def names(env):
     with watched(env) as (site, _):
         page = Page(site.metrics)
     with open(os.path.join(ROOT, "docs", "vmaild-metrics.7")) as f:
-        manual = set(re.findall(r"^\.It Li (\w+)", f.read(), re.M))
-    check_eq(set(page.types), manual)
-    known = page.names()
+        manual = {name: set(re.findall(r"\w+", labels)) for name, labels in
+                  re.findall(r"^\.It Li (\w+)(?: No \{([^}]*)\})?$", f.read(), re.M)}
+    check_eq(set(page.types), set(manual))
+    for name, labels, _ in page.samples:
+        if name in manual:
+            check_eq(set(labels), manual[name], name)
+    known = page.names() | set(manual)
     with open(os.path.join(ROOT, "contrib", "grafana", "vmaild.json")) as f:
         dashboard = json.load(f)
     queries = [t["expr"] for p in dashboard["panels"] for t in p["targets"]]
@@ -309,7 +313,7 @@ def names(env):
     for query in queries + rules:
         for name, labels in re.findall(r"(vmaild_[a-z_]+)\{([^}]*)\}", query):
             for label in re.findall(r"(\w+)=", labels):
-                has = {k for n, l, _ in page.samples if n == name for k in l} | {"job", "instance"}
+                has = manual.get(name, set()) | {"job", "instance", "le"}
                 check(label in has, name, "has no label", label, "in", query)
 
 
