@@ -55,6 +55,7 @@ struct conf {
 	long throttle_network;         /* throttle-network; 0: not counted */
 	long throttle_user;            /* throttle-user; 0: not counted */
 	long throttle_longest;         /* throttle-longest, seconds */
+	char *throttle_file;           /* throttle-file; empty: conf_throttle_file */
 	char *shared_network[CONF_LIST_MAX + 1];  /* shared-networks, NULL-ended */
 	char *mail_user;                          /* mail-user: owns the mail files */
 	char *mail_home;                          /* mail-home: template with %u %n %d */
@@ -90,8 +91,8 @@ const char *conf_store_for_logins(const struct conf *c);
 /* The path of the file that the store is; NULL when it is none. */
 const char *conf_store_file(const struct conf *c);
 
-/* Append the path of the file that failed logins are counted in: beside the store. False when that
- * is no file, or there is no memory. */
+/* Append the path of the file that failed logins are counted in: as throttle-file says, or beside
+ * the store, or where the store would be by default when it is no file. False without memory. */
 struct sbuf;
 bool conf_throttle_file(struct sbuf *out, const struct conf *c);
 

@@ -15,6 +15,7 @@ enum sandbox_role { SANDBOX_SUPERVISOR, SANDBOX_LOOKUP, SANDBOX_AUTH, SANDBOX_RO
 /* The store, as far as the way to it goes: the file that it is, or servers elsewhere. */
 struct sandbox_store {
 	const char *path;           /* NULL when it is no file */
+	const char *beside;         /* a file that is written to elsewhere, or NULL */
 	bool remote;                /* it is reached over sockets, to ... */
 	const unsigned short *port; /* ... these ports, ended by 0 (none: to whatever there is), */
 	const char *const

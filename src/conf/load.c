@@ -399,9 +399,14 @@ conf_store_file(const struct conf *c)
 bool
 conf_throttle_file(struct sbuf *out, const struct conf *c)
 {
+	static const char elsewhere[] = "/var/lib/vmaild/throttle";
 	const char *store = conf_store_file(c);
 
-	return store != NULL && sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
+	if (c->throttle_file[0] != '\0')
+		return sbuf_add_str(out, c->throttle_file);
+	if (store == NULL)
+		return sbuf_add_str(out, elsewhere);
+	return sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
 }
 
 void

@@ -6,6 +6,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -123,14 +124,21 @@ server_shut_in(enum sandbox_role role, const struct conf *c, struct error *err)
 	    role == SANDBOX_AUTH ? conf_store_for_logins(c) : conf_store_for_lookups(c);
 	struct sandbox_store store = { .path = conf_store_file(c) };
 	struct store_way way;
+	struct sbuf counts;
+	enum outcome o;
 
+	sbuf_init(&counts, PATH_MAX);
+	if (role == SANDBOX_AUTH && conf_throttle_file(&counts, c))
+		store.beside = sbuf_cstr(&counts);
 	store_way(uri, &way);
 	if (way.remote) {
 		store.remote = true;
 		store.port = way.port;
 		store.readable = way.readable;
 	}
-	return sandbox_enter(role, &store, slice_is(slice_str(c->log), "syslog"), err);
+	o = sandbox_enter(role, &store, slice_is(slice_str(c->log), "syslog"), err);
+	sbuf_release(&counts);
+	return o;
 }
 
 /* An older kernel gives what it has, and is said to: once, for the workers are told the same. */

@@ -184,6 +184,17 @@ allow_store(int rules, const char *store, uint64_t rights, struct error *err)
 	return allow_directory(rules, target, rights, err);
 }
 
+/* What is counted for a store that has no directory here, or shall not be counted in that. */
+static enum outcome
+allow_beside(int rules, const char *file, uint64_t rights, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s", file) >= sizeof path || !cut(path))
+		return FOUND;
+	return allow_directory(rules, path, rights, err);
+}
+
 static enum outcome
 allow_reading(int rules, const char *path, struct error *err)
 {
@@ -287,6 +298,9 @@ restrict_to(int rules, const struct row *row, const struct rules *handled,
 		return RETRY;
 	if (row->store_only && store->path != NULL &&
 	    allow_store(rules, store->path, rights, err) != FOUND)
+		return RETRY;
+	if (row->store_only && store->beside != NULL &&
+	    allow_beside(rules, store->beside, rights, err) != FOUND)
 		return RETRY;
 	if (row->store_only && store->remote &&
 	    allow_remote(rules, store, handled->network != 0, err) != FOUND)
