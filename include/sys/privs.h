@@ -22,8 +22,8 @@ enum outcome identity_of_user(struct identity *out, const char *name, struct err
 /* Look up a group by name or number. */
 enum outcome group_id(gid_t *out, const char *name, struct error *err);
 
-/* Become that user for good, with his supplementary groups. Nothing to do, and FOUND, when we are
- * not root or the user is root himself. */
+/* Become that user for good, with his supplementary groups and his HOME. Nothing to do, and FOUND,
+ * when we are not root or the user is root himself. */
 enum outcome privs_drop(const struct identity *who, struct error *err);
 
 /* The same, and see nothing outside of the directory ROOT from then on (NULL: of all). */

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -85,10 +86,26 @@ group_id(gid_t *out, const char *name, struct error *err)
 	return FOUND;
 }
 
+/* libpq looks there for a password file and for certificates: those of root are not for him. */
+static enum outcome
+set_home(const struct identity *who, struct error *err)
+{
+	char entry[ENTRY_MAX];
+	struct passwd pw, *found = NULL;
+
+	(void)getpwuid_r(who->uid, &pw, entry, sizeof entry, &found);
+	if ((found != NULL ? setenv("HOME", pw.pw_dir, 1) : unsetenv("HOME")) != 0)
+		return error_set(err, RETRY, "cannot set HOME: %s", strerror(errno));
+	return FOUND;
+}
+
 enum outcome
 privs_drop(const struct identity *who, struct error *err)
 {
-	return privs_enter(NULL, who, err);
+	bool root = geteuid() == 0;
+	enum outcome o = privs_enter(NULL, who, err);
+
+	return o == FOUND && root && who->uid != 0 ? set_home(who, err) : o;
 }
 
 enum outcome
