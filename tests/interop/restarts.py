@@ -223,6 +223,8 @@ def unnoticed(host, deeds):
         check(not load.wrong, "seen by clients")
     except Failed as e:
         comment(load.scene())
+        comment("\n".join(["vmaild, but for its logins:"] +
+                          [line for line in host.log().splitlines() if "debug:" not in line][-40:]))
         raise Failed("\n".join([*load.wrong[:10], str(e), "deeds: " + ", ".join(load.deeds[-4:])])) from None
     finally:
         comment(load.summary())
