@@ -199,8 +199,15 @@ class Editor(threading.Thread):
         self.over = threading.Event()
         self.acknowledged = []
         self.refused = 0
+        self.wrong = []
 
     def run(self):
+        try:
+            self.edit_on()
+        except Exception as e:
+            self.wrong.append("the editor broke: %r" % e)
+
+    def edit_on(self):
         n = 0
         while not self.over.is_set():
             n += 1
@@ -307,8 +314,11 @@ class Fleet:
         load.hold()
         enough = [a.rounds + 20 for a in self.askers]
         load.wait(lambda: all(a.wrong or a.rounds >= n for a, n in zip(self.askers, enough)), "the clients of the nodes")
-        wrong = [w for a in self.askers for w in a.wrong]
+        wrong = self.wrong()
         check(not wrong, "\n".join(wrong[:5]))
+
+    def wrong(self):
+        return [w for client in self.clients() for w in client.wrong[:5]]
 
     def settle(self):
         """All is well again: every server has what the primary has, and that has all that was acknowledged."""
@@ -508,7 +518,7 @@ EVENTS = [primary_killed, standby_promoted, link_cut, primary_link_cut, replicat
 
 def judge(fleet, load):
     load.arrive()
-    wrong = load.wrong + [w for a in fleet.askers for w in a.wrong]
+    wrong = load.wrong + fleet.wrong()
     check(not wrong, "\n".join(wrong[:10]))
     check(load.refusals() == load.turned_away, "5xx for who exists")
     check(load.taken and load.turned_away and all(a.rounds for a in fleet.askers), "a poor load")
@@ -545,7 +555,7 @@ def run(env, events, kind=Fleet):
                 summary(fleet, load)
             judge(fleet, load)
         except Exception:
-            comment("\n".join(["wrong: %s" % w for a in fleet.askers for w in a.wrong[:5]] + load.wrong[:5] +
+            comment("\n".join(["wrong: %s" % w for w in fleet.wrong()] + load.wrong[:5] +
                               ([fleet.postfix.log.tail()] if fleet.postfix else []) +
                               ["node %d:\n%s" % (n, node.log()[-2500:]) for n, node in enumerate(fleet.nodes, 1)] +
                               [server.report() for server in fleet.servers]))
