@@ -91,10 +91,9 @@ $(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(filter-out $(B)/src/sys/
 HELPER := $(call room,checkpassword base wire) $(CONF)
 linkable = $(shell echo 'int main(void) { return 0; }' | $(CC) $(1) -x c - -o /dev/null 2>/dev/null && echo $(1))
 STATIC := $(if $(SAN)$(FUZZ),,$(firstword $(call linkable,-static-pie -lconfuse)))
-QUIET  := $(call linkable,-Wl$(comma)--no-warnings)# libconfuse could ask for a home directory, which it is not made to
 $(B)/vmail-checkpassword: $(HELPER)
 	$(call say,LD,$@)
-	$(Q)$(if $(STATIC),$(subst -pie,$(STATIC),$(LINK)) $(QUIET),$(LINK)) -o $@ $^ $(CONFLIBS)
+	$(Q)$(if $(STATIC),$(subst -pie,$(STATIC),$(LINK)),$(LINK)) -o $@ $^ $(CONFLIBS)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
