@@ -30,6 +30,7 @@ enum {
 	WAL_CHECKPOINT_LOCK = 1,
 	CACHE_KIB = 2048,           /* enough, as measured */
 	MAPPED = 0x7fff0000,        /* the first 2 GiB: more SQLite never maps */
+	UNMAPPED_SHARE = 16,        /* of the file: one in so many may have been added since */
 	BULK_CACHE_KIB = 256 * 1024 /* for a transaction of a million changes */
 };
 
@@ -375,7 +376,7 @@ harden(sqlite3 *sq)
 /* SQLite has the whole file unmapped before it looks at what others have committed, for the sake of
  * systems whose mappings go stale when a file is cut and grows again. Here they do not, and at a
  * thousand commits a second most of the time would go into it and into the page faults behind it.
- * So the file stays mapped until it has another size. */
+ * So the file stays mapped, until much of it is not; till then that is read as where nothing is. */
 static int
 keep_mapped(sqlite3_file *file, sqlite3_int64 at, void *page)
 {
@@ -383,7 +384,8 @@ keep_mapped(sqlite3_file *file, sqlite3_int64 at, void *page)
 	sqlite3_int64 size = 0;
 
 	if (page == NULL) {
-		if (file->pMethods->xFileSize(file, &size) == SQLITE_OK && size == db->mapped)
+		if (file->pMethods->xFileSize(file, &size) == SQLITE_OK && size >= db->mapped &&
+		    size - db->mapped <= db->mapped / UNMAPPED_SHARE)
 			return SQLITE_OK;
 		db->mapped = size;
 	}
