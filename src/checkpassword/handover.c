@@ -95,7 +95,9 @@ become(const char *user, uid_t uid, gid_t gid, struct error *err)
 		return error_set(err, RETRY, "only root can become uid %u, and this is uid %u",
 		    (unsigned)uid, (unsigned)geteuid());
 	}
-	if (initgroups(user, gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
+	/* no other group has a mailbox among its members, whatever a directory says of such names
+	 */
+	if (setgroups(1, &gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
 		return error_set(
 		    err, RETRY, "cannot become uid %u: %s", (unsigned)uid, strerror(errno));
 	return FOUND;

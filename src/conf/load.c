@@ -13,7 +13,7 @@
 #include "keys.h"
 #include "source.h"
 
-enum { KEYS_MAX = 64 };
+enum { KEYS_MAX = 64, PRESET_MAX = 256 };
 
 /* libconfuse leaves the high bits of an option's flags alone. */
 enum { GIVEN = 1 << 30 };
@@ -117,6 +117,14 @@ on_value(cfg_t *cfg, cfg_opt_t *opt)
 
 /* --- the option arrays, from the tables ------------------------------------------------------ */
 
+/* libconfuse parses a preset as if it were a file. That is right for what a list holds; for all the
+ * others it would be most of what a helper costs that is started for every login. */
+static bool
+is_parsed(const struct key *table, const struct key *k)
+{
+	return table == conf_keys && k->kind->list && strcmp(k->shown.preset, "{}") != 0;
+}
+
 static void
 options(cfg_opt_t *out, const struct key *table, struct reader *r)
 {
@@ -125,7 +133,7 @@ options(cfg_opt_t *out, const struct key *table, struct reader *r)
 		*out = (cfg_opt_t){ .name = k->shown.name, .type = CFGT_STR, .validcb = on_value };
 		if (k->kind->list)
 			out->flags |= CFGF_LIST;
-		if (table == conf_keys)
+		if (is_parsed(table, k))
 			out->def.parsed = (char *)k->shown.preset;
 		else
 			out->flags |= CFGF_NODEFAULT;
@@ -277,13 +285,35 @@ blame_listener(
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+/* A word, or what stands between quotes. */
+static enum outcome
+take_preset(const struct key *k, struct conf *c, struct error *err)
+{
+	const char *preset = k->shown.preset;
+	size_t quotes = preset[0] == '"' ? 1 : 0;
+	char text[PRESET_MAX];
+
+	snprintf(text, sizeof text, "%.*s", (int)(strlen(preset) - 2 * quotes), preset + quotes);
+	return k->kind->set(k, key_field(k, c), text, err);
+}
+
+static enum outcome
+take_key(const struct key *k, struct conf *c, cfg_t *cfg, struct error *err)
+{
+	cfg_opt_t *opt = &cfg->opts[1 + (k - conf_keys)]; /* the rider is in front of them */
+
+	if (cfg_opt_size(opt) == 0 && !k->kind->list)
+		return take_preset(k, c, err);
+	return take(k, c, opt, err);
+}
+
 static void
 take_keys(struct conf *c, cfg_t *cfg, struct reader *r)
 {
 	struct error why;
 
 	for (const struct key *k = conf_keys; k->shown.name != NULL; k++) {
-		enum outcome o = take(k, c, cfg_getopt(cfg, k->shown.name), &why);
+		enum outcome o = take_key(k, c, cfg, &why);
 
 		if (o != FOUND)
 			complain(r, o, 0, why.text);

@@ -173,15 +173,28 @@ db_file_look(struct db_file *f)
 }
 
 bool
-db_file_is_untouched(const struct db_file *f)
+db_file_is_taken(const struct db_file *f)
 {
 	struct file_id now = id_of(&f->now);
 
 	if (f->shm_id.known && !is_same(f->shm_id, id_at(f->shm)))
 		return false;
-	return f->missing == 0 && is_same(f->id, now) && now.size > 0 && now.size == f->id.size &&
-	       now.written.tv_sec == f->id.written.tv_sec &&
-	       now.written.tv_nsec == f->id.written.tv_nsec;
+	return f->missing == 0 && is_same(f->id, now) && now.size > 0 && now.size >= f->id.size;
+}
+
+bool
+db_file_is_written(const struct db_file *f)
+{
+	struct file_id now = id_of(&f->now);
+
+	return now.size != f->id.size || now.written.tv_sec != f->id.written.tv_sec ||
+	       now.written.tv_nsec != f->id.written.tv_nsec;
+}
+
+void
+db_file_accept(struct db_file *f)
+{
+	f->id = id_of(&f->now);
 }
 
 void

@@ -54,13 +54,20 @@ void db_file_stir(struct db_file *f);
 /* Tell whether a look is due: the kernel told that something happened, or would not have told. */
 bool db_file_is_restless(const struct db_file *f);
 
-/* See what the path leads to now; for the two below. */
+/* See what the path leads to now; for those below. */
 void db_file_look(struct db_file *f);
 
-/* Tell whether it is the file that was taken, and nobody has written to it since: a checkpoint
- * does, and so does a backup that is copied over it, which SQLite would not notice by itself. Nor
- * that somebody removed the -shm: then others tell each other of commits in another one. */
-bool db_file_is_untouched(const struct db_file *f);
+/* Tell whether it is the file that was taken, and no shorter now. It is not when somebody removed
+ * the -shm: then others tell each other of commits in another one. */
+bool db_file_is_taken(const struct db_file *f);
+
+/* Tell whether somebody has written to it since it was taken, or what was written was accepted: a
+ * checkpoint does, and so does a backup that is copied over it, which SQLite would not notice by
+ * itself. */
+bool db_file_is_written(const struct db_file *f);
+
+/* What was written until that look was for us. */
+void db_file_accept(struct db_file *f);
 
 /* Tell whether the file seen can be used, and remember it as the one that is. FOUND; NONE when it
  * is empty; RETRY with what to do when it is missing or not for us. If another file has taken the

@@ -24,8 +24,13 @@ enum {
 	CALM_MS = 200,               /* after a change no view is kept for so long */
 	WAL_INDEX_VERSION = 3007000,
 	WAL_INDEX_REGION = 32768,
+	WAL_INDEX_SALT = 32, /* where in it: the first number that tells one log from another */
+	WAL_INDEX_DONE = 96, /* frames that were written into the file */
+	WAL_INDEX_BEGUN = 128,
+	WAL_CHECKPOINT_LOCK = 1,
 	CACHE_KIB = 2048,           /* enough, as measured */
 	MAPPED = 0x7fff0000,        /* the first 2 GiB: more SQLite never maps */
+	UNMAPPED_SHARE = 16,        /* of the file: one in so many may have been added since */
 	BULK_CACHE_KIB = 256 * 1024 /* for a transaction of a million changes */
 };
 
@@ -252,7 +257,9 @@ authorize(void *arg, int action, const char *what, const char *detail, const cha
 	return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 
+static sqlite3_file *main_file(struct db *db);
 static void find_index(struct db *db);
+static bool is_as_known(struct db *db);
 
 /* Tell whether something that was read stood in no file any more. */
 static bool
@@ -366,17 +373,43 @@ harden(sqlite3 *sq)
 	sqlite3_limit(sq, SQLITE_LIMIT_ATTACHED, 0);
 }
 
+/* SQLite has the whole file unmapped before it looks at what others have committed, for the sake of
+ * systems whose mappings go stale when a file is cut and grows again. Here they do not, and at a
+ * thousand commits a second most of the time would go into it and into the page faults behind it.
+ * So the file stays mapped, until much of it is not; till then that is read as where nothing is. */
+static int
+keep_mapped(sqlite3_file *file, sqlite3_int64 at, void *page)
+{
+	struct db *db = (struct db *)((char *)file->pMethods - offsetof(struct db, methods));
+	sqlite3_int64 size = 0;
+
+	if (page == NULL) {
+		if (file->pMethods->xFileSize(file, &size) == SQLITE_OK && size >= db->mapped &&
+		    size - db->mapped <= db->mapped / UNMAPPED_SHARE)
+			return SQLITE_OK;
+		db->mapped = size;
+	}
+	return db->unfetch(file, at, page);
+}
+
 /* For whoever reads the same file all day, and nothing else: pages are read where the kernel has
  * them. What is checked when a page is read would then be checked at every look at it. */
 static void
 map_file(struct db *db)
 {
+	sqlite3_file *file = main_file(db);
 	char sql[80];
 
-	snprintf(sql, sizeof sql, "PRAGMA cell_size_check = OFF; PRAGMA mmap_size = %d", MAPPED);
-	if (bus_catch())
-		sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 	db->bus_hits = bus_hits();
+	if (file == NULL || file->pMethods->iVersion < 3 || !bus_catch())
+		return;
+	snprintf(sql, sizeof sql, "PRAGMA cell_size_check = OFF; PRAGMA mmap_size = %d", MAPPED);
+	sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
+	db->mapped = 0;
+	db->methods = *file->pMethods;
+	db->unfetch = db->methods.xUnfetch;
+	db->methods.xUnfetch = keep_mapped;
+	file->pMethods = &db->methods;
 }
 
 static enum outcome
@@ -471,7 +504,7 @@ sqlite_connect(struct db *db, struct error *err)
 	 */
 	db_file_look(&db->file);
 	db->broken |= is_cut(db);
-	if (db->ours && !db->broken && db_file_is_untouched(&db->file))
+	if (db->ours && !db->broken && is_as_known(db))
 		return FOUND;
 	o = db_file_take(&db->file, is_writer(db->role), err);
 	if (o != FOUND) {
@@ -631,12 +664,87 @@ sqlite_int(struct db_stmt *st, int n)
  * mapped anyway. The format is a part of SQLite's documented one (walformat), of this one version.
  */
 
+static sqlite3_file *
+main_file(struct db *db)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    file == NULL || file->pMethods == NULL)
+		return NULL;
+	return file;
+}
+
+static uint32_t
+number_at(const struct db *db, size_t at)
+{
+	uint32_t n;
+
+	memcpy(&n, db->index + at, sizeof n);
+	return n;
+}
+
+static struct checkpoint
+checkpoint_now(const struct db *db)
+{
+	return (struct checkpoint){ .log = number_at(db, WAL_INDEX_SALT),
+		.begun = number_at(db, WAL_INDEX_BEGUN),
+		.done = number_at(db, WAL_INDEX_DONE) };
+}
+
+/* Tell whether somebody holds the lock of a checkpoint. */
+static bool
+is_being_written(struct db *db)
+{
+	sqlite3_file *file = main_file(db);
+	int rc;
+
+	if (file == NULL)
+		return false;
+	rc = file->pMethods->xShmLock(
+	    file, WAL_CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED);
+	if (rc == SQLITE_OK)
+		file->pMethods->xShmLock(
+		    file, WAL_CHECKPOINT_LOCK, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
+	return rc == SQLITE_BUSY;
+}
+
+static bool
+is_equal(struct checkpoint a, struct checkpoint b)
+{
+	return a.log == b.log && a.begun == b.begun && a.done == b.done;
+}
+
+/* Tell whether the file seen is the one we read, and nobody wrote to it but a checkpoint. That is
+ * no reason to begin anew, and lasts so long after an import that nobody could be answered if it
+ * were. But in its shadow there may have been somebody else: nothing that was read is kept. */
+static bool
+is_as_known(struct db *db)
+{
+	struct checkpoint now, before = db->checkpoint;
+	bool written = db_file_is_written(&db->file);
+
+	if (!db_file_is_taken(&db->file))
+		return false;
+	if (db->index == NULL)
+		return !written;
+	db->checkpoint = now = checkpoint_now(db);
+	if (!written)
+		return true;
+	if (is_equal(now, before) && (now.begun <= now.done || !is_being_written(db)))
+		return false;
+	db_file_accept(&db->file);
+	sqlite3_db_release_memory(db->sq);
+	db->view++;
+	return true;
+}
+
 /* Find the header, once the connection has mapped it. */
 static void
 find_index(struct db *db)
 {
+	sqlite3_file *file = main_file(db);
 	void volatile *region = NULL;
-	sqlite3_file *file = NULL;
 	char mode[8] = "";
 	uint32_t version;
 	sqlite3_stmt *st;
@@ -645,15 +753,15 @@ find_index(struct db *db)
 	    sqlite3_step(st) == SQLITE_ROW)
 		snprintf(mode, sizeof mode, "%s", (const char *)sqlite3_column_text(st, 0));
 	sqlite3_finalize(st);
-	if (strcmp(mode, "wal") != 0 ||
-	    sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-	    file->pMethods == NULL || file->pMethods->iVersion < 2 ||
+	if (strcmp(mode, "wal") != 0 || file == NULL || file->pMethods->iVersion < 2 ||
 	    file->pMethods->xShmMap(file, 0, WAL_INDEX_REGION, 0, &region) != SQLITE_OK ||
 	    region == NULL)
 		return;
 	memcpy(&version, (const void *)region, sizeof version);
-	if (version == WAL_INDEX_VERSION)
-		db->index = (const unsigned char *)region;
+	if (version != WAL_INDEX_VERSION)
+		return;
+	db->index = (const unsigned char *)region;
+	db->checkpoint = checkpoint_now(db);
 }
 
 /* Remember the header as it is before a transaction begins. */

@@ -19,6 +19,13 @@ struct db_stmt {
 
 enum { WAL_INDEX_HEADER = 48 }; /* of the -shm: written anew, twice, at the end of every commit */
 
+/* How far the writing of the log into the file has come, as the wal-index tells. */
+struct checkpoint {
+	uint32_t log;   /* which: another number whenever it begins anew */
+	uint32_t begun; /* frames that are in the file when the one under way is done */
+	uint32_t done;
+};
+
 struct db {
 	struct db_head head;
 	sqlite3_vfs vfs; /* SQLite's retries find us by it */
@@ -36,12 +43,16 @@ struct db {
 
 	/* views that outlive their transaction */
 	bool keeping;
+	sqlite3_io_methods methods; /* of a file that stays mapped */
+	int (*unfetch)(sqlite3_file *file, sqlite3_int64 at, void *page);
+	sqlite3_int64 mapped; /* how much of it, about; 0: nothing */
 	unsigned bus_hits; /* how often a mapped file had been cut when the connection was made */
 	bool kept;         /* one is held, and nobody is using it */
 	const unsigned char
 	    *index; /* the header of the wal-index; NULL: not known, nothing is kept */
 	unsigned char seen[WAL_INDEX_HEADER]; /* it, before the view was taken */
-	int64_t calm_at;                      /* not before then is one kept again */
+	struct checkpoint checkpoint; /* as of the last look at the file, or a little later */
+	int64_t calm_at;              /* not before then is one kept again */
 	uint64_t view;
 
 	const struct db_rows *pending; /* what the statement that runs now takes, or NULL */

@@ -4,6 +4,7 @@
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,9 +180,17 @@ class Postgres:
 
 
 def private_kib(pid):
-    """What belongs to a process alone."""
-    with open("/proc/%s/smaps_rollup" % pid) as file:
-        return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+    """What belongs to a process alone. A file that is mapped shared is not that: its pages are those in which the
+    kernel keeps the file anyway, whether one process has mapped it or many, and goes without when memory is short."""
+    kib, shared = 0, False
+    with open("/proc/%s/smaps" % pid) as file:
+        for line in file:
+            mapping = re.match(r"[0-9a-f]+-[0-9a-f]+ ...([ps]) ", line)
+            if mapping:
+                shared = mapping[1] == "s"
+            elif line.startswith("Private_") and not shared:
+                kib += int(line.split()[1])
+    return kib
 
 
 def cpu_seconds(pid):

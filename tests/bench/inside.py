@@ -5,6 +5,8 @@
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 
 from harness import scratch, wait_until
@@ -18,40 +20,95 @@ LOCKS = ("fcntl", "flock")
 LINES = 15  # of the profile
 
 
-def traced(bench, vmaild, keys, options, tmp):
-    """({call: how many}, lookups) of a worker under strace."""
+def counted(pid, run, tmp):
+    """({call: how many}, what RUN returns) of a worker, counted in the kernel: it goes on at its own pace. Nothing where
+    that is not allowed."""
+    counts = os.path.join(tmp, "counts")
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = subprocess.Popen(
+                ["perf", "stat", "-x", ",", "-e", "syscalls:sys_enter_*", "-D", "-1", "--control",
+                 "fd:%d,%d" % (theirs.fileno(), theirs.fileno()), "-o", counts, "-p", str(pid)],
+                pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            if not told(ours, b"enable\n"):
+                return {}, None
+            got = run()
+            told(ours, b"disable\n")
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        finally:
+            ended(process)
+    with open(counts) as file:
+        rows = [line.split(",") for line in file if ",syscalls:sys_enter_" in line]
+    return {row[2].partition("sys_enter_")[2]: int(row[0]) for row in rows if row[0].isdigit() and int(row[0])}, got
+
+
+def told(control, word):
+    """Whether perf did as it was told."""
+    try:
+        control.sendall(word)
+        return control.recv(100) != b""
+    except OSError:
+        return False
+
+
+def traced(pid, run, tmp):
+    """The same by strace, which stops the worker at every call."""
     counts = os.path.join(tmp, "calls")
-    trace = subprocess.Popen(["strace", "-f", "-c", "-o", counts, "-p", str(vmaild.pids[0])],
-                             stderr=subprocess.PIPE, text=True)
+    trace = subprocess.Popen(["strace", "-f", "-c", "-o", counts, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
     try:
         trace.stderr.readline()  # it is attached
-        got = bench.load(vmaild.address, keys, warm=0, seconds=4 * bench.form.load, **options)
+        got = run()
         trace.terminate()
         trace.wait()
     finally:
-        if trace.poll() is None:
-            trace.kill()
-            trace.wait()
+        ended(trace)
         trace.stderr.close()
     with open(counts) as file:
         rows = [line.split() for line in file if re.match(r"\s*[\d.]+\s", line)]
-    return {row[-1]: int(row[3]) for row in rows if row[-1] != "total"}, max(1, got["answered"])
+    return {row[-1]: int(row[3]) for row in rows if row[-1] != "total"}, got
+
+
+def ended(process):
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def counters():
+    """(how, by what) they can be counted here, the better first."""
+    return [one for one in (("perf", counted), ("strace", traced)) if shutil.which(one[0])]
+
+
+def calls_of(bench, pid, load, tmp):
+    """({call: how many}, lookups, by what) while LOAD runs, which has run before: it is not about beginnings."""
+    load()
+    for how, count in counters():
+        counts, got = count(pid, load, tmp)
+        if counts:
+            return counts, max(1, got["answered"]), how
+    return {}, 1, "nothing"
 
 
 @part("calls", 8)
 def calls(bench):
-    if shutil.which("strace") is None:
-        bench.note("strace is not here: system calls are not counted")
-        return
     data = bench.data(bench.form.main)
     seen = {}
     with scratch() as tmp:
         vmaild = bench.vmaild(tmp, data.store()).start()
         try:
             for name, options, _ in WAYS:
-                seen[name] = traced(bench, vmaild, data.keys("uniform"), options, tmp)
+                def load(options=options):
+                    return bench.load(vmaild.address, data.keys("uniform"), warm=0, seconds=4 * bench.form.load,
+                                      **options)
+                *seen[name], how = calls_of(bench, vmaild.pids[0], load, tmp)
         finally:
             vmaild.close()
+    if how == "nothing":
+        bench.note("neither perf nor strace counts anything here: system calls are not counted")
+        return
     names = sorted({call for counts, _ in seen.values() for call, n in counts.items()},
                    key=lambda call: -max(counts.get(call, 0) / lookups for counts, lookups in seen.values()))
     table = Table("System calls of the worker for each lookup, uniform keys", "call", *seen)
@@ -63,6 +120,7 @@ def calls(bench):
     locks = {name: sum(counts.get(call, 0) for call in LOCKS) / lookups
              for name, (counts, lookups) in seen.items()}
     table.row("all", *("%.3f" % x for x in total.values()))
+    table.note = "Counted by %s, while the worker is busy." % how
     bench.table(table)
     bench.raw["calls"] = {name: {"lookups": lookups, **counts} for name, (counts, lookups) in seen.items()}
     for name, _, busy in WAYS:

@@ -23,7 +23,7 @@ for program in "$@"; do
         readelf -lW "$program" | grep LOAD.*RWE
         readelf -dW "$program" | grep -E 'TEXTREL|RPATH|RUNPATH'
     } | verdict "$name: nothing writable is executable, and libraries come from the system"
-    readelf --dyn-syms -W "$program" >/tmp/binaries.$$
+    readelf --syms -W "$program" >/tmp/binaries.$$
     want ' __stack_chk_fail' "has no function with a guard" </tmp/binaries.$$ | verdict "$name: stack protector"
     # libc's functions that were told the size of the buffer; __fdelt_chk is one that needs no object size
     want '__(v?snprintf|memcpy|strcpy|read|v?fprintf|v?asprintf)_chk' "has no checked call" </tmp/binaries.$$ |

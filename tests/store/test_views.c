@@ -629,10 +629,175 @@ test_cut_short(void **state)
 	lookup_release(&l);
 }
 
+/* --- what others do to the file ---------------------------------------------------------------
+ */
+
+static unsigned connected, unmapped;
+
+/* SQLite calls it for each connection that is made. */
+static int
+count_connection(sqlite3 *sq, char **why, const struct sqlite3_api_routines *api)
+{
+	(void)sq;
+	(void)why;
+	(void)api;
+	connected++;
+	return SQLITE_OK;
+}
+
+static int
+counted_munmap(void *p, size_t n)
+{
+	unmapped += n > 32768; /* what is smaller is a part of the -shm */
+	return munmap(p, n);
+}
+
+static void
+count_calls(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	connected = unmapped = 0;
+	sqlite3_auto_extension((void (*)(void))count_connection);
+	vfs->xSetSystemCall(vfs, "munmap", (sqlite3_syscall_ptr)counted_munmap);
+}
+
+static int
+views_teardown(void **state)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	vfs->xSetSystemCall(vfs, NULL, NULL);
+	sqlite3_reset_auto_extension();
+	return teardown(state);
+}
+
+/* Commits and checkpoints are what others do all day: each is seen, and none is a reason to open
+ * the file again or to give up where it is mapped. */
+static void
+test_others_at_work(void **state)
+{
+	static const char *const checkpoints[] = { "PRAGMA wal_checkpoint(PASSIVE)",
+		"PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)" };
+	struct fixture *f = *state;
+	char sql[200];
+	sqlite3 *sq;
+
+	assert_int_equal(sqlite3_open(f->path, &sq), SQLITE_OK);
+	set(f->path, 0);
+	settle(f);
+	count_calls();
+	for (int i = 0; i < 300; i++) {
+		snprintf(sql, sizeof sql, "UPDATE entry SET value = '%d'", i);
+		raw_exec(sq, sql);
+		if (i % 3 == 0)
+			raw_exec(sq, checkpoints[i / 3 % 3]);
+		assert_int_equal(value_in_burst(f), i);
+		if (i % 5 == 0)
+			raw_exec(sq, checkpoints[i / 5 % 3]);
+		assert_int_equal(value_in_burst(f), i);
+	}
+	assert_int_equal(connected, 0);
+	assert_in_range(unmapped, 0, 2);
+	sqlite3_close(sq);
+}
+
+/* Likewise while the file grows: what is mapped grows along. */
+static void
+test_others_add(void **state)
+{
+	struct fixture *f = *state;
+	char sql[300];
+	sqlite3 *sq;
+
+	assert_int_equal(sqlite3_open(f->path, &sq), SQLITE_OK);
+	set(f->path, 0);
+	settle(f);
+	count_calls();
+	for (int i = 1; i <= 20; i++) {
+		snprintf(sql, sizeof sql,
+		    "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < "
+		    "500) INSERT INTO entry SELECT 'counter', 'a' || (%d * 1000 + i), 'x', 1 FROM "
+		    "n; UPDATE entry SET value = '%d' WHERE key = 'key'",
+		    i, i);
+		raw_exec(sq, sql);
+		assert_int_equal(value_in_burst(f), i);
+		raw_exec(sq, "PRAGMA wal_checkpoint(TRUNCATE)");
+		assert_int_equal(value_in_burst(f), i);
+	}
+	assert_int_equal(connected, 0);
+	assert_in_range(unmapped, 10, 50);
+	sqlite3_close(sq);
+}
+
+static void
+copy_over(struct fixture *f, const char *name)
+{
+	char command[400];
+
+	snprintf(command, sizeof command, "cat '%s/%s' >'%s'", f->dir, name, f->path);
+	assert_int_equal(system(command), 0);
+}
+
+/* A backup that is copied over the file, right behind a checkpoint that nobody has seen yet. */
+static void
+test_copied_over_behind_a_checkpoint(void **state)
+{
+	struct fixture *f = *state;
+
+	make_other(f, "other.db", 7);
+	for (int i = 0; i < 3; i++) {
+		set(f->path, i);
+		settle_down(f);
+		assert_int_equal(value_in_burst(f), i);
+		store_rest(f->s);
+		set(f->path, 100 + i);
+		raw(f->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+		copy_over(f, "other.db");
+		assert_int_equal(value_in_burst(f), 7);
+	}
+}
+
+/* Who was writing the log into the file has died: what the index says of that stays there. It is
+ * another process that writes to it, for ours would lose its locks. */
+static void
+leave_checkpoint(const struct fixture *f)
+{
+	char path[140];
+	int status, fd;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(path, sizeof path, "%s-shm", f->path);
+		fd = open(path, O_WRONLY);
+		_exit(pwrite(fd, "\0\0\1", 4, 128) != 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+test_copied_over_after_a_dead_checkpoint(void **state)
+{
+	struct fixture *f = *state;
+
+	make_other(f, "other.db", 7);
+	set(f->path, 1);
+	raw(f->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+	leave_checkpoint(f);
+	settle_down(f);
+	count_calls();
+	assert_int_equal(value_in_burst(f), 1);
+	assert_int_equal(connected, 0);
+	copy_over(f, "other.db");
+	assert_int_equal(value_in_burst(f), 7);
+	assert_int_equal(connected, 1);
+}
+
 int
 main(int argc, char **argv)
 {
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, views_setup, teardown)
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, views_setup, views_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(test_every_edit_is_seen),
 		CASE(test_edit_ends_a_view),
@@ -648,6 +813,10 @@ main(int argc, char **argv)
 		CASE(test_first_and_last_of_a_sort_are_seen),
 		CASE(test_domains_are_of_the_view),
 		CASE(test_cut_short),
+		CASE(test_others_at_work),
+		CASE(test_others_add),
+		CASE(test_copied_over_behind_a_checkpoint),
+		CASE(test_copied_over_after_a_dead_checkpoint),
 	};
 
 	if (!is_for_sqlite())
