@@ -16,7 +16,13 @@
 #include "schema/postgresql_ask.h"
 #undef Q
 
-static const char ASK[] = "ask", PULSE[] = "pulse";
+static const char PULSE[] = "pulse";
+
+static const char *const asks[PG_ASKS] = {
+	[PG_ASK_ADDRESS] = sql_ask_address,
+	[PG_ASK_ENTRY] = sql_ask_entry,
+	[PG_ASK_ANYTHING] = sql_ask_anything,
+};
 
 /* Stands in the ring where the answer to a pulse is due. */
 static struct remote_ask pulse = { .until = UINT64_MAX };
@@ -77,8 +83,8 @@ pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, str
 {
 	if (!pg_ask_write(scratch, a->question, time(NULL)))
 		return error_set(err, BAD, "no memory for a question");
-	if (PQsendQueryPrepared(l->conn, ASK, PG_ASK_PARAMETERS, scratch->value, NULL, NULL, 0) ==
-	    0)
+	if (PQsendQueryPrepared(
+		l->conn, scratch->name, scratch->n, scratch->value, NULL, NULL, 0) == 0)
 		return no_connection(l, "cannot ask", err);
 	if (l->n == 0)
 		l->heard = remote_now();
@@ -142,6 +148,16 @@ pg_line_flush(struct pg_line *l, struct error *err)
 
 /* --- setting up: after connecting, before the first question ---------------------------------- */
 
+static bool
+prepare(struct pg_line *l)
+{
+	for (int i = 0; i < PG_ASKS; i++)
+		if (PQsendPrepare(
+			l->conn, pg_ask_name((enum pg_ask_statement)i), asks[i], 0, NULL) == 0)
+			return false;
+	return !pg_line_is_standby(l) || PQsendPrepare(l->conn, PULSE, sql_pulse, 0, NULL) != 0;
+}
+
 static enum outcome
 set_up(struct pg_line *l, unsigned ms, struct error *err)
 {
@@ -152,8 +168,7 @@ set_up(struct pg_line *l, unsigned ms, struct error *err)
 	if (PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) == 0 ||
 	    PQsendQueryParams(l->conn, sql_settings, 1, NULL, value, NULL, NULL, 0) == 0 ||
 	    PQsendQueryParams(l->conn, sql_schema, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-	    PQsendPrepare(l->conn, ASK, sql_ask, 0, NULL) == 0 ||
-	    (pg_line_is_standby(l) && PQsendPrepare(l->conn, PULSE, sql_pulse, 0, NULL) == 0))
+	    !prepare(l))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
 	return pg_line_flush(l, err);
