@@ -29,7 +29,7 @@ bool remote_source_init(struct remote_source *s, struct event_base *base, const 
     size_t lines, unsigned patience, unsigned lag, struct error *err);
 void remote_source_release(struct remote_source *s);
 
-/* Ask (see remote_ask); what is asked until the sockets are looked at again goes out together. */
+/* Ask (see remote_ask); what is asked in one round of the event loop goes out together. */
 void remote_source_ask(struct remote_source *s, struct remote_ask *a);
 
 #endif
