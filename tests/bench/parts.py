@@ -163,7 +163,9 @@ class Bench:
                 Site(self.build, tmp, store=uri).ctl("init")
         with scratch() as tmp:
             kept = data.postgres(lambda path: Postgres(tmp, ordinary_user(), os.path.join(path, "data"), ALL_CPUS), init)
-        return Postgres(folder, ordinary_user(), kept)
+        server = Postgres(folder, ordinary_user(), kept)
+        server.warm()
+        return server
 
     def vmaild(self, folder, store, **more):
         return Vmaild(self.build, folder, store, **more)

@@ -5,6 +5,7 @@
 
 import os
 import re
+import statistics
 import subprocess
 
 from contestants import CLIENT_CPU, SERVER_CPU, Echo, Fixed, pinned, wait_idle
@@ -125,7 +126,7 @@ SETTINGS = {"search_path": "vmaild", "plan_cache_mode": "force_generic_plan", "e
 
 
 def pgbench(server, n, seconds, path):
-    """Questions a second; those of the first second, in which it prepares, do not count."""
+    """Questions a second. Those of the first second, in which each client prepares the statement, do not count."""
     with open(path, "w") as out:
         out.write(script(n))
     command = server.command("pgbench", "-n", "-M", "simple", "-c", str(CLIENTS), "-T", str(1 + seconds), "-P", "1",
@@ -135,7 +136,7 @@ def pgbench(server, n, seconds, path):
                               "-c %s=%s" % setting for setting in SETTINGS.items())))
     rates = [float(rate) for rate in re.findall(r"(?m)^progress: .*? ([\d.]+) tps", done.stdout)]
     check(done.returncode == 0 and "ERROR" not in done.stdout and len(rates) > 0, done.stdout)
-    return sum(rates[1:]) / len(rates[1:]) if len(rates) > 1 else rates[0]
+    return statistics.mean(rates[1:] or rates)
 
 
 @part("pgbench", 45)
