@@ -22,45 +22,86 @@ SELECT version FROM vmaild.store WHERE one = 1;
 SELECT CASE WHEN pg_is_in_recovery() THEN (pg_is_wal_replay_paused() OR NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
     OR coalesce(pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn(), false))::integer ELSE 0 END;
 
--- ask
--- $1 domain, and in arrays what is asked for: $2 aliases, $3 mailboxes, $4 prefixes of patterns in the domain, $6 keys of the
--- entries of map $5, $7 maps, $8 other domains, $9 members of closed lists at the time $10.
-SELECT 0 AS what, NULL AS key, NULL AS text, NULL AS target, NULL AS delimiters, 0 AS a, turn + 1 AS b, 0 AS c
+-- ask_address
+-- What most questions are: $1 domain, and in arrays $2 aliases and $3 mailboxes. It begins as all of them do: with the
+-- state of the store, and the domain by its name or by the one that Postfix asks for it by. Each table and each column
+-- of a statement costs time, asked for or not: so there is more than one statement, and what has several numbers to
+-- tell packs them into one. All parts have columns of the same types, or each row would go through a step more; and
+-- where EXISTS would do there is a LIMIT, for the planner may make a table of all aliases of an EXISTS.
+SELECT 0 AS what, NULL::text AS key, NULL::text AS text, turn + 1 AS number, NULL::text AS target, NULL::text AS delimiters
 FROM store
 WHERE one = 1
 UNION ALL
-SELECT CASE WHEN name = $1 THEN 1 ELSE 2 END, name, kind, target, delimiters, coalesce(propagate, -1),
-    CASE WHEN EXISTS (SELECT 1 FROM alias p WHERE p.domain = d.name AND p.prefix IS NOT NULL) THEN 1 ELSE 0 END, 0
+SELECT CASE WHEN name = $1 THEN 1 ELSE 2 END, name, kind, (2 * (coalesce(propagate, -1) + 1)
+    + coalesce((SELECT 1 FROM alias p WHERE p.domain = d.name AND p.prefix IS NOT NULL LIMIT 1), 0))::bigint, target, delimiters
 FROM domain d
-WHERE name = $1 OR asked = $1
+WHERE name IN ($1, (SELECT o.name FROM domain o WHERE o.asked = $1))
 UNION ALL
-SELECT 3, address, (SELECT string_agg(t.target, E'\n' ORDER BY t.position) FROM alias_target t WHERE t.address = a.address),
-    NULL, NULL, disabled, expires, internal
+SELECT 3, address,
+    array_to_string(ARRAY(SELECT t.target FROM alias_target t WHERE t.address = a.address ORDER BY t.position), E'\n'),
+    4 * expires + 2 * disabled + internal, NULL::text, NULL::text
 FROM alias a
 WHERE address = ANY ($2::text[])
 UNION ALL
-SELECT 4, address, state, NULL, NULL, 0, 0, 0
+SELECT 4, address, state, NULL::bigint, NULL::text, NULL::text
+FROM mailbox
+WHERE address = ANY ($3::text[]);
+
+-- ask_entry
+-- Entries of a plain map: $1 domain, $2 the map, $3 keys.
+SELECT 0 AS what, NULL::text AS key, NULL::text AS text, turn + 1 AS number, NULL::text AS target, NULL::text AS delimiters
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT CASE WHEN name = $1 THEN 1 ELSE 2 END, name, kind, (2 * (coalesce(propagate, -1) + 1)
+    + coalesce((SELECT 1 FROM alias p WHERE p.domain = d.name AND p.prefix IS NOT NULL LIMIT 1), 0))::bigint, target, delimiters
+FROM domain d
+WHERE name IN ($1, (SELECT o.name FROM domain o WHERE o.asked = $1))
+UNION ALL
+SELECT 6, key, value, NULL::bigint, NULL::text, NULL::text
+FROM entry
+WHERE map = $2 AND key = ANY ($3::text[]);
+
+-- ask_anything
+-- All that can be asked, in any mixture: $1 domain, and in arrays $2 aliases, $3 mailboxes, $4 prefixes of patterns in the
+-- domain, $6 keys of the entries of map $5, $7 maps, $8 other domains, $9 members of closed lists at the time $10.
+SELECT 0 AS what, NULL::text AS key, NULL::text AS text, turn + 1 AS number, NULL::text AS target, NULL::text AS delimiters
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT CASE WHEN name = $1 THEN 1 ELSE 2 END, name, kind, (2 * (coalesce(propagate, -1) + 1)
+    + coalesce((SELECT 1 FROM alias p WHERE p.domain = d.name AND p.prefix IS NOT NULL LIMIT 1), 0))::bigint, target, delimiters
+FROM domain d
+WHERE name IN ($1, (SELECT o.name FROM domain o WHERE o.asked = $1))
+UNION ALL
+SELECT 3, address,
+    array_to_string(ARRAY(SELECT t.target FROM alias_target t WHERE t.address = a.address ORDER BY t.position), E'\n'),
+    4 * expires + 2 * disabled + internal, NULL::text, NULL::text
+FROM alias a
+WHERE address = ANY ($2::text[])
+UNION ALL
+SELECT 4, address, state, NULL::bigint, NULL::text, NULL::text
 FROM mailbox
 WHERE address = ANY ($3::text[])
 UNION ALL
-SELECT 5, prefix, string_agg(address, E'\n' ORDER BY address), NULL, NULL, 0, 0, 0
+SELECT 5, prefix, string_agg(address, E'\n' ORDER BY address), NULL::bigint, NULL::text, NULL::text
 FROM alias
 WHERE domain = $1 AND prefix = ANY ($4::text[])
 GROUP BY prefix
 UNION ALL
-SELECT 6, key, value, NULL, NULL, 0, 0, 0
+SELECT 6, key, value, NULL::bigint, NULL::text, NULL::text
 FROM entry
 WHERE map = $5 AND key = ANY ($6::text[])
 UNION ALL
-SELECT 7, name, search, NULL, NULL, 0, 0, 0
+SELECT 7, name, search, NULL::bigint, NULL::text, NULL::text
 FROM map
 WHERE name = ANY ($7::text[])
 UNION ALL
-SELECT 8, name, kind, asked, NULL, 0, 0, 0
+SELECT 8, name, kind, NULL::bigint, asked, NULL::text
 FROM domain
 WHERE name = ANY ($8::text[]) OR asked = ANY ($8::text[])
 UNION ALL
-SELECT 9, k, NULL, NULL, NULL, 0, 0, 0
+SELECT 9, k, NULL::text, NULL::bigint, NULL::text, NULL::text
 FROM unnest($9::text[]) AS k
 WHERE EXISTS (
     SELECT 1

@@ -359,7 +359,7 @@ conn_settle(struct conn *c)
 		return;
 	}
 	watch(&c->readable, &c->reading,
-	    !c->ended && !c->closing && !c->held && !c->paced && !c->full, 0);
+	    !c->ended && !c->closing && !c->paced && !c->full && (!c->held || c->reading), 0);
 	watch(&c->writable, &c->writing, c->out.n > 0, c->kind->send_limit);
 	queue(c);
 	give_back_both(c);
@@ -410,6 +410,15 @@ on_lingering(struct conn *c, short what)
 		conn_close(c);
 }
 
+/* Nearly every client waits for his answer. So one whose input is not wanted is listened to until
+ * he sends some all the same: to stop before that would be two system calls for each answer. */
+static void
+turn_away(struct conn *c)
+{
+	event_del(&c->readable);
+	c->reading = false;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -418,6 +427,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (c->lingering > 0) {
 		on_lingering(c, what);
+		return;
+	}
+	if (c->held) {
+		turn_away(c);
 		return;
 	}
 	switch (fill(c)) {

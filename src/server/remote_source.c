@@ -137,14 +137,12 @@ remote_source_release(struct remote_source *s)
 	s->remote = NULL;
 }
 
-/* A timer that is due at once fires behind everything that can be read now. */
+/* What is made active now is served behind all that is active already: the end of this round. */
 void
 remote_source_ask(struct remote_source *s, struct remote_ask *a)
 {
-	struct timeval now = { 0 };
-
 	remote_ask(s->remote, a);
 	if (!s->kicked)
-		loop_wait(&s->tick, &now);
+		event_active(&s->tick, EV_TIMEOUT, 0);
 	s->kicked = true;
 }

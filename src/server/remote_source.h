@@ -36,7 +36,7 @@ bool remote_source_init(struct remote_source *s, struct loop *loop, const struct
     enum store_role role, struct error *err);
 void remote_source_release(struct remote_source *s);
 
-/* Ask (see remote_ask); what is asked until the sockets are looked at again goes out together. */
+/* Ask (see remote_ask); what is asked in one round of the event loop goes out together. */
 void remote_source_ask(struct remote_source *s, struct remote_ask *a);
 
 #endif

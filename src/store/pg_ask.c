@@ -26,7 +26,7 @@ enum what {
 	WHATS
 };
 
-enum column { COL_WHAT, COL_KEY, COL_TEXT, COL_TARGET, COL_DELIMITERS, COL_A, COL_B, COL_C, COLS };
+enum column { COL_WHAT, COL_KEY, COL_TEXT, COL_NUMBER, COL_TARGET, COL_DELIMITERS, COLS };
 
 static const struct {
 	enum what what;
@@ -43,16 +43,28 @@ static const struct {
 	[ROW_MEMBER] = { WHAT_MEMBER, false },
 };
 
-/* The parameters, in their order: an array of keys, or something else. */
-static const enum what array_of[PG_ASK_PARAMETERS] = { WHATS, WHAT_ALIAS, WHAT_MAILBOX,
-	WHAT_PATTERNS, WHATS, WHAT_ENTRY, WHAT_MAP, WHAT_OTHER_DOMAIN, WHAT_MEMBER, WHATS };
+/* What a parameter is: keys of the candidates of one kind, in an array, or one of these. */
+enum { PARAMETER_DOMAIN = WHATS, PARAMETER_MAP, PARAMETER_NOW };
 
-enum { PARAMETER_DOMAIN = 0, PARAMETER_MAP = 4, PARAMETER_NOW = 9 };
+/* The first that has all that a question asks for is sent: a server opens and locks all tables of a
+ * statement, whether or not it is asked for anything in them. */
+static const struct {
+	const char *name;
+	int parameter[PG_ASK_PARAMETERS];
+	int n;
+} statements[PG_ASKS] = {
+	[PG_ASK_ADDRESS] = { "ask_address", { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX }, 3 },
+	[PG_ASK_ENTRY] = { "ask_entry", { PARAMETER_DOMAIN, PARAMETER_MAP, WHAT_ENTRY }, 3 },
+	[PG_ASK_ANYTHING] = { "ask_anything",
+	    { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX, WHAT_PATTERNS, PARAMETER_MAP, WHAT_ENTRY,
+		WHAT_MAP, WHAT_OTHER_DOMAIN, WHAT_MEMBER, PARAMETER_NOW },
+	    10 },
+};
 
 void
 pg_ask_init(struct pg_ask *a)
 {
-	*a = (struct pg_ask){ .value = { NULL } };
+	*a = (struct pg_ask){ .name = NULL };
 	sbuf_init(&a->text, TEXT_MAX);
 }
 
@@ -113,31 +125,74 @@ put_array(struct sbuf *out, const struct question *q, enum what what)
 }
 
 static void
-put_parameter(struct sbuf *out, const struct question *q, size_t n, int64_t now)
+put_parameter(struct sbuf *out, const struct question *q, int parameter, int64_t now)
 {
-	if (array_of[n] != WHATS) {
-		put_array(out, q, array_of[n]);
-	} else if (n == PARAMETER_NOW) {
+	switch (parameter) {
+	case PARAMETER_DOMAIN:
+		put_text(out, q->domain);
+		break;
+	case PARAMETER_MAP:
+		put_text(out, q->map);
+		break;
+	case PARAMETER_NOW:
 		sbuf_printf(out, "%lld", (long long)now);
 		sbuf_add_chr(out, '\0');
-	} else {
-		put_text(out, n == PARAMETER_MAP ? q->map : q->domain);
+		break;
+	default:
+		put_array(out, q, (enum what)parameter);
 	}
+}
+
+static bool
+has(enum pg_ask_statement st, enum what what)
+{
+	for (int i = 0; i < statements[st].n; i++)
+		if (statements[st].parameter[i] == (int)what)
+			return true;
+	return false;
+}
+
+static bool
+has_all(enum pg_ask_statement st, const struct question *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (!has(st, rows[q->candidate[i].row].what))
+			return false;
+	return true;
+}
+
+static enum pg_ask_statement
+statement_for(const struct question *q)
+{
+	enum pg_ask_statement st = PG_ASK_ADDRESS;
+
+	while (st < PG_ASK_ANYTHING && !has_all(st, q))
+		st++;
+	return st;
 }
 
 bool
 pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now)
 {
+	enum pg_ask_statement st = statement_for(q);
 	size_t at[PG_ASK_PARAMETERS];
 
+	a->name = statements[st].name;
+	a->n = statements[st].n;
 	sbuf_clear(&a->text);
-	for (size_t i = 0; i < PG_ASK_PARAMETERS; i++) {
+	for (int i = 0; i < a->n; i++) {
 		at[i] = a->text.n;
-		put_parameter(&a->text, q, i, now);
+		put_parameter(&a->text, q, statements[st].parameter[i], now);
 	}
-	for (size_t i = 0; i < PG_ASK_PARAMETERS; i++)
+	for (int i = 0; i < a->n; i++)
 		a->value[i] = a->text.p + at[i];
 	return !a->text.failed;
+}
+
+const char *
+pg_ask_name(enum pg_ask_statement st)
+{
+	return statements[st].name;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -194,6 +249,7 @@ read_domain(const PGresult *r, struct domain_facts *out, struct error *err)
 {
 	int row = find_what(r, WHAT_DOMAIN);
 	struct slice delimiters;
+	int64_t number;
 
 	if (row < 0) {
 		row = find_what(r, WHAT_DOMAIN_ASKED);
@@ -215,8 +271,9 @@ read_domain(const PGresult *r, struct domain_facts *out, struct error *err)
 	if (delimiters.p != NULL)
 		memcpy(out->delimiters, delimiters.p, delimiters.n);
 	out->delimiters[delimiters.n] = '\0';
-	out->propagate = (signed char)number_at(r, row, COL_A);
-	out->patterns = number_at(r, row, COL_B) != 0;
+	number = number_at(r, row, COL_NUMBER);
+	out->propagate = (signed char)(number / 2 - 1);
+	out->patterns = number % 2 != 0;
 	return FOUND;
 }
 
@@ -235,14 +292,20 @@ read_lines(const PGresult *r, int row, struct facts *facts, struct error *err)
 	return FOUND;
 }
 
+static void
+read_flags(int64_t number, struct facts *facts)
+{
+	facts->expires = number / 4;
+	facts->disabled = (number & 2) != 0;
+	facts->internal = (number & 1) != 0;
+}
+
 static enum outcome
 read_hit(const PGresult *r, int row, enum what what, struct facts *facts, struct error *err)
 {
 	switch (what) {
 	case WHAT_ALIAS:
-		facts->disabled = number_at(r, row, COL_A) != 0;
-		facts->expires = number_at(r, row, COL_B);
-		facts->internal = number_at(r, row, COL_C) != 0;
+		read_flags(number_at(r, row, COL_NUMBER), facts);
 		return read_lines(r, row, facts, err);
 	case WHAT_PATTERNS:
 		return read_lines(r, row, facts, err);
@@ -273,7 +336,7 @@ read_moment(const PGresult *r, int64_t *moment, struct error *err)
 
 	if (row < 0)
 		return error_set(err, RETRY, "the store does not say what state it is in");
-	*moment = number_at(r, row, COL_B);
+	*moment = number_at(r, row, COL_NUMBER);
 	return FOUND;
 }
 

@@ -10,16 +10,23 @@
 
 #include "mail/question.h"
 
-enum { PG_ASK_PARAMETERS = 10 };
+enum { PG_ASK_PARAMETERS = 10 }; /* at the most */
 
-/* Parameters, as libpq takes them; `text` owns them. */
+/* The statements that answer questions, to be prepared by their names. */
+enum pg_ask_statement { PG_ASK_ADDRESS, PG_ASK_ENTRY, PG_ASK_ANYTHING, PG_ASKS };
+
+/* A statement's name and its parameters, as libpq takes them; `text` owns them. */
 struct pg_ask {
+	const char *name;
+	int n;
 	const char *value[PG_ASK_PARAMETERS];
 	struct sbuf text;
 };
 
 /* Tell whether TEXT can be in a table of a server. */
 bool pg_can_hold(struct slice text);
+
+const char *pg_ask_name(enum pg_ask_statement st);
 
 void pg_ask_init(struct pg_ask *a);
 void pg_ask_release(struct pg_ask *a);

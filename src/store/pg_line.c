@@ -18,7 +18,13 @@
 #include "schema/postgresql_ask.h"
 #undef Q
 
-static const char ASK[] = "ask", PULSE[] = "pulse";
+static const char PULSE[] = "pulse";
+
+static const char *const asks[PG_ASKS] = {
+	[PG_ASK_ADDRESS] = sql_ask_address,
+	[PG_ASK_ENTRY] = sql_ask_entry,
+	[PG_ASK_ANYTHING] = sql_ask_anything,
+};
 
 /* Stands in the ring where the answer to a pulse is due. */
 static struct remote_ask pulse = { .until = UINT64_MAX };
@@ -84,18 +90,14 @@ pg_line_has_room(const struct pg_line *l)
 
 /* FOUND, NONE or BAD, as pg_line_ask. */
 static enum outcome
-write_question(struct pg_ask *scratch, const struct remote_ask *a, const char **name, int *n,
-    struct error *err)
+write_question(struct pg_ask *scratch, const struct remote_ask *a, struct error *err)
 {
 	enum outcome o;
 
 	if (a->person != NULL) {
-		*name = pg_person[a->person->want].name;
-		o = pg_person_write(scratch, a->person, n, err);
+		o = pg_person_write(scratch, a->person, err);
 		return o == RETRY ? BAD : o;
 	}
-	*name = ASK;
-	*n = PG_ASK_PARAMETERS;
 	if (!pg_ask_write(scratch, a->question, time(NULL)))
 		return error_set(err, BAD, "no memory for a question");
 	return FOUND;
@@ -104,13 +106,12 @@ write_question(struct pg_ask *scratch, const struct remote_ask *a, const char **
 enum outcome
 pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
 {
-	const char *name;
-	int n;
-	enum outcome o = write_question(scratch, a, &name, &n, err);
+	enum outcome o = write_question(scratch, a, err);
 
 	if (o != FOUND)
 		return o;
-	if (PQsendQueryPrepared(l->conn, name, n, scratch->value, NULL, NULL, 0) == 0)
+	if (PQsendQueryPrepared(
+		l->conn, scratch->name, scratch->n, scratch->value, NULL, NULL, 0) == 0)
 		return no_connection(l, "cannot ask", err);
 	if (l->n == 0)
 		l->heard = remote_now();
@@ -177,9 +178,11 @@ pg_line_flush(struct pg_line *l, struct error *err)
 static bool
 prepare(PGconn *conn, enum store_role role)
 {
-	if (role == STORE_LOOKUP)
-		return PQsendPrepare(conn, ASK, sql_ask, 0, NULL) == 1;
-	for (size_t i = 0; i < PERSON_WANTS; i++)
+	for (int i = 0; role == STORE_LOOKUP && i < PG_ASKS; i++)
+		if (PQsendPrepare(conn, pg_ask_name((enum pg_ask_statement)i), asks[i], 0, NULL) ==
+		    0)
+			return false;
+	for (int i = 0; role == STORE_LOGIN && i < PERSON_WANTS; i++)
 		if (PQsendPrepare(conn, pg_person[i].name, pg_person[i].text, 0, NULL) == 0)
 			return false;
 	return true;

@@ -35,7 +35,7 @@ static const int columns[PERSON_WANTS] = {
 /* --- writing ---------------------------------------------------------------------------------- */
 
 enum outcome
-pg_person_write(struct pg_ask *a, const struct person *p, int *n, struct error *err)
+pg_person_write(struct pg_ask *a, const struct person *p, struct error *err)
 {
 	size_t second;
 
@@ -54,7 +54,8 @@ pg_person_write(struct pg_ask *a, const struct person *p, int *n, struct error *
 		return error_set(err, RETRY, "no memory for a question");
 	a->value[0] = a->text.p;
 	a->value[1] = a->text.p + second;
-	*n = p->want == PERSON_ACCOUNT ? PARAMETERS - 1 : PARAMETERS;
+	a->name = pg_person[p->want].name;
+	a->n = p->want == PERSON_ACCOUNT ? PARAMETERS - 1 : PARAMETERS;
 	return FOUND;
 }
 

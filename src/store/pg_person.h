@@ -15,8 +15,8 @@ extern const struct pg_person {
 	const char *text;
 } pg_person[PERSON_WANTS];
 
-/* Write down a question: *N parameters. NONE: nobody can be called that. RETRY without memory. */
-enum outcome pg_person_write(struct pg_ask *a, const struct person *p, int *n, struct error *err);
+/* Write down a question. NONE: nobody can be called that. RETRY without memory. */
+enum outcome pg_person_write(struct pg_ask *a, const struct person *p, struct error *err);
 
 /* Read the answer out of the rows. FOUND, NONE, or RETRY when they make no sense. */
 enum outcome pg_person_read(const PGresult *rows, const struct person *p, struct error *err);

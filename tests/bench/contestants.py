@@ -89,8 +89,9 @@ class Vmaild:
         if tcp:
             listeners.append(listener(tcp, "socketmap"))
         settings = dict({"log_level": "warning", "max_connections": 20000}, **settings)
-        self.site = Site(build, self.folder, listeners=listeners, store="sqlite:" + store, lookup_workers=workers,
-                         **settings)
+        if not store.startswith("postgresql:"):
+            store = "sqlite:" + store
+        self.site = Site(build, self.folder, listeners=listeners, store=store, lookup_workers=workers, **settings)
         self.address = "unix:" + path
         self.tcp = tcp
         self.table = "socketmap:%s:aliases" % self.address
@@ -125,57 +126,81 @@ class Fixed:
         pass
 
 
+def shared_buffers():
+    """What a server of its own would be given: a quarter of the memory, of which little is touched; MiB."""
+    return min(2048, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 ** 22)
+
+
 class Postgres:
-    """A server of our own below a folder, as an ordinary user, on a unix socket."""
+    """A server as an ordinary user, on a unix socket in FOLDER. Its data are there as well, unless they are to be kept
+    in DATA."""
 
     @staticmethod
     def installed():
         """Where the newest of its servers is."""
         return max(glob.glob("/usr/lib/postgresql/*/bin/initdb"), default=None)
 
-    def __init__(self, folder, user):
+    def __init__(self, folder, user, data=None, cpus=SERVER_CPU):
         self.bin = os.path.dirname(self.installed())
         self.folder = os.path.join(folder, "pg")
         self.user = user
-        os.makedirs(self.folder, exist_ok=True)
-        subprocess.run(["chown", user, self.folder], check=True)
-        self.run("initdb", "-D", self.data, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        self.data = data or os.path.join(self.folder, "data")
+        for path in (self.folder, os.path.dirname(self.data)):
+            os.makedirs(path, exist_ok=True)
+            shutil.chown(path, user)
+        made = not os.path.exists(self.data)
+        if made:
+            self.run("initdb", "-D", self.data, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         self.run("pg_ctl", "-D", self.data, "-w", "-l", os.path.join(self.folder, "log"), "-o",
-                 "-k %s -c listen_addresses= -c fsync=off -c max_connections=200" % self.folder, "start")
-        self.sql("CREATE DATABASE mail")
+                 "-k %s -c listen_addresses= -c fsync=off -c max_connections=200 -c shared_buffers=%dMB "
+                 "-c max_wal_size=8GB" % (self.folder, shared_buffers()), "start")
+        repin(cpus, self.pids())
+        if made:
+            self.sql("CREATE DATABASE mail")
 
     @property
-    def data(self):
-        return os.path.join(self.folder, "data")
+    def uri(self):
+        return "postgresql:host=%s user=%s dbname=mail" % (self.folder, self.user)
 
     def run(self, program, *arguments, stdin=None):
-        subprocess.run(["setpriv", "--reuid", self.user, "--clear-groups", os.path.join(self.bin, program), *arguments],
-                       check=True, stdin=stdin, stdout=subprocess.DEVNULL, cwd=self.folder)
+        subprocess.run(self.command(program, *arguments), check=True, stdin=stdin, stdout=subprocess.DEVNULL,
+                       cwd=self.folder)
+
+    def command(self, program, *arguments):
+        return ["setpriv", "--reuid", self.user, "--clear-groups", os.path.join(self.bin, program), *arguments]
 
     def sql(self, text, database="postgres", stdin=None):
-        self.run("psql", "-q", "-h", self.folder, "-d", database, "-c", text, stdin=stdin)
+        self.run("psql", "-q", "-h", self.folder, "-d", database, "-v", "ON_ERROR_STOP=1", "-c", text, stdin=stdin)
 
     def fill(self, copy):
         self.sql("CREATE TABLE alias (address text PRIMARY KEY, target text NOT NULL)", "mail")
         with open(copy) as rows:
             self.sql("COPY alias FROM STDIN", "mail", rows)
         self.sql("VACUUM ANALYZE alias", "mail")
-        repin(SERVER_CPU, self.pids())
+
+    def warm(self):
+        """Have all of it in the server's memory, as far as it fits: or who is first pays for who comes behind."""
+        self.sql("CREATE EXTENSION IF NOT EXISTS pg_prewarm", "mail")
+        self.sql("SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace IN "
+                 "(SELECT oid FROM pg_namespace WHERE nspname IN ('vmaild', 'public'))", "mail")
 
     def pids(self):
         with open(os.path.join(self.data, "postmaster.pid")) as file:
             return [file.readline().strip()]
 
-    def table(self):
+    def table(self, name="postfix", query="SELECT target FROM alias WHERE address = '%s'"):
         """The file that Postfix reads to find it."""
-        path = os.path.join(self.folder, "postfix.cf")
+        path = os.path.join(self.folder, name + ".cf")
         with open(path, "w") as out:
-            out.write("hosts = unix:%s\nuser = %s\npassword = x\ndbname = mail\n"
-                      "query = SELECT target FROM alias WHERE address = '%%s'\n" % (self.folder, self.user))
+            out.write("hosts = unix:%s\nuser = %s\npassword = x\ndbname = mail\nquery = %s\n" % (
+                self.folder, self.user, query))
         return path
 
+    def stop(self, how="fast"):
+        self.run("pg_ctl", "-D", self.data, "-m", how, "-w", "stop")
+
     def close(self):
-        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+        self.stop("immediate" if self.data.startswith(self.folder) else "fast")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

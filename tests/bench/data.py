@@ -92,6 +92,30 @@ FILL = (
 )
 
 
+# And by PostgreSQL, whose foreign keys are left alone for it: they cost more than all the rest.
+POSTGRES_FILL = """
+SET session_replication_role = replica;
+SET search_path = vmaild;
+CREATE TEMPORARY TABLE pair AS
+    SELECT '@' || d AS key, d AS domain, format('catch%%s@target000.example', lpad(n::text, 5, '0')) AS value,
+        'target000.example' AS target
+    FROM generate_series(0, %(domains)d - 1, %(catch_all_every)d) n, concat('d', lpad(n::text, 5, '0'), '.example') d
+    UNION ALL
+    SELECT format('user%%s@%%s', lpad(n::text, 7, '0'), d), d, format('box%%s@%%s', lpad(n::text, 7, '0'), t), t
+    FROM generate_series(0, %(n)d - 1) n,
+        concat('d', lpad((n / %(per_domain)d)::text, 5, '0'), '.example') d,
+        concat('target', lpad((n %% 997)::text, 3, '0'), '.example') t;
+INSERT INTO domain (name, kind, created)
+    SELECT concat('d', lpad(n::text, 5, '0'), '.example'), 'alias', 1 FROM generate_series(0, %(domains)d - 1) n;
+INSERT INTO alias (address, domain, created) SELECT key, domain, 1 FROM pair;
+INSERT INTO alias_target (address, position, target, folded, domain) SELECT key, 1, value, value, target FROM pair;
+CREATE TABLE public.flat (address text COLLATE "C" PRIMARY KEY, target text NOT NULL);
+INSERT INTO public.flat SELECT key, value FROM pair;
+GRANT SELECT ON public.flat TO PUBLIC;
+DROP TABLE pair;
+"""
+
+
 def numbers(n):
     return {"n": n, "domains": domains(n), "per_domain": PER_DOMAIN, "catch_all_every": CATCH_ALL_EVERY}
 
@@ -225,7 +249,7 @@ class Data:
         path = os.path.join(self.folder, name)
         if not os.path.exists(path + ".made"):
             for left in (path, path + "-wal", path + "-shm"):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                     os.unlink(left)
             make(path)
             write(path + ".made", [])
@@ -248,6 +272,21 @@ class Data:
 
     def sqlite(self):
         return self.made("flat.db", lambda path: sqlite_table(path, self.n))
+
+    def postgres(self, serve, init):
+        """The folder of a PostgreSQL server with the same store in its database, and the fixed table as well.
+        SERVE(path) starts one, INIT(uri) makes an empty store."""
+        def make(path):
+            shutil.rmtree(path, ignore_errors=True)
+            server = serve(path)
+            try:
+                init(server.uri)
+                server.sql(POSTGRES_FILL % numbers(self.n), "mail")
+                server.sql("VACUUM ANALYZE", "mail")
+                server.sql("CHECKPOINT")
+            finally:
+                server.close()
+        return os.path.join(self.made("postgres", make), "data")
 
     def copy_text(self):
         return self.made("copy", lambda path: copy_text(path, self.n))

@@ -11,7 +11,7 @@ import subprocess
 import time
 from typing import Callable, NamedTuple
 
-from contestants import CLIENT_CPU, Postgres, Vmaild, cpu_seconds, pinned
+from contestants import ALL_CPUS, CLIENT_CPU, Postgres, Vmaild, cpu_seconds, pinned
 from data import Data
 from harness import Site, ordinary_user, scratch
 from noise import Noise
@@ -151,6 +151,21 @@ class Bench:
             with scratch() as tmp:
                 Site(self.build, tmp, store="sqlite:" + path).ctl("init")
         return Data(self.data_folder, n, init)
+
+    def store_on_postgres(self, data, folder):
+        """A server with the store of DATA, its sockets below FOLDER; or None where there is none."""
+        if not Postgres.installed():
+            self.note("PostgreSQL is not here: left out")
+            return None
+
+        def init(uri):
+            with scratch() as tmp:
+                Site(self.build, tmp, store=uri).ctl("init")
+        with scratch() as tmp:
+            kept = data.postgres(lambda path: Postgres(tmp, ordinary_user(), os.path.join(path, "data"), ALL_CPUS), init)
+        server = Postgres(folder, ordinary_user(), kept)
+        server.warm()
+        return server
 
     def vmaild(self, folder, store, **more):
         return Vmaild(self.build, folder, store, **more)

@@ -26,6 +26,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, os.pardir, "lib"), os.path.join(HERE, os.pardir, "interop")]
 
 import lookups  # noqa: E402  (the parts, in the order in which they run)
+import remote  # noqa: E402, F401
 import editing  # noqa: E402, F401
 import passwords  # noqa: E402, F401
 import mailing  # noqa: E402, F401
