@@ -60,19 +60,6 @@ static const char *const own[] = {
 #undef Q
 };
 
-enum whole {
-#define Q(name, text) QUESTION_##name,
-#include "schema/postgresql_ask.h"
-#undef Q
-	QUESTIONS
-};
-
-static const char *const questions[QUESTIONS] = {
-#define Q(name, text) [QUESTION_##name] = (text),
-#include "schema/postgresql_ask.h"
-#undef Q
-};
-
 /* --- connecting ------------------------------------------------------------------------------- */
 
 static enum outcome
@@ -471,7 +458,6 @@ pg_run_one(struct db_stmt *st, int64_t *changes, struct error *err)
 static enum outcome
 pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struct error *err)
 {
-	static const char name[] = "ask";
 	struct pg_values values = { .n = 0 };
 	struct pg_train t = { .n = 0 };
 	struct pg_ask a;
@@ -481,16 +467,16 @@ pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struc
 	pg_ask_init(&a);
 	if (!pg_ask_write(&a, q, time(NULL)))
 		o = error_set(err, RETRY, "no memory for a question");
-	reach(&values, PG_ASK_PARAMETERS);
-	memcpy(values.value, a.value, sizeof a.value);
+	reach(&values, a.n);
+	memcpy(values.value, a.value, (size_t)a.n * sizeof a.value[0]);
 	add_begin(db, &t);
-	if (!db->asks)
-		pg_add(&t, questions[QUESTION_ask])->name = name;
-	pg_add(&t, NULL)->name = name;
+	if (!db->asks[a.statement])
+		pg_add(&t, pg_ask_sql(a.statement))->name = a.name;
+	pg_add(&t, NULL)->name = a.name;
 	t.request[t.n - 1].values = &values;
 	if (o == FOUND)
 		o = pg_run(db, &t, err);
-	db->asks |= o == FOUND;
+	db->asks[a.statement] |= o == FOUND;
 	if (o == FOUND)
 		o = pg_ask_read(t.request[t.n - 1].result, q, facts, &moment, err);
 	pg_train_clear(&t);

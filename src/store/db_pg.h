@@ -7,6 +7,7 @@
 #define STORE_DB_PG_H
 
 #include "store/db_engine.h"
+#include "store/pg_ask.h"
 #include "store/pg_conn.h"
 
 enum {
@@ -46,13 +47,14 @@ struct db {
 	struct db_head head;
 	enum store_role role;
 	struct pg_place place;
-	PGconn *conn; /* NULL while unconnected */
-	bool ours;    /* it leads to a store */
-	bool empty;   /* it leads to a database without one */
-	bool asks;    /* the statement for whole questions is prepared on this connection */
-	bool broken;  /* it has seen something that a new connection may not see */
-	bool reads;   /* it leads to where nothing can be written, for there was nothing better */
-	size_t host;  /* the one that connecting begins with */
+	PGconn *conn;       /* NULL while unconnected */
+	bool ours;          /* it leads to a store */
+	bool empty;         /* it leads to a database without one */
+	bool asks[PG_ASKS]; /* which statements for whole questions are prepared on this connection
+			     */
+	bool broken;        /* it has seen something that a new connection may not see */
+	bool reads;  /* it leads to where nothing can be written, for there was nothing better */
+	size_t host; /* the one that connecting begins with */
 
 	unsigned limit_ms;
 	int64_t armed_at; /* when the call began, in milliseconds */

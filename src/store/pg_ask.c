@@ -9,6 +9,10 @@
 #include <string.h>
 #include <unistr.h>
 
+#define Q(name, text) static const char sql_##name[] __attribute__((unused)) = text;
+#include "schema/postgresql_ask.h"
+#undef Q
+
 enum { TEXT_MAX = 4 * QUESTION_TEXT };
 
 /* What a row is, by its first column. */
@@ -50,12 +54,15 @@ enum { PARAMETER_DOMAIN = WHATS, PARAMETER_MAP, PARAMETER_NOW };
  * statement, whether or not it is asked for anything in them. */
 static const struct {
 	const char *name;
+	const char *sql;
 	int parameter[PG_ASK_PARAMETERS];
 	int n;
 } statements[PG_ASKS] = {
-	[PG_ASK_ADDRESS] = { "ask_address", { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX }, 3 },
-	[PG_ASK_ENTRY] = { "ask_entry", { PARAMETER_DOMAIN, PARAMETER_MAP, WHAT_ENTRY }, 3 },
-	[PG_ASK_ANYTHING] = { "ask_anything",
+	[PG_ASK_ADDRESS] = { "ask_address", sql_ask_address,
+	    { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX }, 3 },
+	[PG_ASK_ENTRY] = { "ask_entry", sql_ask_entry,
+	    { PARAMETER_DOMAIN, PARAMETER_MAP, WHAT_ENTRY }, 3 },
+	[PG_ASK_ANYTHING] = { "ask_anything", sql_ask_anything,
 	    { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX, WHAT_PATTERNS, PARAMETER_MAP, WHAT_ENTRY,
 		WHAT_MAP, WHAT_OTHER_DOMAIN, WHAT_MEMBER, PARAMETER_NOW },
 	    10 },
@@ -177,6 +184,7 @@ pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now)
 	enum pg_ask_statement st = statement_for(q);
 	size_t at[PG_ASK_PARAMETERS];
 
+	a->statement = st;
 	a->name = statements[st].name;
 	a->n = statements[st].n;
 	sbuf_clear(&a->text);
@@ -193,6 +201,12 @@ const char *
 pg_ask_name(enum pg_ask_statement st)
 {
 	return statements[st].name;
+}
+
+const char *
+pg_ask_sql(enum pg_ask_statement st)
+{
+	return statements[st].sql;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ enum pg_ask_statement { PG_ASK_ADDRESS, PG_ASK_ENTRY, PG_ASK_ANYTHING, PG_ASKS }
 
 /* A statement's name and its parameters, as libpq takes them; `text` owns them. */
 struct pg_ask {
+	enum pg_ask_statement statement; /* of a question */
 	const char *name;
 	int n;
 	const char *value[PG_ASK_PARAMETERS];
@@ -27,6 +28,7 @@ struct pg_ask {
 bool pg_can_hold(struct slice text);
 
 const char *pg_ask_name(enum pg_ask_statement st);
+const char *pg_ask_sql(enum pg_ask_statement st);
 
 void pg_ask_init(struct pg_ask *a);
 void pg_ask_release(struct pg_ask *a);

@@ -20,12 +20,6 @@
 
 static const char PULSE[] = "pulse";
 
-static const char *const asks[PG_ASKS] = {
-	[PG_ASK_ADDRESS] = sql_ask_address,
-	[PG_ASK_ENTRY] = sql_ask_entry,
-	[PG_ASK_ANYTHING] = sql_ask_anything,
-};
-
 /* Stands in the ring where the answer to a pulse is due. */
 static struct remote_ask pulse = { .until = UINT64_MAX };
 
@@ -178,9 +172,8 @@ pg_line_flush(struct pg_line *l, struct error *err)
 static bool
 prepare(PGconn *conn, enum store_role role)
 {
-	for (int i = 0; role == STORE_LOOKUP && i < PG_ASKS; i++)
-		if (PQsendPrepare(conn, pg_ask_name((enum pg_ask_statement)i), asks[i], 0, NULL) ==
-		    0)
+	for (enum pg_ask_statement st = 0; role == STORE_LOOKUP && st < PG_ASKS; st++)
+		if (PQsendPrepare(conn, pg_ask_name(st), pg_ask_sql(st), 0, NULL) == 0)
 			return false;
 	for (int i = 0; role == STORE_LOGIN && i < PERSON_WANTS; i++)
 		if (PQsendPrepare(conn, pg_person[i].name, pg_person[i].text, 0, NULL) == 0)

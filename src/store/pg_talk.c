@@ -151,7 +151,8 @@ pg_lose(struct db *db)
 	db->open = PG_CLOSED;
 	db->owed = db->fed = 0;
 	db->view++;
-	db->ours = db->empty = db->broken = db->asks = false;
+	db->ours = db->empty = db->broken = false;
+	memset(db->asks, 0, sizeof db->asks);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */

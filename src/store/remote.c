@@ -579,7 +579,7 @@ end_waiting(struct remote *r, uint64_t now)
 	bool hopeless = is_hopeless(r);
 	char why[600];
 
-	if (all == NULL)
+	if (r->waiting == NULL)
 		return;
 	snprintf(why, sizeof why, "no server of the store can be reached: %s", r->why.text);
 	r->ending = r->waiting;

@@ -42,10 +42,10 @@ watch(void *arg, size_t line, int fd, bool readable, bool writable)
 }
 
 static void
-tell(void *arg, bool good, const char *text)
+tell(void *arg, enum remote_news news, const char *text)
 {
 	(void)arg;
-	(void)good;
+	(void)news;
 	(void)text;
 }
 
@@ -64,6 +64,7 @@ static void
 pool_open(struct pool *p, const char *uri, size_t lines)
 {
 	struct remote_setup setup = { .uri = uri,
+		.role = STORE_LOOKUP,
 		.lines = lines,
 		.patience = WAIT_MS,
 		.watch = watch,
