@@ -55,7 +55,7 @@ struct conf {
 	long throttle_network;         /* throttle-network; 0: not counted */
 	long throttle_user;            /* throttle-user; 0: not counted */
 	long throttle_longest;         /* throttle-longest, seconds */
-	char *throttle_file;           /* throttle-file, or empty: see conf_throttle_file */
+	char *throttle_file;           /* throttle-file; empty: conf_throttle_file */
 	char *shared_network[CONF_LIST_MAX + 1];  /* shared-networks, NULL-ended */
 	char *mail_user;                          /* mail-user: owns the mail files */
 	char *mail_home;                          /* mail-home: template with %u %n %d */
@@ -91,9 +91,8 @@ const char *conf_store_for_logins(const struct conf *c);
 /* The path of the file that the store is; NULL when it is none. */
 const char *conf_store_file(const struct conf *c);
 
-/* Append the path of the file that failed logins are counted in: the one that is configured, or
- * beside the store, or CONF_THROTTLE_FILE where that is no file. False without memory. */
-#define CONF_THROTTLE_FILE "/var/lib/vmaild/throttle"
+/* Append the path of the file that failed logins are counted in: as throttle-file says, or beside
+ * the store, or where the store would be by default when it is no file. False without memory. */
 struct sbuf;
 bool conf_throttle_file(struct sbuf *out, const struct conf *c);
 

@@ -15,17 +15,17 @@ enum sandbox_role { SANDBOX_SUPERVISOR, SANDBOX_LOOKUP, SANDBOX_AUTH, SANDBOX_RO
 /* The store, as far as the way to it goes: the file that it is, or servers elsewhere. */
 struct sandbox_store {
 	const char *path;           /* NULL when it is no file */
-	const char *beside;         /* a file of ours in another directory, or NULL */
+	const char *beside;         /* a file that is written to elsewhere, or NULL */
 	bool remote;                /* it is reached over sockets, to ... */
 	const unsigned short *port; /* ... these ports, ended by 0 (none: to whatever there is), */
 	const char *const
 	    *readable; /* and these files and directories are read for it; NULL-ended */
 };
 
-/* Shut ourselves in as ROLE, for good and for all children. A worker keeps the directory of STORE
- * and that of the file beside it, or the way to its servers, and with SYSLOG the way to syslogd. To
- * be called while there is one thread only. FOUND; NONE with a text when it is done as far as it
- * goes here; RETRY with a text when it failed and the process had better end. */
+/* Shut ourselves in as ROLE, for good and for all children. A worker keeps the directory of STORE,
+ * or the way to its servers, and with SYSLOG the way to syslogd. To be called while there is one
+ * thread only. FOUND; NONE with a text when it is done as far as it goes here; RETRY with a text
+ * when it failed and the process had better end. */
 enum outcome sandbox_enter(
     enum sandbox_role role, const struct sandbox_store *store, bool syslog, struct error *err);
 

@@ -116,10 +116,9 @@ const struct key conf_keys[] = {
 	    "the longest wait of one user from one network (1 to 86400)" },
 	  .kind = &kind_number, .offset = offsetof(struct conf, throttle_longest),
 	  .min = 1, .max = 86400 },
-	{ .shown = { "throttle-file", "string", "\"\"",
-	    "where wrong passwords are counted; empty: beside a store that is a file, else in "
-	    "/var/lib/vmaild/throttle" },
-	  .kind = &kind_file, .offset = offsetof(struct conf, throttle_file) },
+	{ .shown = { "throttle-file", "path", "\"\"",
+	    "where wrong passwords are counted; empty: beside the store, or /var/lib/vmaild/throttle" },
+	  .kind = &kind_path, .offset = offsetof(struct conf, throttle_file) },
 	{ .shown = { "shared-networks", "list", "{ \"127.0.0.0/8\", \"::1\" }",
 	    "from there come many people by one address (webmail, a proxy): never throttled as one" },
 	  .kind = &kind_networks, .offset = offsetof(struct conf, shared_network) },

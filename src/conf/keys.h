@@ -32,9 +32,9 @@ extern const struct kind kind_word;        /* one of those in shown.value */
 extern const struct kind kind_store;       /* a store's URI */
 extern const struct kind kind_store_too;   /* the same, or nothing */
 extern const struct kind kind_delimiter;   /* characters that begin an extension */
+extern const struct kind kind_path;        /* an absolute path, or nothing */
 extern const struct kind kind_template;    /* a path with %u, %n and %d in it */
 extern const struct kind kind_location;    /* FORMAT:PATH with %u, %n and %d in it, or nothing */
-extern const struct kind kind_file;        /* an absolute path, or nothing */
 extern const struct kind kind_number;      /* decimal, min to max */
 extern const struct kind kind_boolean;     /* true or false */
 extern const struct kind kind_mode;        /* octal permission bits */

@@ -182,6 +182,20 @@ absolute(char **out, const char *prefix, const char *path, struct error *err)
 	return FOUND;
 }
 
+static enum outcome
+set_path(const struct key *key, void *field, const char *text, struct error *err)
+{
+	struct error why;
+	enum outcome o;
+
+	if (text[0] == '\0')
+		return keep(field, text, err);
+	if (has_control(text))
+		return error_set(err, BAD, "%s: is not printable", key->shown.name);
+	o = absolute(field, "", text, &why);
+	return o == FOUND ? FOUND : error_set(err, o, "%s: %s", key->shown.name, why.text);
+}
+
 /* Which engines there are is the store's business: only a file's path is looked at here. */
 static enum outcome
 set_store(const struct key *key, void *field, const char *text, struct error *err)
@@ -208,21 +222,6 @@ static enum outcome
 set_store_too(const struct key *key, void *field, const char *text, struct error *err)
 {
 	return text[0] == '\0' ? keep(field, text, err) : set_store(key, field, text, err);
-}
-
-static enum outcome
-set_file(const struct key *key, void *field, const char *text, struct error *err)
-{
-	struct error why;
-
-	if (text[0] == '\0')
-		return keep(field, text, err);
-	if (text[strlen(text) - 1] == '/' || has_control(text))
-		return error_set(
-		    err, BAD, "%s: '%s' is not the path of a file", key->shown.name, text);
-	if (absolute(field, "", text, &why) != FOUND)
-		return error_set(err, BAD, "%s: %s", key->shown.name, why.text);
-	return FOUND;
 }
 
 /* Find the password behind the user of a URI: where it begins and what follows it. */
@@ -288,7 +287,7 @@ const struct kind kind_store_too = {
 const struct kind kind_delimiter = {
 	.set = set_delimiter, .put = put_text, .release = release_text
 };
-const struct kind kind_file = { .set = set_file, .put = put_text, .release = release_text };
+const struct kind kind_path = { .set = set_path, .put = put_text, .release = release_text };
 const struct kind kind_template = { .set = set_template, .put = put_text, .release = release_text };
 const struct kind kind_location = { .set = set_location, .put = put_text, .release = release_text };
 

@@ -399,12 +399,13 @@ conf_store_file(const struct conf *c)
 bool
 conf_throttle_file(struct sbuf *out, const struct conf *c)
 {
+	static const char elsewhere[] = "/var/lib/vmaild/throttle";
 	const char *store = conf_store_file(c);
 
 	if (c->throttle_file[0] != '\0')
 		return sbuf_add_str(out, c->throttle_file);
 	if (store == NULL)
-		return sbuf_add_str(out, CONF_THROTTLE_FILE);
+		return sbuf_add_str(out, elsewhere);
 	return sbuf_add_str(out, store) && sbuf_add_str(out, "-throttle");
 }
 

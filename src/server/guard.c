@@ -65,7 +65,7 @@ map(struct guard *g, const struct conf *c, struct error *err)
 	if (conf_throttle_file(&path, c))
 		o = mapped_open(&g->memory, sbuf_cstr(&path), g->size, err);
 	else
-		o = error_set(err, RETRY, "out of memory");
+		o = error_set(err, RETRY, "no memory for the path of their file");
 	sbuf_release(&path);
 	return o;
 }

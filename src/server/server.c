@@ -6,13 +6,13 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/sbuf.h"
 #include "guard.h"
 #include "keeper.h"
 #include "lookup_log.h"
@@ -21,7 +21,7 @@
 #include "sys/log.h"
 #include "sys/notify.h"
 
-enum { SPARE_FILES = 64 /* the store, pipes, the log */, PATH_SIZE_MAX = 4096 };
+enum { SPARE_FILES = 64 /* the store, pipes, the log */ };
 
 /* The engines are the store's, and what may stand in the file depends on who can read it. */
 static enum outcome
@@ -127,7 +127,7 @@ server_shut_in(enum sandbox_role role, const struct conf *c, struct error *err)
 	struct sbuf counts;
 	enum outcome o;
 
-	sbuf_init(&counts, PATH_SIZE_MAX);
+	sbuf_init(&counts, PATH_MAX);
 	if (role == SANDBOX_AUTH && conf_throttle_file(&counts, c))
 		store.beside = sbuf_cstr(&counts);
 	store_way(uri, &way);

@@ -163,17 +163,6 @@ allow_above(int rules, char *directory, uint64_t rights, struct error *err)
 	return allow_directory(rules, directory, rights, err);
 }
 
-/* The directory of a file that may not be there yet. */
-static enum outcome
-allow_beside(int rules, const char *file, uint64_t rights, struct error *err)
-{
-	char path[PATH_MAX];
-
-	if ((size_t)snprintf(path, sizeof path, "%s", file) >= sizeof path || !cut(path))
-		return FOUND;
-	return allow_directory(rules, path, rights, err);
-}
-
 /* The directory of its name, and the one it is in when that is a symbolic link. */
 static enum outcome
 allow_store(int rules, const char *store, uint64_t rights, struct error *err)
@@ -193,6 +182,17 @@ allow_store(int rules, const char *store, uint64_t rights, struct error *err)
 		return allow_above(rules, path, rights, err);
 	cut(target);
 	return allow_directory(rules, target, rights, err);
+}
+
+/* What is counted for a store that has no directory here, or shall not be counted in that. */
+static enum outcome
+allow_beside(int rules, const char *file, uint64_t rights, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s", file) >= sizeof path || !cut(path))
+		return FOUND;
+	return allow_directory(rules, path, rights, err);
 }
 
 static enum outcome

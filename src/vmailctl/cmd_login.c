@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * user logins; login throttled, clear: who logged in, and who tries to. What failed is counted by
- * the daemon in a file beside the store, which is read and cleared here while it is in use.
+ * the daemon in a file (throttle-file), which is read and cleared here while it is in use.
  */
 #include <string.h>
 #include <time.h>
@@ -79,7 +79,7 @@ counts_open(struct counts *c, struct ctl *ctl)
 	if (conf_throttle_file(&path, &conf))
 		o = mapped_existing(&c->memory, sbuf_cstr(&path), &c->size, &ctl->err);
 	else
-		o = error_set(&ctl->err, RETRY, "out of memory");
+		o = error_set(&ctl->err, RETRY, "no memory for the path of the counts");
 	if (o == FOUND && !throttle_attach(&c->table, c->memory, c->size)) {
 		mapped_close(c->memory, c->size);
 		o = error_set(&ctl->err, RETRY,

@@ -289,8 +289,6 @@ def counted_per_host(env):
             auth.plain(HARRY, "wrong %d" % i, parameters=("rip=192.0.2.1",))
 
     with fleet(env, "one", throttle_user_network=3, throttle_longest=3600) as (site, daemon, found):
-        site.configure(throttle_file=os.path.join(own_folder(site), "throttle"))
-        daemon.reload()
         with Auth(site.auth) as auth:
             wrong(auth, 8)
         check_in(HARRY, site.ctl("login", "throttled"))

@@ -682,9 +682,17 @@ class Site:
                              lookup_deadline=10000, login_deadline=9000,
                              log="stderr", log_level="debug")
         self.settings.update(settings)
-        if self.settings["store"].startswith("postgresql:"):
-            self.settings.setdefault("throttle_file", os.path.join(tmp, "throttle"))
+        if not self.settings["store"].startswith("sqlite:"):
+            self.settings.setdefault("throttle_file", self.counts())
         self.configure()
+
+    def counts(self):
+        """A file for wrong passwords, in a directory that the daemon's user may write to."""
+        directory = os.path.join(self.tmp, "counts")
+        os.makedirs(directory, exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(directory, self.user)
+        return os.path.join(directory, "throttle")
 
     def configure(self, **settings):
         """Write the configuration file; SETTINGS are kept for the next time."""
