@@ -328,8 +328,8 @@ start_host(struct pg_attempt *a, int64_t now)
 	long seconds = strtol(value_of(all, "connect_timeout"), NULL, 10);
 
 	a->give_up = now + (seconds > 0 ? (int64_t)seconds * 1000 : HOST_MS);
-	if (a->host_ms > 0 && a->give_up > now + a->host_ms)
-		a->give_up = now + a->host_ms;
+	if (a->place->host_ms > 0 && a->give_up > now + a->place->host_ms)
+		a->give_up = now + a->place->host_ms;
 	set_all(&o, all);
 	set_host(&o, all, a->host, texts);
 	set(&o, "target_session_attrs", wanted(a, value_of(all, "target_session_attrs")));
@@ -346,8 +346,7 @@ start_host(struct pg_attempt *a, int64_t now)
 /* --- one after the other ------------------------------------------------------------------------
  */
 
-/* Where no standby answers, what answers will do: go round once more. Who said nothing is not
- * waited for a second time. */
+/* Where no standby answers, what answers will do: go round once more. */
 static bool
 lower_wishes(struct pg_attempt *a)
 {
@@ -368,6 +367,7 @@ next_host(struct pg_attempt *a, int64_t now)
 	do {
 		for (; a->tried < a->hosts; a->host = (a->host + 1) % a->hosts) {
 			a->tried++;
+			/* who said nothing is not waited for a second time */
 			if ((a->silent >> a->host & 1u) == 0 && start_host(a, now))
 				return a->waits = PG_WRITE;
 		}
@@ -376,12 +376,12 @@ next_host(struct pg_attempt *a, int64_t now)
 }
 
 enum pg_progress
-pg_attempt_start(struct pg_attempt *a, struct pg_place *place, bool writes, size_t first,
-    unsigned host_ms, int64_t now)
+pg_attempt_start(
+    struct pg_attempt *a, struct pg_place *place, bool writes, size_t first, int64_t now)
 {
 	const char *list;
 
-	*a = (struct pg_attempt){ .place = place, .writes = writes, .host_ms = host_ms };
+	*a = (struct pg_attempt){ .place = place, .writes = writes };
 	if (!look_up(a))
 		return PG_FAILED;
 	list = value_of(place->all, "hostaddr");

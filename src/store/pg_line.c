@@ -226,14 +226,13 @@ connect_on(struct pg_line *l, enum pg_progress progress, unsigned ms, struct err
 	}
 }
 
-/* A server that does not answer shall leave time to ask another. */
 enum outcome
 pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role, size_t first,
     unsigned ms, struct error *err)
 {
 	*l = (struct pg_line){ .state = PG_CONNECTING, .role = role };
-	return connect_on(l,
-	    pg_attempt_start(&l->attempt, place, false, first, ms, (int64_t)remote_now()), ms, err);
+	return connect_on(
+	    l, pg_attempt_start(&l->attempt, place, false, first, (int64_t)remote_now()), ms, err);
 }
 
 static enum outcome

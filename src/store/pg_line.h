@@ -33,8 +33,8 @@ struct pg_line {
 	size_t first, n;
 };
 
-/* Begin to connect as ROLE, with the server FIRST of the URI's; each of them, and each statement,
- * may take MS. RETRY when none can be had. */
+/* Begin to connect as ROLE, with the server FIRST of the URI's; each statement may take MS. RETRY
+ * when none can be had. */
 enum outcome pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role,
     size_t first, unsigned ms, struct error *err);
 void pg_line_close(struct pg_line *l);

@@ -391,7 +391,7 @@ go_through_hosts(struct db *db, PGconn **conn)
 {
 	bool writes = db->role >= STORE_RECORDER;
 	struct pg_attempt a;
-	enum pg_progress p = pg_attempt_start(&a, &db->place, writes, db->host, 0, pg_now());
+	enum pg_progress p = pg_attempt_start(&a, &db->place, writes, db->host, pg_now());
 
 	while (p == PG_READ || p == PG_WRITE) {
 		int64_t rest = left(db, CONNECT_MS), host = a.give_up - pg_now();

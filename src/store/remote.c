@@ -379,6 +379,7 @@ remote_new(struct remote **out, const struct remote_setup *setup, struct error *
 	}
 	assert(setup->lines > 0);
 	r->setup = *setup;
+	r->place.host_ms = setup->patience; /* who does not answer shall leave time for another */
 	r->scout_pause = SCOUT_MS;
 	if (r->setup.lines > REMOTE_LINES - 1)
 		r->setup.lines = REMOTE_LINES - 1;
