@@ -303,6 +303,7 @@ defaults_by_field(void **state)
 	assert_int_equal(c->throttle_network, 20);
 	assert_int_equal(c->throttle_user, 20);
 	assert_int_equal(c->throttle_longest, 900);
+	assert_string_equal(c->throttle_file, "");
 	assert_string_equal(c->shared_network[0], "127.0.0.0/8");
 	assert_string_equal(c->shared_network[1], "::1");
 	assert_null(c->shared_network[2]);
@@ -467,6 +468,7 @@ static const struct {
 	{ "recorded once a day", "record-logins = 86400", "number from 0 to 3600" },
 	{ "too many wrong passwords", "throttle-user = 10001", "number from 0 to 10000" },
 	{ "no wait at all", "throttle-longest = 0", "number from 1 to 86400" },
+	{ "counts somewhere", "throttle-file = \"counts\"", "not an absolute path" },
 	{ "a network that is none", "shared-networks = { localhost }",
 	    ":1: shared-networks: 'localhost' is no network: write" },
 	{ "a lookup by what it has not", "log-lookups = { \"colour=red\" }",
@@ -666,15 +668,18 @@ every_prefix_is_taken_or_refused_in_silence(void **state)
 /* --- beside the store ------------------------------------------------------------------------- */
 
 static void
-the_throttle_file_is_beside_the_store(void **state)
+where_the_throttle_file_is(void **state)
 {
 	static const struct {
 		const char *text;
-		const char *want; /* NULL: there is none */
+		const char *want;
 	} rows[] = {
 		{ "", "/var/lib/vmaild/vmail.db-throttle" },
 		{ "store = \"/srv/m.db\"", "/srv/m.db-throttle" },
-		{ "store = \"postgresql:host=db\"", NULL },
+		{ "store = \"postgresql:host=db\"", "/var/lib/vmaild/throttle" },
+		{ "throttle-file = \"/srv/counts\"", "/srv/counts" },
+		{ "store = \"postgresql:host=db\"\nthrottle-file = \"/srv/counts\"",
+		    "/srv/counts" },
 	};
 	struct sbuf out;
 
@@ -684,9 +689,8 @@ the_throttle_file_is_beside_the_store(void **state)
 		struct conf *c = load(rows[i].text);
 
 		sbuf_clear(&out);
-		assert_int_equal(conf_throttle_file(&out, c), rows[i].want != NULL);
-		if (rows[i].want != NULL)
-			assert_string_equal(sbuf_cstr(&out), rows[i].want);
+		assert_true(conf_throttle_file(&out, c));
+		assert_string_equal(sbuf_cstr(&out), rows[i].want);
 		conf_free(c);
 	}
 	sbuf_release(&out);
@@ -867,7 +871,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(listen_sections_have_a_limit),
 		cmocka_unit_test(files_that_cannot_be_read),
 		cmocka_unit_test(every_prefix_is_taken_or_refused_in_silence),
-		cmocka_unit_test(the_throttle_file_is_beside_the_store),
+		cmocka_unit_test(where_the_throttle_file_is),
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(showing_into_a_full_buffer_fails),
 		cmocka_unit_test(every_key_is_described),
