@@ -102,7 +102,7 @@ read_all(struct store *s, enum record_kind kind, struct names *n, struct error *
 		n->read = true;
 	else
 		names_release(n);
-	n->misses = misses;
+	n->misses = n->tried = misses;
 	return o == FOUND || o == NONE ? FOUND : RETRY;
 }
 
@@ -116,7 +116,7 @@ names_ask(struct store *s, enum record_kind kind, struct slice name, bool *new, 
 	if (s->batch != BATCH_GOOD || !db_is_far(s->db) ||
 	    (kind != RECORD_MAILBOX && kind != RECORD_ALIAS))
 		return FOUND;
-	if (!n->read && n->misses >= MISSES && (n->misses & (n->misses - 1)) == 0)
+	if (!n->read && n->misses >= MISSES && n->misses >= 2 * n->tried)
 		o = read_all(s, kind, n, err);
 	*new = o == FOUND && n->read && n->hash != NULL &&
 	       n->hash[place_of(n->hash, n->room, hash_of(name))] != hash_of(name);

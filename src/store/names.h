@@ -24,6 +24,7 @@ struct names {
 	uint64_t *hash; /* those that there are: a table with empty places, which are 0 */
 	size_t room, n;
 	size_t misses; /* names that were asked for one by one, and are not there */
+	size_t tried;  /* at so many of these all names were read last, or were too many */
 	bool read;     /* all of them are in it */
 };
 

@@ -343,7 +343,7 @@ store_batch_end(struct store *s, bool keep, struct error *err)
 		o = db_commit(s->db, err);
 	db_rollback(s->db);
 	db_bulk(s->db, false);
-	return o;
+	return o == BAD ? RETRY : o; /* what was fed last may be told of here */
 }
 
 enum outcome

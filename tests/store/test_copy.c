@@ -601,7 +601,7 @@ add_many(struct store *s, const char *prefix)
 	struct error err = { "" };
 
 	must(store_batch_begin(s, &err), &err, "batch");
-	for (int i = 0; i < 800; i++) {
+	for (int i = 0; i < 400; i++) {
 		char address[64];
 
 		snprintf(address, sizeof address, "%s%d@example.com", prefix, i);
