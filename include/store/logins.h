@@ -35,7 +35,8 @@ enum outcome store_find_login(struct store *s, struct slice address, struct slic
 /* --- what logins leave behind: STORE_RECORDER, STORE_ADMIN ------------------------------------ */
 
 /* Put NEW in the place of the hash OLD of a credential, as the change 'user rehash' of whomever
- * store_act_as named. FOUND: done. NONE: it is another one by now, or gone; nothing was done. */
+ * store_act_as named. FOUND: done. NONE: it is another one by now, or gone; nothing was done. BAD:
+ * the store takes no changes, for it is being moved. */
 enum outcome store_rehash(struct store *s, struct slice address, struct slice label,
     struct slice old, struct slice new, struct error *err);
 

@@ -122,6 +122,52 @@ enum outcome store_look(
 enum outcome store_copy(
     const char *from, const char *to, const struct store_progress *progress, struct error *err);
 
+/* --- moving a store while it is in use --------------------------------------------------------
+ *
+ * First store_copy. What is changed meanwhile stands in the change log, and store_catch_up brings
+ * it over, as often as one likes. store_move_close lets FROM take no more changes, for good, and
+ * brings over the last: from there on nothing can be changed in either, and both give the same
+ * answers. When nobody asks FROM any more, store_move_open lets TO take changes.
+ *
+ * That a store takes none is the last line of its change log ('store close', of which TO gets a
+ * copy as of every other), and so is that it takes them again ('store open'). */
+struct store_move {
+	const char *from, *to; /* URIs */
+	const struct store_actor *actor;
+	struct store_progress progress;
+	bool compare; /* in the end read all rows of both, not only those that were changed */
+	bool force;   /* the other store may be out of reach */
+};
+
+/* What it took. */
+struct store_moved {
+	int64_t changes; /* lines of the log */
+	int64_t logins;  /* of which no line tells */
+	bool idle;       /* it was so before */
+};
+
+/* Make TO, a copy of FROM, be what FROM is now; every row that was written is read again in both.
+ * Each round is one transaction of TO; FROM is only read, and may be changed all the time. BAD when
+ * TO is no copy of FROM, or was changed by somebody else, and then nothing was done. */
+enum outcome store_catch_up(const struct store_move *m, struct store_moved *out, struct error *err);
+
+/* The same, and from some moment on FROM takes no more changes, and TO neither: whoever tries is
+ * told RETRY. Last logins are still recorded. To be done again after a RETRY, which says whether
+ * FROM takes changes. */
+enum outcome store_move_close(
+    const struct store_move *m, struct store_moved *out, struct error *err);
+
+/* Let TO take changes, and bring it the logins that FROM recorded meanwhile; done again, only the
+ * latter. BAD when FROM still takes changes, or TO has not all of them. FORCE: for a FROM that is
+ * gone. */
+enum outcome store_move_open(
+    const struct store_move *m, struct store_moved *out, struct error *err);
+
+/* Let FROM take changes again: it stays. BAD when TO takes some already. FORCE: for a TO that is
+ * gone. */
+enum outcome store_move_cancel(
+    const struct store_move *m, struct store_moved *out, struct error *err);
+
 /* Look at everything in the store, and call FN for what should not be: where (a table, or the kind
  * of an object), the object's name (or nothing), what is wrong. NONE when nothing is, FOUND when
  * something is, RETRY when it could not be looked at. */

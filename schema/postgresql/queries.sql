@@ -945,8 +945,9 @@ VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, 'store restore', 
     '{"from":' || to_json($3::text)::text || '}');
 
 -- next_change
--- What the next change will be called.
-SELECT 1 + coalesce(max(id), 0) FROM change;
+-- What the next change will be called; and, when the last one closed the store, where it moves to.
+SELECT 1 + coalesce((SELECT max(id) FROM change), 0),
+    (SELECT subject FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store close');
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
@@ -1066,9 +1067,12 @@ FROM domain
 ORDER BY target IS NOT NULL, name;
 
 -- copy_domain_put
--- A row of them.
+-- A row of them, in the place of an older one.
 INSERT INTO domain (name, kind, target, created, delimiters, propagate, asked)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (name) DO UPDATE
+SET kind = excluded.kind, target = excluded.target, created = excluded.created, delimiters = excluded.delimiters,
+    propagate = excluded.propagate, asked = excluded.asked;
 
 -- copy_mailbox
 -- Mailboxes.
@@ -1249,3 +1253,161 @@ SELECT (SELECT count(*) FROM domain)
     + (SELECT count(*) FROM entry)
     + (SELECT count(*) FROM change)
     + (SELECT count(*) FROM secret);
+
+-- ## whole stores, moved while they are in use: of each table the rows that the log names behind a change (1)
+
+-- since_change
+-- Those lines of the log.
+-- cursor: it may have been long ago
+SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
+FROM change
+WHERE id > $1
+ORDER BY id;
+
+-- since_domain
+-- Domains, in the order of copy_domain.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change WHERE id > $1 AND substr(what, 1, 7) = 'domain ')
+SELECT name, kind, target, created, delimiters, propagate, asked
+FROM changed CROSS JOIN LATERAL (SELECT * FROM domain WHERE name = subject OFFSET 0) x
+ORDER BY target IS NOT NULL, name;
+
+-- since_mailbox
+-- Mailboxes.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change
+    WHERE id > $1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+SELECT address, domain, home, quota, created, state, reason, mail, uid, gid, networks
+FROM changed CROSS JOIN LATERAL (SELECT * FROM mailbox WHERE address = subject OFFSET 0) x
+ORDER BY address;
+
+-- since_credential
+-- All their credentials.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change
+    WHERE id > $1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+SELECT mailbox, label, hash, created, services, networks, expires
+FROM changed CROSS JOIN LATERAL (SELECT * FROM credential WHERE mailbox = subject OFFSET 0) x
+ORDER BY mailbox, label;
+
+-- since_alias
+-- Aliases.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change WHERE id > $1 AND substr(what, 1, 6) = 'alias ')
+SELECT address, domain, created, disabled, expires, internal, prefix, note, owner
+FROM changed CROSS JOIN LATERAL (SELECT * FROM alias WHERE address = subject OFFSET 0) x
+ORDER BY address;
+
+-- since_alias_target
+-- All their targets.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change WHERE id > $1 AND substr(what, 1, 6) = 'alias ')
+SELECT address, position, target, folded, domain
+FROM changed CROSS JOIN LATERAL (SELECT * FROM alias_target WHERE address = subject OFFSET 0) x
+ORDER BY address, position;
+
+-- since_map
+-- Maps.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change WHERE id > $1 AND substr(what, 1, 4) = 'map ')
+SELECT name, search, created
+FROM changed CROSS JOIN LATERAL (SELECT * FROM map WHERE name = subject OFFSET 0) x
+ORDER BY name;
+
+-- since_login
+-- What is remembered of these mailboxes' logins.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change
+    WHERE id > $1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+SELECT mailbox, network, label, service, at
+FROM changed CROSS JOIN LATERAL (SELECT * FROM login WHERE mailbox = subject OFFSET 0) x
+ORDER BY mailbox, network, label, service;
+
+-- since_entry
+-- Entries: their names are the map, a blank, and the key.
+-- cursor: it may have been long ago
+WITH changed AS MATERIALIZED (SELECT DISTINCT subject FROM change
+    WHERE id > $1 AND substr(what, 1, 4) = 'map ' AND strpos(subject, ' ') > 0)
+SELECT map, key, value, created
+FROM changed CROSS JOIN LATERAL (SELECT * FROM entry
+    WHERE map = split_part(subject, ' ', 1) AND key = substr(subject, strpos(subject, ' ') + 1) OFFSET 0) x
+ORDER BY subject;
+
+-- since_alias_clear
+-- They go, their targets with them: others take their place.
+DELETE FROM alias WHERE address IN (SELECT subject FROM change WHERE id > $1 AND substr(what, 1, 6) = 'alias ');
+
+-- since_mailbox_clear
+-- They go, their credentials and logins with them.
+DELETE FROM mailbox
+WHERE address IN (SELECT subject FROM change
+    WHERE id > $1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '));
+
+-- since_map_clear
+-- They go.
+DELETE FROM map WHERE name IN (SELECT subject FROM change WHERE id > $1 AND substr(what, 1, 4) = 'map ');
+
+-- since_entry_clear
+-- They go.
+DELETE FROM entry
+WHERE (map, key) IN (SELECT split_part(subject, ' ', 1), substr(subject, strpos(subject, ' ') + 1)
+    FROM change
+    WHERE id > $1 AND substr(what, 1, 4) = 'map ' AND strpos(subject, ' ') > 0);
+
+-- since_domain_loosen
+-- Domains lead nowhere until each is what it is to be: so the order does not matter.
+UPDATE domain
+SET target = NULL, asked = NULL
+WHERE name IN (SELECT subject FROM change WHERE id > $1 AND substr(what, 1, 7) = 'domain ');
+
+-- since_domain_clear
+-- Those go that are no more, as the last line about each says: to the others something may belong.
+DELETE FROM domain
+WHERE name IN (SELECT subject FROM change WHERE id > $1 AND substr(what, 1, 7) = 'domain ')
+    AND (SELECT c.after FROM change c
+        WHERE c.subject = domain.name AND c.id > $1 AND substr(c.what, 1, 7) = 'domain '
+        ORDER BY c.id DESC
+        LIMIT 1) IS NULL;
+
+-- since_unknown
+-- A line of which nobody can tell here what it is about.
+SELECT id, what
+FROM change
+WHERE id > $1 AND NOT (substr(what, 1, 7) = 'domain ' OR substr(what, 1, 5) = 'user '
+    OR substr(what, 1, 13) = 'app-password ' OR substr(what, 1, 6) = 'alias ' OR substr(what, 1, 4) = 'map '
+    OR what IN ('store close', 'store open'))
+ORDER BY id
+LIMIT 1;
+
+-- change_last
+-- The last change.
+SELECT id, what, subject FROM change WHERE id = (SELECT max(id) FROM change);
+
+-- change_whole
+-- One change (1) with its secrets: the columns of copy_change.
+SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
+FROM change
+WHERE id = $1;
+
+-- logins_behind
+-- What is remembered of logins, behind one of them.
+-- cursor: there may be many
+SELECT mailbox, network, label, service, at
+FROM login
+WHERE (mailbox, network, label, service) > ($1, $2, $3, $4)
+ORDER BY mailbox, network, label, service;
+
+-- login_set
+-- A login as it is in another store.
+INSERT INTO login (mailbox, network, label, service, at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = excluded.at;
+
+-- login_drop
+-- One that is not there.
+DELETE FROM login WHERE mailbox = $1 AND network = $2 AND label = $3 AND service = $4;
+
+-- log_move
+-- The store was closed, or opened (3), on its way from or to another one (4).
+INSERT INTO change (id, at, who, what, subject, after)
+VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, $3, $4, '{"store":' || to_json($4::text)::text || '}');

@@ -50,8 +50,9 @@ GRANT UPDATE (hash) ON credential TO vmaild_recorder;
 GRANT INSERT, DELETE, UPDATE (at) ON login TO vmaild_recorder;
 
 -- log
--- a line in the change log and what it will be called, but not what stands in it,
-GRANT INSERT, SELECT (id) ON change TO vmaild_recorder;
+-- a line in the change log, what it will be called, and whether the one before closed the store, but none of
+-- what was changed,
+GRANT INSERT, SELECT (id, what, subject) ON change TO vmaild_recorder;
 
 -- turn
 -- and to wait for its turn.

@@ -879,8 +879,10 @@ INSERT INTO change (at, who, what, subject, after)
 VALUES (?1, ?2, 'store restore', ?3, json_object('from', ?3));
 
 -- next_change
--- What the next change will be called.
-SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0);
+-- What the next change will be called; and, when the last one closed the store, where it moves to.
+SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),
+    (SELECT subject FROM change
+        WHERE id = (SELECT seq FROM sqlite_sequence WHERE name = 'change') AND what = 'store close');
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
@@ -1011,9 +1013,12 @@ SELECT * FROM (SELECT name, kind, target, created, delimiters, propagate, asked
     ORDER BY name);
 
 -- copy_domain_put
--- A row of them.
+-- A row of them, in the place of an older one.
 INSERT INTO domain (name, kind, target, created, delimiters, propagate, asked)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (name) DO UPDATE
+SET kind = excluded.kind, target = excluded.target, created = excluded.created, delimiters = excluded.delimiters,
+    propagate = excluded.propagate, asked = excluded.asked;
 
 -- copy_mailbox
 -- Mailboxes.
@@ -1175,3 +1180,157 @@ SELECT (SELECT count(*) FROM domain)
     + (SELECT count(*) FROM entry)
     + (SELECT count(*) FROM change)
     + (SELECT count(*) FROM secret);
+
+-- ## whole stores, moved while they are in use: of each table the rows that the log names behind a change (1)
+
+-- since_change
+-- Those lines of the log.
+SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
+FROM change
+WHERE id > ?1
+ORDER BY id;
+
+-- since_domain
+-- Domains, in the order of copy_domain.
+SELECT * FROM (SELECT name, kind, target, created, delimiters, propagate, asked
+    FROM domain
+    WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 7) = 'domain ') AND target IS NULL
+    ORDER BY name)
+UNION ALL
+SELECT * FROM (SELECT name, kind, target, created, delimiters, propagate, asked
+    FROM domain
+    WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 7) = 'domain ') AND +target IS NOT NULL
+    ORDER BY name);
+
+-- since_mailbox
+-- Mailboxes.
+SELECT address, domain, home, quota, created, state, reason, mail, uid, gid, networks
+FROM mailbox
+WHERE address IN (SELECT subject FROM change
+    WHERE id > ?1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+ORDER BY address;
+
+-- since_credential
+-- All their credentials.
+SELECT mailbox, label, hash, created, services, networks, expires
+FROM credential
+WHERE mailbox IN (SELECT subject FROM change
+    WHERE id > ?1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+ORDER BY mailbox, label;
+
+-- since_alias
+-- Aliases.
+SELECT address, domain, created, disabled, expires, internal, prefix, note, owner
+FROM alias
+WHERE address IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 6) = 'alias ')
+ORDER BY address;
+
+-- since_alias_target
+-- All their targets.
+SELECT address, position, target, folded, domain
+FROM alias_target
+WHERE address IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 6) = 'alias ')
+ORDER BY address, position;
+
+-- since_map
+-- Maps.
+SELECT name, search, created
+FROM map
+WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 4) = 'map ')
+ORDER BY name;
+
+-- since_login
+-- What is remembered of these mailboxes' logins.
+SELECT mailbox, network, label, service, at
+FROM login
+WHERE mailbox IN (SELECT subject FROM change
+    WHERE id > ?1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '))
+ORDER BY mailbox, network, label, service;
+
+-- since_entry
+-- Entries: their names are the map, a blank, and the key.
+SELECT e.map, e.key, e.value, e.created
+FROM change c CROSS JOIN entry e
+    ON e.map = substr(c.subject, 1, instr(c.subject, ' ') - 1) AND e.key = substr(c.subject, instr(c.subject, ' ') + 1)
+WHERE c.subject IN (SELECT subject FROM change
+        WHERE id > ?1 AND substr(what, 1, 4) = 'map ' AND instr(subject, ' ') > 0)
+    AND c.id = (SELECT max(x.id) FROM change x WHERE x.subject = c.subject)
+ORDER BY c.subject;
+
+-- since_alias_clear
+-- They go, their targets with them: others take their place.
+DELETE FROM alias WHERE address IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 6) = 'alias ');
+
+-- since_mailbox_clear
+-- They go, their credentials and logins with them.
+DELETE FROM mailbox
+WHERE address IN (SELECT subject FROM change
+    WHERE id > ?1 AND (substr(what, 1, 5) = 'user ' OR substr(what, 1, 13) = 'app-password '));
+
+-- since_map_clear
+-- They go.
+DELETE FROM map WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 4) = 'map ');
+
+-- since_entry_clear
+-- They go.
+DELETE FROM entry
+WHERE (map, key) IN (SELECT substr(subject, 1, instr(subject, ' ') - 1), substr(subject, instr(subject, ' ') + 1)
+    FROM change
+    WHERE id > ?1 AND substr(what, 1, 4) = 'map ' AND instr(subject, ' ') > 0);
+
+-- since_domain_loosen
+-- Domains lead nowhere until each is what it is to be: so the order does not matter.
+UPDATE domain
+SET target = NULL, asked = NULL
+WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 7) = 'domain ');
+
+-- since_domain_clear
+-- Those go that are no more, as the last line about each says: to the others something may belong.
+DELETE FROM domain
+WHERE name IN (SELECT subject FROM change WHERE id > ?1 AND substr(what, 1, 7) = 'domain ')
+    AND (SELECT c.after FROM change c
+        WHERE c.subject = domain.name AND c.id > ?1 AND substr(c.what, 1, 7) = 'domain '
+        ORDER BY c.id DESC
+        LIMIT 1) IS NULL;
+
+-- since_unknown
+-- A line of which nobody can tell here what it is about.
+SELECT id, what
+FROM change
+WHERE id > ?1 AND NOT (substr(what, 1, 7) = 'domain ' OR substr(what, 1, 5) = 'user '
+    OR substr(what, 1, 13) = 'app-password ' OR substr(what, 1, 6) = 'alias ' OR substr(what, 1, 4) = 'map '
+    OR what IN ('store close', 'store open'))
+ORDER BY id
+LIMIT 1;
+
+-- change_last
+-- The last change.
+SELECT id, what, subject FROM change WHERE id = (SELECT max(id) FROM change);
+
+-- change_whole
+-- One change (1) with its secrets: the columns of copy_change.
+SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
+FROM change
+WHERE id = ?1;
+
+-- logins_behind
+-- What is remembered of logins, behind one of them.
+SELECT mailbox, network, label, service, at
+FROM login
+WHERE (mailbox, network, label, service) > (?1, ?2, ?3, ?4)
+ORDER BY mailbox, network, label, service;
+
+-- login_set
+-- A login as it is in another store.
+INSERT INTO login (mailbox, network, label, service, at)
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = excluded.at;
+
+-- login_drop
+-- One that is not there.
+DELETE FROM login WHERE mailbox = ?1 AND network = ?2 AND label = ?3 AND service = ?4;
+
+-- log_move
+-- The store was closed, or opened (3), on its way from or to another one (4).
+INSERT INTO change (at, who, what, subject, after)
+VALUES (?1, ?2, ?3, ?4, json_object('store', ?4));

@@ -95,21 +95,38 @@ change_existed(const struct change *c)
 	return c->before.n > 0;
 }
 
+/* A store that is on its way to another place takes no more changes, so that none is made which
+ * does not get there. To where it moves is the last line of its log. */
+static enum outcome
+check_open(struct store *s, struct slice to, struct error *err)
+{
+	s->closed = to.p != NULL;
+	if (!s->closed)
+		return FOUND;
+	return error_set(err, RETRY,
+	    "the store takes no changes: it moves to '%.*s'; try again when it is there "
+	    "(`vmailctl copy --open`), or let it stay (`vmailctl copy --cancel`)",
+	    (int)(to.n < STORE_SHOWN ? to.n : STORE_SHOWN), to.p);
+}
+
 enum outcome
 change_first(struct change *c, int64_t *first, struct error *err)
 {
 	struct store *s = c->s;
+	enum outcome o = FOUND;
 
 	if (s->first == 0) {
 		struct db_stmt *st = db_prepare(s->db, Q_next_change);
 
 		if (db_step(st, err) != FOUND)
 			return RETRY;
-		s->first = db_int(st, 0);
+		o = check_open(s, db_text(st, 1), err);
+		if (o == FOUND)
+			s->first = db_int(st, 0);
 		db_reset(st);
 	}
 	*first = s->first;
-	return FOUND;
+	return o;
 }
 
 static enum outcome

@@ -49,7 +49,8 @@ enum outcome change_join(struct change *c, struct store *s, const char *what, en
     struct slice subject, struct error *err);
 enum outcome change_leave(struct change *c, enum outcome o, struct error *err);
 
-/* Find the first change of this transaction, by which all of them name it. */
+/* Find the first change of this transaction, by which all of them name it. RETRY also when the
+ * store takes no changes, for it is being moved: so this comes before every line of the log. */
 enum outcome change_first(struct change *c, int64_t *first, struct error *err);
 
 /* Write a line for every object of domain NAME that STATEMENT (log_..._gone) finds. */

@@ -15,33 +15,39 @@
 
 enum { TELL_EVERY = 1000 };
 
-/* In the order in which they can be filled. KINDS: of each column, t for a text, i for a number. */
+/* In the order in which they can be filled. SINCE: the rows that the change log names behind a
+ * change. KINDS: of each column, t for a text, i for a number. */
 static const struct table {
 	const char *name;
-	enum statement read, put, clear;
+	enum statement read, since, put, clear;
 	const char *kinds;
 } tables[] = {
-	{ "domain", Q_copy_domain, Q_copy_domain_put, Q_copy_domain_clear, "tttitit" },
-	{ "mailbox", Q_copy_mailbox, Q_copy_mailbox_put, Q_copy_mailbox_clear,
+	{ "domain", Q_copy_domain, Q_since_domain, Q_copy_domain_put, Q_copy_domain_clear,
+	    "tttitit" },
+	{ "mailbox", Q_copy_mailbox, Q_since_mailbox, Q_copy_mailbox_put, Q_copy_mailbox_clear,
 	    "tttiittt"
 	    "iit" },
-	{ "credential", Q_copy_credential, Q_copy_credential_put, Q_copy_credential_clear,
-	    "tttitti" },
-	{ "alias", Q_copy_alias, Q_copy_alias_put, Q_copy_alias_clear, "ttiiiittt" },
-	{ "alias_target", Q_copy_alias_target, Q_copy_alias_target_put, Q_copy_alias_target_clear,
-	    "tittt" },
-	{ "map", Q_copy_map, Q_copy_map_put, Q_copy_map_clear, "tti" },
-	{ "entry", Q_copy_entry, Q_copy_entry_put, Q_copy_entry_clear, "ttti" },
-	{ "change", Q_copy_change, Q_copy_change_put, Q_copy_change_clear,
+	{ "credential", Q_copy_credential, Q_since_credential, Q_copy_credential_put,
+	    Q_copy_credential_clear, "tttitti" },
+	{ "alias", Q_copy_alias, Q_since_alias, Q_copy_alias_put, Q_copy_alias_clear, "ttiiiittt" },
+	{ "alias_target", Q_copy_alias_target, Q_since_alias_target, Q_copy_alias_target_put,
+	    Q_copy_alias_target_clear, "tittt" },
+	{ "map", Q_copy_map, Q_since_map, Q_copy_map_put, Q_copy_map_clear, "tti" },
+	{ "entry", Q_copy_entry, Q_since_entry, Q_copy_entry_put, Q_copy_entry_clear, "ttti" },
+	{ "change", Q_copy_change, Q_since_change, Q_copy_change_put, Q_copy_change_clear,
 	    "iittttttt"
 	    "ii" },
-	{ "login", Q_copy_login, Q_copy_login_put, Q_copy_login_clear, "tttti" },
-	{ "secret", Q_copy_secret, Q_copy_secret_put, Q_copy_secret_clear, "tt" },
+	{ "login", Q_copy_login, Q_since_login, Q_copy_login_put, Q_copy_login_clear, "tttti" },
+	{ "secret", Q_copy_secret, Q_copy_secret, Q_copy_secret_put, Q_copy_secret_clear, "tt" },
 };
 
-enum { TABLES = sizeof tables / sizeof tables[0] };
+/* By their places in the table. */
+enum { CHANGES = 7, LOGINS = 8, SECRETS = 9, TABLES = sizeof tables / sizeof tables[0] };
 
-/* How far it has come: each row is written once and read again once. */
+/* Which rows: all of them, or those of the lines behind a change. */
+enum { ALL = -1 };
+
+/* How far it has come: each row is written once and read again once. ALL is 0 when nobody knows. */
 struct tally {
 	const struct store_progress *progress;
 	int64_t done, all;
@@ -51,8 +57,10 @@ static void
 count_one(struct tally *t)
 {
 	t->done++;
-	if (t->progress != NULL && t->progress->fn != NULL && t->done % TELL_EVERY == 0)
-		t->progress->fn(t->progress->arg, t->done < t->all ? t->done : t->all, t->all);
+	if (t->progress == NULL || t->progress->fn == NULL || t->done % TELL_EVERY != 0)
+		return;
+	t->progress->fn(
+	    t->progress->arg, t->all > 0 && t->done > t->all ? t->all : t->done, t->all);
 }
 
 static enum outcome
@@ -84,11 +92,22 @@ bind_row(struct db_stmt *to, struct db_stmt *from, const char *kinds)
 	}
 }
 
-static enum outcome
-copy_table(
-    struct db *to, struct db *from, const struct table *t, struct tally *tally, struct error *err)
+/* Take the statement that reads a table's rows, of all or behind a change. */
+static struct db_stmt *
+reading(struct db *db, const struct table *t, int64_t after)
 {
-	struct db_stmt *st = db_prepare(from, t->read);
+	struct db_stmt *st = db_prepare(db, after == ALL ? t->read : t->since);
+
+	if (after != ALL && t->since != t->read)
+		db_bind_int(st, 1, after);
+	return st;
+}
+
+static enum outcome
+copy_table(struct db *to, struct db *from, const struct table *t, int64_t after,
+    struct tally *tally, struct error *err)
+{
+	struct db_stmt *st = reading(from, t, after);
 	enum outcome o;
 
 	while ((o = db_step(st, err)) == FOUND) {
@@ -142,23 +161,31 @@ compare_rows(struct db_stmt *to, struct db_stmt *from, const struct table *t, st
 		if ((a != FOUND && a != NONE) || (b != FOUND && b != NONE))
 			return RETRY;
 		if (a != b || !same_row(to, from, t->kinds))
-			return error_set(err, RETRY,
+			return error_set(err, BAD,
 			    "row %lld of table '%s' is not what it should be: nothing was copied",
 			    (long long)row, t->name);
 		count_one(tally);
 	}
 }
 
+/* BAD: they are not the same. */
 static enum outcome
-compare_table(
-    struct db *to, struct db *from, const struct table *t, struct tally *tally, struct error *err)
+compare_table(struct db *to, struct db *from, const struct table *t, int64_t after,
+    struct tally *tally, struct error *err)
 {
-	struct db_stmt *a = db_prepare(to, t->read), *b = db_prepare(from, t->read);
+	struct db_stmt *a = reading(to, t, after), *b = reading(from, t, after);
 	enum outcome o = compare_rows(a, b, t, tally, err);
 
 	db_reset(a);
 	db_reset(b);
 	return o;
+}
+
+static void
+tell_end(const struct tally *t)
+{
+	if (t->progress != NULL && t->progress->fn != NULL)
+		t->progress->fn(t->progress->arg, t->all, t->all);
 }
 
 enum outcome
@@ -170,12 +197,92 @@ copy_rows(struct db *to, struct db *from, const struct store_progress *progress,
 	if (o == FOUND)
 		o = clear(to, err);
 	for (size_t i = 0; i < TABLES && o == FOUND; i++)
-		o = copy_table(to, from, &tables[i], &tally, err);
+		o = copy_table(to, from, &tables[i], ALL, &tally, err);
 	for (size_t i = 0; i < TABLES && o == FOUND; i++)
-		o = compare_table(to, from, &tables[i], &tally, err);
-	if (o == FOUND && progress != NULL && progress->fn != NULL)
-		progress->fn(progress->arg, tally.all, tally.all);
+		o = compare_table(to, from, &tables[i], ALL, &tally, err);
+	if (o == FOUND)
+		tell_end(&tally);
 	return o == FOUND ? FOUND : RETRY;
+}
+
+/* --- what was changed ------------------------------------------------------------------------- */
+
+/* What the lines behind AFTER are about makes room for what it is now: what belongs to others goes
+ * first, and domains last. */
+static enum outcome
+make_room(struct db *to, int64_t after, struct error *err)
+{
+	static const enum statement steps[] = { Q_since_alias_clear, Q_since_mailbox_clear,
+		Q_since_entry_clear, Q_since_map_clear, Q_since_domain_loosen,
+		Q_since_domain_clear };
+	enum outcome o = FOUND;
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && o == FOUND; i++) {
+		struct db_stmt *st = db_prepare(to, steps[i]);
+
+		db_bind_int(st, 1, after);
+		o = db_run(st, NULL, err);
+	}
+	return o;
+}
+
+/* The lines come first: both stores then know by their own logs which rows it is about. */
+enum outcome
+copy_changed(struct db *to, struct db *from, int64_t after, const struct store_progress *progress,
+    struct error *err)
+{
+	struct tally tally = { .progress = progress };
+	enum outcome o = copy_table(to, from, &tables[CHANGES], after, &tally, err);
+
+	if (o == FOUND)
+		o = make_room(to, after, err);
+	for (size_t i = 0; i < TABLES && o == FOUND; i++)
+		if (i != CHANGES && i != SECRETS)
+			o = copy_table(to, from, &tables[i], after, &tally, err);
+	for (size_t i = 0; i < TABLES && o == FOUND; i++)
+		o = compare_table(to, from, &tables[i], after, &tally, err);
+	return o == FOUND ? FOUND : RETRY;
+}
+
+enum outcome
+copy_compare(struct db *to, struct db *from, bool logins, const struct store_progress *progress,
+    struct error *err)
+{
+	struct tally tally = { .progress = progress };
+	enum outcome o = FOUND;
+
+	for (size_t i = 0; i < TABLES && o == FOUND; i++)
+		if (logins || i != LOGINS)
+			o = compare_table(to, from, &tables[i], ALL, &tally, err);
+	return o;
+}
+
+enum outcome
+copy_same_secrets(struct db *to, struct db *from, struct error *err)
+{
+	struct tally tally = { .progress = NULL };
+
+	return compare_table(to, from, &tables[SECRETS], ALL, &tally, err);
+}
+
+enum outcome
+copy_same_change(struct db *to, struct db *from, int64_t id, struct error *err)
+{
+	struct db_stmt *a = db_prepare(to, Q_change_whole), *b = db_prepare(from, Q_change_whole);
+	enum outcome x, y = RETRY;
+
+	db_bind_int(a, 1, id);
+	db_bind_int(b, 1, id);
+	x = db_step(a, err);
+	if (x == FOUND || x == NONE)
+		y = db_step(b, err);
+	if (x == FOUND && y == FOUND && !same_row(a, b, tables[CHANGES].kinds))
+		y = NONE;
+	db_reset(a);
+	db_reset(b);
+	if (x != FOUND && x != NONE)
+		return RETRY;
+	return y == FOUND || y == NONE ? (x == FOUND ? y : NONE) : RETRY;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -313,13 +420,13 @@ copy_from_file(struct db *to, const char *path, const char *keep,
 
 /* --- stores ----------------------------------------------------------------------------------- */
 
-static enum outcome
-open_one(struct db **out, const char *uri, enum store_role role, struct error *err)
+enum outcome
+copy_open(struct db **out, const char *uri, struct error *err)
 {
 	int version = 0;
 	enum outcome o = db_check_uri(uri, err);
 
-	*out = o == FOUND ? db_new(uri, role) : NULL;
+	*out = o == FOUND ? db_new(uri, STORE_ADMIN) : NULL;
 	if (o == FOUND && *out == NULL)
 		return error_set(err, RETRY, "no memory");
 	if (o != FOUND)
@@ -372,10 +479,10 @@ store_copy(const char *from_uri, const char *to_uri, const struct store_progress
     struct error *err)
 {
 	struct db *from = NULL, *to = NULL;
-	enum outcome o = open_one(&from, from_uri, STORE_ADMIN, err);
+	enum outcome o = copy_open(&from, from_uri, err);
 
 	if (o == FOUND)
-		o = open_one(&to, to_uri, STORE_ADMIN, err);
+		o = copy_open(&to, to_uri, err);
 	if (o == FOUND)
 		o = db_begin(from, DB_READ, err);
 	if (o == FOUND)

@@ -175,7 +175,9 @@ static const struct {
 	{ "map", STORE_LOOKUP, NULL }, { "entry", STORE_LOOKUP, NULL },
 	{ "credential", STORE_LOGIN, NULL }, { "login", STORE_LOGIN, NULL },
 	{ "secret", STORE_LOGIN, NULL },
-	{ "change", STORE_RECORDER, "id" }, /* the foreign key of a new change looks there */
+	{ "change", STORE_RECORDER, "id" },   /* the foreign key of a new change looks there */
+	{ "change", STORE_RECORDER, "what" }, /* whether the last one closed the store */
+	{ "change", STORE_RECORDER, "subject" },
 	{ "sqlite_sequence", STORE_RECORDER, NULL }, /* and what it will be called stands there */
 };
 

@@ -21,6 +21,7 @@ struct store {
 			       savepoint,	  which would cost a third of all the time */
 	int64_t first;      /* the first change of this transaction, or 0 */
 	int64_t undoing;    /* the change that is being taken back, or 0 */
+	bool closed;        /* the last change was refused, for the store moves elsewhere */
 	int version;        /* of the schema, as last seen; 0: not yet */
 	struct facts facts; /* scratch, kept for its memory */
 	struct known *known; /* what is known of domains in the present view, or NULL */

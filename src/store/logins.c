@@ -195,7 +195,9 @@ store_rehash(struct store *s, struct slice address, struct slice label, struct s
 	o = change_begin(&c, s, "user rehash", Q_mailbox_image, address, err);
 	if (o == FOUND)
 		o = replace(&c, label, old, new, err);
-	return change_end(&c, o, err);
+	o = change_end(&c, o, err);
+	/* there will be another login, in the other place */
+	return o == RETRY && s->closed ? BAD : o;
 }
 
 /* --- good logins ------------------------------------------------------------------------------ */

@@ -195,6 +195,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	enum outcome o;
 
 	assert(s->state == STORE_IDLE);
+	s->closed = false;
 	if (s->batch != BATCH_NONE)
 		return batch_step_begin(s, err);
 	db_arm(s->db);

@@ -312,6 +312,9 @@ is_wanted(struct search *q, struct db_stmt *st, bool *wanted, struct error *err)
 		    "change %" PRId64 " restored the store: nothing before it can be undone this "
 		    "way",
 		    db_int(st, 0));
+	/* that it was closed or opened on its way to another place changed nothing in it */
+	if (slice_starts(db_text(st, 3), "store "))
+		return FOUND;
 	o = is_undone(q->s, db_int(st, 0), &by, err);
 	*wanted = o == FOUND && by == 0;
 	return o;

@@ -149,7 +149,8 @@ add_parameters(struct sbuf *sql, const char *text)
 
 /* A few rows of one thing are sorted, or a list that is looked at once in a while. */
 static const char *const pg_sorts[] = { "ask_alias", "login_prune", "lint_targets",
-	"lint_local_steps" };
+	"lint_local_steps", "since_domain", "since_mailbox", "since_credential", "since_alias",
+	"since_alias_target", "since_map", "since_login", "since_entry" };
 
 /* Where the planner may choose it takes an index. So a table that is read from one end to the other
  * is one without, or one whose index is not asked for anything; but an index may itself be of
