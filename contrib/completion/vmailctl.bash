@@ -156,6 +156,7 @@ _vmailctl()
 	'views publish') options+='--with-hashes --group' ;;
 	'import ') options+='--from --strict --domain --passwords --keep-clear --base --columns --map' ;;
 	'formats ') options+='--names' ;;
+	'copy ') options+='--catch-up --close --open --cancel --compare --force' ;;
 	'apply ') options+='--prune' ;;
 	'export ') options+='--format --no-hashes' ;;
 	'log ') options+='--after --last --since --until --who --what --match --follow' ;;

@@ -169,6 +169,12 @@ complete -c vmailctl -n '__fish_seen_subcommand_from backup' -F
 complete -c vmailctl -n __fish_use_subcommand -a restore -d 'make the store what a backup is, while it is in use'
 complete -c vmailctl -n '__fish_seen_subcommand_from restore' -F
 complete -c vmailctl -n __fish_use_subcommand -a copy -d 'copy a whole store into a new one, also of another engine'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l catch-up -d 'bring over what was changed since TO was copied, or caught up'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l close -d 'the same to the very last, for neither takes changes any more'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l open -d 'let TO take changes, once vmaild uses it; and bring over the last logins'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l cancel -d 'let FROM take changes again: it stays'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l compare -d 'with --catch-up and --close: read all rows again, not only those'
+complete -c vmailctl -n '__fish_seen_subcommand_from copy' -l force -d 'with --open and --cancel: although the other store is out of reach'
 complete -c vmailctl -n __fish_use_subcommand -a check -d 'look for damage, and for rows that no lookup would find'
 complete -c vmailctl -n __fish_use_subcommand -a diff -d 'show what the store would gain (+), lose (-) and change (~) to be like a file'
 complete -c vmailctl -n '__fish_seen_subcommand_from diff' -F

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * backup, restore, copy and check: the store as a whole.
+ * backup, restore and check: the store as a whole.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -9,19 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sys/privs.h"
 #include "vmailctl/ask.h"
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
-
-static void
-show_progress(void *arg, int64_t done, int64_t all)
-{
-	struct progress *bar = arg;
-
-	bar->total = (uint64_t)all;
-	progress_at(bar, (uint64_t)done);
-}
 
 /* "sqlite:PATH", or the path alone. */
 static const char *
@@ -55,7 +45,7 @@ cmd_backup(struct ctl *ctl)
 {
 	const char *file = ctl->args[0];
 	struct progress bar;
-	struct store_progress progress = { show_progress, &bar };
+	struct store_progress progress = { progress_store, &bar };
 	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
 	if (o == FOUND && same_file(file, path_of(ctl_uri(ctl))))
@@ -77,7 +67,7 @@ static enum exit_code
 restore(struct ctl *ctl, const char *from, const char *keep)
 {
 	struct progress bar;
-	struct store_progress progress = { show_progress, &bar };
+	struct store_progress progress = { progress_store, &bar };
 	enum outcome o;
 
 	progress_begin(&bar, "restoring pages", 0);
@@ -198,70 +188,6 @@ cmd_restore(struct ctl *ctl)
 	e = ctl->dry_run ? look(ctl, keep) : restore(ctl, file, keep);
 	free(keep);
 	return e;
-}
-
-/* --- copy ---------------------------------------------------------------------------------------
- */
-
-/* The store is made as `init` makes it. */
-static enum outcome
-make_target(struct ctl *ctl, const char *uri)
-{
-	struct identity who = { 0 };
-	bool root = geteuid() == 0;
-	int from, to;
-	enum outcome o = FOUND;
-
-	if (root)
-		o = identity_of_user(&who, ctl->conf->user, &ctl->err);
-	if (o != FOUND)
-		return o;
-	return store_create(
-	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, &from, &to, &ctl->err);
-}
-
-static const char *
-uri_of(const struct ctl *ctl, const char *typed)
-{
-	return strcmp(typed, "-") == 0 ? ctl_uri(ctl) : typed;
-}
-
-static enum outcome
-check_typed(struct ctl *ctl)
-{
-	enum outcome o = FOUND;
-
-	for (int i = 0; i < 2 && o == FOUND; i++)
-		if (strcmp(ctl->args[i], "-") != 0)
-			o = store_check_uri(ctl->args[i], false, &ctl->err);
-	return o;
-}
-
-enum exit_code
-cmd_copy(struct ctl *ctl)
-{
-	struct progress bar;
-	struct store_progress progress = { show_progress, &bar };
-	char shown[2][STORE_SHOWN];
-	enum outcome o = ctl_conf(ctl);
-
-	if (o == FOUND)
-		o = check_typed(ctl);
-	if (o == FOUND)
-		o = make_target(ctl, uri_of(ctl, ctl->args[1]));
-	if (o == FOUND) {
-		progress_begin(&bar, "copying rows", 0);
-		o = store_copy(
-		    uri_of(ctl, ctl->args[0]), uri_of(ctl, ctl->args[1]), &progress, &ctl->err);
-		progress_end(&bar);
-	}
-	if (o != FOUND)
-		return ctl_fail(ctl, o, "cannot copy the store");
-	for (int i = 0; i < 2; i++)
-		store_show(uri_of(ctl, ctl->args[i]), shown[i], sizeof shown[i]);
-	return ctl_done(ctl, slice_str(shown[1]),
-	    "copied the store '%s' to '%s', read both again and found them the same", shown[0],
-	    shown[1]);
 }
 
 /* --- check --------------------------------------------------------------------------------------

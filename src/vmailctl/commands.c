@@ -188,6 +188,16 @@ static const struct option log_options[] = {
 	{ 0 }
 };
 
+static const struct option copy_options[] = {
+	{ "catch-up", 0, NULL, "bring over what was changed since TO was copied, or caught up" },
+	{ "close", 0, NULL, "the same to the very last, for neither takes changes any more" },
+	{ "open", 0, NULL, "let TO take changes, once vmaild uses it; and bring over the last logins" },
+	{ "cancel", 0, NULL, "let FROM take changes again: it stays" },
+	{ "compare", 0, NULL, "with --catch-up and --close: read all rows again, not only those" },
+	{ "force", 0, NULL, "with --open and --cancel: although the other store is out of reach" },
+	{ 0 }
+};
+
 static const struct option apply_options[] = {
 	{ "prune", 0, NULL, "remove what is not in the file, of the kinds that are" },
 	{ 0 }
@@ -647,11 +657,13 @@ static const struct command commands[] = {
 	},
 	{
 		.noun = "copy", .arguments = "FROM TO",
+		.options = copy_options,
 		.also = "move engine",
 		.summary = "copy a whole store into a new one, also of another engine",
 		.detail = "Each is a URI, or - for the configured store. TO is made, and must have nothing in it;\n"
 			  "it gets everything, with the change log and the passwords, and all of it is read again\n"
-			  "and compared. FROM stays as it is, and what is changed in it meanwhile is not copied.",
+			  "and compared. FROM stays as it is. To move a store that is in use: copy, --catch-up,\n"
+			  "--close; set store to TO and reload vmaild; --open. In between nothing can be changed.",
 		.example = "vmailctl copy - postgresql://vmaild@db.example.com/vmaild",
 		.run = cmd_copy
 	},

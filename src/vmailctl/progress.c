@@ -68,6 +68,15 @@ progress_at(struct progress *p, uint64_t done)
 }
 
 void
+progress_store(void *arg, int64_t done, int64_t all)
+{
+	struct progress *p = arg;
+
+	p->total = (uint64_t)all;
+	progress_at(p, (uint64_t)done);
+}
+
+void
 progress_end(struct progress *p)
 {
 	if (p->on && p->shown >= p->began + FIRST_MS)

@@ -22,6 +22,9 @@ void progress_begin(struct progress *p, const char *what, uint64_t total);
 /* DONE of them are. To be called as often as one likes. */
 void progress_at(struct progress *p, uint64_t done);
 
+/* The same as a call of the store tells it (store_progress); ARG is the struct progress. */
+void progress_store(void *arg, int64_t done, int64_t all);
+
 /* Wipe it away. */
 void progress_end(struct progress *p);
 

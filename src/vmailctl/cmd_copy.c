@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * copy: a whole store into another one, at once or while it is in use.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "sys/privs.h"
+#include "vmailctl/cmd.h"
+#include "vmailctl/progress.h"
+
+struct copy {
+	const char *from, *to;
+	char from_shown[STORE_SHOWN], to_shown[STORE_SHOWN];
+};
+
+static const char *
+uri_of(const struct ctl *ctl, const char *typed)
+{
+	return strcmp(typed, "-") == 0 ? ctl_uri(ctl) : typed;
+}
+
+static enum outcome
+check_typed(struct ctl *ctl)
+{
+	enum outcome o = FOUND;
+
+	for (int i = 0; i < 2 && o == FOUND; i++)
+		if (strcmp(ctl->args[i], "-") != 0)
+			o = store_check_uri(ctl->args[i], false, &ctl->err);
+	return o;
+}
+
+static void
+name_both(struct ctl *ctl, struct copy *c)
+{
+	c->from = uri_of(ctl, ctl->args[0]);
+	c->to = uri_of(ctl, ctl->args[1]);
+	store_show(c->from, c->from_shown, sizeof c->from_shown);
+	store_show(c->to, c->to_shown, sizeof c->to_shown);
+}
+
+/* --- at once -----------------------------------------------------------------------------------
+ */
+
+/* The store is made as `init` makes it. */
+static enum outcome
+make_target(struct ctl *ctl, const char *uri)
+{
+	struct identity who = { 0 };
+	bool root = geteuid() == 0;
+	int from, to;
+	enum outcome o = FOUND;
+
+	if (root)
+		o = identity_of_user(&who, ctl->conf->user, &ctl->err);
+	if (o != FOUND)
+		return o;
+	return store_create(
+	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, &from, &to, &ctl->err);
+}
+
+static enum exit_code
+copy_all(struct ctl *ctl, const struct copy *c)
+{
+	struct progress bar;
+	struct store_progress progress = { progress_store, &bar };
+	enum outcome o = make_target(ctl, c->to);
+
+	if (o == FOUND) {
+		progress_begin(&bar, "copying rows", 0);
+		o = store_copy(c->from, c->to, &progress, &ctl->err);
+		progress_end(&bar);
+	}
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot copy the store");
+	return ctl_done(ctl, slice_str(c->to_shown),
+	    "copied the store '%s' to '%s', read both again and found them the same", c->from_shown,
+	    c->to_shown);
+}
+
+/* --- while it is in use -------------------------------------------------------------------------
+ */
+
+static const struct mode {
+	const char *option;
+	enum outcome (*run)(const struct store_move *m, struct store_moved *out, struct error *err);
+	const char *done, *idle;
+} modes[] = {
+	{ "catch-up", store_catch_up, "brought over what was changed meanwhile",
+	    "nothing was changed meanwhile" },
+	{ "close", store_move_close,
+	    "brought over all there is, and neither takes changes now; next: set store to the new "
+	    "one, "
+	    "reload vmaild, and `vmailctl copy --open`",
+	    "brought over all there is; neither takes changes, as before" },
+	{ "open", store_move_open, "the new store takes changes now, and the old one none any more",
+	    "brought over the last logins; the new store takes changes, as before" },
+	{ "cancel", store_move_cancel, "the old store takes changes again, and stays",
+	    "the old store takes changes, as before" },
+};
+
+enum { MODES = sizeof modes / sizeof modes[0] };
+
+/* NULL: none was asked for. */
+static const struct mode *
+find_mode(const struct ctl *ctl, size_t *asked)
+{
+	const struct mode *mode = NULL;
+
+	*asked = 0;
+	for (size_t i = 0; i < MODES; i++) {
+		if (ctl_option(ctl, modes[i].option) == NULL)
+			continue;
+		mode = &modes[i];
+		++*asked;
+	}
+	return mode;
+}
+
+static enum exit_code
+move(struct ctl *ctl, const struct copy *c, const struct mode *mode)
+{
+	struct progress bar;
+	const struct store_move m = { .from = c->from,
+		.to = c->to,
+		.actor = &ctl->actor,
+		.progress = { progress_store, &bar },
+		.compare = ctl_option(ctl, "compare") != NULL,
+		.force = ctl_option(ctl, "force") != NULL };
+	struct store_moved moved;
+	enum outcome o;
+
+	ctl_act(ctl);
+	progress_begin(&bar, "copying rows", 0);
+	o = mode->run(&m, &moved, &ctl->err);
+	progress_end(&bar);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot move the store");
+	return ctl_done(ctl, slice_str(c->to_shown), "'%s' to '%s': %s", c->from_shown, c->to_shown,
+	    moved.idle ? mode->idle : mode->done);
+}
+
+enum exit_code
+cmd_copy(struct ctl *ctl)
+{
+	struct copy c;
+	size_t asked;
+	const struct mode *mode = find_mode(ctl, &asked);
+	enum outcome o;
+
+	if (asked > 1)
+		return ctl_usage(ctl, "--catch-up, --close, --open and --cancel: one at a time");
+	o = ctl_conf(ctl);
+	if (o == FOUND)
+		o = check_typed(ctl);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot copy the store");
+	name_both(ctl, &c);
+	if (strcmp(c.from, c.to) == 0)
+		return ctl_usage(ctl, "FROM and TO are the same store");
+	return mode != NULL ? move(ctl, &c, mode) : copy_all(ctl, &c);
+}
