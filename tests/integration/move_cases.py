@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: ISC
+#
+# A store is moved to the other engine, and back, under a daemon that is asked, logged in to and edited all the time:
+# no question is lost, no answer is wrong, and nothing that was acknowledged is gone.
+
+import contextlib
+import sqlite3
+import threading
+
+from daemon_cases import Load
+from harness import Asking, Auth, Site, Socketmap, check, check_eq, check_in, scratch, wait_gone, wait_until
+from postgres_cases import server, sql
+
+PASSWORD = "alohomora"
+AGAIN = 75  # EX_TEMPFAIL
+PEOPLE = 10
+LOGINS = 250  # of each of them 32 networks are remembered
+HARRY = ("OK", "harry@example.com")
+
+
+class Busy(threading.Thread):
+    """Does one thing after the other until it is told to stop."""
+
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.site = site
+        self.enough = threading.Event()
+        self.done = 0
+        self.failure = None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.enough.is_set():
+                self.do(self.done)
+                self.done += 1
+        except Exception as why:
+            self.failure = why
+
+    def goes_on(self):
+        """Wait until it has done a few more."""
+        mark = self.done + 3
+        wait_until(lambda: self.done >= mark or self.failure, type(self).__name__ + " to go on")
+
+    def finish(self):
+        self.enough.set()
+        self.join()
+        if self.failure:
+            raise self.failure
+
+
+class Editing(Busy):
+    """Makes aliases and takes some away again. What was acknowledged is what the daemon says, at once and for ever."""
+
+    def __init__(self, site):
+        self.refused = 0
+        self.answers = {}
+        super().__init__(site)
+
+    def edit(self, *arguments):
+        while True:
+            done = self.site.ctl_run(*arguments)
+            if done.returncode == 0:
+                return
+            check_eq(done.returncode, AGAIN, arguments, done.stderr)
+            self.refused += 1
+            self.enough.wait(0.05)
+
+    def ask(self, key):
+        """As Postfix does: once more when the connection is gone."""
+        with contextlib.suppress(EOFError, ConnectionError), Socketmap(self.site.maps) as client:
+            return client.ask("aliases", key)
+        with Socketmap(self.site.maps) as client:
+            return client.ask("aliases", key)
+
+    def do(self, number):
+        name = "edit%d@example.com" % number
+        self.edit("alias", "add", name, "harry@example.com")
+        self.answers[name] = HARRY
+        check_eq(self.ask(name), HARRY, name)
+        if number % 3 == 0:
+            self.edit("alias", "remove", name)
+            self.answers[name] = ("NOTFOUND", "")
+            check_eq(self.ask(name), ("NOTFOUND", ""), name)
+
+    def look_back(self):
+        for name, answer in self.answers.items():
+            check_eq(self.ask(name), answer, name, "was acknowledged")
+
+
+class LoggingIn(Busy):
+    """Logs people in, each time from another network."""
+
+    def __init__(self, site):
+        self.known = set()
+        super().__init__(site)
+
+    def do(self, number):
+        if number >= LOGINS:
+            self.enough.wait()
+            return
+        user = "user%d@example.com" % (number % PEOPLE)
+        for attempt in (1, 2):
+            try:
+                with Auth(self.site.auth) as auth:
+                    check_eq(auth.plain(user, PASSWORD, parameters=("rip=10.0.%d.1" % number,)).word, "OK", user)
+                break
+            except (EOFError, ConnectionError):
+                if attempt == 2:
+                    raise
+        self.known.add((user, "10.0.%d.0/24" % number))
+        self.enough.wait(0.05)
+
+
+def logins(site, uri):
+    """What the store remembers of logins."""
+    query = "SELECT mailbox, network FROM login"
+    if site.settings["store"].startswith("postgresql:"):
+        text = sql(uri, query.replace("login", "vmaild.login"), "mail")
+        return {tuple(line.split("|")) for line in text.splitlines()}
+    with contextlib.closing(sqlite3.connect(site.settings["store"].partition(":")[2])) as store:
+        return set(store.execute(query))
+
+
+def copy(site, *arguments):
+    """A step; again while somebody else holds a lock, for each may be done again."""
+    def tried():
+        done = site.ctl_run("copy", *arguments)
+        return done if done.returncode != AGAIN else None
+
+    done = wait_until(tried, "the lock")
+    check_eq(done.returncode, 0, arguments, done.stderr)
+
+
+def closed(site):
+    wait_until(lambda: "takes no changes" in site.ctl_run("domain", "add", "more.test").stderr, "an edit to be refused")
+
+
+def move(site, daemon, editing, store):
+    """All of docs/fleet's steps."""
+    editing.goes_on()
+    copy(site, "--catch-up", "-", store)
+    editing.goes_on()
+    copy(site, "--close", "--compare", "-", store)
+    refused = editing.refused
+    wait_until(lambda: editing.refused > refused or editing.failure, "an edit to be refused")
+    closed(site)
+    old, before = site.settings["store"], daemon.workers()
+    site.configure(store=store)
+    mark = daemon.mark()
+    daemon.reload()
+    daemon.wait_log("configuration reloaded", mark)
+    closed(site)
+    for pid in before:
+        wait_gone(pid)
+    copy(site, "--open", old, store)
+    editing.goes_on()
+
+
+@contextlib.contextmanager
+def busy(env, tmp, uri, store):
+    sql(uri, "CREATE DATABASE mail")
+    site = Site(env.build, tmp, store=store, lookup_workers=2, lookup_deadline=30000, record_logins=1)
+    users = {"user%d@example.com" % i: PASSWORD for i in range(PEOPLE)}
+    site.init("example.com", users={"harry@example.com": None, **users}, aliases={"post@example.com": ["harry@example.com"]})
+    with site.start() as daemon:
+        asking = [Load(site.maps) for _ in range(2)]
+        asking.append(Asking(site.maps, "aliases", "nobody@example.com", ("NOTFOUND", "")))
+        editing, logging_in = Editing(site), LoggingIn(site)
+        try:
+            yield site, daemon, editing
+        finally:
+            for thread in (*asking, editing, logging_in):
+                thread.enough.set()
+        for thread in (*asking, editing, logging_in):
+            thread.finish()
+        editing.look_back()
+        check(logging_in.known)
+        wait_until(lambda: logging_in.known <= logins(site, uri), "all logins to be remembered")
+        check_eq(site.ctl("check"), "")
+
+
+def there_and_back(env):
+    """To PostgreSQL; and back to the file, which has only to catch up."""
+    with server() as uri, scratch() as tmp:
+        file, database = "sqlite:%s/store/vmail.db" % tmp, uri + " dbname=mail"
+        with busy(env, tmp, uri, file) as (site, daemon, editing):
+            copy(site, "-", database)
+            move(site, daemon, editing, database)
+            check_in("post@example.com", sql(uri, "SELECT address FROM vmaild.alias", "mail"))
+            move(site, daemon, editing, file)
+
+
+def to_a_file(env):
+    with server() as uri, scratch() as tmp, busy(env, tmp, uri, uri + " dbname=mail") as (site, daemon, editing):
+        file = "sqlite:%s/store/vmail.db" % tmp
+        copy(site, "-", file)
+        move(site, daemon, editing, file)
+
+
+def stays(env):
+    """Somebody thinks better of it, and nobody but him has noticed."""
+    with server() as uri, scratch() as tmp:
+        file, database = "sqlite:%s/store/vmail.db" % tmp, uri + " dbname=mail"
+        with busy(env, tmp, uri, file) as (site, _, editing):
+            copy(site, "-", database)
+            copy(site, "--close", "-", database)
+            closed(site)
+            copy(site, "--cancel", "-", database)
+            editing.goes_on()
+            done = site.ctl_run("copy", "--open", "-", database)
+            check_eq(done.returncode, 1, done.stderr)
+            check_in("still takes changes", done.stderr)
+
+
+def register(suite):
+    suite.add("move: from a file to PostgreSQL and back, under load", there_and_back)
+    suite.add("move: from PostgreSQL to a file, under load", to_a_file)
+    suite.add("move: it stays after all", stays)
