@@ -47,6 +47,16 @@ struct store_way {
 };
 void store_way(const char *uri, struct store_way *out);
 
+/* Tell other software the way to the server of a store: call FN for each of libpq's keywords in URI
+ * that lead there, with its value, but for none that says who it is that connects, or how he shows
+ * it. False for a store that is a file. */
+typedef void store_link_fn(void *arg, const char *keyword, const char *value);
+bool store_link(const char *uri, store_link_fn *fn, void *arg);
+
+/* Call FN for each file that URI names for the secrets of who connects: of passwords, of a key. */
+typedef void store_secret_fn(void *arg, const char *path);
+void store_secrets(const char *uri, store_secret_fn *fn, void *arg);
+
 /* Make a handle on a store, and look at nothing yet: what is asked
  * of it first opens the store, within the limit of that call. BAD for a URI of no engine; RETRY
  * without memory. */
@@ -79,6 +89,10 @@ typedef void store_refold_fn(void *arg, const char *text);
 enum outcome store_refold(
     struct store *s, const char *home, store_refold_fn *fn, void *arg, struct error *err);
 
+/* Tell whether a server keeps what a worker need not see from him. NONE, with a text, when it has
+ * no roles for that; FOUND also where there is no server. */
+enum outcome store_guarded(struct store *s, struct error *err);
+
 void store_close(struct store *s);
 
 /* The schema version this program was built with. */
@@ -88,7 +102,7 @@ int store_schema_version(void);
 int store_found_version(const struct store *s);
 
 /* Tell how many bytes its files have: the store itself, and what is not yet written back to it. */
-void store_size(const struct store *s, uint64_t *main, uint64_t *log);
+void store_size(struct store *s, uint64_t *main, uint64_t *log);
 
 /* --- whole stores ----------------------------------------------------------------------------- */
 

@@ -886,6 +886,16 @@ SELECT map, key, value, created FROM entry WHERE map > '' ORDER BY map, key;
 -- What a domain is and does.
 UPDATE domain SET kind = $2, target = $3, delimiters = $4, propagate = $5 WHERE name = $1;
 
+-- names_mailboxes
+-- As many of the mailboxes as are worth it (1), to know which new one is new.
+-- cursor: there may be many
+SELECT address FROM mailbox WHERE address > '' ORDER BY address LIMIT $1;
+
+-- names_aliases
+-- The same of the aliases.
+-- cursor: there may be many
+SELECT address FROM alias WHERE address > '' ORDER BY address LIMIT $1;
+
 -- mailboxes_add
 -- A new mailbox with all that is known of it, but its credentials: run once for each row that was put aside.
 INSERT INTO mailbox (address, domain, created, quota, home, mail, uid, gid, networks, state, reason)

@@ -823,6 +823,14 @@ SELECT map, key, value, created FROM entry WHERE map > '' ORDER BY map, key;
 -- What a domain is and does.
 UPDATE domain SET kind = ?2, target = ?3, delimiters = ?4, propagate = ?5 WHERE name = ?1;
 
+-- names_mailboxes
+-- As many of the mailboxes as are worth it (1), to know which new one is new.
+SELECT address FROM mailbox WHERE address > '' ORDER BY address LIMIT ?1;
+
+-- names_aliases
+-- The same of the aliases.
+SELECT address FROM alias WHERE address > '' ORDER BY address LIMIT ?1;
+
 -- mailboxes_add
 -- New mailboxes with all that is known of them, but their credentials. The rows are those that were put
 -- aside (src/store/db_rows.h): one by one each would cost twice as much.

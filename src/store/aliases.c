@@ -44,7 +44,7 @@ insert_target(struct change *c, struct slice target, struct error *err)
 		db_bind_text(st, 2, target);
 		db_bind_text(st, 3, sbuf_slice(&folded));
 		db_bind_text(st, 4, domain_of(sbuf_slice(&folded)));
-		o = db_run(st, NULL, err);
+		o = change_write(c, st, err);
 	}
 	sbuf_release(&folded);
 	return o;
@@ -145,7 +145,7 @@ alias_insert(struct change *c, int64_t created, struct error *err)
 		db_bind_text(st, 4, slice_head(c->subject, prefix));
 	else
 		db_bind_null(st, 4);
-	return db_run(st, NULL, err);
+	return change_write(c, st, err);
 }
 
 static enum outcome

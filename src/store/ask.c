@@ -208,6 +208,8 @@ find_by_either(struct store *s, struct slice name, struct domain_facts *out, str
 {
 	enum outcome o;
 
+	if (!db_can_hold(s->db, name))
+		return NONE;
 	if (known_find(s->known, db_view(s->db), name, out, &o))
 		return o;
 	o = domain_find(s, name, out, err);
@@ -257,6 +259,14 @@ static const struct {
 	[ROW_MEMBER] = { find_member, false },
 };
 
+/* Half a character, for one: what patterns begin with is cut anywhere. */
+static bool
+can_exist(struct store *s, const struct question *q, const struct candidate *c)
+{
+	return db_can_hold(s->db, c->key) && db_can_hold(s->db, q->map) &&
+	       db_can_hold(s->db, q->domain);
+}
+
 /* Tell whether a candidate is a catch-all that the domain is known not to have. */
 static bool
 is_no_catch_all(const struct question *q, const struct candidate *c, const struct facts *facts)
@@ -268,9 +278,11 @@ is_no_catch_all(const struct question *q, const struct candidate *c, const struc
 static enum outcome
 find_first(struct store *s, const struct question *q, struct facts *facts, struct error *err)
 {
-	enum outcome o = NONE;
+	enum outcome o = db_ask(s->db, q, facts, err);
 	bool local;
 
+	if (o != NONE)
+		return o == FOUND ? FOUND : RETRY;
 	facts_clear(facts);
 	if (q->domain.n > 0)
 		o = find_by_either(s, q->domain, &facts->domain, err);
@@ -282,7 +294,8 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 		const struct candidate *c = &q->candidate[i];
 
 		facts->rank = i;
-		if ((local || !rows[c->row].local) && !is_no_catch_all(q, c, facts))
+		if ((local || !rows[c->row].local) && !is_no_catch_all(q, c, facts) &&
+		    can_exist(s, q, c))
 			o = rows[c->row].find(s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;

@@ -37,6 +37,8 @@ start(
 	/* whatever else is changed may be that domain */
 	if (image != Q_mailbox_image)
 		sbuf_clear(&s->fit);
+	if (image != Q_mailbox_image && image != Q_alias_image)
+		names_forget(s);
 	sbuf_init(&c->before, IMAGE_MAX);
 	sbuf_init(&c->secret_before, IMAGE_MAX);
 }
@@ -71,6 +73,8 @@ change_begin(struct change *c, struct store *s, const char *what, enum statement
 {
 	enum outcome o = transaction_begin(s, DB_WRITE, err);
 
+	/* what is put by other ways than record.c is not counted */
+	names_forget(s);
 	if (o == FOUND)
 		return change_join(c, s, what, image, subject, err);
 	*c = (struct change){ .s = s };
@@ -112,6 +116,12 @@ change_first(struct change *c, int64_t *first, struct error *err)
 	return FOUND;
 }
 
+enum outcome
+change_write(struct change *c, struct db_stmt *st, struct error *err)
+{
+	return c->s->batch == BATCH_NONE ? db_run(st, NULL, err) : db_feed(st, err);
+}
+
 static enum outcome
 bind_batch(struct change *c, struct db_stmt *log, int n, struct error *err)
 {
@@ -146,7 +156,7 @@ log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret
 	bind_optional(st, 9, sbuf_slice(&c->secret_before));
 	bind_optional(st, 10, sbuf_slice(secret));
 	c->logged = true;
-	return db_run(st, NULL, err);
+	return change_write(c, st, err);
 }
 
 static enum outcome

@@ -49,6 +49,10 @@ enum outcome change_join(struct change *c, struct store *s, const char *what, en
     struct slice subject, struct error *err);
 enum outcome change_leave(struct change *c, enum outcome o, struct error *err);
 
+/* Run a statement that writes for C, whose rules were looked at before: in a batch together with
+ * what comes next, which tells when it failed. */
+enum outcome change_write(struct change *c, struct db_stmt *st, struct error *err);
+
 /* Find the first change of this transaction, by which all of them name it. */
 enum outcome change_first(struct change *c, int64_t *first, struct error *err);
 

@@ -97,6 +97,26 @@ db_way(const char *uri, struct store_way *out)
 		scheme->engine->way(uri, out);
 }
 
+bool
+db_link(const char *uri, store_link_fn *fn, void *arg)
+{
+	const struct scheme *scheme = find_scheme(uri);
+
+	if (scheme == NULL || scheme->engine->link == NULL)
+		return false;
+	scheme->engine->link(uri, fn, arg);
+	return true;
+}
+
+void
+db_secrets(const char *uri, store_secret_fn *fn, void *arg)
+{
+	const struct scheme *scheme = find_scheme(uri);
+
+	if (scheme != NULL && scheme->engine->secrets != NULL)
+		scheme->engine->secrets(uri, fn, arg);
+}
+
 struct db *
 db_new(const char *uri, enum store_role role)
 {
@@ -144,6 +164,18 @@ enum outcome
 db_create(struct db *db, int owner, int group, struct error *err)
 {
 	return of(db)->create(db, owner, group, err);
+}
+
+bool
+db_can_hold(const struct db *db, struct slice text)
+{
+	return of(db)->can_hold == NULL || of(db)->can_hold(text);
+}
+
+bool
+db_is_far(const struct db *db)
+{
+	return of(db)->feed != NULL;
 }
 
 void
@@ -238,7 +270,7 @@ db_version(struct db *db, int *version, struct error *err)
 }
 
 void
-db_size(const struct db *db, uint64_t *main, uint64_t *log)
+db_size(struct db *db, uint64_t *main, uint64_t *log)
 {
 	of(db)->size(db, main, log);
 }
@@ -247,6 +279,12 @@ enum outcome
 db_migrate(struct db *db, int version, struct error *err)
 {
 	return of(db)->migrate(db, version, err);
+}
+
+enum outcome
+db_guarded(struct db *db, struct error *err)
+{
+	return of(db)->guarded != NULL ? of(db)->guarded(db, err) : FOUND;
 }
 
 enum outcome
@@ -392,6 +430,12 @@ enum outcome
 db_fed(struct db *db, struct error *err)
 {
 	return of(db)->fed != NULL ? of(db)->fed(db, err) : FOUND;
+}
+
+enum outcome
+db_ask(struct db *db, const struct question *q, struct facts *facts, struct error *err)
+{
+	return of(db)->ask != NULL ? of(db)->ask(db, q, facts, err) : NONE;
 }
 
 struct slice

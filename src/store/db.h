@@ -42,6 +42,10 @@ void db_show(const char *uri, char *out, size_t size);
 /* Find out what leads to it, as store_way; *OUT is empty. */
 void db_way(const char *uri, struct store_way *out);
 
+/* Tell the way to its server, as store_link. */
+bool db_link(const char *uri, store_link_fn *fn, void *arg);
+void db_secrets(const char *uri, store_secret_fn *fn, void *arg);
+
 /* Make an unconnected one for the store at URI; what names no engine is the path of an SQLite file.
  * NULL without memory. */
 struct db *db_new(const char *uri, enum store_role role);
@@ -54,6 +58,13 @@ enum outcome db_connect(struct db *db, struct error *err);
 
 /* Create the place of an embedded database where there is none, for OWNER and GROUP (-1: leave). */
 enum outcome db_create(struct db *db, int owner, int group, struct error *err);
+
+/* Tell whether TEXT could be in one of its tables at all: a server takes proper UTF-8 alone, and
+ * refuses to look for anything else. Names are asked for by whoever connects. */
+bool db_can_hold(const struct db *db, struct slice text);
+
+/* Tell whether each question takes a way to another machine and back. */
+bool db_is_far(const struct db *db);
 
 /* Limit how long a call may take: MS in all, or, with 0, as long as it likes but a few seconds of
  * waiting for others. A call that waited in vain makes those of the next second wait for nothing.
@@ -109,7 +120,7 @@ enum outcome db_version(struct db *db, int *version, struct error *err);
 int db_version_built(void);
 
 /* Tell how many bytes the database takes, and what is still to be written back to it. */
-void db_size(const struct db *db, uint64_t *main, uint64_t *log);
+void db_size(struct db *db, uint64_t *main, uint64_t *log);
 
 /* Take the schema from VERSION - 1 to VERSION, in a transaction of its own; nothing is done when
  * somebody else was faster. */
@@ -118,6 +129,9 @@ enum outcome db_migrate(struct db *db, int version, struct error *err);
 /* Give each role its rights on the tables, where the engine keeps such. NONE with a text: it is as
  * good as it can be made by this user. */
 enum outcome db_settle(struct db *db, struct error *err);
+
+/* Tell whether there are the roles for that; NONE with a text if not. */
+enum outcome db_guarded(struct db *db, struct error *err);
 
 /* --- whole databases -------------------------------------------------------------------------- */
 
@@ -136,7 +150,8 @@ enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
  * with its log, is called KEEP from then on. */
 enum outcome db_replace(struct db *db, const char *path, const char *keep, struct error *err);
 
-/* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole, else BAD. */
+/* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole, else BAD.
+ */
 enum outcome db_is_whole(const char *path, struct error *err);
 
 /* Tell whether the file was seen to be damaged, or is not there. */
@@ -178,6 +193,11 @@ enum outcome db_run(struct db_stmt *st, int64_t *changes, struct error *err);
  * other kind, tells whether all of them were. */
 enum outcome db_feed(struct db_stmt *st, struct error *err);
 enum outcome db_fed(struct db *db, struct error *err);
+
+/* Answer a whole question in one statement, in a transaction: FOUND with all its facts, as
+ * store_ask tells them. NONE: this engine has none for that, and nothing was asked. */
+enum outcome db_ask(
+    struct db *db, const struct question *q, struct facts *facts, struct error *err);
 
 /* Read column N (from 0) of the row; an empty slice for NULL. */
 struct slice db_text(struct db_stmt *st, int n);

@@ -27,12 +27,17 @@ struct engine {
 	/* Fill in what leads to a URI's servers; NULL: it is a file. */
 	void (*way)(const char *uri, struct store_way *out);
 
+	/* Tell FN what leads to them, but not who connects; NULL: it is a file. */
+	void (*link)(const char *uri, store_link_fn *fn, void *arg);
+	void (*secrets)(const char *uri, store_secret_fn *fn, void *arg);
+
 	/* PLACE is the whole URI for an engine that reads it itself, else what follows the scheme.
 	 */
 	struct db *(*new)(const char *place, enum store_role role);
 	void (*free)(struct db *db);
 	enum outcome (*connect)(struct db *db, struct error *err);
 	enum outcome (*create)(struct db *db, int owner, int group, struct error *err);
+	bool (*can_hold)(struct slice text); /* NULL: whatever it is */
 	void (*limit)(struct db *db, unsigned ms);
 	void (*arm)(struct db *db);
 
@@ -49,9 +54,11 @@ struct engine {
 	uint64_t (*view)(const struct db *db);
 	void (*bulk)(struct db *db, bool on);
 	enum outcome (*version)(struct db *db, int *version, struct error *err);
-	void (*size)(const struct db *db, uint64_t *main, uint64_t *log);
+	void (*size)(struct db *db, uint64_t *main, uint64_t *log);
 	enum outcome (*migrate)(struct db *db, int version, struct error *err);
 	enum outcome (*settle)(struct db *db, struct error *err); /* NULL: there is nothing to do */
+	enum outcome (*guarded)(
+	    struct db *db, struct error *err); /* NULL: there is no such thing */
 
 	enum outcome (*copy_out)(struct db *from, const char *path,
 	    const struct store_progress *progress, struct error *err);
@@ -75,6 +82,8 @@ struct engine {
 	    struct error *err); /* NULL: its statement takes the cells of one row */
 	enum outcome (*feed)(struct db_stmt *st, struct error *err); /* NULL: as run */
 	enum outcome (*fed)(struct db *db, struct error *err);
+	enum outcome (*ask)(struct db *db, const struct question *q, struct facts *facts,
+	    struct error *err); /* NULL: row by row, as ask.c does it */
 	struct slice (*text)(struct db_stmt *st, int n);
 	int64_t (*integer)(struct db_stmt *st, int n);
 };

@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/sbuf.h"
 #include "store/copy.h"
+#include "store/pg_ask.h"
 
 enum {
 	WAIT_MS = 5000, /* for others who write, where a call has no limit of its own */
@@ -50,11 +52,24 @@ static const struct {
 #undef M
 };
 
-enum own { OWN_identify, OWN_turn, OWN_wait };
+enum own { OWN_identify, OWN_turn, OWN_wait, OWN_size };
 
 static const char *const own[] = {
 #define Q(name, text) [OWN_##name] = (text),
 #include "schema/postgresql_engine.h"
+#undef Q
+};
+
+enum whole {
+#define Q(name, text) QUESTION_##name,
+#include "schema/postgresql_ask.h"
+#undef Q
+	QUESTIONS
+};
+
+static const char *const questions[QUESTIONS] = {
+#define Q(name, text) [QUESTION_##name] = (text),
+#include "schema/postgresql_ask.h"
 #undef Q
 };
 
@@ -122,7 +137,7 @@ static enum outcome
 identify(struct db *db, struct error *err)
 {
 	struct pg_train t = { .n = 0 };
-	int64_t objects = 0, store = 0;
+	int64_t objects = 0, store = 0, welcome = 1;
 	enum outcome o;
 
 	pg_add(&t, own[OWN_identify]);
@@ -130,8 +145,15 @@ identify(struct db *db, struct error *err)
 	if (o == FOUND) {
 		objects = number_at(t.request[0].result, 0, 0);
 		store = number_at(t.request[0].result, 0, 1);
+		welcome = number_at(t.request[0].result, 0, 2);
 	}
 	pg_train_clear(&t);
+	if (o == FOUND && !welcome)
+		o = error_set(err, RETRY,
+		    "the store '%s' does not let the user '%s' in: make him a member of a role as "
+		    "in "
+		    "vmaild.conf(5), GRANT vmaild_admin TO \"%s\"",
+		    db->place.shown, PQuser(db->conn), PQuser(db->conn));
 	if (o != FOUND)
 		return RETRY;
 	db->ours = store != 0;
@@ -140,7 +162,7 @@ identify(struct db *db, struct error *err)
 		return FOUND;
 	if (db->empty)
 		return error_set(err, NONE,
-		    "'%s' has no store in it: make one with `vmailctl init`", db->place.shown);
+		    "there is no store at '%s': make one with `vmailctl init`", db->place.shown);
 	return error_set(err, BAD,
 	    "the schema vmaild of '%s' belongs to another program: give another database",
 	    db->place.shown);
@@ -432,6 +454,37 @@ pg_run_one(struct db_stmt *st, int64_t *changes, struct error *err)
 	return o;
 }
 
+/* What a connection of the pool asks (pg_line.c), word for word: so there is one answer. */
+static enum outcome
+pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struct error *err)
+{
+	static const char name[] = "ask";
+	struct pg_values values = { .n = 0 };
+	struct pg_train t = { .n = 0 };
+	struct pg_ask a;
+	enum outcome o = FOUND;
+	int64_t moment;
+
+	pg_ask_init(&a);
+	if (!pg_ask_write(&a, q, time(NULL)))
+		o = error_set(err, RETRY, "no memory for a question");
+	reach(&values, PG_ASK_PARAMETERS);
+	memcpy(values.value, a.value, sizeof a.value);
+	add_begin(db, &t);
+	if (!db->asks)
+		pg_add(&t, questions[QUESTION_ask])->name = name;
+	pg_add(&t, NULL)->name = name;
+	t.request[t.n - 1].values = &values;
+	if (o == FOUND)
+		o = pg_run(db, &t, err);
+	db->asks |= o == FOUND;
+	if (o == FOUND)
+		o = pg_ask_read(t.request[t.n - 1].result, q, facts, &moment, err);
+	pg_train_clear(&t);
+	pg_ask_release(&a);
+	return o == FOUND ? FOUND : RETRY;
+}
+
 /* The first one goes as every statement does: that begins the transaction, and prepares it. */
 static enum outcome
 pg_feed_one(struct db_stmt *st, struct error *err)
@@ -464,8 +517,14 @@ pg_int(struct db_stmt *st, int n)
 static enum outcome
 pg_begin(struct db *db, enum db_transaction kind, struct error *err)
 {
-	(void)err;
 	assert(db->open == PG_CLOSED);
+	if (kind == DB_WRITE && db->reads) {
+		db->broken = true; /* the next call looks for a primary again */
+		return error_set(err, RETRY,
+		    "of the servers of '%s' only one that can be read answers: is it a standby? "
+		    "Changes go to the primary, so name that too: postgresql://host1,host2/...",
+		    db->place.shown);
+	}
 	db->open = PG_WANTED;
 	db->kind = kind;
 	db->view++;
@@ -598,12 +657,19 @@ pg_version(struct db *db, int *version, struct error *err)
 	return o;
 }
 
-/* How much the server keeps, and where, is its own business. */
+/* What the tables take with their indexes; the log is the server's own business. */
 static void
-pg_size(const struct db *db, uint64_t *main, uint64_t *log)
+pg_size(struct db *db, uint64_t *main, uint64_t *log)
 {
-	(void)db;
+	struct pg_train t = { .n = 0 };
+
 	*main = *log = 0;
+	if (db->conn == NULL || db->open != PG_CLOSED)
+		return;
+	pg_add(&t, own[OWN_size]);
+	if (pg_run(db, &t, NULL) == FOUND)
+		*main = (uint64_t)number_at(t.request[0].result, 0, 0);
+	pg_train_clear(&t);
 }
 
 /* --- migrations ------------------------------------------------------------------------------- */
@@ -746,10 +812,13 @@ const struct engine engine_pg = {
 	.has_password = pg_uri_has_password,
 	.show = pg_show,
 	.way = pg_way,
+	.link = pg_link,
+	.secrets = pg_secrets,
 	.new = pg_new,
 	.free = pg_free,
 	.connect = pg_connect,
 	.create = pg_create,
+	.can_hold = pg_can_hold,
 	.limit = pg_limit,
 	.arm = pg_arm,
 	.begin = pg_begin,
@@ -766,6 +835,7 @@ const struct engine engine_pg = {
 	.size = pg_size,
 	.migrate = pg_migrate,
 	.settle = pg_settle,
+	.guarded = pg_guarded,
 	.copy_out = pg_copy_out,
 	.copy_in = pg_copy_in,
 	.replace = pg_replace,
@@ -782,6 +852,7 @@ const struct engine engine_pg = {
 	.run = pg_run_one,
 	.feed = pg_feed_one,
 	.fed = pg_fed,
+	.ask = pg_ask_whole,
 	.text = pg_text,
 	.integer = pg_int,
 };

@@ -49,7 +49,9 @@ struct db {
 	PGconn *conn; /* NULL while unconnected */
 	bool ours;    /* it leads to a store */
 	bool empty;   /* it leads to a database without one */
+	bool asks;    /* the statement for whole questions is prepared on this connection */
 	bool broken;  /* it has seen something that a new connection may not see */
+	bool reads;   /* it leads to where nothing can be written, for there was nothing better */
 	size_t host;  /* the one that connecting begins with */
 
 	unsigned limit_ms;
@@ -122,6 +124,7 @@ void pg_lose(struct db *db);
 
 /* Of pg_roles.c, for the engine's table. */
 enum outcome pg_settle(struct db *db, struct error *err);
+enum outcome pg_guarded(struct db *db, struct error *err);
 
 /* Explain what came back in ERR: BAD for a rule of the database, else RETRY. */
 enum outcome pg_failed(struct db *db, const PGresult *result, struct error *err);

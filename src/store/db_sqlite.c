@@ -759,7 +759,7 @@ bytes_of(const char *path)
 }
 
 static void
-sqlite_size(const struct db *db, uint64_t *main, uint64_t *log)
+sqlite_size(struct db *db, uint64_t *main, uint64_t *log)
 {
 	*main = bytes_of(db->file.path);
 	*log = bytes_of(db->file.wal);

@@ -7,6 +7,7 @@
 
 #include "store/additions.h"
 #include "store/db.h"
+#include "store/names.h"
 
 enum store_state { STORE_IDLE, STORE_READING, STORE_WRITING };
 
@@ -26,6 +27,7 @@ struct store {
 	struct known *known; /* what is known of domains in the present view, or NULL */
 	const struct store_actor *actor;
 	struct additions additions; /* what this batch has put aside */
+	struct names names[2];      /* of mailboxes, of aliases; in a batch */
 	struct sbuf fit; /* a domain that may have mailboxes, as this transaction has seen */
 };
 

@@ -30,9 +30,12 @@ account_read(struct db_stmt *st, struct account *out, struct error *err)
 enum outcome
 find_account(struct store *s, struct slice address, struct account *out, struct error *err)
 {
-	struct db_stmt *st = db_prepare(s->db, Q_account);
+	struct db_stmt *st;
 	enum outcome o;
 
+	if (!db_can_hold(s->db, address))
+		return NONE;
+	st = db_prepare(s->db, Q_account);
 	db_bind_text(st, 1, address);
 	o = db_step(st, err);
 	if (o == FOUND)

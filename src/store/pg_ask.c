@@ -65,8 +65,8 @@ pg_ask_release(struct pg_ask *a)
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* What is no text to the server cannot be in one of its tables: nobody asks for it. */
-static bool
-can_be(struct slice s)
+bool
+pg_can_hold(struct slice s)
 {
 	return s.n == 0 ||
 	       (memchr(s.p, '\0', s.n) == NULL && u8_check((const uint8_t *)s.p, s.n) == NULL);
@@ -75,7 +75,7 @@ can_be(struct slice s)
 static void
 put_text(struct sbuf *out, struct slice s)
 {
-	if (can_be(s))
+	if (pg_can_hold(s))
 		sbuf_add_slice(out, s);
 	sbuf_add_chr(out, '\0');
 }
@@ -101,7 +101,7 @@ put_array(struct sbuf *out, const struct question *q, enum what what)
 	for (size_t i = 0; i < q->n; i++) {
 		const struct candidate *c = &q->candidate[i];
 
-		if (rows[c->row].what != what || !can_be(c->key))
+		if (rows[c->row].what != what || !pg_can_hold(c->key))
 			continue;
 		if (!first)
 			sbuf_add_chr(out, ',');

@@ -18,6 +18,9 @@ struct pg_ask {
 	struct sbuf text;
 };
 
+/* Tell whether TEXT can be in a table of a server. */
+bool pg_can_hold(struct slice text);
+
 void pg_ask_init(struct pg_ask *a);
 void pg_ask_release(struct pg_ask *a);
 

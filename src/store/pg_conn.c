@@ -52,6 +52,31 @@ show(struct pg_place *p)
 		snprintf(p->shown, sizeof p->shown, "postgresql://%.80s/%.32s", host, database);
 }
 
+/* A password with a '/' or '@' of its own in it would be read as hosts, ports and a database, and
+ * these are told to everybody. */
+static bool
+is_plain(const char *uri)
+{
+	const char *rest = strstr(uri, "://"), *at, *slash;
+	size_t n;
+
+	if (rest == NULL)
+		return true;
+	rest += 3;
+	n = strcspn(rest, "?");
+	at = memchr(rest, '@', n);
+	slash = memchr(rest, '/', n);
+	return at == NULL || ((slash == NULL || at < slash) && at == memrchr(rest, '@', n));
+}
+
+static bool
+has_ports(const PQconninfoOption *option)
+{
+	const char *port = value_of(option, "port");
+
+	return port[strspn(port, "0123456789,")] == '\0';
+}
+
 /* libpq's own text may quote a part of the URI, and that part may be the password. */
 enum outcome
 pg_place_init(struct pg_place *p, const char *uri, struct error *err)
@@ -63,6 +88,8 @@ pg_place_init(struct pg_place *p, const char *uri, struct error *err)
 	if (p->option == NULL && text == NULL)
 		return error_set(err, RETRY, "no memory to read the store's URI");
 	PQfreemem(text);
+	if (p->option != NULL && (!is_plain(uri) || !has_ports(p->option)))
+		pg_place_release(p);
 	if (p->option == NULL)
 		return error_set(err, BAD,
 		    "the store's URI cannot be read: write it as postgresql://user@host/database, "
@@ -111,8 +138,38 @@ add_file(struct store_way *way, size_t *used, const char *directory, const char 
 	*used += strlen(text) + 1;
 }
 
+/* What a service file and the environment say beside the URI; NULL when that cannot be read. libpq
+ * tells it only of the service that the environment names. */
+static PQconninfoOption *
+surroundings(const PQconninfoOption *option)
+{
+	const char *service = value_of(option, "service"), *before = getenv("PGSERVICE");
+	char *kept = before != NULL ? strdup(before) : NULL;
+	PQconninfoOption *found;
+
+	if (service[0] == '\0')
+		return PQconndefaults();
+	if ((before != NULL && kept == NULL) || setenv("PGSERVICE", service, 1) != 0)
+		return NULL;
+	found = PQconndefaults();
+	if (kept != NULL)
+		setenv("PGSERVICE", kept, 1);
+	else
+		unsetenv("PGSERVICE");
+	free(kept);
+	return found;
+}
+
+static const char *
+either(const PQconninfoOption *option, const PQconninfoOption *around, const char *keyword)
+{
+	const char *value = value_of(option, keyword);
+
+	return value[0] != '\0' ? value : value_of(around, keyword);
+}
+
 static void
-add_files(struct store_way *way, const PQconninfoOption *option)
+add_files(struct store_way *way, const PQconninfoOption *option, const PQconninfoOption *around)
 {
 	static const char *const named[] = { "passfile", "sslcert", "sslkey", "sslrootcert",
 		"sslcrl", "sslcrldir" };
@@ -120,7 +177,7 @@ add_files(struct store_way *way, const PQconninfoOption *option)
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
-		add_file(way, &used, "", value_of(option, named[i]));
+		add_file(way, &used, "", either(option, around, named[i]));
 	add_file(way, &used, "", service != NULL ? service : "");
 	if (home != NULL && home[0] == '/') {
 		add_file(way, &used, home, "/.pgpass");
@@ -129,15 +186,11 @@ add_files(struct store_way *way, const PQconninfoOption *option)
 	}
 }
 
-/* What a service says is not known before it is used. */
 static void
-add_ports(struct store_way *way, const PQconninfoOption *option)
+add_ports(struct store_way *way, const PQconninfoOption *option, const PQconninfoOption *around)
 {
-	const char *said = value_of(option, "port"), *usual = getenv("PGPORT");
-	struct slice list = slice_str(said[0] != '\0' ? said : usual != NULL ? usual : "5432");
+	struct slice list = slice_str(either(option, around, "port"));
 
-	if (value_of(option, "service")[0] != '\0' || getenv("PGSERVICE") != NULL)
-		return;
 	for (size_t n = 0; n < STORE_PORTS && list.p != NULL; n++) {
 		unsigned long long port = 0;
 
@@ -147,16 +200,66 @@ add_ports(struct store_way *way, const PQconninfoOption *option)
 	}
 }
 
+/* Of a service that is not there nothing is known; it may be when it is asked for. */
 void
 pg_way(const char *uri, struct store_way *out)
 {
+	PQconninfoOption *around;
 	struct pg_place p;
 
 	out->remote = true;
 	if (pg_place_init(&p, uri, NULL) != FOUND)
 		return;
-	add_ports(out, p.option);
-	add_files(out, p.option);
+	around = surroundings(p.option);
+	if (around != NULL)
+		add_ports(out, p.option, around);
+	add_files(out, p.option, around);
+	PQconninfoFree(around);
+	pg_place_release(&p);
+}
+
+void
+pg_secrets(const char *uri, store_secret_fn *fn, void *arg)
+{
+	static const char *const named[] = { "passfile", "sslkey" };
+	PQconninfoOption *around;
+	struct pg_place p;
+
+	if (pg_place_init(&p, uri, NULL) != FOUND)
+		return;
+	around = surroundings(p.option);
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+		const char *path = either(p.option, around, named[i]);
+
+		if (path[0] == '/')
+			fn(arg, path);
+	}
+	PQconninfoFree(around);
+	pg_place_release(&p);
+}
+
+/* Those that say where it is and how to know it. What is not here may be a secret. */
+static const char *const leading[] = { "service", "host", "hostaddr", "port", "dbname",
+	"target_session_attrs", "load_balance_hosts", "connect_timeout", "sslmode",
+	"sslnegotiation", "sslrootcert", "sslcrl", "sslcrldir", "sslsni",
+	"ssl_min_protocol_version", "channel_binding", "gssencmode", "krbsrvname", "requirepeer",
+	"tcp_user_timeout", "keepalives", "keepalives_idle", "keepalives_interval",
+	"keepalives_count" };
+
+void
+pg_link(const char *uri, store_link_fn *fn, void *arg)
+{
+	struct pg_place p;
+
+	if (pg_place_init(&p, uri, NULL) != FOUND)
+		return;
+	for (size_t i = 0; i < sizeof leading / sizeof leading[0]; i++) {
+		const char *value = value_of(p.option, leading[i]);
+
+		/* of several hosts without ports libpq has read the commas between */
+		if (value[strspn(value, ",")] != '\0')
+			fn(arg, leading[i], value);
+	}
 	pg_place_release(&p);
 }
 
@@ -227,8 +330,10 @@ wanted(const struct pg_attempt *a, const char *said)
 {
 	bool prefers = strcmp(said, "prefer-standby") == 0;
 
-	if (a->writes)
+	if (a->need != PG_READS && !a->any)
 		return strcmp(said, "primary") == 0 ? said : "read-write";
+	if (a->need != PG_READS)
+		return "any";
 	if (prefers)
 		return a->any ? "any" : "standby";
 	return said[0] != '\0' ? said : "any";
@@ -256,7 +361,12 @@ set_defaults(struct options *o, const PQconninfoOption *given)
 static void
 keep_reason(struct pg_attempt *a)
 {
-	const char *text = a->conn != NULL ? PQerrorMessage(a->conn) : "no memory";
+	static const char no_password[] =
+	    "it wants a password of this user, and none is at hand: .pgpass in his home, or what "
+	    "passfile= names, must be his own, with mode 0600, and have a line for this server";
+	const char *text = a->conn == NULL                      ? "no memory"
+			   : PQconnectionNeedsPassword(a->conn) ? no_password
+								: PQerrorMessage(a->conn);
 	struct slice line = slice_str(text);
 
 	/* of several lines the last is the reason, the others tell where */
@@ -284,7 +394,9 @@ say_nothing(void *arg, const char *text)
 	(void)text;
 }
 
-/* Start with all that is known: libpq then tells what a service file and the environment add. */
+/* Start with all that is known: libpq then tells what a service file and the environment add. A
+ * service that is not there, or cannot be read, would be as good as none to it: what is named in it
+ * is then in no option, the database's name for one, which it always has otherwise. */
 static bool
 look_up(struct pg_attempt *a)
 {
@@ -295,7 +407,7 @@ look_up(struct pg_attempt *a)
 	set_all(&o, a->place->option);
 	set_defaults(&o, a->place->option);
 	a->conn = PQconnectStartParams(o.keyword, o.value, 0);
-	if (a->conn != NULL)
+	if (a->conn != NULL && PQdb(a->conn) != NULL)
 		a->place->all = PQconninfo(a->conn);
 	if (a->place->all == NULL)
 		keep_reason(a);
@@ -343,13 +455,15 @@ start_host(struct pg_attempt *a, int64_t now)
 /* --- one after the other ------------------------------------------------------------------------
  */
 
-/* Where no standby answers, what answers will do: go round once more. */
+/* Where no standby answers, what answers will do; and who reads and writes can read where there is
+ * no primary. Go round once more. */
 static bool
 lower_wishes(struct pg_attempt *a)
 {
 	const char *said = value_of(a->place->all, "target_session_attrs");
+	bool reads = a->need == PG_READS && strcmp(said, "prefer-standby") == 0;
 
-	if (a->any || a->writes || strcmp(said, "prefer-standby") != 0)
+	if (a->any || !(reads || (a->need == PG_ALL && a->spoke)))
 		return false;
 	a->any = true;
 	a->tried = 0;
@@ -373,11 +487,11 @@ next_host(struct pg_attempt *a, int64_t now)
 
 enum pg_progress
 pg_attempt_start(
-    struct pg_attempt *a, struct pg_place *place, bool writes, size_t first, int64_t now)
+    struct pg_attempt *a, struct pg_place *place, enum pg_need need, size_t first, int64_t now)
 {
 	const char *list;
 
-	*a = (struct pg_attempt){ .place = place, .writes = writes };
+	*a = (struct pg_attempt){ .place = place, .need = need };
 	if (!look_up(a))
 		return PG_FAILED;
 	list = value_of(place->all, "hostaddr");
@@ -397,11 +511,15 @@ leave_host(struct pg_attempt *a, int64_t now)
 enum pg_progress
 pg_attempt_go(struct pg_attempt *a, int64_t now)
 {
+	bool spoke;
+
 	if (now >= a->give_up) {
 		snprintf(a->why, sizeof a->why, "'%.100s' does not answer",
 		    PQhost(a->conn) != NULL ? PQhost(a->conn) : "");
 		return leave_host(a, now);
 	}
+	spoke = PQstatus(a->conn) == CONNECTION_AWAITING_RESPONSE ||
+		PQstatus(a->conn) == CONNECTION_AUTH_OK;
 	switch (PQconnectPoll(a->conn)) {
 	case PGRES_POLLING_READING:
 		return PG_READ;
@@ -410,6 +528,7 @@ pg_attempt_go(struct pg_attempt *a, int64_t now)
 	case PGRES_POLLING_OK:
 		return PG_DONE;
 	default:
+		a->spoke |= spoke && !PQconnectionNeedsPassword(a->conn);
 		keep_reason(a);
 		return leave_host(a, now);
 	}

@@ -37,16 +37,30 @@ bool pg_uri_has_password(const char *uri);
 /* Find out what leads to the servers of URI, as store_way. */
 void pg_way(const char *uri, struct store_way *out);
 
+/* Tell FN the keywords of URI that lead to its servers, as store_link. */
+void pg_link(const char *uri, store_link_fn *fn, void *arg);
+
+/* Tell FN the files of passwords and keys that URI, or its service, names. */
+void pg_secrets(const char *uri, store_secret_fn *fn, void *arg);
+
 enum pg_progress { PG_READ, PG_WRITE, PG_DONE, PG_FAILED };
+
+/* Which server will do, beside what the URI says of that. */
+enum pg_need {
+	PG_READS,  /* as it says */
+	PG_WRITES, /* one that can be written to, and no other */
+	PG_ALL     /* the same; but when those that answer can only be read, one of them */
+};
 
 /* An attempt to connect, host by host. */
 struct pg_attempt {
 	struct pg_place *place;
-	bool writes; /* only a server that can be written to will do */
+	enum pg_need need;
 	size_t host; /* the one being tried, of HOSTS in the order of the URI */
 	size_t hosts;
 	size_t tried;
-	bool any;        /* second time round: no standby was found, so take what there is */
+	bool any;        /* second time round: none is as it should be, so take what there is */
+	bool spoke;      /* one of them took us for a client, whatever he said then */
 	PGconn *conn;    /* taken over by whoever sees PG_DONE */
 	int64_t give_up; /* on this host, in milliseconds of the caller's clock */
 	char why[256];   /* why the last one failed */
@@ -56,7 +70,7 @@ struct pg_attempt {
  * on the socket of CONN: at most until GIVE_UP, then to call pg_attempt_go. PG_FAILED: none of them
  * will do, and WHY is the reason of the last. NOW in milliseconds. */
 enum pg_progress pg_attempt_start(
-    struct pg_attempt *a, struct pg_place *place, bool writes, size_t first, int64_t now);
+    struct pg_attempt *a, struct pg_place *place, enum pg_need need, size_t first, int64_t now);
 enum pg_progress pg_attempt_go(struct pg_attempt *a, int64_t now);
 
 /* Drop an attempt that nobody waits for any more. */

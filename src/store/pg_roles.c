@@ -64,6 +64,19 @@ grant(struct db *db, struct error *err)
 }
 
 enum outcome
+pg_guarded(struct db *db, struct error *err)
+{
+	int n = 0;
+	enum outcome o = count(db, &n, err);
+
+	if (o != FOUND || n == ROLES)
+		return o == FOUND ? FOUND : RETRY;
+	return error_set(err, NONE,
+	    "the roles vmaild_lookup, vmaild_login, vmaild_recorder and vmaild_admin are not "
+	    "there: every worker can read all of the store");
+}
+
+enum outcome
 pg_settle(struct db *db, struct error *err)
 {
 	int n = 0;

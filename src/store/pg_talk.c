@@ -141,7 +141,7 @@ pg_lose(struct db *db)
 	db->open = PG_CLOSED;
 	db->owed = db->fed = 0;
 	db->view++;
-	db->ours = db->empty = db->broken = false;
+	db->ours = db->empty = db->broken = db->asks = false;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -263,23 +263,6 @@ send_all(PGconn *conn, const struct pg_train *t)
 	return PQpipelineSync(conn) == 1;
 }
 
-/* Each request gives one result and an end. */
-static enum outcome
-take_all(struct db *db, struct pg_train *t, struct error *err)
-{
-	PGresult *end;
-
-	for (; db->owed > 0; db->owed--)
-		if (take_end(db, err) != FOUND)
-			return RETRY;
-	for (size_t i = 0; i < t->n; i++) {
-		if (take(db, &t->request[i].result, err) != FOUND || take(db, &end, err) != FOUND)
-			return RETRY;
-		PQclear(end);
-	}
-	return take_end(db, err);
-}
-
 static bool
 is_done(const PGresult *result)
 {
@@ -299,16 +282,25 @@ unconnected(struct db *db, struct error *err)
 	    db->why[0] != '\0' ? db->why : "the connection was lost");
 }
 
-/* The first that failed is told; behind it none was done. */
+static enum outcome
+take_owed(struct db *db, struct error *err)
+{
+	for (; db->owed > 0; db->owed--)
+		if (take_end(db, err) != FOUND)
+			return RETRY;
+	return FOUND;
+}
+
+/* What was fed, up to where the next train begins. The first that failed is told; behind it none
+ * was done. */
 static enum outcome
 take_fed(struct db *db, struct error *err)
 {
 	enum outcome o = FOUND;
 
-	for (; db->owed > 0; db->owed--)
-		if (take_end(db, err) != FOUND)
-			return RETRY;
-	for (int n = db->fed; n > 0; n--) {
+	if (take_owed(db, err) != FOUND)
+		return RETRY;
+	for (; db->fed > 0; db->fed--) {
 		PGresult *result, *end;
 
 		if (take(db, &result, err) != FOUND)
@@ -316,19 +308,40 @@ take_fed(struct db *db, struct error *err)
 		if (o == FOUND && !is_done(result))
 			o = pg_failed(db, result, err);
 		PQclear(result);
-		if (take(db, &end, err) != FOUND)
+		if (take(db, &end, o == FOUND ? err : NULL) != FOUND)
 			return RETRY;
+		PQclear(end);
 	}
-	db->fed = 0;
-	return take_end(db, o == FOUND ? err : NULL) == FOUND ? o : RETRY;
+	return o;
+}
+
+/* Each request gives one result and an end. */
+static enum outcome
+take_all(struct db *db, struct pg_train *t, struct error *err)
+{
+	PGresult *end;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (take(db, &t->request[i].result, err) != FOUND || take(db, &end, err) != FOUND)
+			return RETRY;
+		PQclear(end);
+	}
+	return take_end(db, err);
 }
 
 enum outcome
 pg_fed(struct db *db, struct error *err)
 {
+	enum outcome o;
+
 	if (db->fed == 0)
 		return FOUND;
-	return PQpipelineSync(db->conn) == 1 ? take_fed(db, err) : lost(db, err);
+	if (PQpipelineSync(db->conn) != 1)
+		return lost(db, err);
+	o = take_fed(db, err);
+	if (db->conn == NULL)
+		return RETRY;
+	return take_end(db, o == FOUND ? err : NULL) == FOUND ? o : RETRY;
 }
 
 enum outcome
@@ -341,23 +354,23 @@ pg_feed(struct db *db, const struct pg_request *r, struct error *err)
 	return ++db->fed < FED_MAX ? FOUND : pg_fed(db, err);
 }
 
+/* What was fed before goes along. */
 enum outcome
 pg_run(struct db *db, struct pg_train *t, struct error *err)
 {
-	enum outcome o = pg_fed(db, err);
+	enum outcome o;
 
-	if (o != FOUND)
-		return o;
 	if (db->conn == NULL)
 		return unconnected(db, err);
 	if (!send_all(db->conn, t))
 		return lost(db, err);
-	if (take_all(db, t, err) != FOUND)
+	o = take_fed(db, err);
+	if (db->conn == NULL || take_all(db, t, o == FOUND ? err : NULL) != FOUND)
 		return RETRY;
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; o == FOUND && i < t->n; i++)
 		if (!is_done(t->request[i].result))
-			return pg_failed(db, t->request[i].result, err);
-	return FOUND;
+			o = pg_failed(db, t->request[i].result, err);
+	return o;
 }
 
 void
@@ -379,9 +392,11 @@ pg_post(struct db *db, const char *text)
 static enum outcome
 go_through_hosts(struct db *db, PGconn **conn)
 {
-	bool writes = db->role >= STORE_RECORDER;
+	enum pg_need need = db->role == STORE_ADMIN      ? PG_ALL
+			    : db->role == STORE_RECORDER ? PG_WRITES
+							 : PG_READS;
 	struct pg_attempt a;
-	enum pg_progress p = pg_attempt_start(&a, &db->place, writes, db->host, pg_now());
+	enum pg_progress p = pg_attempt_start(&a, &db->place, need, db->host, pg_now());
 
 	while (p == PG_READ || p == PG_WRITE) {
 		int64_t rest = left(db, CONNECT_MS), host = a.give_up - pg_now();
@@ -398,6 +413,7 @@ go_through_hosts(struct db *db, PGconn **conn)
 	}
 	db->host = 0;
 	*conn = a.conn;
+	db->reads = need == PG_ALL && a.any;
 	if (p == PG_DONE)
 		return FOUND;
 	memcpy(db->why, a.why, sizeof db->why);

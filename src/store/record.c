@@ -111,18 +111,34 @@ fill_in(struct record *w, const struct record *now)
 
 static const struct record fresh = { .propagate = -1 };
 
+/* *ST is the row that is there, if there is one. */
+static enum outcome
+find_now(struct put *p, struct db_stmt **st, struct error *err)
+{
+	struct slice name = sbuf_slice(&p->name), none = slice_str("");
+	enum record_kind kind = p->wanted.kind;
+	bool new;
+	enum outcome o = names_ask(p->s, kind, name, &new, err);
+
+	if (o != FOUND || new)
+		return o == FOUND ? NONE : o;
+	o = reader_find(&p->now, p->s, kind, name, none, st, err);
+	if (o == NONE && (kind == RECORD_MAILBOX || kind == RECORD_ALIAS))
+		names_missed(p->s, kind);
+	return o;
+}
+
 /* In a transaction. The row that is there stays open until all is written: its texts are used. */
 static enum outcome
 make_so(struct put *p, const struct kind *k, struct error *err)
 {
-	struct slice none = slice_str("");
-	struct db_stmt *st;
+	struct db_stmt *st = NULL;
 	enum outcome o;
 
 	o = additions_have(&p->s->additions, sbuf_slice(&p->name)) ? batch_show(p->s, err) : FOUND;
 	if (o != FOUND)
 		return o;
-	o = reader_find(&p->now, p->s, p->wanted.kind, sbuf_slice(&p->name), none, &st, err);
+	o = find_now(p, &st, err);
 	if (o != FOUND && o != NONE)
 		return o;
 	p->there = o == FOUND;
@@ -135,7 +151,10 @@ make_so(struct put *p, const struct kind *k, struct error *err)
 		o = change_look(&p->change, err);
 	if (o == FOUND && !p->change.idle)
 		o = k->write(p, err);
-	db_reset(st);
+	if (o == FOUND && !p->there)
+		names_add(p->s, p->wanted.kind, sbuf_slice(&p->name));
+	if (st != NULL)
+		db_reset(st);
 	return o;
 }
 

@@ -41,10 +41,28 @@ store_way(const char *uri, struct store_way *out)
 	db_way(uri, out);
 }
 
+bool
+store_link(const char *uri, store_link_fn *fn, void *arg)
+{
+	return db_link(uri, fn, arg);
+}
+
+void
+store_secrets(const char *uri, store_secret_fn *fn, void *arg)
+{
+	db_secrets(uri, fn, arg);
+}
+
 int
 store_schema_version(void)
 {
 	return db_version_built();
+}
+
+enum outcome
+store_guarded(struct store *s, struct error *err)
+{
+	return db_guarded(s->db, err);
 }
 
 int
@@ -54,7 +72,7 @@ store_found_version(const struct store *s)
 }
 
 void
-store_size(const struct store *s, uint64_t *main, uint64_t *log)
+store_size(struct store *s, uint64_t *main, uint64_t *log)
 {
 	db_size(s->db, main, log);
 }
@@ -124,6 +142,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	db_free(s->db);
+	names_forget(s);
 	facts_release(&s->facts);
 	additions_release(&s->additions);
 	sbuf_release(&s->fit);
@@ -164,7 +183,7 @@ batch_step_begin(struct store *s, struct error *err)
 	db_arm(s->db);
 	if (!s->sure && batch_show(s, err) != FOUND)
 		return RETRY;
-	if (!s->sure && db_run(db_prepare(s->db, Q_savepoint), NULL, err) != FOUND) {
+	if (!s->sure && db_feed(db_prepare(s->db, Q_savepoint), err) != FOUND) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
 	}
@@ -180,7 +199,7 @@ batch_step_end(struct store *s, enum outcome o, struct error *err)
 	if (ok && !s->sure && !kept)
 		ok = db_run(db_prepare(s->db, Q_rollback_to), NULL, NULL) == FOUND;
 	if (ok && !s->sure)
-		ok = db_run(db_prepare(s->db, Q_release), NULL, kept ? err : NULL) == FOUND;
+		ok = db_feed(db_prepare(s->db, Q_release), kept ? err : NULL) == FOUND;
 	if (!ok) {
 		s->batch = BATCH_BROKEN;
 		return RETRY;
@@ -317,12 +336,13 @@ store_batch_end(struct store *s, bool keep, struct error *err)
 		o = error_set(
 		    err, RETRY, "a change of the transaction failed: nothing was changed");
 	additions_drop(&s->additions);
+	names_forget(s);
 	s->batch = BATCH_NONE;
 	if (keep && o == FOUND)
 		o = db_commit(s->db, err);
 	db_rollback(s->db);
 	db_bulk(s->db, false);
-	return o;
+	return o == BAD ? RETRY : o; /* what was fed last may be told of here */
 }
 
 enum outcome

@@ -41,6 +41,12 @@ test_openings(void **state)
 		{ "postgresql://me:geheim%@db/x", BAD, "cannot be read" },
 		{ "postgresql:geheim", BAD, "cannot be read" },
 		{ "postgresql:hots=geheim", BAD, "cannot be read" },
+		{ "postgresql://me:ge/heim@127.0.0.1:1/x", BAD, "cannot be read" },
+		{ "postgresql://me:x@geheim@127.0.0.1:1/x", BAD, "cannot be read" },
+		{ "postgresql://me/x@geheim", BAD, "cannot be read" },
+		{ "postgresql://127.0.0.1:geheim/x", BAD, "cannot be read" },
+		{ "postgresql://me:%2Fgeheim%40@127.0.0.1:1/x", RETRY, "out of reach" },
+		{ "postgresql://127.0.0.1:1/x?password=geheim", RETRY, "out of reach" },
 	};
 
 	(void)state;
@@ -199,18 +205,24 @@ set_read_only(const char *uri, const char *how)
 	pg_raw(pg_server(), NULL, sql);
 }
 
-/* As on a standby. */
+/* As on a standby: it is read, and who wants to write is told that it is none to write to. */
 static void
 test_read_only(void **state)
 {
 	struct fixture *f = *state;
+	struct store *s;
 
 	set_read_only(f->path, "SET default_transaction_read_only = on");
 	assert_int_equal(open_as(f->path, STORE_LOOKUP, 5000, &f->err), FOUND);
-	assert_int_equal(open_as(f->path, STORE_ADMIN, 5000, &f->err), RETRY);
+	assert_int_equal(open_as(f->path, STORE_RECORDER, 5000, &f->err), RETRY);
 	assert_non_null(strstr(f->err.text, "read-only"));
+	s = open_at(f->path, STORE_ADMIN);
+	assert_int_equal(ask_mailbox(s, "harry", "example.com"), FOUND);
+	assert_int_equal(domain_add(s, "one.test", "relay", "", &f->err), RETRY);
+	assert_non_null(strstr(f->err.text, "a standby"));
 	set_read_only(f->path, "RESET default_transaction_read_only");
-	must(open_as(f->path, STORE_ADMIN, 5000, &f->err), &f->err, "writes again");
+	must(domain_add(s, "one.test", "relay", "", &f->err), &f->err, "writes again");
+	store_close(s);
 }
 
 /* --- who may do what -------------------------------------------------------------------------- */
