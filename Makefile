@@ -398,7 +398,7 @@ bench-full: bench-deps
 
 BUILD_DEPS := gcc make pkg-config libevent-dev libsqlite3-dev libpq-dev libsodium-dev libconfuse-dev libidn2-dev \
               libunistring-dev libsmartcols-dev libjansson-dev libcrypt-dev libssl-dev libseccomp-dev
-TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite sqlite3 \
+TEST_DEPS  := libcmocka-dev python3 mandoc tmux less postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite dovecot-pgsql sqlite3 \
               openssl fail2ban postgresql
 CHECK_DEPS := valgrind clang-tidy cppcheck systemd strace apparmor
 TRIXIE_DEPS := dovecot-auth-lua lua-socket

@@ -16,10 +16,17 @@ static const struct check checks[] = {
 	    "`vmailctl init` makes a store or brings it up to date; run vmailctl as root",
 	    NEEDS_CONF, check_store },
 	{ "store-integrity", SEVERITY_ERROR, "the store's file is whole",
-	    "restore it from a backup", NEEDS_STORE, check_integrity },
+	    "restore it from a backup", NEEDS_FILE, check_integrity },
 	{ "store-permissions", SEVERITY_ERROR,
 	    "the store belongs to vmaild, and nobody else reads it",
-	    "let it belong to vmaild's user alone", NEEDS_STORE, check_permissions },
+	    "let it belong to vmaild's user alone", NEEDS_FILE, check_permissions },
+	{ "store-roles", SEVERITY_WARNING,
+	    "the store's server keeps from each worker what it need not see",
+	    "run `vmailctl init` as a user of the database who may make roles", NEEDS_SERVER,
+	    check_roles },
+	{ "store-secrets", SEVERITY_ERROR,
+	    "what vmaild reads to get to the store's server is read by nobody else",
+	    "let it belong to vmaild's user, with mode 0600", NEEDS_SERVER, check_secrets },
 	{ "clock", SEVERITY_WARNING, "the clock is not behind the store",
 	    "set the clock, and let it be kept by NTP: aliases expire by it", NEEDS_STORE,
 	    check_clock },
@@ -151,6 +158,10 @@ has(const struct doctor *d, enum doctor_need need)
 		return d->has_conf;
 	case NEEDS_STORE:
 		return d->has_store;
+	case NEEDS_FILE:
+		return d->has_store && !d->is_remote;
+	case NEEDS_SERVER:
+		return d->has_store && d->is_remote;
 	case NEEDS_POSTFIX:
 		return d->has_postfix;
 	case NEEDS_DOVECOT:

@@ -15,8 +15,7 @@
 #include "vmailctl/listeners.h"
 
 enum {
-	DOVECOT_FIRST_UID = 500, /* its default first_valid_uid */
-	SQL_MEMORY_MIB = 1024    /* enough for the costliest hash that vmaild takes */
+	DOVECOT_FIRST_UID = 500 /* its default first_valid_uid */
 };
 
 /* clang-format off */
@@ -96,7 +95,7 @@ static const char who_none[] =
 	"# delivery by LMTP, and doveadm with its -A, ask vmaild by its userdb socket; nothing is said of logins\n";
 
 static const char who_sql[] =
-	"# Dovecot checks the passwords itself, as it finds them in the store (needs Debian's dovecot-sqlite).\n"
+	"# Dovecot checks the passwords itself, as it finds them in the store.\n"
 	"# It knows nothing of app passwords, of throttling, or of better hashes for old ones.\n";
 
 static const char sql_23_file[] =
@@ -106,19 +105,6 @@ static const char sql_23[] =
 	"%s {\n"
 	"  driver = sql\n"
 	"  args = /etc/dovecot/vmaild-sql.conf.ext\n"
-	"}\n";
-
-static const char sql_24[] =
-	"sql_driver = sqlite\n"
-	"sqlite_path = %s\n"
-	"sqlite_readonly = yes\n";
-
-static const char sql_memory[] =
-	"\n"
-	"# A costly hash needs more than the usual limit of 256 MiB: without memory, the right password is\n"
-	"# called wrong.\n"
-	"service auth-worker {\n"
-	"  vsz_limit = %ldM\n"
 	"}\n";
 
 static const char username_chars[] =
@@ -354,27 +340,21 @@ put_lua(struct sbuf *out, const struct dovecot *d)
 /* --- sql -------------------------------------------------------------------------------------- */
 
 static void
-put_sql_memory(struct sbuf *out, const struct conf *conf)
-{
-	long mib = conf->hash_memory / 1024 * 2;
-
-	sbuf_printf(out, sql_memory, mib > SQL_MEMORY_MIB ? mib : SQL_MEMORY_MIB);
-}
-
-static void
 put_sql_23(struct sbuf *out, const struct dovecot *d)
 {
+	dovecot_put_needs(out, d);
 	sbuf_add_str(out, sql_23_file);
 	sbuf_printf(out, sql_23, "passdb");
 	sbuf_printf(out, where, "", "  driver = prefetch\n");
 	sbuf_printf(out, sql_23, "userdb");
-	put_sql_memory(out, d->conf);
+	dovecot_put_memory(out, d);
 }
 
 static void
 put_sql_24(struct sbuf *out, const struct dovecot *d)
 {
-	sbuf_printf(out, sql_24, d->file);
+	dovecot_put_needs(out, d);
+	dovecot_put_connection(out, d);
 	sbuf_add_str(out, "passdb sql {\n  query = ");
 	dovecot_put_query(out, d, DOVECOT_PASSDB);
 	sbuf_add_str(out, "\n}\n");
@@ -384,7 +364,7 @@ put_sql_24(struct sbuf *out, const struct dovecot *d)
 	sbuf_add_str(out, "\n  iterate_query = ");
 	dovecot_put_query(out, d, DOVECOT_ITERATE);
 	sbuf_add_str(out, "\n}\n");
-	put_sql_memory(out, d->conf);
+	dovecot_put_memory(out, d);
 }
 
 /* --- no logins -------------------------------------------------------------------------------- */
@@ -526,7 +506,8 @@ config_put_dovecot(
 
 	sbuf_init(&found, 64);
 	version = choose_version(&found, wish->version);
-	d.file = slice_starts(slice_str(wish->store), "sqlite:") ? wish->store + 7 : wish->store;
+	d.store = wish->store;
+	d.engine = dovecot_engine_of(&d);
 	o = find_way(&d.way, version, wish->passdb, err);
 	if (o == FOUND && wish->sql_file && d.way->put != put_sql_23)
 		o = error_set(err, BAD,

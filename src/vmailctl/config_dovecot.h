@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 
 struct dovecot;
+struct dovecot_engine;
 
 /* One way for logins to go, in the words of one version. */
 struct dovecot_way {
@@ -22,10 +23,21 @@ struct dovecot_way {
 struct dovecot {
 	const struct conf *conf;
 	const char *conf_file; /* what -c named, or NULL */
-	const char *file;      /* the store's */
+	const char *store;     /* its URI */
 	struct slice odd_name; /* a mailbox that Dovecot would not take, or empty */
 	const struct dovecot_way *way;
+	const struct dovecot_engine *engine; /* for the sql driver */
 };
+
+/* Find out what the sql driver has to be for the store of D. */
+const struct dovecot_engine *dovecot_engine_of(const struct dovecot *d);
+
+/* Append what is to be known of that driver, as comments; and, for 2.4, where the store is. */
+void dovecot_put_needs(struct sbuf *out, const struct dovecot *d);
+void dovecot_put_connection(struct sbuf *out, const struct dovecot *d);
+
+/* Append the memory that each service needs which checks passwords. */
+void dovecot_put_memory(struct sbuf *out, const struct dovecot *d);
 
 enum dovecot_query { DOVECOT_PASSDB, DOVECOT_USERDB, DOVECOT_ITERATE };
 

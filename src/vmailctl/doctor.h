@@ -14,6 +14,7 @@ struct doctor {
 	const char *dovecot; /* its configuration file, or NULL */
 	bool has_conf;       /* ctl->conf is loaded */
 	bool has_store;      /* ctl->store is open */
+	bool is_remote;      /* ... and is on a server */
 	bool has_postfix;
 	bool has_dovecot;
 	struct sbuf main_cf;   /* every parameter, expanded, as postconf prints it */
@@ -23,7 +24,15 @@ struct doctor {
 	struct sbuf queue; /* Postfix's queue directory */
 };
 
-enum doctor_need { NEEDS_NOTHING, NEEDS_CONF, NEEDS_STORE, NEEDS_POSTFIX, NEEDS_DOVECOT };
+enum doctor_need {
+	NEEDS_NOTHING,
+	NEEDS_CONF,
+	NEEDS_STORE,
+	NEEDS_FILE,   /* a store that is one */
+	NEEDS_SERVER, /* one that is on a server */
+	NEEDS_POSTFIX,
+	NEEDS_DOVECOT
+};
 
 /* Look; true when all is well, which is said by the row. Whatever is not is reported. */
 struct check;
@@ -70,6 +79,8 @@ check_fn check_configuration;
 check_fn check_store;
 check_fn check_integrity;
 check_fn check_permissions;
+check_fn check_roles;
+check_fn check_secrets;
 check_fn check_clock;
 check_fn check_disk;
 check_fn check_listeners;

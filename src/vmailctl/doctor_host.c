@@ -29,7 +29,11 @@ check_configuration(struct doctor *d, const struct check *c)
 bool
 check_store(struct doctor *d, const struct check *c)
 {
+	struct store_way way;
+
 	d->has_store = ctl_store(d->ctl, STORE_ADMIN) == FOUND;
+	store_way(ctl_uri(d->ctl), &way);
+	d->is_remote = way.remote;
 	return d->has_store ||
 	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", d->ctl->err.text);
 }
@@ -51,16 +55,6 @@ store_path(const struct doctor *d)
 	const char *uri = ctl_uri(d->ctl);
 
 	return strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
-}
-
-/* On a server there is nothing of it here. */
-static bool
-is_elsewhere(const struct doctor *d)
-{
-	struct store_way way;
-
-	store_way(ctl_uri(d->ctl), &way);
-	return way.remote;
 }
 
 static bool
@@ -128,8 +122,6 @@ check_permissions(struct doctor *d, const struct check *c)
 
 	if (identity_of_user(&user, d->ctl->conf->user, &err) != FOUND)
 		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
-	if (is_elsewhere(d))
-		return true;
 	if (!store_directory(d, directory))
 		return doctor_bad(d, c, slice_str(store_path(d)), "its path is too long");
 	snprintf(cure, sizeof cure, "as root: chown -R %s: %s; chmod 2770 %s; chmod 0660 %s/*",
@@ -143,6 +135,63 @@ check_permissions(struct doctor *d, const struct check *c)
 			ok = is_proper(d, &row, file, &user, 0600) && ok;
 	}
 	return ok;
+}
+
+/* --- a server --------------------------------------------------------------------------------- */
+
+bool
+check_roles(struct doctor *d, const struct check *c)
+{
+	struct error err = { "" };
+
+	return store_guarded(d->ctl->store, &err) == FOUND ||
+	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
+}
+
+/* libpq takes no password from a file that others may read, and no key. */
+static bool
+is_secret(struct doctor *d, const struct check *c, const struct identity *user, const char *path)
+{
+	struct slice subject = slice_str(path);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return doctor_bad(d, c, subject, "cannot look at it: %s", strerror(errno));
+	if (st.st_mode & 077)
+		return doctor_bad(d, c, subject,
+		    "others may read it (mode %04o), so that it is passed over",
+		    (unsigned)st.st_mode & 07777);
+	return st.st_uid == user->uid ||
+	       doctor_bad(d, c, subject, "it belongs to user %lu, and '%s' cannot read it",
+		   (unsigned long)st.st_uid, user->name);
+}
+
+struct secrets {
+	struct doctor *d;
+	const struct check *c;
+	struct identity user;
+	bool ok;
+};
+
+static void
+look_at_secret(void *arg, const char *path)
+{
+	struct secrets *s = arg;
+
+	s->ok = is_secret(s->d, s->c, &s->user, path) && s->ok;
+}
+
+bool
+check_secrets(struct doctor *d, const struct check *c)
+{
+	struct secrets s = { .d = d, .c = c, .ok = true };
+	struct error err;
+
+	if (identity_of_user(&s.user, d->ctl->conf->user, &err) != FOUND)
+		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
+	store_secrets(conf_store_for_lookups(d->ctl->conf), look_at_secret, &s);
+	store_secrets(conf_store_for_logins(d->ctl->conf), look_at_secret, &s);
+	return s.ok;
 }
 
 /* --- clock --------------------------------------------------------------------------------------
@@ -214,7 +263,7 @@ bool
 check_disk(struct doctor *d, const struct check *c)
 {
 	char directory[PATH_ROOM];
-	bool ok = is_elsewhere(d) || !store_directory(d, directory) || has_room(d, c, directory);
+	bool ok = d->is_remote || !store_directory(d, directory) || has_room(d, c, directory);
 
 	return (!mail_directory(d, directory) || has_room(d, c, directory)) && ok;
 }

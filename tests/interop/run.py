@@ -20,6 +20,7 @@ import logins  # noqa: F401
 import outages  # noqa: F401
 import closed_lists  # noqa: F401
 import ways  # noqa: F401
+import dovecot_pg  # noqa: F401
 import checkpassword  # noqa: F401
 import lua  # noqa: F401
 import maps  # noqa: F401
