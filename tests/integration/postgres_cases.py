@@ -4,10 +4,11 @@
 # server does not answer. The server is one of tests/lib/postgres, for the case alone.
 
 import contextlib
+import json
 import os
 import subprocess
 
-from harness import Auth, Site, Socketmap, check, check_eq, check_in, scratch, wait_until
+from harness import Auth, Site, Socketmap, check, check_eq, check_in, listener, scratch, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, os.pardir, "lib", "postgres")
@@ -90,6 +91,35 @@ def outage(env):
         check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
 
 
+def looked_after(env):
+    """Wrong passwords are counted beyond a restart, for this host; status tells what the tables take, and doctor who
+    sees what."""
+    with server("-t") as uri, scratch() as tmp:
+        sql(uri, "CREATE DATABASE mail")
+        metrics = os.path.join(tmp, "metrics.sock")
+        site = Site(env.build, tmp, store=uri + " dbname=mail", lookup_workers=1, lookup_deadline=10000)
+        site.listeners.append(listener("unix:" + metrics, "metrics", 0o666))
+        site.configure()
+        site.init("example.com", users={"harry@example.com": PASSWORD})
+        with site.start(), Auth(site.auth) as auth:
+            check_eq(auth.plain("harry@example.com", "wrong").word, "FAIL")
+            check_in("harry@example.com", site.ctl("login", "throttled"))
+            size = json.loads(site.ctl("status", "--json"))["store_bytes"]
+            check(size > 100000, size)
+        with site.start():
+            check_in("harry@example.com", site.ctl("login", "throttled"))
+            site.ctl("login", "clear", "harry@example.com")
+            check("harry" not in site.ctl("login", "throttled"))
+        passfile = os.path.join(tmp, "pass")
+        with open(passfile, "w") as f:
+            f.write("nothing")
+        os.chmod(passfile, 0o644)
+        site.configure(store=uri + " dbname=mail passfile=" + passfile)
+        found = {f["code"]: f["severity"] for f in json.loads(site.ctl_run("doctor", "--json").stdout)}
+        check_eq((found["store"], found["store-roles"], found["store-secrets"]), ("ok", "ok", "error"))
+        check(not {"store-integrity", "store-permissions"} & set(found), found)
+
+
 def passwords(env):
     """One in the URI is for a file that not everybody can read, and is in no text."""
     with scratch() as tmp:
@@ -110,4 +140,5 @@ def register(suite):
     suite.add("postgres: the daemon answers from it", answers)
     suite.add("postgres: workers reach it by name, as users of their own", over_tcp)
     suite.add("postgres: an outage is TEMP and ends by itself", outage)
+    suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
     suite.add("postgres: a password stays where it belongs", passwords)
