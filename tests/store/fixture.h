@@ -187,7 +187,7 @@ words(struct slice *out, size_t max, const char *text)
 static inline enum outcome
 alias_add(struct store *s, const char *address, const char *targets, struct error *err)
 {
-	struct slice list[64];
+	struct slice list[64] = { { NULL, 0 } };
 	size_t n = words(list, 64, targets);
 
 	return store_alias_add(s, S(address), list, n, err);
@@ -196,7 +196,7 @@ alias_add(struct store *s, const char *address, const char *targets, struct erro
 static inline enum outcome
 alias_remove(struct store *s, const char *address, const char *targets, struct error *err)
 {
-	struct slice list[64];
+	struct slice list[64] = { { NULL, 0 } };
 	size_t n = words(list, 64, targets);
 
 	return store_alias_remove(s, S(address), list, n, err);
