@@ -143,16 +143,21 @@ pg_bare(const char *uri)
 static inline void
 pg_give_back(const char *uri)
 {
-	if (pg_ready[pg_number(uri)] && !pg_spoiled)
+	char version[64];
+
+	(void)snprintf(
+	    version, sizeof version, "UPDATE store SET version = %d", store_schema_version());
+	if (pg_ready[pg_number(uri)] && !pg_spoiled) {
 		pg_raw(uri, NULL,
 		    "DELETE FROM login; DELETE FROM credential; DELETE FROM alias_target; DELETE "
 		    "FROM alias; DELETE FROM mailbox; DELETE FROM domain; DELETE FROM entry; "
 		    "DELETE "
 		    "FROM map; DELETE FROM change; DELETE FROM secret WHERE name <> "
-		    "'app-password'; "
-		    "UPDATE store SET version = 4");
-	else
+		    "'app-password'");
+		pg_raw(uri, NULL, version);
+	} else {
 		pg_raw(uri, NULL, "DROP SCHEMA IF EXISTS vmaild CASCADE");
+	}
 	pg_ready[pg_number(uri)] &= !pg_spoiled;
 	pg_spoiled = false;
 	pg_used[pg_number(uri)] = false;
