@@ -47,8 +47,7 @@ SELECT kind, target, delimiters, coalesce(propagate, -1),
     (EXISTS (SELECT 1 FROM alias WHERE address = '@' || d.name))::integer
     + 2 * (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND address <> '@' || d.name))::integer
     + 4 * (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND strpos(address, '+') > 0))::integer
-    + 8 * (EXISTS (SELECT 1 FROM alias
-        WHERE domain = d.name AND (disabled <> 0 OR expires <> 0 OR internal <> 0)))::integer
+    + 8 * (EXISTS (SELECT 1 FROM alias WHERE domain = d.name AND disabled + expires + internal > 0))::integer
     + 16 * (EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name))::integer
     + 32 * (EXISTS (SELECT 1 FROM mailbox WHERE domain = d.name AND strpos(address, '+') > 0))::integer
 FROM domain d

@@ -137,7 +137,7 @@ identify(struct db *db, struct error *err)
 		welcome = number_at(t.request[0].result, 0, 2);
 	}
 	pg_train_clear(&t);
-	if (o == FOUND && !welcome)
+	if (o == FOUND && store != 0 && !welcome)
 		o = error_set(err, RETRY,
 		    "the store '%s' does not let the user '%s' in: make him a member of a role as "
 		    "in "

@@ -380,7 +380,8 @@ check_plan(PGconn *conn, const char *text, const char *parameters)
 		    strstr(step, "Subquery Scan on \"*SELECT*") != NULL)
 			fail_msg("plan: %s", step);
 		if (strstr(step, "Index Scan") != NULL || strstr(step, "Index Only Scan") != NULL)
-			assert_non_null(strstr(PQgetvalue(r, i + 1, 0), "Index Cond:"));
+			if (strstr(PQgetvalue(r, i + 1, 0), "Index Cond:") == NULL)
+				fail_msg("plan: %s", step);
 	}
 	PQclear(r);
 	sbuf_release(&sql);
