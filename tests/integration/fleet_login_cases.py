@@ -257,7 +257,7 @@ def rehashed(env):
 
 def drained(env):
     """A reload while the store answers nobody: whatever was sent is answered, if with "try again", before the connection ends."""
-    many = 300
+    many = 100  # more than are taken at once, fewer than a socket holds
     with fleet(env, "one") as (site, daemon, found):
         site.configure(lookup_deadline=PATIENT)
         daemon.reload()
