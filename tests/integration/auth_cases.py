@@ -188,7 +188,7 @@ def pipelined(env):
 
 def full_queue(env):
     """More than can wait: the rest is told to try again at once, and all are answered."""
-    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0) as (site, _), \
+    with running(env, hash_threads=1, hash_memory=8192, failure_delay=0, remember_logins=0) as (site, _), \
             contextlib.ExitStack() as stack:
         site.ctl("user", "passwd", "harry@example.com", "--password-stdin", stdin=RIGHT + "\n")
         clients, begin = [stack.enter_context(Auth(site.auth)) for _ in range(8)], time.monotonic()
