@@ -22,11 +22,7 @@ slice_of(const char *p, size_t n)
 }
 
 /* View a C string without its terminator; NULL gives the empty slice. */
-static inline struct slice
-slice_str(const char *s)
-{
-	return slice_of(s, s == NULL ? 0 : strlen(s));
-}
+struct slice slice_str(const char *s);
 
 /* View the first N bytes (all of them when there are fewer). */
 static inline struct slice
@@ -36,13 +32,7 @@ slice_head(struct slice s, size_t n)
 }
 
 /* View what follows the first N bytes (nothing when there are fewer). */
-static inline struct slice
-slice_tail(struct slice s, size_t n)
-{
-	if (n >= s.n)
-		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
-	return slice_of(s.p + n, s.n - n);
-}
+struct slice slice_tail(struct slice s, size_t n);
 
 /* Compare for the same bytes. */
 static inline bool
@@ -58,7 +48,7 @@ int slice_cmp(struct slice a, struct slice b);
 static inline bool
 slice_is(struct slice s, const char *str)
 {
-	return slice_eq(s, slice_str(str));
+	return str == NULL ? s.n == 0 : slice_eq(s, slice_of(str, strlen(str)));
 }
 
 /* Compare with a C string, ASCII letters of either case alike. */
