@@ -344,6 +344,13 @@ take_rows(struct db_stmt *st, struct pg_train *t)
 	st->ran = true;
 }
 
+/* What was refused for its values is prepared all the same. */
+static bool
+is_prepared(const struct pg_train *t)
+{
+	return t->n >= 2 && PQresultStatus(t->request[t->n - 2].result) == PGRES_COMMAND_OK;
+}
+
 static enum outcome
 run(struct db_stmt *st, struct error *err)
 {
@@ -360,7 +367,7 @@ run(struct db_stmt *st, struct error *err)
 	} else {
 		add_prepared(st, &t);
 		o = pg_run(db, &t, err);
-		st->known |= o == FOUND;
+		st->known |= o == FOUND || (o == BAD && is_prepared(&t));
 	}
 	if (o == FOUND)
 		take_rows(st, &t);

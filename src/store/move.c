@@ -96,6 +96,7 @@ pair_end(struct pair *p)
 struct last {
 	int64_t id; /* 0: nothing was ever changed */
 	bool closed;
+	char other[STORE_SHOWN]; /* for a move to which store */
 };
 
 static enum outcome
@@ -105,8 +106,12 @@ find_last(struct db *db, struct last *out, struct error *err)
 	enum outcome o = db_step(st, err);
 
 	*out = (struct last){ .id = 0 };
-	if (o == FOUND)
-		*out = (struct last){ db_int(st, 0), slice_is(db_text(st, 1), closed) };
+	if (o == FOUND) {
+		out->id = db_int(st, 0);
+		out->closed = slice_is(db_text(st, 1), closed);
+		snprintf(
+		    out->other, sizeof out->other, "%.*s", (int)db_text(st, 2).n, db_text(st, 2).p);
+	}
 	db_reset(st);
 	return o == FOUND || o == NONE ? FOUND : RETRY;
 }
@@ -294,6 +299,17 @@ store_move_close(const struct store_move *m, struct store_moved *out, struct err
 
 /* --- changes again ---------------------------------------------------------------------------- */
 
+/* Others may have been copied too: only one of them takes changes when all is done. */
+static enum outcome
+check_meant(struct pair *p, const struct last *from, struct error *err)
+{
+	if (strncmp(from->other, p->to_shown, sizeof from->other - 1) == 0)
+		return FOUND;
+	return error_set(err, BAD,
+	    "the store '%s' was closed for a move to '%s', not to '%s': name that one, as before",
+	    p->from_shown, from->other, p->to_shown);
+}
+
 static enum outcome
 check_complete(struct pair *p, const struct last *from, struct error *err)
 {
@@ -303,7 +319,9 @@ check_complete(struct pair *p, const struct last *from, struct error *err)
 		return error_set(err, BAD,
 		    "the store '%s' still takes changes: first `vmailctl copy --close`",
 		    p->from_shown);
-	o = copy_same_change(p->to, p->from, from->id, err);
+	o = check_meant(p, from, err);
+	if (o == FOUND)
+		o = copy_same_change(p->to, p->from, from->id, err);
 	if (o == NONE)
 		o = error_set(err, BAD,
 		    "the store '%s' has not all that is in '%s': first `vmailctl copy --close` "
@@ -352,8 +370,10 @@ static enum outcome
 check_not_opened(struct pair *p, const struct last *from, struct error *err)
 {
 	struct last to = { 0 };
-	enum outcome o = find_last(p->to, &to, err);
+	enum outcome o = check_meant(p, from, err);
 
+	if (o == FOUND)
+		o = find_last(p->to, &to, err);
 	if (o != FOUND || to.id <= from->id)
 		return o;
 	return error_set(err, BAD,

@@ -98,7 +98,7 @@ read_all(struct store *s, enum record_kind kind, struct names *n, struct error *
 	while ((o = db_step(st, err)) == FOUND && read <= most && put(n, db_text(st, 0)))
 		read++;
 	db_reset(st);
-	if (o == NONE)
+	if (o == NONE && read <= most)
 		n->read = true;
 	else
 		names_release(n);
