@@ -141,6 +141,45 @@ test_lookups_go_on(void **state)
 	store_close(reader);
 }
 
+static enum record_change
+put_alias(struct fixture *f, const char *prefix, int i)
+{
+	const struct slice target = S("harry@example.com");
+	enum record_change did;
+	char name[64];
+
+	snprintf(name, sizeof name, "%s%04d@example.com", prefix, i);
+	must(store_put(f->s,
+		 &(struct record){ .kind = RECORD_ALIAS,
+		     .name = S(name),
+		     .said = RECORD_TARGETS,
+		     .targets = &target,
+		     .n_targets = 1 },
+		 &did, &f->err),
+	    &f->err, name);
+	return did;
+}
+
+/* So many are there that a server's names are not worth asking for: who is there is known all the
+ * same. */
+static void
+test_more_than_are_known(void **state)
+{
+	enum { MANY = 4300, NEW = 100 };
+	struct fixture *f = *state;
+
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	for (int i = 0; i < MANY; i++)
+		put_alias(f, "many", i);
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin again");
+	for (int i = 0; i < NEW; i++)
+		assert_int_equal(put_alias(f, "fresh", i), RECORD_ADDED);
+	for (int i = 0; i < MANY; i += MANY / 10 - 1)
+		assert_int_equal(put_alias(f, "many", i), RECORD_SAME);
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end again");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -152,6 +191,7 @@ main(int argc, char **argv)
 		CASE(test_failure_ends_it),
 		CASE(test_locked),
 		CASE(test_lookups_go_on),
+		CASE(test_more_than_are_known),
 	};
 
 	if (argc > 1)
