@@ -213,6 +213,7 @@ login_renewed(struct login *l)
 static void
 answer(struct login *l)
 {
+	event_del(&l->held); /* who is hurried may still have been held */
 	if (l->conn != NULL)
 		auth_conn_answer(
 		    l->conn, &l->request, l->outcome, l->facts == NULL ? NULL : &l->facts->account);

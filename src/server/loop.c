@@ -20,7 +20,7 @@ enum {
 	ACCEPT_PAUSE_MS = 100,
 	SILENT_MS = 1000, /* who is about to speak has spoken by then, also on a busy machine */
 	DRAIN_S = 3,
-	HURRY_MS = 1500, /* for last words to be sent; all of it less than the supervisor waits */
+	HURRY_MS = 1000, /* for last words to be sent; all of it less than the supervisor waits */
 	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
 };
 

@@ -89,12 +89,12 @@ ask_later(struct people *p, struct people_ask *a, unsigned ms)
 bool
 people_ask(struct people *p, struct people_ask *a, unsigned ms, enum outcome *o, struct error *err)
 {
-	if (!p->later) {
-		*o = ask_now(p, a, err);
-		return true;
-	}
 	if (p->loop->hurried) {
 		*o = error_set(err, RETRY, "this worker is leaving");
+		return true;
+	}
+	if (!p->later) {
+		*o = ask_now(p, a, err);
 		return true;
 	}
 	ask_later(p, a, ms);

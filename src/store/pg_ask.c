@@ -13,7 +13,7 @@
 #include "schema/postgresql_ask.h"
 #undef Q
 
-enum { TEXT_MAX = 4 * QUESTION_TEXT };
+enum { TEXT_MAX = 16 * QUESTION_TEXT };
 
 /* What a row is, by its first column. */
 enum what {

@@ -473,7 +473,7 @@ remote_send(struct remote *r)
 	struct error err;
 
 	ask_waiting(r);
-	for (size_t i = 0; i < r->setup.lines; i++) {
+	for (size_t i = 0; i <= r->setup.lines; i++) {
 		struct leg *g = &r->leg[i];
 
 		if (!g->line.unsynced)
