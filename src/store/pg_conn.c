@@ -150,8 +150,10 @@ surroundings(const PQconninfoOption *option)
 
 	if (service[0] == '\0')
 		return PQconndefaults();
-	if ((before != NULL && kept == NULL) || setenv("PGSERVICE", service, 1) != 0)
+	if ((before != NULL && kept == NULL) || setenv("PGSERVICE", service, 1) != 0) {
+		free(kept);
 		return NULL;
+	}
 	found = PQconndefaults();
 	if (kept != NULL)
 		setenv("PGSERVICE", kept, 1);
