@@ -145,11 +145,12 @@ static PQconninfoOption *
 surroundings(const PQconninfoOption *option)
 {
 	const char *service = value_of(option, "service"), *before = getenv("PGSERVICE");
-	char *kept = before != NULL ? strdup(before) : NULL;
 	PQconninfoOption *found;
+	char *kept;
 
 	if (service[0] == '\0')
 		return PQconndefaults();
+	kept = before != NULL ? strdup(before) : NULL;
 	if ((before != NULL && kept == NULL) || setenv("PGSERVICE", service, 1) != 0) {
 		free(kept);
 		return NULL;
