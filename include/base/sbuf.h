@@ -66,8 +66,8 @@ sbuf_add(struct sbuf *b, const void *p, size_t n)
 	if (to == NULL)
 		return false;
 	if (n > 0)
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what is nowhere has none
-		 */
+		/* what is nowhere has no bytes:
+		 * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 		memcpy(to, p, n);
 	b->n += n;
 	b->p[b->n] = '\0';
