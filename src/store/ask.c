@@ -310,14 +310,6 @@ static const struct {
 	[ROW_MEMBER] = { find_member, false, 0, 0 },
 };
 
-/* Half a character, for one: what patterns begin with is cut anywhere. */
-static bool
-can_exist(struct store *s, const struct question *q, const struct candidate *c)
-{
-	return db_can_hold(s->db, c->key) && db_can_hold(s->db, q->map) &&
-	       db_can_hold(s->db, q->domain);
-}
-
 /* Tell whether the question's domain is known to hold no row such as C. */
 static bool
 is_missing(const struct candidate *c, const struct facts *facts)
@@ -353,7 +345,7 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 		const struct candidate *c = &q->candidate[i];
 
 		facts->rank = i;
-		if ((local || !rows[c->row].local) && !is_missing(c, facts) && can_exist(s, q, c))
+		if ((local || !rows[c->row].local) && !is_missing(c, facts))
 			o = rows[c->row].find(s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;
