@@ -15,10 +15,14 @@ struct answers;
 
 enum { ANSWERS_LEAST = 65536 };
 
-/* Make room for SIZE bytes of answers, ANSWERS_LEAST or more. KEY is 16 random bytes: with them
- * nobody can choose what collides. NULL without memory; with that, all below do nothing. */
-struct answers *answers_new(size_t size, const unsigned char key[16]);
-void answers_free(struct answers *a);
+/* Make a store of answers of SIZE bytes of MEMORY, ANSWERS_LEAST or more, which are zero and stay
+ * the caller's. KEY is 16 random bytes: with them nobody can choose what collides. */
+struct answers *answers_init(void *memory, size_t size, const unsigned char key[16]);
+
+/* Tell how much memory was given. */
+size_t answers_size(const struct answers *a);
+
+/* All of these do nothing without one (NULL). */
 
 /* Say of which VIEW of the store the next answers are: a number that is another one whenever
  * anything may have changed. 0: nothing can be read; nothing is remembered or found then. */

@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "session/answers.h"
 #include "sys/log.h"
+#include "sys/mapped.h"
 
 static void
 hear(const struct lookup_ear *ear, struct slice map, struct slice key, enum outcome o,
@@ -55,15 +56,24 @@ lookup_client_never(const struct conn *conn)
 struct answers *
 lookup_client_answers(long kib)
 {
-	size_t size = (size_t)kib * 1024;
-	struct answers *a;
+	size_t wanted = (size_t)kib * 1024, size = wanted < ANSWERS_LEAST ? ANSWERS_LEAST : wanted;
 	unsigned char key[16];
+	void *memory;
 
-	if (size == 0)
+	if (kib == 0)
 		return NULL;
-	randombytes_buf(key, sizeof key);
-	a = answers_new(size < ANSWERS_LEAST ? ANSWERS_LEAST : size, key);
-	if (a == NULL)
+	memory = mapped_large(size);
+	if (memory == NULL) {
 		log_warning("no memory to remember answers in");
-	return a;
+		return NULL;
+	}
+	randombytes_buf(key, sizeof key);
+	return answers_init(memory, size, key);
+}
+
+void
+lookup_client_forget(struct answers *a)
+{
+	if (a != NULL)
+		mapped_close(a, answers_size(a));
 }

@@ -32,4 +32,6 @@ bool lookup_client_never(const struct conn *conn);
  * warning, without memory. */
 struct answers *lookup_client_answers(long kib);
 
+void lookup_client_forget(struct answers *a);
+
 #endif

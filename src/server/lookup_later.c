@@ -374,6 +374,6 @@ later_release(struct later *l)
 		l->spare = q->next;
 		free_inquiry(q);
 	}
-	answers_free(l->stale);
+	lookup_client_forget(l->stale);
 	remote_source_release(&l->source);
 }

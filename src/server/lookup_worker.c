@@ -361,7 +361,7 @@ lookup_worker(const struct worker_setup *setup)
 		event_del(&w.stir);
 	loop_release(&w.loop);
 	source_release(&w.source);
-	answers_free(w.answers);
+	lookup_client_forget(w.answers);
 	facts_release(&w.facts);
 	policy_release(&w.policy);
 	lookup_release(&w.lookup);

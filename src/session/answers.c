@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -38,10 +37,11 @@ struct answers {
 	bool readable;
 	uint64_t begin; /* bytes ever written when that view began */
 	uint64_t end;   /* and by now; its place in the ring is the remainder */
+	size_t whole;   /* with this, and the shelves */
 	size_t size;
 	size_t shelves; /* a power of two */
 	unsigned char key[crypto_shorthash_KEYBYTES];
-	place (*shelf)[SHELF];
+	place (*shelf)[SHELF]; /* behind this in memory, and the ring behind it */
 	unsigned char *ring;
 	bool noted;        /* a question: */
 	size_t question_n; /* map, a blank, key */
@@ -49,37 +49,32 @@ struct answers {
 	unsigned char question[ANSWER_MAX];
 };
 
+/* What lies in front of the shelves, of which none is to lie across two lines. */
+enum { HEAD = (sizeof(struct answers) + 63) / 64 * 64 };
+
 struct answers *
-answers_new(size_t size, const unsigned char key[16])
+answers_init(void *memory, size_t size, const unsigned char key[16])
 {
-	struct answers *a = calloc(1, sizeof *a);
+	struct answers *a = memory;
+	unsigned char *end = (unsigned char *)memory + size;
 
 	assert(size >= ANSWERS_LEAST);
-	if (a == NULL)
-		return NULL;
-	a->size = size / ALIGNMENT * ALIGNMENT;
+	a->whole = size;
 	a->shelves = 1;
 	while (a->shelves * SHELF * ANSWER_USUAL < size)
 		a->shelves *= 2;
-	a->shelf = calloc(a->shelves, sizeof *a->shelf);
-	a->ring = malloc(a->size);
-	if (a->shelf == NULL || a->ring == NULL) {
-		answers_free(a);
-		return NULL;
-	}
+	a->shelf = (place(*)[SHELF])((unsigned char *)memory + HEAD);
+	a->ring = (unsigned char *)(a->shelf + a->shelves);
+	a->size = (size_t)(end - a->ring) / ALIGNMENT * ALIGNMENT;
 	memcpy(a->key, key, sizeof a->key);
 	a->begin = a->end = a->size; /* so that a place of 0 is none */
 	return a;
 }
 
-void
-answers_free(struct answers *a)
+size_t
+answers_size(const struct answers *a)
 {
-	if (a == NULL)
-		return;
-	free(a->shelf);
-	free(a->ring);
-	free(a);
+	return a->whole;
 }
 
 void

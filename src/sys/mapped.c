@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * A small file as memory. Its blocks are made sure of: a full disk is an error here, and not a
- * signal later.
+ * Memory from the kernel itself. Of a file the blocks are made sure of: a full disk is an error
+ * here, and not a signal later.
  */
 #include "sys/mapped.h"
 
@@ -85,6 +85,17 @@ mapped_existing(void **out, const char *path, size_t *size, struct error *err)
 		*size = (size_t)st.st_size;
 	close(fd);
 	return o;
+}
+
+void *
+mapped_large(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	(void)madvise(memory, size, MADV_HUGEPAGE);
+	return memory;
 }
 
 void
