@@ -47,21 +47,12 @@ struct conn_kind {
 };
 
 struct conn {
+	/* what every request touches, close together: there may be thousands of us */
 	const struct conn_kind *kind;
 	struct loop *loop;
 	const struct listener *from;
-	struct conn *next;
-	struct conn **prev;
 	struct conn *unsent; /* the next in the loop's line of those whose replies wait */
 	int fd;
-	struct event readable;
-	struct event writable;
-	struct event turn;
-	struct event pace;
-	struct sbuf in;
-	struct sbuf out;
-	uid_t user;   /* local: who he is */
-	bool counted; /* as one of his user's */
 	bool spoke;   /* the client has asked something */
 	bool ended;   /* the client sends no more */
 	bool closing; /* take nothing more in; close when all is sent */
@@ -75,14 +66,23 @@ struct conn {
 	bool reading; /* which of its events are pending */
 	bool writing;
 	bool queued;
+	bool counted; /* as one of his user's */
+	uid_t user;   /* local: who he is */
+	/* how often more may be read and dropped: all is sent and our side closed, and we wait for
+	 * the client to see it; 0 before that */
+	unsigned lingering;
+	struct sbuf in;
+	struct sbuf out;
+	struct event readable;
+	struct event writable;
+	struct event turn;
+	struct event pace;
+	struct conn *next;
+	struct conn **prev;
 
 	/* what it sent less what it may since then: where its sending rate is limited */
 	uint64_t sent;
 	uint64_t sent_at; /* clock_ms */
-
-	/* how often more may be read and dropped: all is sent and our side closed, and we wait for
-	 * the client to see it; 0 before that */
-	unsigned lingering;
 };
 
 /* Begin with a socket freshly accepted from a listener, non-blocking. The connection then belongs
