@@ -16,7 +16,6 @@
 #include "sys/log.h"
 
 enum {
-	ACCEPT_BATCH = 8, /* per wake-up, so that a burst is shared among the workers */
 	ACCEPT_PAUSE_MS = 100,
 	SILENT_MS = 1000, /* who is about to speak has spoken by then, also on a busy machine */
 	DRAIN_S = 3,
@@ -136,28 +135,29 @@ is_welcome(struct gate *g, int fd)
 	return true;
 }
 
-/* Take one connection; false when there is none, or none can be taken now. */
-static bool
-accept_one(struct gate *g)
+/* Take one connection, and no more, so that a burst is shared among the workers: the kernel tells
+ * of the next one at once, whoever of us is there to hear it. */
+static void
+on_acceptable(evutil_socket_t listening, short what, void *arg)
 {
+	struct gate *g = arg;
 	struct loop *l = g->loop;
 	int fd;
 
+	(void)what;
 	if (l->count >= l->max) {
 		pause_gate(g, "max-connections is reached");
-		return false;
+		return;
 	}
-	fd = accept4(g->from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
-		if (errno == EINTR || errno == ECONNABORTED)
-			return true;
-		if (errno != EAGAIN)
+		if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
 			pause_gate(g, strerror(errno));
-		return false;
+		return;
 	}
 	if (!is_welcome(g, fd)) {
 		close(fd);
-		return true;
+		return;
 	}
 	if (g->from->path[0] == '\0')
 		tune_inet(fd);
@@ -166,19 +166,7 @@ accept_one(struct gate *g)
 		if (l->newcomer.counted)
 			crowd_leave(&l->crowd, l->newcomer.user);
 		pause_gate(g, "out of memory");
-		return false;
 	}
-	return true;
-}
-
-static void
-on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	for (int i = 0; i < ACCEPT_BATCH; i++)
-		if (!accept_one(arg))
-			break;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
