@@ -3,8 +3,10 @@
 # The data of the bench, the same on every machine: N addresses that lead somewhere else, in a store of vmaild
 # and in every table that Postfix would read instead, and the recipients that are asked for.
 #
-# Of the recipients 60 % are written as they stand, 15 % carry an extension, 5 % are caught by a catch-all and
-# 20 % are nobody; uniform over all keys, or by Zipf's law, as mail is.
+# There are as many recipients as addresses. 60 % of them are written as they stand, 15 % carry an extension, 5 % are
+# caught by a catch-all and 20 % are nobody. They are asked for by one of three laws: each once before any is asked for
+# again; by Zipf's law, as mail is; or by Zipf's law but with strangers, when who is caught and who is nobody has never
+# been asked for before, as is tried by those who guess.
 
 import bisect
 import contextlib
@@ -171,32 +173,42 @@ def copy_text(path, n):
 
 # --- who is asked for --------------------------------------------------------------------------------
 
-def zipf(draw, n):
-    """Ranks by Zipf's law, each rank somewhere else in the data. Drawn by the inverse of the sum of 1/k."""
-    sums = list(itertools.accumulate(1 / (k + 1) ** ZIPF for k in range(min(n, 1_000_000))))
-    return lambda: bisect.bisect(sums, draw.random() * sums[-1]) * 7919 % n
+KINDS = tuple(itertools.chain.from_iterable([kind] * share for kind, share in SHARES))
+APART = 2_654_435_761  # a prime: what goes in steps of it is everywhere in the data, and comes back when all was seen
 
 
-def recipient(draw, kind, i, n):
+def recipient(i, n, stranger=None):
+    """The recipient with that number. Who is in no store as he is may be a STRANGER, by another number."""
+    kind = KINDS[i * APART // n % 100]
     if kind == "hit":
         return address(i)
     if kind == "tag":
         local, _, at = address(i).partition("@")
-        return "%s+t%d@%s" % (local, draw.randrange(10), at)
-    d = draw.randrange((domains(n) + CATCH_ALL_EVERY - 1) // CATCH_ALL_EVERY) * CATCH_ALL_EVERY
+        return "%s+t%d@%s" % (local, i % 10, at)
+    caught = i // PER_DOMAIN // CATCH_ALL_EVERY * CATCH_ALL_EVERY
+    who = i if stranger is None else stranger
     if kind == "catch":
-        return "nobody%06d@%s" % (draw.randrange(10 ** 6), domain(d))
+        return "nobody%07d@%s" % (who, domain(caught))
     if domains(n) == 1:
-        return "nobody%06d@elsewhere.example" % draw.randrange(10 ** 6)
-    return "nobody%06d@%s" % (draw.randrange(10 ** 6), domain(min(d + 1, domains(n) - 1)))
+        return "nobody%07d@elsewhere.example" % who
+    return "nobody%07d@%s" % (who, domain(min(caught + 1, domains(n) - 1)))
+
+
+def ranks(draw, n):
+    """Numbers by Zipf's law, drawn by the inverse of the sum of 1/k. Each rank is somewhere else in the data."""
+    sums = list(itertools.accumulate(1 / (k + 1) ** ZIPF for k in range(n)))
+    while True:
+        yield bisect.bisect(sums, draw.random() * sums[-1]) * APART % n
 
 
 def recipients(n, law, count, turn):
     draw = random.Random("%s %d %d" % (law, n, turn))
-    one = zipf(draw, n) if law == "zipf" else lambda: draw.randrange(n)
-    kinds, shares = zip(*SHARES)
-    for kind in draw.choices(kinds, shares, k=count):
-        yield recipient(draw, kind, one(), n)
+    if law == "uniform":
+        first = draw.randrange(n)
+        return (recipient((first + k * APART) % n, n) for k in range(count))
+    strange = law == "strangers"
+    return (recipient(i, n, turn * count + k if strange else None)
+            for k, i in enumerate(itertools.islice(ranks(draw, n), count)))
 
 
 def fixed_keys(who, n):

@@ -198,6 +198,11 @@ class Bench:
         return got
 
 
+    def warm_up(self, vmaild, data):
+        """Let it see what is asked for often, as a server that has run for a while has."""
+        self.load(vmaild.address, data.keys("zipf"), connections=10, depth=16, seconds=4 * self.form.load)
+
+
 class Load:
     """The load generator beside something else, until it is ended: its numbers."""
 

@@ -102,9 +102,9 @@ def run_parts(bench):
 HOW = """\
 %d rounds in which all contestants take turns; figures are medians with [least-most]; ratios are medians of the ratios
 within a round. The server runs on CPU %s and its clients on CPU %s, one connection alone on the same CPU, and what
-wants all CPUs says so. Stores of %s addresses; imports of %d mailboxes; writers beside a store of %d addresses. Of the
-recipients asked for 60 %% are in the store as they stand, 15 %% with an extension, 5 %% are caught by a catch-all and
-20 %% are nobody; uniform over all keys, or by Zipf's law with 1/k."""
+wants all CPUs says so. Stores of %s addresses; imports of %d mailboxes; writers beside a store of %d addresses. There
+are as many recipients: 60 %% of them are in the store as they stand, 15 %% with an extension, 5 %% are caught by a
+catch-all and 20 %% are nobody. They are asked for uniformly (none again until all were), or by Zipf's law with 1/k."""
 
 
 def words(bench, where):
