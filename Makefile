@@ -89,7 +89,7 @@ $(B)/vmailctl: $(call room,vmailctl) $(STORE) $(CONF) $(filter-out $(B)/src/sys/
 # The helper is started for every login: it gets what it needs and nothing that links a library more. To find, map and bind
 # shared ones would be a third of its time, so it is linked without them where that can be; STATIC= says not to.
 HELPER := $(call room,checkpassword base wire) $(CONF)
-linkable = $(shell echo 'int main(void) { return 0; }' | $(CC) $(1) -x c - -o /dev/null 2>/dev/null && echo $(1))
+linkable = $(shell echo 'char cfg_init(void); int main(void) { return cfg_init(); }' | $(CC) -x c - $(1) -o /dev/null 2>/dev/null && echo $(1))
 STATIC := $(if $(SAN)$(FUZZ),,$(firstword $(call linkable,-static-pie -lconfuse)))
 $(B)/vmail-checkpassword: $(HELPER)
 	$(call say,LD,$@)
