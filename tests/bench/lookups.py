@@ -305,8 +305,8 @@ def report_size(bench, found, kinds, count):
             cells += [ours.spread(0), "%.2f" % ours.over(limit), "%.1f" % found[n, law, "vmaild", "CPU"].median]
         table.row(n, *cells, "%.1f" % found[n, "MiB"].median)
     table.note = ("uniform: without a memory for answers, so that each is looked up. zipf: with one, and with strangers "
-                  "as above. Private memory is all that a worker has written to and all that it has loaded of programs, without "
-                  "the pages of the store's file: it maps these, and they are the kernel's copy of it.")
+                  "as above. Private memory is all that a worker has written to and all that it has loaded of "
+                  "programs, without the pages of the store's file: it maps these, and they are the kernel's copy of it.")
     bench.table(table)
     names = ["echo", "vmaild", "sqlite", *kinds]
     cost = Table("Cost of a recipient by the size of the store, one connection, postmap, us", "addresses", *names)
