@@ -203,6 +203,11 @@ void store_end(struct store *s);
 void store_keep_views(struct store *s);
 void store_rest(struct store *s);
 
+/* Leave nothing beside a store's file that a copy of it would miss, or that another one put in its
+ * place would be spoiled by. If others are reading just now it stays for whoever comes next. To
+ * close a store that can write does the same. */
+void store_tidy(struct store *s);
+
 /* Begin with the view that was kept, if it is one of the present moment: true as FOUND of
  * store_begin. Without LOOK one thing is not asked about, for it takes a system call: whether the
  * store's file was replaced or copied over. That is for whoever has just learned by poll(2) that

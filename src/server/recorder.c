@@ -351,8 +351,12 @@ try_batch(struct recorder *r, struct error *err)
 	store_deadline(r->store, PATIENCE_MS);
 	while (o == FOUND && r->batched > 0)
 		o = write_portion(r->store, r, err);
-	if (o == FOUND || !r->remote)
+	/* A server is left alone again. A file stays open: whoever knows it knows another one in
+	 * its place, and does not write the old one's log into that. */
+	if (o == FOUND && r->remote)
 		close_store(r);
+	else if (o == FOUND)
+		store_tidy(r->store);
 	return o;
 }
 

@@ -23,6 +23,7 @@
 #include "keeper.h"
 #include "rehearsal.h"
 #include "server/server.h"
+#include "store/store.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 #include "sys/sandbox.h"
@@ -537,6 +538,22 @@ start_due(struct supervisor *s, uint64_t now)
 	}
 }
 
+/* Nobody reads any more: what lies beside the store's file goes into it, so that whoever copies or
+ * replaces the file of a daemon that is stopped has all of it. */
+static void
+tidy_store(const struct conf *c)
+{
+	struct store *store = NULL;
+	struct error err;
+
+	if (remote_wanted(c->store))
+		return;
+	if (store_new(&store, c->store, STORE_RECORDER, &err) == FOUND &&
+	    store_begin(store, &err) == FOUND)
+		store_end(store);
+	store_close(store);
+}
+
 static void
 see_out(struct supervisor *s, uint64_t now)
 {
@@ -547,6 +564,8 @@ see_out(struct supervisor *s, uint64_t now)
 
 		if (!generation_alive(g)) {
 			*at = g->next;
+			if (!is_serving(s) && !s->handed && s->leaving == NULL)
+				tidy_store(g->conf);
 			generation_free(g);
 			continue;
 		}

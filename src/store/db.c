@@ -251,6 +251,13 @@ db_let_go(struct db *db)
 	of(db)->let_go(db);
 }
 
+void
+db_tidy(struct db *db)
+{
+	if (of(db)->tidy != NULL)
+		of(db)->tidy(db);
+}
+
 uint64_t
 db_view(const struct db *db)
 {

@@ -104,6 +104,9 @@ void db_stir(struct db *db);
 /* Let go of a view that was kept. */
 void db_let_go(struct db *db);
 
+/* Bring what lies beside the database into it, if nobody is in the way just now. */
+void db_tidy(struct db *db);
+
 /* A number that is another one whenever what can be read may be something else. */
 uint64_t db_view(const struct db *db);
 

@@ -51,6 +51,7 @@ struct engine {
 	int (*watched)(const struct db *db); /* NULL: there is no file */
 	void (*stir)(struct db *db);
 	void (*let_go)(struct db *db);
+	void (*tidy)(struct db *db); /* NULL: nothing lies beside it */
 	uint64_t (*view)(const struct db *db);
 	void (*bulk)(struct db *db, bool on);
 	enum outcome (*version)(struct db *db, int *version, struct error *err);

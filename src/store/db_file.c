@@ -225,10 +225,16 @@ db_file_lock(const struct db_file *f, struct error *err)
 	return fd;
 }
 
-/* A -wal may hold the only copy of the old file's last changes: it is kept, under a name that
- * tells whose it was. */
-static enum outcome
-put_aside(const struct db_file *f, struct error *err)
+bool
+db_file_has_log(const struct db_file *f)
+{
+	struct stat st;
+
+	return stat(f->wal, &st) == 0 && st.st_size > 0;
+}
+
+enum outcome
+db_file_put_aside(const struct db_file *f, struct error *err)
 {
 	char name[PATH_MAX];
 	struct stat st;
@@ -257,7 +263,7 @@ put_old_aside(const struct db_file *f, struct error *err)
 	if (lock < 0)
 		return RETRY;
 	if (is_same(f->wal_id, id_at(f->wal)) || is_same(f->shm_id, id_at(f->shm)))
-		o = put_aside(f, err);
+		o = db_file_put_aside(f, err);
 	close(lock);
 	return o;
 }
@@ -411,7 +417,7 @@ db_file_create(
 	o = create_file(f, owner, group, err);
 	if (o == FOUND && stat(f->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
 		/* an empty file has no changes under way: these were another's */
-		o = put_aside(f, err);
+		o = db_file_put_aside(f, err);
 		if (o == FOUND)
 			o = fn(arg, err);
 	}

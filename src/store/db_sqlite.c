@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/db_bus.h"
 
@@ -28,6 +29,8 @@ enum {
 	WAL_INDEX_DONE = 96, /* frames that were written into the file */
 	WAL_INDEX_BEGUN = 128,
 	WAL_CHECKPOINT_LOCK = 1,
+	FORMAT_AT = 18, /* of the file: by what it is written and read */
+	FORMAT_ALONE = 1,
 	CACHE_KIB = 2048,           /* enough, as measured */
 	MAPPED = 0x7fff0000,        /* the first 2 GiB: more SQLite never maps */
 	UNMAPPED_SHARE = 16,        /* of the file: one in so many may have been added since */
@@ -328,11 +331,19 @@ disconnect(struct db *db, bool orderly)
 	db->ours = db->broken = db->kept = false;
 }
 
-/* Leave nothing beside the file that a copy of it would miss, or that a restored one would be
- * spoiled by. If others are reading all the time, it is the next one's turn. */
-static void
-tidy_up(struct db *db)
+/* Tell whether what the -wal holds is this file's. */
+static bool
+is_orderly(const struct db *db)
 {
+	return db->ours && !db->broken && db_file_is_same(&db->file);
+}
+
+/* If others are reading all the time, it is the next one's turn. */
+static void
+sqlite_tidy(struct db *db)
+{
+	if (!is_orderly(db) || !is_writer(db->role))
+		return;
 	db_limit(db, TIDY_MS);
 	db_arm(db);
 	sqlite3_wal_checkpoint_v2(db->sq, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -341,14 +352,10 @@ tidy_up(struct db *db)
 static void
 sqlite_free(struct db *db)
 {
-	bool orderly;
-
 	if (db == NULL)
 		return;
-	orderly = db->ours && !db->broken && db_file_is_same(&db->file);
-	if (orderly && db->role == STORE_ADMIN)
-		tidy_up(db);
-	disconnect(db, orderly);
+	sqlite_tidy(db);
+	disconnect(db, is_orderly(db));
 	sqlite3_vfs_unregister(&db->vfs);
 	db_file_release(&db->file);
 	free(db);
@@ -486,15 +493,50 @@ write_ahead(struct db *db)
 	return sqlite3_exec(db->sq, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 }
 
+/* Tell whether it is a file without a log, as a backup is. Reads it as nobody else may: any other
+ * way would take the log for its own, or drop our locks. */
+static bool
+is_alone(struct db *db)
+{
+	sqlite3_file *file = main_file(db);
+	unsigned char format[2] = { 0 };
+
+	return file != NULL &&
+	       file->pMethods->xRead(file, format, sizeof format, FORMAT_AT) == SQLITE_OK &&
+	       format[0] == FORMAT_ALONE && format[1] == FORMAT_ALONE;
+}
+
+/* A log beside such a file is that of the one which was there before, and SQLite would read it into
+ * this one. Who had that one open puts it aside; but perhaps nobody had. */
+static enum outcome
+shed_log(struct db *db, struct error *err)
+{
+	enum outcome o = FOUND;
+	int lock;
+
+	if (!is_alone(db) || !db_file_has_log(&db->file))
+		return FOUND;
+	lock = db_file_lock(&db->file, err);
+	if (lock < 0)
+		return RETRY;
+	/* whoever was here before us may have begun a log of its own */
+	if (is_alone(db))
+		o = db_file_put_aside(&db->file, err);
+	close(lock);
+	return o;
+}
+
 static enum outcome
 open_file(struct db *db, struct error *err)
 {
 	int flags = is_writer(db->role) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 	int rc = sqlite3_open_v2(db->file.path, &db->sq, flags | SQLITE_OPEN_NOMUTEX, db->name);
+	enum outcome o;
 
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, err);
-	return configure(db, err);
+	o = shed_log(db, err);
+	return o == FOUND ? configure(db, err) : o;
 }
 
 static enum outcome
@@ -823,10 +865,19 @@ sqlite_watched(const struct db *db)
 	return db_file_watched(&db->file);
 }
 
+/* Another file in our file's place has the log of ours beside it, and whoever opens it first would
+ * have that read into it. We know whose the log is: so it is put aside at once. */
 static void
 sqlite_stir(struct db *db)
 {
+	struct error err;
+
 	db_file_stir(&db->file);
+	if (!db->ours || db_file_is_same(&db->file))
+		return;
+	db_let_go(db);
+	db_arm(db);
+	(void)sqlite_connect(db, &err); /* the next question tells what is wrong */
 }
 
 static bool
@@ -985,6 +1036,7 @@ const struct engine engine_sqlite = {
 	.watched = sqlite_watched,
 	.stir = sqlite_stir,
 	.let_go = sqlite_let_go,
+	.tidy = sqlite_tidy,
 	.view = sqlite_view,
 	.bulk = sqlite_bulk,
 	.version = sqlite_version,

@@ -285,7 +285,8 @@ store_watched(const struct store *s)
 void
 store_stir(struct store *s)
 {
-	db_stir(s->db);
+	if (s->state == STORE_IDLE && s->batch == BATCH_NONE)
+		db_stir(s->db);
 }
 
 bool
@@ -302,6 +303,13 @@ store_rest(struct store *s)
 {
 	if (s->state == STORE_IDLE && s->batch == BATCH_NONE)
 		db_let_go(s->db);
+}
+
+void
+store_tidy(struct store *s)
+{
+	if (s->state == STORE_IDLE && s->batch == BATCH_NONE)
+		db_tidy(s->db);
 }
 
 uint64_t

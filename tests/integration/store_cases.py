@@ -234,6 +234,94 @@ def replaced(env):
         check_eq(clients[1].plain("harry@example.com", "alohomora").word, "OK")
 
 
+def put_over(site, path):
+    """Put the file PATH in the store's place and leave alone what lies beside it, as those do who know no better."""
+    status = os.stat(site.store)
+    shutil.copyfile(path, site.store + ".new")
+    if os.geteuid() == 0:
+        os.chown(site.store + ".new", status.st_uid, status.st_gid)
+    os.chmod(site.store + ".new", status.st_mode)
+    os.rename(site.store + ".new", site.store)
+
+
+def log_size(site):
+    try:
+        return os.path.getsize(site.store + "-wal")
+    except FileNotFoundError:
+        return 0
+
+
+def check_sound(site, *wanted):
+    """The store is whole, and has just these aliases that begin with "kept" or "lost"."""
+    with contextlib.closing(sqlite3.connect(site.store, timeout=TIMEOUT)) as db:
+        check_eq(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+        found = db.execute("SELECT address FROM alias WHERE address GLOB 'kept*' OR address GLOB 'lost*' ORDER BY 1")
+        check_eq([row[0] for row in found], ["%s@example.com" % name for name in wanted])
+
+
+def replaced_unasked(env):
+    """A backup is put in the store's place and nobody asks for anything: the next edit goes into what is there, and
+    nothing of the old store's log does."""
+    with running(env, record_logins=1) as (site, _), contextlib.ExitStack() as stack:
+        client, auth, userdb = everywhere(site, stack)
+        for mode in ("DELETE", "WAL"):
+            good = os.path.join(site.tmp, "good-%s.db" % mode)
+            backup(site, good)
+            with contextlib.closing(sqlite3.connect(good)) as db:
+                db.execute("PRAGMA journal_mode = " + mode)
+            check_good(site, client, auth, userdb)
+            with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM alias").fetchall()
+                site.ctl("alias", "add", "lost@example.com", "harry@example.com")
+                check(log_size(site) > 0, "the edit is in the file already")
+            put_over(site, good)
+            if mode == "WAL":  # of such a file only who watches it can tell
+                wait_until(lambda: log_size(site) == 0, "the log to be put aside")
+            site.ctl("alias", "add", "kept%s@example.com" % mode.lower(), "harry@example.com")
+            check_sound(site, "kept" + mode.lower())
+            check_eq(client.ask("aliases", "lost@example.com"), ("NOTFOUND", ""))
+            check_eq(client.ask("aliases", "kept%s@example.com" % mode.lower()), BEFORE)
+            check_eq(auth.plain("harry@example.com", "alohomora").word, "OK")
+            site.ctl("alias", "remove", "kept%s@example.com" % mode.lower())
+
+
+def replaced_before_logins(env):
+    """Logins wait to be recorded, and a backup is put in the store's place: they go into that, and nothing else does."""
+    with running(env, record_logins=1) as (site, _), Auth(site.auth) as auth:
+        good = os.path.join(site.tmp, "good.db")
+        backup(site, good)
+        with contextlib.closing(sqlite3.connect(good)) as db:
+            db.execute("PRAGMA journal_mode = DELETE")
+        for i in range(3):
+            site.ctl("alias", "add", "lost%d@example.com" % i, "harry@example.com")
+            check_eq(auth.plain("harry@example.com", "alohomora").word, "OK")
+            put_over(site, good)
+            wait_until(lambda: log_size(site) == 0, "the log to be put aside")
+
+            def recorded():
+                with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % site.store, uri=True)) as db:
+                    return db.execute("SELECT count(*) FROM login").fetchone()[0] > 0
+            wait_until(recorded, "the login to be recorded")
+            check_sound(site)
+
+
+def nothing_beside(env):
+    """When the daemon is stopped all is in the file: a copy of it has everything, and another one in its place is not
+    spoiled."""
+    with world(env, record_logins=1) as site:
+        with site.start(), Socketmap(site.maps) as client, Auth(site.auth) as auth:
+            check_eq(client.ask("aliases", "post@example.com"), BEFORE)
+            check_eq(auth.plain("harry@example.com", "alohomora").word, "OK")
+            with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM alias").fetchall()
+                site.ctl("alias", "add", "kept@example.com", "harry@example.com")
+                check(log_size(site) > 0, "the edit is in the file already")
+        check_eq(log_size(site), 0)
+        check_sound(site, "kept")
+
+
 def in_quiet(client, seconds=0.4):
     """Ask for so long that the worker keeps its view of the store; nothing depends on when it does."""
     until = time.monotonic() + seconds
@@ -399,6 +487,9 @@ def register(suite):
     suite.add("store: replaced by junk, and repaired", corrupt)
     suite.add("store: torn behind its first page", torn)
     suite.add("store: replaced by another one", replaced)
+    suite.add("store: replaced while nobody asks", replaced_unasked)
+    suite.add("store: replaced while logins wait to be recorded", replaced_before_logins)
+    suite.add("store: stopped, and nothing lies beside it", nothing_beside)
     suite.add("store: replaced in a quiet moment", replaced_in_quiet)
     suite.add("store: copied over while it is read", copied_over)
     suite.add("store: in another directory of the same name", another_directory)

@@ -603,18 +603,18 @@ size_of(const char *path)
 }
 
 static void
-copy_pages(const char *from, const char *to)
+copy_over(const char *from, const char *to)
 {
-	off_t size = size_of(from);
+	int in = open(from, O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0660);
 	char page[4096];
-	int fd = open(to, O_CREAT | O_WRONLY, 0660);
+	ssize_t n;
 
-	assert_true(fd >= 0);
-	close(fd);
-	for (off_t at = 0; at < size; at += 4096) {
-		read_page(from, at, page);
-		overwrite(to, at, page, sizeof page);
-	}
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, page, sizeof page)) > 0)
+		assert_int_equal(write(out, page, (size_t)n), n);
+	assert_int_equal(n, 0);
+	close(in);
+	close(out);
 }
 
 /* Returns how many of all could be found in the damaged store. */
@@ -719,7 +719,7 @@ test_truncated(void **state)
 	assert_int_equal(store_open(&late, f->path, STORE_ADMIN, &f->err), RETRY);
 	assert_int_equal(size_of(f->path), 0);
 	make_other(f, "other.db", path);
-	copy_pages(path, f->path);
+	copy_over(path, f->path);
 	expect_other(s);
 	expect_other(idle);
 	store_close(idle);
@@ -822,6 +822,96 @@ test_replaced(void **state)
 	assert_int_equal(size_of(aside), st.st_size);
 	store_close(reader);
 	store_close(other);
+}
+
+/* The same, and nobody is there who knew the old store: that it is somebody else's log is seen by
+ * the file itself, for a backup is one that keeps no log. */
+static void
+test_backup_beside_a_log(void **state)
+{
+	static const enum store_role roles[] = { STORE_LOOKUP, STORE_LOGIN, STORE_RECORDER,
+		STORE_ADMIN };
+	struct fixture *f = *state;
+	char path[100], wal[140], saved[140];
+	struct store *s;
+	sqlite3 *sq;
+
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	snprintf(saved, sizeof saved, "%s-saved", f->path);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "in the log only");
+	copy_over(wal, saved);
+	store_close(f->s);
+	f->s = NULL;
+	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+		make_other(f, "other.db", path);
+		sq = raw_open(path);
+		raw_exec(sq, "PRAGMA journal_mode = DELETE");
+		sqlite3_close(sq);
+		assert_int_equal(rename(path, f->path), 0);
+		copy_over(saved, wal);
+		s = open_at(f->path, roles[i]);
+		expect_other(s);
+		store_close(s);
+	}
+	f->s = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(f->s, "tim@example.com", "", &f->err), &f->err, "tim");
+	expect_other(f->s);
+	assert_int_equal(ask_mailbox(f->s, "tom", "example.com"), NONE);
+	assert_int_equal(ask_mailbox(f->s, "tim", "example.com"), FOUND);
+}
+
+/* Whoever watches the file puts the old log aside before anybody else comes. */
+static void
+test_replaced_and_stirred(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP), *fresh;
+	char path[100], wal[140], aside[180];
+	struct stat st;
+
+	store_keep_views(reader);
+	must_find(reader);
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_true(st.st_size > 0);
+	snprintf(aside, sizeof aside, "%s.left-%llu", wal, (unsigned long long)st.st_ino);
+	make_other(f, "other.db", path);
+	assert_int_equal(rename(path, f->path), 0);
+	store_stir(reader);
+	assert_int_equal(size_of(aside), st.st_size);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	expect_other(fresh);
+	expect_other(reader);
+	assert_int_equal(ask_mailbox(reader, "tim", "example.com"), FOUND);
+	store_close(fresh);
+	store_close(reader);
+}
+
+/* Nothing of a writer's stays beside the file when nobody is there any more, or he is asked to see
+ * to it. */
+static void
+test_tidy(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP);
+	struct store *recorder = open_at(f->path, STORE_RECORDER);
+	char wal[140];
+
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
+	must_find(reader);
+	assert_true(size_of(wal) > 0);
+	store_tidy(reader);
+	assert_true(size_of(wal) > 0);
+	store_tidy(recorder);
+	assert_int_equal(size_of(wal), 0);
+	must_find(reader);
+	must(mailbox_add(f->s, "tim@example.com", "", &f->err), &f->err, "tim");
+	assert_true(size_of(wal) > 0);
+	store_close(recorder);
+	assert_int_equal(size_of(wal), 0);
+	store_close(reader);
 }
 
 /* A backup copied over the file keeps its inode, and nothing else tells SQLite: its cache would
@@ -940,7 +1030,7 @@ test_deleted_and_restored(void **state)
 	assert_int_equal(unlink(f->path), 0);
 	must_retry(reader, "there is no store at");
 	must_retry(f->s, "there is no store at");
-	copy_pages(path, f->path);
+	copy_over(path, f->path);
 	expect_other(reader);
 	expect_other(f->s);
 	store_close(reader);
@@ -1046,6 +1136,9 @@ main(int argc, char **argv)
 		FULL(test_schema_changes_under_us),
 		FULL(test_migration_fails),
 		FULL(test_replaced),
+		FULL(test_backup_beside_a_log),
+		FULL(test_replaced_and_stirred),
+		FULL(test_tidy),
 		FULL(test_copied_over),
 		FULL(test_replaced_under_a_view),
 		FULL(test_replaced_by_garbage),
