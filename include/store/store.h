@@ -182,6 +182,14 @@ enum outcome store_move_open(
 enum outcome store_move_cancel(
     const struct store_move *m, struct store_moved *out, struct error *err);
 
+/* Find out whether the store takes no changes: FOUND with since when (unix seconds) and where it
+ * moves to, NONE when it takes them, RETRY. */
+struct store_closed {
+	int64_t since;
+	char to[STORE_SHOWN];
+};
+enum outcome store_closed(struct store *s, struct store_closed *out, struct error *err);
+
 /* Look at everything in the store, and call FN for what should not be: where (a table, or the kind
  * of an object), the object's name (or nothing), what is wrong. NONE when nothing is, FOUND when
  * something is, RETRY when it could not be looked at. */

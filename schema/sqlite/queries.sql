@@ -1324,6 +1324,10 @@ LIMIT 1;
 -- The last change.
 SELECT id, what, subject FROM change WHERE id = (SELECT max(id) FROM change);
 
+-- change_closing
+-- Since when the store takes no changes, and where it moves to, as its last line says.
+SELECT at, subject FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store close';
+
 -- change_whole
 -- One change (1) with its secrets: the columns of copy_change.
 SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch

@@ -99,6 +99,12 @@ struct last {
 	char other[STORE_SHOWN]; /* for a move to which store */
 };
 
+static void
+put_name(char out[STORE_SHOWN], struct slice name)
+{
+	snprintf(out, STORE_SHOWN, "%.*s", (int)name.n, name.p);
+}
+
 static enum outcome
 find_last(struct db *db, struct last *out, struct error *err)
 {
@@ -109,11 +115,31 @@ find_last(struct db *db, struct last *out, struct error *err)
 	if (o == FOUND) {
 		out->id = db_int(st, 0);
 		out->closed = slice_is(db_text(st, 1), closed);
-		snprintf(
-		    out->other, sizeof out->other, "%.*s", (int)db_text(st, 2).n, db_text(st, 2).p);
+		put_name(out->other, db_text(st, 2));
 	}
 	db_reset(st);
 	return o == FOUND || o == NONE ? FOUND : RETRY;
+}
+
+enum outcome
+store_closed(struct store *s, struct store_closed *out, struct error *err)
+{
+	struct db_stmt *st;
+	bool mine;
+	enum outcome o = view_begin(s, &mine, err);
+
+	*out = (struct store_closed){ .since = 0 };
+	if (o != FOUND)
+		return o;
+	st = db_prepare(s->db, Q_change_closing);
+	o = db_step(st, err);
+	if (o == FOUND) {
+		out->since = db_int(st, 0);
+		put_name(out->to, db_text(st, 1));
+	}
+	db_reset(st);
+	view_end(s, mine);
+	return o;
 }
 
 static enum outcome

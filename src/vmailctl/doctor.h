@@ -81,6 +81,7 @@ check_fn check_integrity;
 check_fn check_permissions;
 check_fn check_roles;
 check_fn check_secrets;
+check_fn check_closed;
 check_fn check_clock;
 check_fn check_disk;
 check_fn check_listeners;

@@ -14,6 +14,7 @@
 
 #include "sys/privs.h"
 #include "vmailctl/doctor.h"
+#include "vmailctl/output.h"
 
 enum { PATH_ROOM = 4096, MIB = 1 << 20, DISK_LEAST_MIB = 16, DISK_PERCENT = 5, CLOCK_SLACK = 60 };
 
@@ -49,12 +50,17 @@ check_integrity(struct doctor *d, const struct check *c)
 
 /* --- permissions ------------------------------------------------------------------------------ */
 
+/* Of a file there are two names. */
+static const char *
+path_of(const char *uri)
+{
+	return strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
+}
+
 static const char *
 store_path(const struct doctor *d)
 {
-	const char *uri = ctl_uri(d->ctl);
-
-	return strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
+	return path_of(ctl_uri(d->ctl));
 }
 
 static bool
@@ -192,6 +198,54 @@ check_secrets(struct doctor *d, const struct check *c)
 	store_secrets(conf_store_for_lookups(d->ctl->conf), look_at_secret, &s);
 	store_secrets(conf_store_for_logins(d->ctl->conf), look_at_secret, &s);
 	return s.ok;
+}
+
+/* --- a move --------------------------------------------------------------------------------------
+ */
+
+/* Both stores of a move have the line that closed the old one: the new one is the one it names. */
+static void
+put_way_out(struct sbuf *out, const struct doctor *d, const struct store_closed *closed)
+{
+	const char *here = d->ctl->store_shown;
+
+	if (strcmp(path_of(closed->to), path_of(here)) == 0)
+		sbuf_printf(out,
+		    "when every vmaild asks this one: `vmailctl copy --open OLD -`, with the store "
+		    "that was moved for OLD");
+	else
+		sbuf_printf(out,
+		    "let it move: set store to '%s', reload every vmaild, `vmailctl copy --open "
+		    "'%s' '%s'`; or stay: `vmailctl copy --cancel '%s' '%s'`",
+		    closed->to, here, closed->to, here, closed->to);
+}
+
+bool
+check_closed(struct doctor *d, const struct check *c)
+{
+	struct store_closed closed;
+	struct error err = { "" };
+	struct check row = *c; /* with the cure for these very stores */
+	struct sbuf cure, since;
+	enum outcome o = store_closed(d->ctl->store, &closed, &err);
+
+	if (o == NONE)
+		return true;
+	if (o != FOUND)
+		return doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
+	sbuf_init(&cure, 4096);
+	sbuf_init(&since, 64);
+	put_way_out(&cure, d, &closed);
+	output_put_time(&since, closed.since, false);
+	row.cure = sbuf_cstr(&cure);
+	doctor_bad(d, &row, slice_str(d->ctl->store_shown),
+	    "it takes no changes since %s: its move to '%s' was begun with `vmailctl copy "
+	    "--close`, "
+	    "and not ended",
+	    sbuf_cstr(&since), closed.to);
+	sbuf_release(&cure);
+	sbuf_release(&since);
+	return false;
 }
 
 /* --- clock --------------------------------------------------------------------------------------

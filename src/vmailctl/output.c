@@ -35,8 +35,8 @@ output_put_size(struct sbuf *out, int64_t bytes)
 		sbuf_add_chr(out, units[unit]);
 }
 
-static void
-put_time(struct sbuf *out, int64_t at, bool utc)
+void
+output_put_time(struct sbuf *out, int64_t at, bool utc)
 {
 	char text[64];
 	struct tm tm;
@@ -80,7 +80,7 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 		break;
 	case CELL_TIME:
 		if (v->number != 0)
-			put_time(out, v->number, false);
+			output_put_time(out, v->number, false);
 		break;
 	case CELL_YES:
 		sbuf_add_str(out, v->number != 0 ? "yes" : "no");
@@ -130,7 +130,7 @@ json_time(int64_t at)
 	json_t *j;
 
 	sbuf_init(&text, 64);
-	put_time(&text, at, true);
+	output_put_time(&text, at, true);
 	j = output_json_text(sbuf_slice(&text));
 	sbuf_release(&text);
 	return j;

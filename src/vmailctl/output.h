@@ -79,6 +79,9 @@ struct json_t *output_json_text(struct slice s);
 /* Append a number of bytes as people write it: 2G. */
 void output_put_size(struct sbuf *out, int64_t bytes);
 
+/* Append a time, for people here or, with UTC, for programs. */
+void output_put_time(struct sbuf *out, int64_t at, bool utc);
+
 /* Tell whether colours are wanted on stdout, and make a table fit the terminal, with colours then.
  */
 bool output_wants_colors(void);

@@ -4,6 +4,7 @@
 # no question is lost, no answer is wrong, and nothing that was acknowledged is gone.
 
 import contextlib
+import json
 import sqlite3
 import threading
 
@@ -136,6 +137,12 @@ def closed(site):
     wait_until(lambda: "takes no changes" in site.ctl_run("domain", "add", "more.test").stderr, "an edit to be refused")
 
 
+def doctor(site):
+    """What doctor finds of a store that takes no changes."""
+    found = json.loads(site.ctl_run("doctor", "--json").stdout)
+    return next(finding for finding in found if finding["code"] == "store-closed")
+
+
 def move(site, daemon, editing, store):
     """All of docs/fleet's steps."""
     editing.goes_on()
@@ -151,6 +158,7 @@ def move(site, daemon, editing, store):
     daemon.reload()
     daemon.wait_log("configuration reloaded", mark)
     closed(site)
+    check_in("--open OLD -", doctor(site)["cure"])
     for pid in before:
         wait_gone(pid)
     copy(site, "--open", old, store)
@@ -206,7 +214,11 @@ def stays(env):
             copy(site, "-", database)
             copy(site, "--close", "-", database)
             closed(site)
+            found = doctor(site)
+            check_eq(found["severity"], "warning", found)
+            check_in("--cancel '%s'" % file, found["cure"])
             copy(site, "--cancel", "-", database)
+            check_eq(doctor(site)["severity"], "ok")
             editing.goes_on()
             done = site.ctl_run("copy", "--open", "-", database)
             check_eq(done.returncode, 1, done.stderr)
