@@ -178,6 +178,12 @@ db_is_far(const struct db *db)
 	return of(db)->feed != NULL;
 }
 
+enum outcome
+db_takes_changes(struct db *db, struct error *err)
+{
+	return of(db)->takes_changes != NULL ? of(db)->takes_changes(db, err) : FOUND;
+}
+
 void
 db_limit(struct db *db, unsigned ms)
 {

@@ -66,6 +66,10 @@ bool db_can_hold(const struct db *db, struct slice text);
 /* Tell whether each question takes a way to another machine and back. */
 bool db_is_far(const struct db *db);
 
+/* Tell whether what it is connected to takes changes: FOUND, or RETRY when it is a standby, with
+ * what to name instead. */
+enum outcome db_takes_changes(struct db *db, struct error *err);
+
 /* Limit how long a call may take: MS in all, or, with 0, as long as it likes but a few seconds of
  * waiting for others. A call that waited in vain makes those of the next second wait for nothing.
  */

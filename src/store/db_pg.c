@@ -521,16 +521,23 @@ pg_int(struct db_stmt *st, int n)
 /* --- transactions ----------------------------------------------------------------------------- */
 
 static enum outcome
+pg_takes_changes(struct db *db, struct error *err)
+{
+	if (!db->reads)
+		return FOUND;
+	db->broken = true; /* the next call looks for a primary again */
+	return error_set(err, RETRY,
+	    "of the servers of '%s' only one that can be read answers: is it a standby? "
+	    "Changes go to the primary, so name that too: postgresql://host1,host2/...",
+	    db->place.shown);
+}
+
+static enum outcome
 pg_begin(struct db *db, enum db_transaction kind, struct error *err)
 {
 	assert(db->open == PG_CLOSED);
-	if (kind == DB_WRITE && db->reads) {
-		db->broken = true; /* the next call looks for a primary again */
-		return error_set(err, RETRY,
-		    "of the servers of '%s' only one that can be read answers: is it a standby? "
-		    "Changes go to the primary, so name that too: postgresql://host1,host2/...",
-		    db->place.shown);
-	}
+	if (kind == DB_WRITE && pg_takes_changes(db, err) != FOUND)
+		return RETRY;
 	db->open = PG_WANTED;
 	db->kind = kind;
 	db->view++;
@@ -825,6 +832,7 @@ const struct engine engine_pg = {
 	.connect = pg_connect,
 	.create = pg_create,
 	.can_hold = pg_can_hold,
+	.takes_changes = pg_takes_changes,
 	.limit = pg_limit,
 	.arm = pg_arm,
 	.begin = pg_begin,

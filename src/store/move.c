@@ -22,13 +22,16 @@ struct pair {
 
 /* --- both at once ----------------------------------------------------------------------------- */
 
-/* One that is out of reach may be, when it is the OTHER one and that was said. */
+/* One that is out of reach may be, when it is the OTHER one and that was said. A standby is none to
+ * move from either, though it can be read: it may not know yet how the log of its primary ends. */
 static enum outcome
 open_one(struct db **out, const char *uri, bool other, struct error *err)
 {
 	enum outcome o = copy_open(out, uri, err);
 
-	if (o == FOUND || o == BAD || !other)
+	if (o == FOUND)
+		return db_takes_changes(*out, err);
+	if (o == BAD || !other)
 		return o == NONE ? RETRY : o;
 	db_free(*out);
 	*out = NULL;

@@ -10,6 +10,7 @@ import threading
 
 from daemon_cases import Load
 from harness import Asking, Auth, Site, Socketmap, check, check_eq, check_in, scratch, wait_gone, wait_until
+from pgserver import servers, uri as uri_of
 from postgres_cases import server, sql
 
 PASSWORD = "alohomora"
@@ -225,7 +226,31 @@ def stays(env):
             check_in("still takes changes", done.stderr)
 
 
+def standbys(env):
+    """Who names a standby, on either side, is told to name its primary; only the first copy may be made of one."""
+    with scratch() as tmp, servers(tmp, "one", "two") as (one, two):
+        primary, standby, file = uri_of(one), uri_of(two), "sqlite:%s/copy/vmail.db" % tmp
+        site = Site(env.build, tmp, store=primary)
+        site.init("example.com", users={"harry@example.com": None})
+        wait_until(lambda: two.has(one), "the standby to follow")
+        copy(site, standby, file)
+        for mode in (["--catch-up"], ["--close"], ["--open"], ["--open", "--force"], ["--cancel"], ["--cancel", "--force"]):
+            for pair in ((standby, file), (file, standby)):
+                done = site.ctl_run("copy", *mode, *pair)
+                check_eq(done.returncode, AGAIN, mode, pair, done.stderr)
+                check_in("is it a standby", done.stderr)
+        done = site.ctl_run("copy", file, standby)
+        check_eq(done.returncode, AGAIN, done.stderr)
+        check_in("is a standby", done.stderr)
+        # nothing came of all that, and who names both names the one that takes changes
+        site.ctl("domain", "add", "late.test")
+        copy(site, "--close", uri_of(two, one), file)
+        closed(site)
+        copy(site, "--open", uri_of(two, one), file)
+
+
 def register(suite):
     suite.add("move: from a file to PostgreSQL and back, under load", there_and_back)
     suite.add("move: from PostgreSQL to a file, under load", to_a_file)
     suite.add("move: it stays after all", stays)
+    suite.add("move: a standby is none to move from or to", standbys)
