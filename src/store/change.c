@@ -185,8 +185,8 @@ log_difference(struct change *c, struct error *err)
 	sbuf_init(&after, IMAGE_MAX);
 	sbuf_init(&secret, IMAGE_MAX);
 	o = take_image(c, &after, &secret, err);
-	if (o == FOUND && !(slice_eq(sbuf_slice(&c->before), sbuf_slice(&after)) &&
-			      slice_eq(sbuf_slice(&c->secret_before), sbuf_slice(&secret))))
+	if (o == FOUND && (c->unseen || !slice_eq(sbuf_slice(&c->before), sbuf_slice(&after)) ||
+			      !slice_eq(sbuf_slice(&c->secret_before), sbuf_slice(&secret))))
 		o = log_change(c, &after, &secret, err);
 	sbuf_release(&after);
 	sbuf_release_secret(&secret);

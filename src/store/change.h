@@ -20,6 +20,7 @@ struct change {
 	struct sbuf before; /* empty when it does not exist */
 	struct sbuf secret_before;
 	bool idle;   /* nothing was changed: there is nothing to compare */
+	bool unseen; /* what was changed is in no image: the log says that it was, all the same */
 	bool logged; /* something is different, and the log says so */
 };
 

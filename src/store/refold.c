@@ -3,6 +3,9 @@
  * What an older release stored, in the form that lookups ask for now: local parts and keys in
  * composed letters, keys with domains as Postfix asks for them, and which domains Postfix asks for
  * by another name. A mailbox keeps its home.
+ *
+ * The log has a line for each name that goes and each that comes, and for what no image shows: a
+ * move brings over what the log names. Nothing of it can be undone: no mail found the old names.
  */
 #include "mail/rules.h"
 #include "store/change.h"
@@ -20,6 +23,7 @@ struct refold {
 struct kind {
 	enum statement next;
 	enum statement image;
+	const char *what; /* for the change log */
 	enum outcome (*fold)(struct refold *r, struct error *err);
 	enum outcome (*rename)(struct refold *r, struct error *err);
 };
@@ -180,20 +184,35 @@ tell(struct refold *r, const char *how, struct slice what)
 	sbuf_release(&text);
 }
 
-/* Rename the row at hand, in a transaction of its own, with its line in the log. */
+/* Rename the row at hand, in a transaction of its own: one object goes, another one comes. */
 static enum outcome
 rename_row(struct refold *r, const struct kind *kind, struct error *err)
 {
-	struct change c;
+	struct change gone, come = { .s = r->s };
 	enum outcome o;
 
-	o = change_begin(&c, r->s, "migrate", kind->image, sbuf_slice(&r->old), err);
+	o = change_begin(&gone, r->s, kind->what, kind->image, sbuf_slice(&r->old), err);
+	if (o == FOUND)
+		o = change_join(&come, r->s, kind->what, kind->image, sbuf_slice(&r->now), err);
 	if (o == FOUND)
 		o = db_run(db_prepare(r->s->db, Q_defer_foreign_keys), NULL, err);
 	if (o == FOUND)
 		o = kind->rename(r, err);
-	if (kind->fold != fold_domain)
-		c.subject = sbuf_slice(&r->now);
+	o = change_leave(&gone, o, err);
+	return change_end(&come, o, err);
+}
+
+/* A domain keeps its name. */
+static enum outcome
+mark_domain(struct refold *r, const struct kind *kind, struct error *err)
+{
+	struct change c;
+	enum outcome o;
+
+	o = change_begin(&c, r->s, kind->what, kind->image, sbuf_slice(&r->old), err);
+	c.unseen = true;
+	if (o == FOUND)
+		o = kind->rename(r, err);
 	return change_end(&c, o, err);
 }
 
@@ -208,7 +227,8 @@ refold_row(struct refold *r, const struct kind *kind, struct error *err)
 	if (o == FOUND && slice_eq(sbuf_slice(&r->old), sbuf_slice(&r->now)))
 		return FOUND;
 	if (o == FOUND)
-		o = rename_row(r, kind, err);
+		o = kind->fold == fold_domain ? mark_domain(r, kind, err)
+					      : rename_row(r, kind, err);
 	if (o == RETRY || r->now.failed)
 		return RETRY;
 	if (o == FOUND && kind->fold == fold_domain)
@@ -262,28 +282,43 @@ refold_kind(struct refold *r, const struct kind *kind, struct error *err)
 /* --- what stands in other rows ------------------------------------------------------------------
  */
 
+/* Of two that are one now, one goes. */
+static enum outcome
+refold_target(struct refold *r, struct slice target, int64_t *changes, struct error *err)
+{
+	struct error ignored;
+	struct db_stmt *st;
+
+	*changes = 0;
+	sbuf_clear(&r->now);
+	if (target_fold(&r->now, target, &ignored) != FOUND)
+		return FOUND;
+	st = db_prepare(r->s->db, Q_refold_target);
+	db_bind_text(st, 1, sbuf_slice(&r->old));
+	db_bind_text(st, 2, target);
+	db_bind_text(st, 3, sbuf_slice(&r->now));
+	return db_run(st, changes, err);
+}
+
 /* The targets of an alias, in the form by which they are found. */
 static enum outcome
 refold_targets_of(struct refold *r, struct error *err)
 {
-	struct error ignored;
-	enum outcome o;
+	struct change c;
+	enum outcome o =
+	    change_join(&c, r->s, "alias migrate", Q_alias_image, sbuf_slice(&r->old), err);
 
 	facts_clear(&r->s->facts);
-	o = alias_find(r->s, sbuf_slice(&r->old), &r->s->facts, err);
+	if (o == FOUND)
+		o = alias_find(r->s, sbuf_slice(&r->old), &r->s->facts, err);
 	for (struct slice rest = sbuf_slice(&r->s->facts.targets); o == FOUND && rest.n > 0;) {
-		struct slice target = slice_cut(&rest, '\n');
-		struct db_stmt *st = db_prepare(r->s->db, Q_refold_target);
+		int64_t changes;
 
-		sbuf_clear(&r->now);
-		if (target_fold(&r->now, target, &ignored) != FOUND)
-			continue;
-		db_bind_text(st, 1, sbuf_slice(&r->old));
-		db_bind_text(st, 2, target);
-		db_bind_text(st, 3, sbuf_slice(&r->now));
-		o = db_run(st, NULL, err);
+		o = refold_target(r, slice_cut(&rest, '\n'), &changes, err);
+		c.unseen |= changes > 0;
 	}
-	return o;
+	c.idle = !c.unseen;
+	return change_leave(&c, o, err);
 }
 
 static enum outcome
@@ -327,10 +362,11 @@ enum outcome
 store_refold(struct store *s, const char *home, store_refold_fn *fn, void *arg, struct error *err)
 {
 	static const struct kind kinds[] = {
-		{ Q_refold_next_domain, Q_domain_image, fold_domain, ask_domain },
-		{ Q_refold_next_mailbox, Q_mailbox_image, fold_address, rename_mailbox },
-		{ Q_refold_next_alias, Q_alias_image, fold_address, rename_alias },
-		{ Q_refold_next_entry, Q_entry_image, fold_entry, rename_entry },
+		{ Q_refold_next_domain, Q_domain_image, "domain migrate", fold_domain, ask_domain },
+		{ Q_refold_next_mailbox, Q_mailbox_image, "user migrate", fold_address,
+		    rename_mailbox },
+		{ Q_refold_next_alias, Q_alias_image, "alias migrate", fold_address, rename_alias },
+		{ Q_refold_next_entry, Q_entry_image, "map migrate", fold_entry, rename_entry },
 	};
 	struct refold r = { .s = s, .home = home, .fn = fn, .arg = arg };
 	enum outcome o = FOUND;

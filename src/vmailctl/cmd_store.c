@@ -31,15 +31,24 @@ tell_refolded(void *arg, const char *text)
 	ctl_warn("%s", text);
 }
 
-/* What an older release wrote may go by other names now. */
+/* What an older release wrote may go by other names now. While a store moves nothing in it is
+ * changed, and that can wait. */
 static enum outcome
 refold(struct ctl *ctl)
 {
+	struct store_closed closed;
+	struct error ignored;
 	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
-	return o == FOUND
-		   ? store_refold(ctl->store, ctl->conf->mail_home, tell_refolded, NULL, &ctl->err)
-		   : o;
+	if (o == FOUND)
+		o = store_refold(ctl->store, ctl->conf->mail_home, tell_refolded, NULL, &ctl->err);
+	if (o != RETRY || ctl->store == NULL ||
+	    store_closed(ctl->store, &closed, &ignored) != FOUND)
+		return o;
+	ctl->err.text[0] = '\0';
+	ctl_warn("what an older release wrote keeps its names until the move has ended: run "
+		 "`vmailctl migrate` then");
+	return FOUND;
 }
 
 /* Root makes the store for the daemon's user; anybody else makes his own. */

@@ -155,6 +155,20 @@ static const char told[] =
     "'transports xn--strae-oqa.example' is now called 'transports "
     "strasse.example'\n";
 
+/* Each name that goes, each that comes, and what no image shows. */
+static const char migrated[] =
+    "domain migrate|xn--strae-oqa.test|1|1\n"
+    "user migrate|a\303\237@d.test|1|0\nuser migrate|ass@d.test|0|1\n"
+    "user migrate|" OLD_JOERG "@d.test|1|0\nuser migrate|" JOERG "@d.test|0|1\n"
+    "user migrate|" OLD_JOERG "@xn--mnchen-3ya.test|1|0\n"
+    "user migrate|" JOERG "@xn--mnchen-3ya.test|0|1\n"
+    "alias migrate|gro\314\210*@d.test|1|0\nalias migrate|gr\303\266*@d.test|0|1\n"
+    "map migrate|transports " OLD_JOERG "@d.test|1|0\n"
+    "map migrate|transports " JOERG "@d.test|0|1\n"
+    "map migrate|transports xn--strae-oqa.example|1|0\n"
+    "map migrate|transports strasse.example|0|1\n"
+    "alias migrate|to@d.test|1|1\n";
+
 static void
 take_line(void *arg, const char *text)
 {
@@ -223,10 +237,10 @@ test_older(void **state)
 	check_rows(f->path,
 	    "SELECT folded FROM alias_target WHERE address = 'to@d.test' ORDER BY position",
 	    JOERG "@d.test\nplain@d.test\n");
-	check_rows(f->path, "SELECT what, subject FROM change WHERE what = 'migrate' ORDER BY id",
-	    "migrate|ass@d.test\nmigrate|" JOERG "@d.test\nmigrate|" JOERG
-	    "@xn--mnchen-3ya.test\nmigrate|gr\303\266*@d.test\nmigrate|transports " JOERG
-	    "@d.test\nmigrate|transports strasse.example\n");
+	check_rows(f->path,
+	    "SELECT what, subject, before IS NOT NULL, after IS NOT NULL FROM change WHERE what "
+	    "LIKE '%migrate' ORDER BY id",
+	    migrated);
 	check_rows(f->path, "PRAGMA foreign_key_check", "");
 }
 
@@ -253,6 +267,75 @@ test_twice(void **state)
 	sbuf_release(&after);
 }
 
+/* A store that is copied and gets its names then: whoever catches up has them too. */
+static void
+test_caught_up(void **state)
+{
+	struct fixture *f = *state, *other = NULL;
+	struct store_move m = { .from = f->path, .actor = &tester, .compare = true };
+	struct store_moved moved;
+	struct sbuf here, there;
+
+	assert_int_equal(empty_setup((void **)&other), 0);
+	m.to = other->path;
+	raw(f->path, older);
+	must(store_copy(f->path, other->path, NULL, &f->err), &f->err, "copy");
+	refold(f->s, told);
+	must(store_catch_up(&m, &moved, &f->err), &f->err, "catch up");
+	dump(f->path, &here);
+	dump(other->path, &there);
+	assert_string_equal(sbuf_cstr(&here), sbuf_cstr(&there));
+	sbuf_release(&here);
+	sbuf_release(&there);
+	teardown((void **)&other);
+}
+
+static bool
+take_id(void *arg, int64_t id)
+{
+	*(int64_t *)arg = id;
+	return true;
+}
+
+/* There is nothing to go back to; what somebody did before is still his last change. */
+static void
+test_no_undo(void **state)
+{
+	const struct undo_choice last = { .n = 2 }; /* a value of senders is set as ever */
+	struct fixture *f = *state;
+	int64_t mine, id = 0;
+
+	raw(f->path, older);
+	must(domain_add(f->s, "mine.test", "relay", "", &f->err), &f->err, "mine");
+	must(store_last_change(f->s, &mine, &f->err), &f->err, "last");
+	refold(f->s, told);
+	must(store_undoable(f->s, &last, take_id, &id, &f->err), &f->err, "undoable");
+	assert_int_equal(id, mine);
+	assert_int_equal(store_undo(f->s, mine + 1, true, &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "none that can be undone"));
+}
+
+/* While the store moves nothing is renamed, nor marked. */
+static void
+test_closed(void **state)
+{
+	struct fixture *f = *state;
+	struct sbuf before, after, lines;
+
+	raw(f->path, older);
+	raw(f->path, "INSERT INTO change (at, who, what, subject, after) VALUES (1, 'x', 'store "
+		     "close', 'elsewhere', '{}')");
+	dump(f->path, &before);
+	sbuf_init(&lines, 1 << 16);
+	assert_int_equal(store_refold(f->s, "/var/vmail/%d/%n", take_line, &lines, &f->err), RETRY);
+	assert_non_null(strstr(f->err.text, "takes no changes"));
+	dump(f->path, &after);
+	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
+	sbuf_release(&before);
+	sbuf_release(&after);
+	sbuf_release(&lines);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -261,6 +344,9 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_asked, empty_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_older, empty_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, empty_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_caught_up, empty_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_undo, empty_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_closed, empty_setup, teardown),
 	};
 
 	if (!is_for_sqlite())
