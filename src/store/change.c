@@ -209,7 +209,10 @@ change_end(struct change *c, enum outcome o, struct error *err)
 	if (c->s->state != STORE_WRITING)
 		return o;
 	o = change_leave(c, o, err);
-	return write_end(c->s, o, err);
+	o = write_end(c->s, o, err);
+	if (o == FOUND && c->logged && c->s->batch != BATCH_NONE)
+		db_promise(c->s->db, c->what, c->subject);
+	return o;
 }
 
 enum outcome

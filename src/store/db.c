@@ -445,6 +445,13 @@ db_fed(struct db *db, struct error *err)
 	return of(db)->fed != NULL ? of(db)->fed(db, err) : FOUND;
 }
 
+void
+db_promise(struct db *db, const char *what, struct slice subject)
+{
+	if (of(db)->promise != NULL)
+		of(db)->promise(db, what, subject);
+}
+
 enum outcome
 db_ask(struct db *db, const struct question *q, struct facts *facts, struct error *err)
 {

@@ -201,6 +201,11 @@ enum outcome db_run(struct db_stmt *st, int64_t *changes, struct error *err);
 enum outcome db_feed(struct db_stmt *st, struct error *err);
 enum outcome db_fed(struct db *db, struct error *err);
 
+/* Say that what was fed up to here, which is the change WHAT of SUBJECT, counts as done. If the
+ * database refuses any of it after all, whoever comes next is told RETRY, with this name: it is no
+ * refusal of his. */
+void db_promise(struct db *db, const char *what, struct slice subject);
+
 /* Answer a whole question in one statement, in a transaction: FOUND with all its facts, as
  * store_ask tells them. NONE: this engine has none for that, and nothing was asked. */
 enum outcome db_ask(

@@ -83,6 +83,8 @@ struct engine {
 	enum outcome (*run_rows)(struct db *db, enum statement which, const struct db_rows *rows,
 	    struct error *err); /* NULL: its statement takes the cells of one row */
 	enum outcome (*feed)(struct db_stmt *st, struct error *err); /* NULL: as run */
+	void (*promise)(
+	    struct db *db, const char *what, struct slice subject); /* NULL: it is done */
 	enum outcome (*fed)(struct db *db, struct error *err);
 	enum outcome (*ask)(struct db *db, const struct question *q, struct facts *facts,
 	    struct error *err); /* NULL: row by row, as ask.c does it */

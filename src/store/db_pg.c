@@ -866,6 +866,7 @@ const struct engine engine_pg = {
 	.run = pg_run_one,
 	.feed = pg_feed_one,
 	.fed = pg_fed,
+	.promise = pg_promise,
 	.ask = pg_ask_whole,
 	.text = pg_text,
 	.integer = pg_int,

@@ -12,7 +12,8 @@
 
 enum {
 	PG_PARAMETERS = 16, /* of a statement */
-	PG_TRAIN = 24       /* requests in one round trip */
+	PG_TRAIN = 24,      /* requests in one round trip */
+	PG_FED_MAX = 256    /* requests that may be under way */
 };
 
 /* What a statement is bound to, as libpq takes it: texts go as the bytes they are, numbers in
@@ -43,6 +44,12 @@ enum pg_transaction {
 	PG_OPEN
 };
 
+/* A change that counts as done, though it was only sent. */
+struct pg_promise {
+	int end;         /* how many requests were fed by then */
+	char shown[160]; /* what it is called in texts */
+};
+
 struct db {
 	struct db_head head;
 	enum store_role role;
@@ -65,7 +72,9 @@ struct db {
 	enum pg_transaction open;
 	enum db_transaction kind;
 	char lock_limit[40];
-	int fed;  /* requests that were sent and not asked about yet */
+	int fed;      /* requests that were sent and not asked about yet */
+	int promises; /* what those of them are that count as done */
+	struct pg_promise promise[PG_FED_MAX];
 	int owed; /* ends of transactions whose answer nobody has waited for */
 	int cursors;
 	uint64_t view;
@@ -101,6 +110,9 @@ enum outcome pg_run(struct db *db, struct pg_train *t, struct error *err);
 /* Send one of many requests, and ask how all of them went. pg_run asks first. */
 enum outcome pg_feed(struct db *db, const struct pg_request *r, struct error *err);
 enum outcome pg_fed(struct db *db, struct error *err);
+
+/* Take what was fed for done, as db_promise. */
+void pg_promise(struct db *db, const char *what, struct slice subject);
 
 /* Free what came back. */
 void pg_train_clear(struct pg_train *t);

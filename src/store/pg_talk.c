@@ -21,7 +21,6 @@
 
 enum {
 	CONNECT_MS = 10000, /* to find a server, where a call has no limit of its own */
-	FED_MAX = 256,      /* requests that may be under way */
 	PAUSE_MIN_MS = 100, /* before the next try; twice as long each time, ... */
 	PAUSE_MAX_MS = 5000 /* ... up to this */
 };
@@ -149,7 +148,7 @@ pg_lose(struct db *db)
 		db->stmt[i].cursor = 0;
 	}
 	db->open = PG_CLOSED;
-	db->owed = db->fed = 0;
+	db->owed = db->fed = db->promises = 0;
 	db->view++;
 	db->ours = db->empty = db->broken = false;
 	memset(db->asks, 0, sizeof db->asks);
@@ -302,6 +301,38 @@ take_owed(struct db *db, struct error *err)
 	return FOUND;
 }
 
+void
+pg_promise(struct db *db, const char *what, struct slice subject)
+{
+	struct pg_promise *p = &db->promise[db->promises];
+
+	/* it was asked about already, or nothing was fed for it */
+	if (db->fed == 0 || (db->promises > 0 && p[-1].end == db->fed))
+		return;
+	p->end = db->fed;
+	snprintf(p->shown, sizeof p->shown, "%s %.*s", what,
+	    (int)(subject.n < sizeof p->shown ? subject.n : sizeof p->shown), subject.p);
+	db->promises++;
+}
+
+/* A refused request among those that were fed, the one behind AT of them: of whoever asks now, or
+ * of a change that was promised. That one cannot be refused alone any more. */
+static enum outcome
+fed_failed(struct db *db, int at, const PGresult *result, struct error *err)
+{
+	struct error why = { "" };
+	enum outcome o = pg_failed(db, result, &why);
+	const struct pg_promise *p = db->promise;
+
+	while (p < db->promise + db->promises && p->end <= at)
+		p++;
+	if (o != BAD || p == db->promise + db->promises)
+		return error_set(err, o, "%s", why.text);
+	return error_set(err, RETRY,
+	    "the change '%s' cannot be made, nor what goes with it in one transaction: %.300s",
+	    p->shown, why.text);
+}
+
 /* What was fed, up to where the next train begins. The first that failed is told; behind it none
  * was done. */
 static enum outcome
@@ -311,18 +342,19 @@ take_fed(struct db *db, struct error *err)
 
 	if (take_owed(db, err) != FOUND)
 		return RETRY;
-	for (; db->fed > 0; db->fed--) {
+	for (int at = 0; db->fed > 0; at++, db->fed--) {
 		PGresult *result, *end;
 
 		if (take(db, &result, err) != FOUND)
 			return RETRY;
 		if (o == FOUND && !is_done(result))
-			o = pg_failed(db, result, err);
+			o = fed_failed(db, at, result, err);
 		PQclear(result);
 		if (take(db, &end, o == FOUND ? err : NULL) != FOUND)
 			return RETRY;
 		PQclear(end);
 	}
+	db->promises = 0;
 	return o;
 }
 
@@ -362,7 +394,7 @@ pg_feed(struct db *db, const struct pg_request *r, struct error *err)
 		return unconnected(db, err);
 	if (!send_one(db->conn, r))
 		return lost(db, err);
-	return ++db->fed < FED_MAX ? FOUND : pg_fed(db, err);
+	return ++db->fed < PG_FED_MAX ? FOUND : pg_fed(db, err);
 }
 
 /* What was fed before goes along. */

@@ -178,6 +178,55 @@ test_lost_in_a_batch(void **state)
 	must(domain_add(f->s, "three.test", "relay", "", &f->err), &f->err, "three");
 }
 
+/* The line of the second change is sent and counts as done when the third begins. */
+static void
+refused_line(struct fixture *f, bool third)
+{
+	struct sbuf before, after;
+	enum outcome o;
+
+	dump(f->path, &before);
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	must(domain_add(f->s, "two.test", "relay", "", &f->err), &f->err, "two");
+	o = third ? domain_add(f->s, "three.test", "relay", "", &f->err) : RETRY;
+	assert_int_equal(o, RETRY);
+	if (third)
+		assert_non_null(strstr(f->err.text, "'domain add two.test' cannot be made"));
+	assert_int_equal(store_batch_end(f->s, true, &f->err), RETRY);
+	if (!third)
+		assert_non_null(strstr(f->err.text, "'domain add two.test' cannot be made"));
+	dump(f->path, &after);
+	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+/* A rule that the site has made for the change log: who breaks it is named, alone he is refused,
+ * and with others all of it is left, not the one before. */
+static void
+test_rules_of_the_site(void **state)
+{
+	struct fixture *f = *state;
+
+	pg_spoiled = true;
+	raw(f->path, "ALTER TABLE change ADD CONSTRAINT site_rule CHECK (subject <> 'two.test'); "
+		     "ALTER TABLE domain ADD CONSTRAINT site_name CHECK (name <> 'four.test')");
+	refused_line(f, true);
+	refused_line(f, false);
+	assert_int_equal(domain_add(f->s, "two.test", "relay", "", &f->err), BAD);
+	assert_non_null(strstr(f->err.text, "site_rule"));
+	/* what is known at once is refused alone, whatever is under way */
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	must(domain_add(f->s, "one.test", "relay", "", &f->err), &f->err, "one");
+	assert_int_equal(domain_add(f->s, "four.test", "relay", "", &f->err), BAD);
+	must(domain_add(f->s, "five.test", "relay", "", &f->err), &f->err, "five");
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "one.test", &f->err), FOUND);
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "five.test", &f->err), FOUND);
+	assert_int_equal(ask(f->s, ROW_DOMAIN, "", "four.test", &f->err), NONE);
+}
+
 /* What takes too long is RETRY in its time, and costs the connection alone. */
 static void
 test_too_slow(void **state)
@@ -320,6 +369,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_lost_between, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_in_a_view, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_in_a_batch, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rules_of_the_site, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_slow, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roles, full_setup, teardown),
