@@ -144,7 +144,9 @@ enum outcome store_copy(
  * answers. When nobody asks FROM any more, store_move_open lets TO take changes.
  *
  * That a store takes none is the last line of its change log ('store close', of which TO gets a
- * copy as of every other), and so is that it takes them again ('store open'). */
+ * copy as of every other), and so is that it takes them again ('store open'). TO takes none from
+ * the first store_catch_up on, until it is opened or let go: that is a line of its own behind those
+ * it has of FROM ('store follow'), which is taken away before others are brought over. */
 struct store_move {
 	const char *from, *to; /* URIs */
 	const struct store_actor *actor;
@@ -177,16 +179,17 @@ enum outcome store_move_close(
 enum outcome store_move_open(
     const struct store_move *m, struct store_moved *out, struct error *err);
 
-/* Let FROM take changes again: it stays. BAD when TO takes some already. FORCE: for a TO that is
- * gone. */
+/* Let FROM take changes again: it stays. BAD when TO takes some already. A TO that was to follow is
+ * let go, and is then a store like any other. FORCE: for a TO that is gone. */
 enum outcome store_move_cancel(
     const struct store_move *m, struct store_moved *out, struct error *err);
 
-/* Find out whether the store takes no changes: FOUND with since when (unix seconds) and where it
- * moves to, NONE when it takes them, RETRY. */
+/* Find out whether the store takes no changes: FOUND with since when (unix seconds) and why, NONE
+ * when it takes them, RETRY. */
 struct store_closed {
 	int64_t since;
-	char to[STORE_SHOWN];
+	bool follows; /* it is to take the place of the OTHER one; else it moves there */
+	char other[STORE_SHOWN];
 };
 enum outcome store_closed(struct store *s, struct store_closed *out, struct error *err);
 

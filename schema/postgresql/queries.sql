@@ -964,9 +964,10 @@ VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, 'store restore', 
     '{"from":' || to_json($3::text)::text || '}');
 
 -- next_change
--- What the next change will be called; and, when the last one closed the store, where it moves to.
+-- What the next change will be called; and what the last one is, which may be that the store takes no more.
 SELECT 1 + coalesce((SELECT max(id) FROM change), 0),
-    (SELECT subject FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store close');
+    (SELECT what FROM change WHERE id > 0 ORDER BY id DESC LIMIT 1),
+    (SELECT subject FROM change WHERE id > 0 ORDER BY id DESC LIMIT 1);
 
 -- domain_image
 -- A domain as the log keeps it; it has no secrets.
@@ -1172,11 +1173,12 @@ INSERT INTO entry (map, key, value, created)
 VALUES ($1, $2, $3, $4);
 
 -- copy_change
--- The change log, with its secrets.
+-- The change log, with its secrets; a copy does not follow anybody by itself.
 -- scan: it is everything there is
 -- cursor: it is everything there is
 SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
 FROM change
+WHERE what <> 'store follow'
 ORDER BY id;
 
 -- copy_change_put
@@ -1280,7 +1282,7 @@ SELECT (SELECT count(*) FROM domain)
 -- cursor: it may have been long ago
 SELECT id, at, who, what, subject, before, after, secret_before, secret_after, undoes, batch
 FROM change
-WHERE id > $1
+WHERE id > $1 AND what <> 'store follow'
 ORDER BY id;
 
 -- since_domain
@@ -1394,17 +1396,23 @@ SELECT id, what
 FROM change
 WHERE id > $1 AND NOT (substr(what, 1, 7) = 'domain ' OR substr(what, 1, 5) = 'user '
     OR substr(what, 1, 13) = 'app-password ' OR substr(what, 1, 6) = 'alias ' OR substr(what, 1, 4) = 'map '
-    OR what IN ('store close', 'store open'))
+    OR what IN ('store close', 'store open', 'store follow'))
 ORDER BY id
 LIMIT 1;
 
 -- change_last
--- The last change.
-SELECT id, what, subject FROM change WHERE id = (SELECT max(id) FROM change);
+-- The last change, but that the store follows another: of that only its own log tells.
+SELECT id, what, subject FROM change WHERE id > 0 AND what <> 'store follow' ORDER BY id DESC LIMIT 1;
 
 -- change_closing
--- Since when the store takes no changes, and where it moves to, as its last line says.
-SELECT at, subject FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store close';
+-- Since when the store takes no changes: its last line says so. And where it moves to, or what it follows.
+SELECT at, what, subject
+FROM change
+WHERE id = (SELECT max(id) FROM change) AND what IN ('store close', 'store follow');
+
+-- move_unfollow
+-- It does not follow any more.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store follow';
 
 -- change_whole
 -- One change (1) with its secrets: the columns of copy_change.
@@ -1431,6 +1439,6 @@ ON CONFLICT (mailbox, network, label, service) DO UPDATE SET at = excluded.at;
 DELETE FROM login WHERE mailbox = $1 AND network = $2 AND label = $3 AND service = $4;
 
 -- log_move
--- The store was closed, or opened (3), on its way from or to another one (4).
+-- The store was closed or opened (3) on its way to or from another one (4), or follows that.
 INSERT INTO change (id, at, who, what, subject, after)
 VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, $3, $4, '{"store":' || to_json($4::text)::text || '}');

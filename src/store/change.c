@@ -100,13 +100,22 @@ change_existed(const struct change *c)
 }
 
 /* A store that is on its way to another place takes no more changes, so that none is made which
- * does not get there. To where it moves is the last line of its log. */
+ * does not get there; nor does a copy that is to become that place, for it could be caught up with
+ * no more. Which other store it is about is the last line of its log. */
 static enum outcome
-check_open(struct store *s, struct slice to, struct error *err)
+check_open(struct store *s, struct slice what, struct slice to, struct error *err)
 {
-	s->closed = to.p != NULL;
+	bool follows = slice_is(what, "store follow");
+
+	s->closed = follows || slice_is(what, "store close");
 	if (!s->closed)
 		return FOUND;
+	if (follows)
+		return error_set(err, RETRY,
+		    "the store takes no changes: it follows '%.*s' until it takes its place "
+		    "(`vmailctl copy --close`, then --open), or is let go (`vmailctl copy "
+		    "--cancel`); change that one",
+		    (int)(to.n < STORE_SHOWN ? to.n : STORE_SHOWN), to.p);
 	return error_set(err, RETRY,
 	    "the store takes no changes: it moves to '%.*s'; try again when it is there "
 	    "(`vmailctl copy --open`), or let it stay (`vmailctl copy --cancel`)",
@@ -124,7 +133,7 @@ change_first(struct change *c, int64_t *first, struct error *err)
 
 		if (db_step(st, err) != FOUND)
 			return RETRY;
-		o = check_open(s, db_text(st, 1), err);
+		o = check_open(s, db_text(st, 1), db_text(st, 2), err);
 		if (o == FOUND)
 			s->first = db_int(st, 0);
 		db_reset(st);

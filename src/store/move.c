@@ -12,7 +12,7 @@
 
 enum { ROUNDS = 10 };
 
-static const char closed[] = "store close", opened[] = "store open";
+static const char closed[] = "store close", opened[] = "store open", follows[] = "store follow";
 
 struct pair {
 	const struct store_move *m;
@@ -124,23 +124,31 @@ find_last(struct db *db, struct last *out, struct error *err)
 	return o == FOUND || o == NONE ? FOUND : RETRY;
 }
 
+static enum outcome
+find_closing(struct db *db, struct store_closed *out, struct error *err)
+{
+	struct db_stmt *st = db_prepare(db, Q_change_closing);
+	enum outcome o = db_step(st, err);
+
+	*out = (struct store_closed){ .since = 0 };
+	if (o == FOUND) {
+		out->since = db_int(st, 0);
+		out->follows = slice_is(db_text(st, 1), follows);
+		put_name(out->other, db_text(st, 2));
+	}
+	db_reset(st);
+	return o;
+}
+
 enum outcome
 store_closed(struct store *s, struct store_closed *out, struct error *err)
 {
-	struct db_stmt *st;
 	bool mine;
 	enum outcome o = view_begin(s, &mine, err);
 
-	*out = (struct store_closed){ .since = 0 };
 	if (o != FOUND)
 		return o;
-	st = db_prepare(s->db, Q_change_closing);
-	o = db_step(st, err);
-	if (o == FOUND) {
-		out->since = db_int(st, 0);
-		put_name(out->to, db_text(st, 1));
-	}
-	db_reset(st);
+	o = find_closing(s->db, out, err);
 	view_end(s, mine);
 	return o;
 }
@@ -155,6 +163,14 @@ log_move(struct pair *p, struct db *db, const char *what, const char *other, str
 	db_bind_text(st, 3, slice_str(what));
 	db_bind_text(st, 4, slice_str(other));
 	return db_run(st, NULL, err);
+}
+
+/* That TO follows FROM is no change of FROM's: its line stands behind all others, and goes before
+ * any of them comes. */
+static enum outcome
+unfollow(struct pair *p, int64_t *was, struct error *err)
+{
+	return db_run(db_prepare(p->to, Q_move_unfollow), was, err);
 }
 
 /* The end of TO's log must be a line of FROM's, which a restored one has lost, and which an edited
@@ -213,13 +229,16 @@ bring_rest(struct pair *p, const struct last *before, struct store_moved *out, s
 	return o;
 }
 
-/* In the LAST round the rest as well, so that it is of the same moment as all else. */
+/* In the LAST round the rest as well, so that it is of the same moment as all else. A TO that has
+ * the line which closed FROM needs no other. */
 static enum outcome
 bring(struct pair *p, bool last, struct store_moved *out, struct error *err)
 {
 	struct last before = { 0 }, now = { 0 };
-	enum outcome o = check_is_copy(p, &before, err);
+	enum outcome o = unfollow(p, NULL, err);
 
+	if (o == FOUND)
+		o = check_is_copy(p, &before, err);
 	if (o == FOUND)
 		o = check_known(p, before.id, err);
 	if (o == FOUND)
@@ -228,6 +247,8 @@ bring(struct pair *p, bool last, struct store_moved *out, struct error *err)
 		o = find_last(p->to, &now, err);
 	if (o == FOUND && last)
 		o = bring_rest(p, &before, out, err);
+	if (o == FOUND && !now.closed)
+		o = log_move(p, p->to, follows, p->from_shown, err);
 	if (o == FOUND)
 		o = db_commit(p->to, err);
 	if (o == FOUND)
@@ -364,13 +385,16 @@ static enum outcome
 open_to(struct pair *p, struct store_moved *out, struct error *err)
 {
 	struct last from = { 0 }, to = { 0 };
+	int64_t followed = 0;
 	enum outcome o = p->from != NULL ? find_last(p->from, &from, err) : FOUND;
 
 	if (o == FOUND && p->from != NULL)
 		o = check_complete(p, &from, err);
 	if (o == FOUND)
+		o = unfollow(p, &followed, err);
+	if (o == FOUND)
 		o = find_last(p->to, &to, err);
-	out->idle = !to.closed || (p->from != NULL && to.id != from.id);
+	out->idle = followed == 0 && (!to.closed || (p->from != NULL && to.id != from.id));
 	if (o == FOUND && !out->idle)
 		o = log_move(p, p->to, opened, p->from_shown, err);
 	if (o == FOUND && p->from != NULL)
@@ -412,6 +436,34 @@ check_not_opened(struct pair *p, const struct last *from, struct error *err)
 	    p->to_shown, p->from_shown);
 }
 
+/* A TO that follows another one is that one's business. */
+static enum outcome
+let_go(struct pair *p, struct store_moved *out, struct error *err)
+{
+	struct store_closed closing;
+	int64_t followed = 0;
+	enum outcome o = find_closing(p->to, &closing, err);
+
+	if (o == NONE || (o == FOUND && !closing.follows))
+		return FOUND;
+	if (o == FOUND && strncmp(closing.other, p->from_shown, sizeof closing.other - 1) != 0)
+		return error_set(err, BAD,
+		    "the store '%s' follows '%s', not '%s': name that one, as before", p->to_shown,
+		    closing.other, p->from_shown);
+	if (o == FOUND)
+		o = unfollow(p, &followed, err);
+	out->idle &= followed == 0;
+	return o;
+}
+
+static enum outcome
+open_from(struct pair *p, const struct last *from, struct error *err)
+{
+	enum outcome o = p->to != NULL ? check_not_opened(p, from, err) : FOUND;
+
+	return o == FOUND ? log_move(p, p->from, opened, p->to_shown, err) : o;
+}
+
 static enum outcome
 stay(struct pair *p, struct store_moved *out, struct error *err)
 {
@@ -419,13 +471,13 @@ stay(struct pair *p, struct store_moved *out, struct error *err)
 	enum outcome o = find_last(p->from, &from, err);
 
 	out->idle = o == FOUND && !from.closed;
-	if (o != FOUND || out->idle)
-		return o;
-	if (p->to != NULL)
-		o = check_not_opened(p, &from, err);
+	if (o == FOUND && from.closed)
+		o = open_from(p, &from, err);
+	if (o == FOUND && p->to != NULL)
+		o = let_go(p, out, err);
 	if (o == FOUND)
-		o = log_move(p, p->from, opened, p->to_shown, err);
-	return o == FOUND ? db_commit(p->from, err) : o;
+		o = db_commit(p->from, err);
+	return o == FOUND && p->to != NULL ? db_commit(p->to, err) : o;
 }
 
 enum outcome

@@ -87,8 +87,9 @@ static const struct mode {
 	enum outcome (*run)(const struct store_move *m, struct store_moved *out, struct error *err);
 	const char *done, *idle;
 } modes[] = {
-	{ "catch-up", store_catch_up, "brought over what was changed meanwhile",
-	    "nothing was changed meanwhile" },
+	{ "catch-up", store_catch_up,
+	    "brought over what was changed meanwhile; the new store follows, and takes no changes",
+	    "nothing was changed meanwhile; the new store follows, and takes no changes" },
 	{ "close", store_move_close,
 	    "brought over all there is, and neither takes changes now; next: set store to the new "
 	    "one, "
@@ -96,7 +97,8 @@ static const struct mode {
 	    "brought over all there is; neither takes changes, as before" },
 	{ "open", store_move_open, "the new store takes changes now, and the old one none any more",
 	    "brought over the last logins; the new store takes changes, as before" },
-	{ "cancel", store_move_cancel, "the old store takes changes again, and stays",
+	{ "cancel", store_move_cancel,
+	    "the old store takes changes, and stays; the new one does not follow it any more",
 	    "the old store takes changes, as before" },
 };
 

@@ -203,13 +203,18 @@ check_secrets(struct doctor *d, const struct check *c)
 /* --- a move --------------------------------------------------------------------------------------
  */
 
-/* Both stores of a move have the line that closed the old one: the new one is the one it names. */
 static void
 put_way_out(struct sbuf *out, const struct doctor *d, const struct store_closed *closed)
 {
-	const char *here = d->ctl->store_shown;
+	const char *here = d->ctl->store_shown, *other = closed->other;
 
-	if (strcmp(path_of(closed->to), path_of(here)) == 0)
+	if (closed->follows)
+		sbuf_printf(out,
+		    "go on with `vmailctl copy --close '%s' '%s'`, then --open; or let it be a "
+		    "store of its own: `vmailctl copy --cancel '%s' '%s'`",
+		    other, here, other, here);
+	/* both stores of a move have the line that closed the old one: it names the new one */
+	else if (strcmp(path_of(other), path_of(here)) == 0)
 		sbuf_printf(out,
 		    "when every vmaild asks this one: `vmailctl copy --open OLD -`, with the store "
 		    "that was moved for OLD");
@@ -217,7 +222,29 @@ put_way_out(struct sbuf *out, const struct doctor *d, const struct store_closed 
 		sbuf_printf(out,
 		    "let it move: set store to '%s', reload every vmaild, `vmailctl copy --open "
 		    "'%s' '%s'`; or stay: `vmailctl copy --cancel '%s' '%s'`",
-		    closed->to, here, closed->to, here, closed->to);
+		    other, here, other, here, other);
+}
+
+static bool
+tell_closed(struct doctor *d, const struct check *c, const struct store_closed *closed)
+{
+	struct check row = *c; /* with the cure for these very stores */
+	struct sbuf cure, since;
+
+	sbuf_init(&cure, 4096);
+	sbuf_init(&since, 64);
+	put_way_out(&cure, d, closed);
+	output_put_time(&since, closed->since, false);
+	row.cure = sbuf_cstr(&cure);
+	doctor_bad(d, &row, slice_str(d->ctl->store_shown),
+	    closed->follows ? "it takes no changes, for it follows '%s', with which it caught up "
+			      "at %s (`vmailctl copy --catch-up`)"
+			    : "it takes no changes: its move to '%s' was begun at %s (`vmailctl "
+			      "copy --close`), and not ended",
+	    closed->other, sbuf_cstr(&since));
+	sbuf_release(&cure);
+	sbuf_release(&since);
+	return false;
 }
 
 bool
@@ -225,27 +252,13 @@ check_closed(struct doctor *d, const struct check *c)
 {
 	struct store_closed closed;
 	struct error err = { "" };
-	struct check row = *c; /* with the cure for these very stores */
-	struct sbuf cure, since;
 	enum outcome o = store_closed(d->ctl->store, &closed, &err);
 
 	if (o == NONE)
 		return true;
-	if (o != FOUND)
-		return doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
-	sbuf_init(&cure, 4096);
-	sbuf_init(&since, 64);
-	put_way_out(&cure, d, &closed);
-	output_put_time(&since, closed.since, false);
-	row.cure = sbuf_cstr(&cure);
-	doctor_bad(d, &row, slice_str(d->ctl->store_shown),
-	    "it takes no changes since %s: its move to '%s' was begun with `vmailctl copy "
-	    "--close`, "
-	    "and not ended",
-	    sbuf_cstr(&since), closed.to);
-	sbuf_release(&cure);
-	sbuf_release(&since);
-	return false;
+	if (o == FOUND)
+		return tell_closed(d, c, &closed);
+	return doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
 }
 
 /* --- clock --------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ rich_setup(void **state)
 	return 0;
 }
 
-/* What dump() sees, by the names of the columns: the engines do not have them in the same order. */
+/* What dump() sees, but whether it follows another one, by the names of the columns: the engines do
+ * not have them in the same order. */
 static void
 dump_named(const char *path, struct sbuf *out)
 {
@@ -61,7 +62,7 @@ dump_named(const char *path, struct sbuf *out)
 		"SELECT map, key, value, created FROM entry ORDER BY 1, 2",
 		"SELECT id, at, who, what, subject, before, after, secret_before, secret_after, "
 		"undoes, "
-		"batch FROM change ORDER BY 1",
+		"batch FROM change WHERE what <> 'store follow' ORDER BY 1",
 		"SELECT mailbox, network, label, service, at FROM login ORDER BY 1, 2, 3, 4",
 		"SELECT name, value FROM secret ORDER BY 1",
 	};
@@ -864,6 +865,93 @@ test_cancel(void **state)
 	three_end(&t);
 }
 
+/* Nothing can be changed in it, or it could be caught up with no more. */
+static void
+check_follows(const char *path)
+{
+	struct store *s = open_at(path, STORE_ADMIN);
+	struct store_closed closed;
+	struct error err = { "" };
+	struct sbuf before, after;
+
+	dump(path, &before);
+	assert_int_equal(domain_add(s, "mistake.test", "relay", "", &err), RETRY);
+	assert_non_null(strstr(err.text, "takes no changes: it follows"));
+	assert_int_equal(store_closed(s, &closed, &err), FOUND);
+	assert_true(closed.follows);
+	dump(path, &after);
+	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
+	sbuf_release(&before);
+	sbuf_release(&after);
+	store_close(s);
+}
+
+/* From the first time that it is caught up with a copy takes no changes, until it is opened. */
+static void
+test_follows(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_moved moved;
+	struct error err = { "" };
+	struct three t;
+
+	three_begin(&t, *state);
+	for (size_t i = 6; i < 9; i++) {
+		catch_up(f->path, t.other->path);
+		check_follows(t.other->path);
+		edit(t.f->s, i);
+	}
+	/* a copy of a copy is a store like any other until it follows, too */
+	catch_up(t.other->path, t.file);
+	check_follows(t.file);
+	must(move(store_move_close, f->path, t.other->path, &moved, &err), &err, "close");
+	check_closed(t.other->path);
+	must(move(store_catch_up, f->path, t.other->path, &moved, &err), &err, "once more");
+	check_closed(t.other->path);
+	must(move(store_move_open, f->path, t.other->path, &moved, &err), &err, "open");
+	check_takes_changes(t.other->path, "there.test");
+	/* and on the way back */
+	catch_up(t.other->path, f->path);
+	check_follows(f->path);
+	check_takes_changes(t.other->path, "more.test");
+	must(move(store_move_close, t.other->path, f->path, &moved, &err), &err, "close");
+	must(move(store_move_open, t.other->path, f->path, &moved, &err), &err, "open");
+	check_takes_changes(f->path, "here.test");
+	three_end(&t);
+}
+
+/* What follows is let go by the one it follows, or opened when that is gone. */
+static void
+test_let_go(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_move m = { .from = "/nowhere/vmail.db", .actor = &tester, .force = true };
+	struct store_moved moved;
+	struct error err = { "" };
+	struct three t;
+
+	three_begin(&t, *state);
+	catch_up(f->path, t.other->path);
+	catch_up(f->path, t.file);
+	assert_int_equal(move(store_move_cancel, t.file, t.other->path, &moved, &err), BAD);
+	assert_non_null(strstr(err.text, "name that one"));
+	check_follows(t.other->path);
+	must(move(store_move_cancel, f->path, t.other->path, &moved, &err), &err, "let go");
+	assert_false(moved.idle);
+	must(move(store_move_cancel, f->path, t.other->path, &moved, &err), &err, "again");
+	assert_true(moved.idle);
+	catch_up(f->path, t.other->path);
+	must(move(store_move_cancel, f->path, t.other->path, &moved, &err), &err, "and again");
+	check_takes_changes(t.other->path, "own.test");
+	check_takes_changes(f->path, "stays.test");
+	assert_int_equal(move(store_catch_up, f->path, t.other->path, &moved, &err), BAD);
+	m.to = t.file;
+	must(store_move_open(&m, &moved, &err), &err, "open");
+	assert_false(moved.idle);
+	check_takes_changes(t.file, "there.test");
+	three_end(&t);
+}
+
 /* What was left behind knows all but what was changed since, and can be moved back to. */
 static void
 test_move_back(void **state)
@@ -944,6 +1032,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_target_dies, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_and_open, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, rich_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_follows, rich_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_let_go, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_move_back, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_is_gone, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_column_is_left_out, empty_setup, teardown),
