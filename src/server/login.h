@@ -32,6 +32,7 @@ struct login {
 	struct error trouble; /* why it cannot be told, once something is in the way */
 	const char *refusal;  /* why not, in one of the words of vmaild(8) */
 	bool hashing;         /* with the pool just now */
+	bool told;            /* "try again", as this worker leaves: what comes of it is nobody's */
 	struct event held;
 };
 

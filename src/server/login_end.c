@@ -172,6 +172,14 @@ say(const struct login *l)
 		    from, l->trouble.text);
 }
 
+/* Each login is told and counted once, as what its client learns of it. */
+static void
+tell(const struct login *l)
+{
+	say(l);
+	slab_login(l->worker->loop.slot, l->outcome, l->refusal);
+}
+
 /* --- a fresh hash ----------------------------------------------------------------------------- */
 
 static bool
@@ -259,12 +267,28 @@ login_end(struct login *l)
 		hash_job_forget(&l->job);
 	if (l->outcome != FOUND)
 		free_facts(l); /* a thousand refusals may be held */
-	say(l);
-	slab_login(l->worker->loop.slot, l->outcome, l->refusal);
+	if (!l->told)
+		tell(l);
 	if (l->conn != NULL && ms > 0)
 		loop_wait(&l->held, &after);
 	else
 		answer(l);
+}
+
+/* As it looks to its client. What was found out so far stays for the judgement. */
+static void
+tell_hurried(struct login *l)
+{
+	const char *refusal = l->refusal;
+	struct error trouble = l->trouble;
+
+	l->outcome = RETRY;
+	l->refusal = NULL;
+	error_set(&l->trouble, RETRY, "this worker is leaving");
+	tell(l);
+	l->refusal = refusal;
+	l->trouble = trouble;
+	l->told = true;
 }
 
 /* What is with the pool is judged on, for nobody: a wrong password stays one. */
@@ -276,6 +300,7 @@ hurry(struct login *l)
 		return;
 	}
 	people_forget(&l->ask);
+	tell_hurried(l);
 	auth_conn_answer(l->conn, &l->request, RETRY, NULL);
 	if (l->hashing)
 		detach(l);

@@ -8,11 +8,13 @@ import hashlib
 import os
 import re
 import select
+import signal
 import sqlite3
 import subprocess
 
 import memory
-from harness import Auth, Userdb, b64, check, check_eq, check_in, wait_until
+from harness import Auth, Userdb, b64, check, check_eq, check_in, wait_gone, wait_until
+from metrics_cases import Page, watched
 from world import running, world
 
 HARRY, SALLY = "harry@example.com", "sally@example.com"
@@ -225,6 +227,60 @@ def locations(env):
                 check_eq((fields["uid"], fields["gid"]), ("4001", "4002"))
 
 
+# --- a worker that leaves
+
+def hurried_once(env):
+    """A right password that is held back, its hash to be renewed, when the worker has to end: it is answered once, and
+    the worker ends of itself. (The hold ends while the worker waits for somebody who does not read.)"""
+    with world(env, throttle_user_network=1, failure_delay=1500) as site:
+        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+        with database(site) as db:
+            db.execute("INSERT INTO login (mailbox, network, label, service, at) VALUES (?, '192.0.2.0/24', '', 'imap', 1)", (HARRY,))
+            db.execute("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+                       "INSERT INTO mailbox (address, domain, created) SELECT 'user' || i || '@example.com', 'example.com', 1 FROM n")
+        site.configure(hash_memory=65536, hash_passes=20)  # the new hash takes long
+        with site.start() as daemon, Auth(site.auth) as client, Userdb(site.userdb) as deaf:
+            deaf.request("LIST", "service=doveadm")
+            wrong = [client.start("PLAIN", "\0%s\0wrong %d" % (HARRY, i), parameters=("rip=" + HERE,)) for i in range(4)]
+            right = client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]), parameters=("rip=" + HERE,))
+            clock = client.start("PLAIN", "\0%s\0wrong" % SALLY, parameters=("rip=" + THERE,))
+            answers = [client.answer()]
+            while answers[-1].id != clock:
+                answers.append(client.answer())
+            daemon.signal(signal.SIGTERM)
+            while len(answers) < len(wrong) + 2:
+                answers.append(client.answer())
+            with contextlib.suppress(ConnectionResetError):
+                while client.more():
+                    pass
+            check_eq(client.pending, b"", "more answers")
+            check_eq(sorted(a.id for a in answers), sorted([*wrong, right, clock]))
+            check_eq([a.word for a in answers if a.id == right], ["OK"])
+            check_eq(daemon.wait(), 0)
+        # 9: a hash that takes this long may keep it beyond its time, on a slow machine
+        check(not re.search(r"died of signal (?!9\b)", daemon.log.text), daemon.log.text)
+
+
+def hurried_are_told(env):
+    """Who is told to try again because his worker leaves is counted and logged as that, once, whatever his password is
+    found to be."""
+    many = 40
+    with watched(env, hash_memory=65536, hash_passes=8, hash_threads=1, remember_logins=0, throttle_network=0, throttle_user=0,
+                 throttle_user_network=0) as (site, daemon), Auth(site.auth) as client:
+        for i in range(many):
+            client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]))
+        check_eq(client.answer().word, "OK")
+        old = daemon.workers("auth")
+        daemon.reload()
+        later = sum(client.answer().named.get("code") == "temp_fail" for _ in range(many - 1))
+        for pid in old:
+            wait_gone(pid)
+        page = Page(site.metrics)
+        check_eq(page.sum("vmaild_logins_total"), many)
+        check_eq(page.sum("vmaild_logins_total", result="temporary"), later)
+        check_eq(daemon.log.text.count(": temporary: "), later)
+
+
 # --- without a slow hash
 
 SLOW = dict(hash_memory=65536, hash_passes=3, hash_threads=1, failure_delay=0)
@@ -423,6 +479,8 @@ def no_password_stays(env):
 
 def register(suite):
     suite.add("login: an old hash is replaced", rehash)
+    suite.add("login: one that is held back is answered once when its worker leaves", hurried_once)
+    suite.add("login: those that a leaving worker sends away are counted and logged", hurried_are_told)
     suite.add("login: a hash of a lower cost is replaced", rehash_to_a_higher_cost)
     suite.add("login: no hash is replaced where that is switched off", no_rehash)
     suite.add("login: no hash is replaced for a wrong password or a lookup", not_for_a_wrong_password)
