@@ -905,6 +905,11 @@ SELECT address FROM mailbox WHERE address > '' ORDER BY address LIMIT $1;
 -- cursor: there may be many
 SELECT address FROM alias WHERE address > '' ORDER BY address LIMIT $1;
 
+-- names_domains
+-- And of the domains, to know whose mail leaves.
+-- cursor: there may be many
+SELECT name FROM domain WHERE name > '' ORDER BY name LIMIT $1;
+
 -- mailboxes_add
 -- A new mailbox with all that is known of it, but its credentials: run once for each row that was put aside.
 INSERT INTO mailbox (address, domain, created, quota, home, mail, uid, gid, networks, state, reason)

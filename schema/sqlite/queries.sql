@@ -840,6 +840,10 @@ SELECT address FROM mailbox WHERE address > '' ORDER BY address LIMIT ?1;
 -- The same of the aliases.
 SELECT address FROM alias WHERE address > '' ORDER BY address LIMIT ?1;
 
+-- names_domains
+-- And of the domains, to know whose mail leaves.
+SELECT name FROM domain WHERE name > '' ORDER BY name LIMIT ?1;
+
 -- mailboxes_add
 -- New mailboxes with all that is known of them, but their credentials. The rows are those that were put
 -- aside (src/store/db_rows.h): one by one each would cost twice as much.

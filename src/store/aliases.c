@@ -76,15 +76,9 @@ count_targets(struct change *c, int64_t *all, int64_t *whole, int64_t *bytes, st
 	return FOUND;
 }
 
-/* The rules for a list of targets, where they meet those that were there before. */
-enum outcome
-alias_check_together(struct change *c, const char *address, struct error *err)
+static enum outcome
+check_counts(const char *address, int64_t all, int64_t whole, int64_t bytes, struct error *err)
 {
-	int64_t all, whole, bytes;
-	enum outcome o = count_targets(c, &all, &whole, &bytes, err);
-
-	if (o != FOUND)
-		return o;
 	if (bytes > RULES_VALUE_MAX)
 		return error_set(err, BAD,
 		    "the targets of alias '%s' would be %lld bytes long: Postfix takes a list of "
@@ -104,6 +98,28 @@ alias_check_together(struct change *c, const char *address, struct error *err)
 	return FOUND;
 }
 
+/* The rules for a list of targets, where they meet those that were there before. */
+enum outcome
+alias_check_together(struct change *c, const char *address, struct error *err)
+{
+	int64_t all, whole, bytes;
+	enum outcome o = count_targets(c, &all, &whole, &bytes, err);
+
+	return o == FOUND ? check_counts(address, all, whole, bytes, err) : o;
+}
+
+enum outcome
+alias_check_new(const char *address, const struct slice *targets, size_t n, struct error *err)
+{
+	int64_t whole = 0, bytes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		whole += targets[i].p[0] == '@';
+		bytes += (int64_t)targets[i].n + 2;
+	}
+	return check_counts(address, (int64_t)n, whole, bytes, err);
+}
+
 /* --- adding ----------------------------------------------------------------------------------- */
 
 enum outcome
@@ -114,10 +130,14 @@ alias_check_domain(struct store *s, const struct sbuf *address, struct error *er
 	size_t prefix;
 	enum outcome o;
 
-	if (name.n == 0)
+	if (name.n == 0 || slice_eq(name, sbuf_slice(&s->stands)))
 		return FOUND;
 	facts_clear(&s->facts);
 	o = domain_need(s, name, domain, err);
+	sbuf_clear(&s->stands);
+	/* without memory it is asked for again */
+	if (o == FOUND && domain->target.n == 0)
+		sbuf_add_slice(&s->stands, name);
 	if (o != FOUND || domain->target.n == 0)
 		return o;
 	if (address->p[0] == '@' || rules_is_pattern(sbuf_slice(address), &prefix))

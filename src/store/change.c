@@ -37,8 +37,10 @@ start(
 	/* whatever else is changed may be that domain */
 	if (image != Q_mailbox_image)
 		sbuf_clear(&s->fit);
-	if (image != Q_mailbox_image && image != Q_alias_image)
+	if (image != Q_mailbox_image && image != Q_alias_image) {
+		sbuf_clear(&s->stands);
 		names_forget(s);
+	}
 	sbuf_init(&c->before, IMAGE_MAX);
 	sbuf_init(&c->secret_before, IMAGE_MAX);
 }
@@ -183,6 +185,15 @@ log_change(struct change *c, const struct sbuf *after, const struct sbuf *secret
 	bind_optional(st, 10, sbuf_slice(secret));
 	c->logged = true;
 	return change_write(c, st, err);
+}
+
+enum outcome
+change_log_made(struct change *c, const struct sbuf *image, struct error *err)
+{
+	const struct sbuf none = { .p = NULL };
+
+	c->idle = true;
+	return log_change(c, image, &none, err);
 }
 
 static enum outcome

@@ -50,6 +50,10 @@ enum outcome change_join(struct change *c, struct store *s, const char *what, en
     struct slice subject, struct error *err);
 enum outcome change_leave(struct change *c, enum outcome o, struct error *err);
 
+/* Write the line of C, which has made what was not there: IMAGE is what the store would give for
+ * it. There is nothing to compare then. */
+enum outcome change_log_made(struct change *c, const struct sbuf *image, struct error *err);
+
 /* Run a statement that writes for C, whose rules were looked at before: in a batch together with
  * what comes next, which tells when it failed. */
 enum outcome change_write(struct change *c, struct db_stmt *st, struct error *err);
@@ -92,7 +96,8 @@ enum outcome run_for(struct store *s, enum statement which, struct slice text, s
  * can tell it from all others; that a domain has no mailboxes, and
  * nothing in it that would mean nothing if it stood for another; that the domain of an alias is
  * there and may have it; a row for the alias itself; its targets, each ended by LF, behind those
- * that it has; what becomes of them all together. */
+ * that it has; what becomes of them all together, as the store has them or of
+ * N of a new one, no two of which are one. */
 enum outcome domain_check_target(
     struct store *s, const char *name, const struct sbuf *target, struct error *err);
 enum outcome domain_insert(struct change *c, enum domain_kind kind, struct slice target,
@@ -103,6 +108,8 @@ enum outcome alias_check_domain(struct store *s, const struct sbuf *address, str
 enum outcome alias_insert(struct change *c, int64_t created, struct error *err);
 enum outcome alias_insert_targets(struct change *c, struct slice targets, struct error *err);
 enum outcome alias_check_together(struct change *c, const char *address, struct error *err);
+enum outcome alias_check_new(
+    const char *address, const struct slice *targets, size_t n, struct error *err);
 
 /* The same of mailboxes: that their domain is there and has such; that a hash can be kept. */
 enum outcome mailbox_check_domain(struct store *s, const struct sbuf *address, struct error *err);

@@ -27,9 +27,10 @@ struct store {
 	struct facts facts; /* scratch, kept for its memory */
 	struct known *known; /* what is known of domains in the present view, or NULL */
 	const struct store_actor *actor;
-	struct additions additions; /* what this batch has put aside */
-	struct names names[2];      /* of mailboxes, of aliases; in a batch */
-	struct sbuf fit; /* a domain that may have mailboxes, as this transaction has seen */
+	struct additions additions;      /* what this batch has put aside */
+	struct names names[NAMES_KINDS]; /* in a batch */
+	struct sbuf fit;    /* a domain that may have mailboxes, as this transaction has seen */
+	struct sbuf stands; /* one that stands for itself, which any alias may be in */
 };
 
 /* FOUND when VERSION is this program's; RETRY with what to do. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * The image of a new mailbox, for the change log. Objects that were there are asked for it
- * (change.c); to ask for a million that have just been written costs more than to write them.
+ * The images of a new mailbox and a new alias, for the change log. Objects that were there are
+ * asked for it (change.c); to ask for a million that have just been written costs more than to
+ * write them.
  */
 #include "store/image.h"
 
@@ -141,6 +142,21 @@ add_hashes(struct sbuf *out, const struct record *r)
 		sbuf_add_chr(out, '}');
 	}
 	sbuf_add_chr(out, ']');
+}
+
+void
+image_alias(struct sbuf *image, const struct record *r)
+{
+	add_text(image, "{\"address\":", r->name);
+	add_number(image, ",\"disabled\":", r->disabled);
+	add_number(image, ",\"expires\":", r->expires);
+	add_number(image, ",\"internal\":", r->internal);
+	add_optional(image, ",\"note\":", r->note);
+	add_optional(image, ",\"owner\":", r->owner);
+	add_number(image, ",\"created\":", r->created);
+	for (size_t i = 0; i < r->n_targets; i++)
+		add_text(image, i > 0 ? "," : ",\"targets\":[", r->targets[i]);
+	sbuf_add_str(image, "]}");
 }
 
 void

@@ -77,15 +77,26 @@ put(struct names *n, struct slice name)
 /* --- of a store ---------------------------------------------------------------------------------
  */
 
+/* Which there are, and what reads them. */
+static const struct {
+	enum record_kind kind;
+	enum statement all;
+} lists[NAMES_KINDS] = { { RECORD_MAILBOX, Q_names_mailboxes }, { RECORD_ALIAS, Q_names_aliases },
+	{ RECORD_DOMAIN, Q_names_domains } };
+
+/* NULL: none of that kind are kept. */
 static struct names *
 names_of(struct store *s, enum record_kind kind)
 {
-	return &s->names[kind == RECORD_ALIAS];
+	for (size_t i = 0; i < NAMES_KINDS; i++)
+		if (lists[i].kind == kind)
+			return &s->names[i];
+	return NULL;
 }
 
 /* As many as are worth it; if there are more, none is known. */
 static enum outcome
-read_all(struct store *s, enum record_kind kind, struct names *n, struct error *err)
+read_all(struct store *s, struct names *n, struct error *err)
 {
 	size_t most = WORTH * n->misses, read = 0, misses = n->misses;
 	struct db_stmt *st;
@@ -93,7 +104,7 @@ read_all(struct store *s, enum record_kind kind, struct names *n, struct error *
 
 	if (o != FOUND)
 		return o;
-	st = db_prepare(s->db, kind == RECORD_ALIAS ? Q_names_aliases : Q_names_mailboxes);
+	st = db_prepare(s->db, lists[n - s->names].all);
 	db_bind_int(st, 1, (int64_t)most + 1);
 	while ((o = db_step(st, err)) == FOUND && read <= most && put(n, db_text(st, 0)))
 		read++;
@@ -113,20 +124,29 @@ names_ask(struct store *s, enum record_kind kind, struct slice name, bool *new, 
 	enum outcome o = FOUND;
 
 	*new = false;
-	if (s->batch != BATCH_GOOD || !db_is_far(s->db) ||
-	    (kind != RECORD_MAILBOX && kind != RECORD_ALIAS))
+	if (s->batch != BATCH_GOOD || !db_is_far(s->db) || n == NULL)
 		return FOUND;
 	if (!n->read && n->misses >= MISSES && n->misses >= 2 * n->tried)
-		o = read_all(s, kind, n, err);
-	*new = o == FOUND && n->read && n->hash != NULL &&
-	       n->hash[place_of(n->hash, n->room, hash_of(name))] != hash_of(name);
+		o = read_all(s, n, err);
+	*new = o == FOUND && n->read &&
+	       (n->hash == NULL ||
+		   n->hash[place_of(n->hash, n->room, hash_of(name))] != hash_of(name));
 	return o;
+}
+
+bool
+names_are_read(struct store *s, enum record_kind kind)
+{
+	return names_of(s, kind)->read;
 }
 
 void
 names_missed(struct store *s, enum record_kind kind)
 {
-	names_of(s, kind)->misses++;
+	struct names *n = names_of(s, kind);
+
+	if (n != NULL)
+		n->misses++;
 }
 
 void
@@ -134,7 +154,7 @@ names_add(struct store *s, enum record_kind kind, struct slice name)
 {
 	struct names *n = names_of(s, kind);
 
-	if (n->read && !put(n, name))
+	if (n != NULL && n->read && !put(n, name))
 		names_release(n);
 }
 

@@ -116,6 +116,7 @@ store_new(struct store **out, const char *uri, enum store_role role, struct erro
 	facts_init(&s->facts);
 	additions_init(&s->additions);
 	sbuf_init(&s->fit, ADDRESS_DOMAIN_MAX);
+	sbuf_init(&s->stands, ADDRESS_DOMAIN_MAX);
 	*out = s;
 	return FOUND;
 }
@@ -146,6 +147,7 @@ store_close(struct store *s)
 	facts_release(&s->facts);
 	additions_release(&s->additions);
 	sbuf_release(&s->fit);
+	sbuf_release(&s->stands);
 	known_free(s->known);
 	free(s);
 }
@@ -236,6 +238,7 @@ transaction_begin(struct store *s, enum db_transaction kind, struct error *err)
 	}
 	s->first = 0;
 	sbuf_clear(&s->fit);
+	sbuf_clear(&s->stands);
 	s->state = kind == DB_WRITE ? STORE_WRITING : STORE_READING;
 	return FOUND;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * New mailboxes, which are written many at a time: whatever happens between them, the store, the
- * log and every answer are as if each had been written at once; and the log's image of each is that
- * which the store itself would give.
+ * New mailboxes, which are written many at a time, and new aliases: whatever happens between them,
+ * the store, the log and every answer are as if each had been written at once; and the log's image
+ * of each is that which the store itself would give.
  */
 #include "steps.h"
 #include "store/db.h"
@@ -148,6 +148,94 @@ test_images_of_many(void **state)
 	put_images(f);
 	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
 	check_images(f->path, id, IMAGES);
+}
+
+static const char *const texts_pg[] = {
+#define Q(name, text) [Q_##name] = (text),
+#define QC(name)
+#include "schema/postgresql_queries.h"
+#undef QC
+#undef Q
+};
+
+static const struct slice targets[] = { NAME("harry@example.com"), NAME("Sally@Else.test"),
+	NAME("\"a \\ b\"@else.test"), NAME("j\xc3\xbcrg@else.test") };
+
+static const struct record aliases[] = {
+	{ .name = NAME("one@example.com"),
+	    .said = RECORD_TARGETS,
+	    .targets = targets,
+	    .n_targets = 1 },
+	{ .name = NAME("all@example.com"),
+	    .said = RECORD_ALL,
+	    .created = 77,
+	    .targets = targets,
+	    .n_targets = 4,
+	    .disabled = true,
+	    .internal = true,
+	    .expires = 9999999999,
+	    .note = NAME("it says \"no\" \\ \xe2\x82\xac"),
+	    .owner = NAME("sally") },
+	{ .name = NAME("bare"), .said = RECORD_TARGETS, .targets = targets + 1, .n_targets = 1 },
+};
+
+/* What the store itself gives for an alias, and what was logged of it. */
+static void
+check_alias_image(const struct fixture *f, const char *name)
+{
+	const char *query = is_pg(f->path) ? texts_pg[Q_alias_image] : texts[Q_alias_image];
+	const char *parameter = strstr(query, is_pg(f->path) ? "$1" : "?1");
+	struct sbuf made, stored;
+	char sql[1024];
+
+	sbuf_init(&made, 4096);
+	sbuf_init(&stored, 4096);
+	snprintf(
+	    sql, sizeof sql, "%.*s'%s'%s", (int)(parameter - query), query, name, parameter + 2);
+	raw_rows(f->path, &stored, sql);
+	snprintf(
+	    sql, sizeof sql, "SELECT after, secret_after FROM change WHERE subject = '%s'", name);
+	raw_rows(f->path, &made, sql);
+	assert_true(made.n > 100);
+	assert_string_equal(sbuf_cstr(&made), sbuf_cstr(&stored));
+	sbuf_release(&made);
+	sbuf_release(&stored);
+}
+
+static void
+test_images_of_aliases(void **state)
+{
+	enum { ALIASES = sizeof aliases / sizeof aliases[0] };
+	struct fixture *f = *state;
+
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	for (size_t i = 0; i < ALIASES; i++) {
+		struct record r = aliases[i];
+
+		r.kind = RECORD_ALIAS;
+		put(f, &r, RECORD_ADDED);
+		put(f, &r, RECORD_SAME);
+	}
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+	for (size_t i = 0; i < ALIASES; i++)
+		check_alias_image(f, aliases[i].name.p);
+}
+
+/* Of two spellings of one target there is one, in the store and in the log. */
+static void
+test_one_target_twice(void **state)
+{
+	static const struct slice twice[] = { NAME("Harry@example.com"), NAME("harry@example.com"),
+		NAME("sally@example.com") };
+	const struct record r = { .kind = RECORD_ALIAS,
+		.name = NAME("twice@example.com"),
+		.said = RECORD_TARGETS,
+		.targets = twice,
+		.n_targets = 3 };
+	struct fixture *f = *state;
+
+	put(f, &r, RECORD_ADDED);
+	check_alias_image(f, "twice@example.com");
 }
 
 /* Every byte that a text can have, as SQLite quotes it. */
@@ -408,6 +496,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CASE(test_images_by_themselves),
 		CASE(test_images_of_many),
+		CASE(test_images_of_aliases),
+		CASE(test_one_target_twice),
 		cmocka_unit_test(test_image_text),
 		CASE(test_same_again),
 		CASE(test_order),

@@ -180,6 +180,78 @@ test_more_than_are_known(void **state)
 	must(store_batch_end(f->s, true, &f->err), &f->err, "end again");
 }
 
+static enum outcome
+put_to(struct fixture *f, const char *name, const char *target)
+{
+	const struct slice to = S(target);
+	enum record_change did;
+
+	return store_put(f->s,
+	    &(struct record){ .kind = RECORD_ALIAS,
+		.name = S(name),
+		.said = RECORD_TARGETS,
+		.targets = &to,
+		.n_targets = 1 },
+	    &did, &f->err);
+}
+
+/* A batch that knows all names sees what goes in circles as well: also by way of an extension, and
+ * where an alias stands before the mailbox that an address is. */
+static void
+test_circles_among_known(void **state)
+{
+	static const struct {
+		const char *name, *target;
+		enum outcome outcome;
+	} rows[] = {
+		{ "out@example.com", "friend@elsewhere.test", FOUND },
+		{ "plain@example.com", "sally@example.com", FOUND },
+		{ "one@example.com", "two@example.com", FOUND },
+		{ "two@example.com", "one@example.com", BAD },
+		{ "sally@example.com", "sally@example.com", FOUND },
+		{ "loop@example.com", "back+x@example.com", FOUND },
+		{ "back@example.com", "loop@example.com", BAD },
+		{ "list@example.com", "ring@example.com", FOUND },
+		{ "ring@example.com", "list+x@example.com", BAD },
+		{ "@fwd.test", "@example.com", FOUND },
+		{ "a@relay.test", "a@other.test", FOUND },
+	};
+	struct fixture *f = *state;
+
+	must(mailbox_add(f->s, "list+x@example.com", "", &f->err), &f->err, "mailbox");
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	for (int i = 0; i < 200; i++)
+		put_alias(f, "known", i);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		enum outcome o = put_to(f, rows[i].name, rows[i].target);
+
+		if (o != rows[i].outcome)
+			fail_msg("%s: %s, %s", rows[i].name, outcome_name(o), f->err.text);
+	}
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+}
+
+/* Where there is no mailbox at all, nobody is taken for one. */
+static void
+test_circles_without_mailboxes(void **state)
+{
+	struct fixture *f = *state;
+
+	must(domain_add(f->s, "fwd.test", "alias", "", &f->err), &f->err, "domain");
+	must(domain_add(f->s, "there.test", "alias", "", &f->err), &f->err, "domain");
+	must(store_batch_begin(f->s, &f->err), &f->err, "begin");
+	for (int i = 0; i < 200; i++) {
+		char name[64], target[64];
+
+		snprintf(name, sizeof name, "a%d@fwd.test", i);
+		snprintf(target, sizeof target, "nobody%d@fwd.test", i);
+		must(put_to(f, name, target), &f->err, name);
+	}
+	must(put_to(f, "@fwd.test", "any@there.test"), &f->err, "catch-all");
+	assert_int_equal(put_to(f, "@there.test", "any@fwd.test"), BAD);
+	must(store_batch_end(f->s, true, &f->err), &f->err, "end");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -192,6 +264,9 @@ main(int argc, char **argv)
 		CASE(test_locked),
 		CASE(test_lookups_go_on),
 		CASE(test_more_than_are_known),
+		CASE(test_circles_among_known),
+		cmocka_unit_test_setup_teardown(
+		    test_circles_without_mailboxes, empty_setup, teardown),
 	};
 
 	if (argc > 1)
