@@ -9,9 +9,11 @@ import sqlite3
 import threading
 
 from daemon_cases import Load
+from fleet_cases import answers
 from harness import Asking, Auth, Site, Socketmap, check, check_eq, check_in, scratch, wait_gone, wait_until
 from pgserver import servers, uri as uri_of
 from postgres_cases import server, sql
+from world import fill
 
 PASSWORD = "alohomora"
 AGAIN = 75  # EX_TEMPFAIL
@@ -249,8 +251,40 @@ def standbys(env):
         copy(site, "--open", uri_of(two, one), file)
 
 
+def to_a_fleet(env):
+    """To a primary that has a standby, which the node asks: it knows all that was moved, and edits from then on."""
+    with scratch() as tmp, servers(tmp, "one", "two") as (one, two):
+        site = fill(Site(env.build, tmp, store="sqlite:%s/store/vmail.db" % tmp, lookup_workers=1, lookup_deadline=30000))
+        file, primary = site.settings["store"], uri_of(one)
+        with site.start() as daemon:
+            asking = Load(site.maps)
+            copy(site, "-", primary)
+            site.ctl("alias", "add", "before@example.com", "harry@example.com")
+            copy(site, "--catch-up", "-", primary)
+            site.ctl("alias", "add", "late@example.com", "harry@example.com")
+            site.ctl("alias", "remove", "before@example.com")
+            copy(site, "--close", "--compare", "-", primary)
+            wait_until(lambda: two.has(one), "the standby to follow")
+            site.configure(store=uri_of(two, one))
+            mark = daemon.mark()
+            daemon.reload()
+            daemon.wait_log("server 1 of .*standby", mark)
+            with Socketmap(site.maps) as client:
+                check_eq(answers(client), 0)
+                check_eq(client.ask("aliases", "late@example.com"), HARRY)
+                check_eq(client.ask("aliases", "before@example.com"), ("NOTFOUND", ""))
+                closed(site)
+                copy(site, "--open", file, primary)
+                site.ctl("alias", "add", "after@example.com", "harry@example.com")
+                wait_until(lambda: client.ask("aliases", "after@example.com") == HARRY, "the standby to know of an edit")
+                check_eq(answers(client), 0)
+            asking.enough.set()
+            asking.finish()
+
+
 def register(suite):
     suite.add("move: from a file to PostgreSQL and back, under load", there_and_back)
     suite.add("move: from PostgreSQL to a file, under load", to_a_file)
     suite.add("move: it stays after all", stays)
+    suite.add("move: to a primary, while the node asks its standby", to_a_fleet)
     suite.add("move: a standby is none to move from or to", standbys)
