@@ -6,7 +6,8 @@
  *
  * A few lines (connections) lead to the first server of the URI that can be reached; when it is
  * gone or says nothing, what was asked of it is asked of the next one. An answer is one of this
- * moment, or RETRY.
+ * moment, or RETRY: what a line remembers of domains counts only if the server says that nothing at
+ * all was changed since.
  */
 #ifndef STORE_REMOTE_H
 #define STORE_REMOTE_H
@@ -67,7 +68,7 @@ struct person {
 struct remote_ask {
 	const struct question *question; /* the resolver's, for STORE_LOOKUP; or NULL, and ... */
 	const struct person *person;     /* ... this one */
-	struct facts *facts;             /* filled for FOUND */
+	struct facts *facts;             /* the pool's until `done`; filled for FOUND */
 	uint64_t until;                  /* remote_now: answered by then, if with RETRY */
 	int64_t moment;                  /* facts: another number whenever anything was changed */
 
@@ -81,6 +82,8 @@ struct remote_ask {
 
 	struct remote_ask *next; /* the pool's */
 	unsigned tries;
+	uint64_t view; /* in which the line knew its domain, when it was asked for the rest only */
+	bool whole;    /* that was over: ask for all of it */
 };
 
 struct remote_setup {

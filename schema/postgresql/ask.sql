@@ -3,6 +3,9 @@
 -- A whole question of the resolver in one statement, so that it takes one way to the server and back, and all of
 -- its facts are of one moment. Every candidate that exists is a row; which of them comes first is judged by who
 -- asked (src/store/pg_ask.c). Named and compiled in as queries.sql.
+--
+-- Most of what a small statement costs a server is to open tables and indexes, and to begin and end their scans, found or
+-- not. So what is known of a domain already is not asked again: from ask_domain to ask_both.
 
 -- settings
 -- What a connection is made to be; $1 is how long, in milliseconds, a statement may take, $2 the role of who asks. Its plans
@@ -14,8 +17,16 @@ SELECT set_config('search_path', 'vmaild, pg_catalog, pg_temp', false), set_conf
         WHERE r.rolname = $2 AND pg_catalog.pg_has_role(r.oid, 'MEMBER'));
 
 -- schema
--- The version of the schema.
-SELECT version FROM vmaild.store WHERE one = 1;
+-- The version of the schema; and 1 where a snapshot tells what all of our rows are (src/store/pg_memory.h): on a server that
+-- has them, with tables and indexes of PostgreSQL's own making. What else speaks its protocol may call others by that name.
+SELECT version, coalesce((
+    SELECT (bool_and(c.relkind = 'r' AND m.amname = 'heap' OR c.relkind = 'i' AND m.amname = 'btree') AND count(*) = 10
+        AND EXISTS (SELECT 1 FROM pg_catalog.pg_proc p WHERE p.proname = 'pg_current_snapshot'))::integer
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+    WHERE n.nspname = 'vmaild' AND c.relname IN ('store', 'domain', 'alias', 'alias_target', 'mailbox',
+        'store_pkey', 'domain_pkey', 'alias_pkey', 'alias_target_pkey', 'mailbox_pkey')), 0)
+FROM vmaild.store WHERE one = 1;
 
 -- pulse
 -- Asked of a standby: whether what it knows may be old, for it is told nothing, or does not follow what it is told.
@@ -46,6 +57,76 @@ UNION ALL
 SELECT 4, address, state, NULL::bigint, NULL::text, NULL::text
 FROM mailbox
 WHERE address = ANY ($3::text[]);
+
+-- ask_domain
+-- What is to be remembered of the domain $1: first in which snapshot, at which moment, by which of the server's processes.
+-- The number of the domain is that of ask_address and 8 times what it holds (enum holds).
+SELECT 0 AS what, pg_current_snapshot()::text AS key, (turn + 1)::text AS text, pg_backend_pid()::bigint AS number,
+    $1::text AS target, NULL::text AS delimiters
+FROM store
+WHERE one = 1
+UNION ALL
+SELECT CASE WHEN name = $1 THEN 1 ELSE 2 END, name, kind, (2 * (coalesce(propagate, -1) + 1)
+    + coalesce((SELECT 1 FROM alias p WHERE p.domain = d.name AND p.prefix IS NOT NULL LIMIT 1), 0)
+    + coalesce((SELECT 8 FROM alias c WHERE c.address = '@' || d.name), 0)
+    + coalesce((SELECT 16 FROM alias a WHERE a.domain = d.name AND a.address <> '@' || d.name LIMIT 1), 0)
+    + coalesce((SELECT 32 FROM alias g WHERE g.domain = d.name AND strpos(g.address, '+') > 0 LIMIT 1), 0)
+    + coalesce((SELECT 64 FROM alias s WHERE s.domain = d.name AND s.disabled + s.expires + s.internal > 0 LIMIT 1), 0)
+    + coalesce((SELECT 128 FROM mailbox m WHERE m.domain = d.name LIMIT 1), 0)
+    + coalesce((SELECT 256 FROM mailbox t WHERE t.domain = d.name AND strpos(t.address, '+') > 0 LIMIT 1), 0))::bigint,
+    target, delimiters
+FROM domain d
+WHERE name IN ($1, (SELECT o.name FROM domain o WHERE o.asked = $1));
+
+-- ask_moment
+-- Where nothing of what is asked for can be there: the snapshot, and the process.
+SELECT 0 AS what, pg_current_snapshot() AS key, NULL AS text, pg_backend_pid() AS number;
+
+-- ask_target
+-- The alias $1, of a domain with none that is anything else than its targets: one row, in which text is NULL when there
+-- is no such alias, and empty when it has no target. Only for these two the alias itself is looked for.
+SELECT 10 AS what, pg_current_snapshot() AS key,
+    coalesce(nullif(array_to_string(ARRAY(SELECT target FROM alias_target WHERE address = $1 ORDER BY position), E'\n'), ''),
+        (SELECT '' FROM alias WHERE address = $1)) AS text, pg_backend_pid() AS number;
+
+-- ask_either
+-- The same, and the mailbox $2: its state, or NULL.
+SELECT 10 AS what, pg_current_snapshot() AS key,
+    coalesce(nullif(array_to_string(ARRAY(SELECT target FROM alias_target WHERE address = $1 ORDER BY position), E'\n'), ''),
+        (SELECT '' FROM alias WHERE address = $1)) AS text, pg_backend_pid() AS number,
+    (SELECT state FROM mailbox WHERE address = $2) AS state;
+
+-- ask_aliases
+-- The aliases $1, whatever they are.
+SELECT 0 AS what, pg_current_snapshot()::text AS key, NULL::text AS text, pg_backend_pid()::bigint AS number
+UNION ALL
+SELECT 3, address,
+    array_to_string(ARRAY(SELECT t.target FROM alias_target t WHERE t.address = a.address ORDER BY t.position), E'\n'),
+    4 * expires + 2 * disabled + internal
+FROM alias a
+WHERE address = ANY ($1::text[]);
+
+-- ask_mailboxes
+-- The mailboxes $1.
+SELECT 0 AS what, pg_current_snapshot()::text AS key, NULL::text AS text, pg_backend_pid()::bigint AS number
+UNION ALL
+SELECT 4, address, state, NULL::bigint
+FROM mailbox
+WHERE address = ANY ($1::text[]);
+
+-- ask_both
+-- The aliases $1 and the mailboxes $2.
+SELECT 0 AS what, pg_current_snapshot()::text AS key, NULL::text AS text, pg_backend_pid()::bigint AS number
+UNION ALL
+SELECT 3, address,
+    array_to_string(ARRAY(SELECT t.target FROM alias_target t WHERE t.address = a.address ORDER BY t.position), E'\n'),
+    4 * expires + 2 * disabled + internal
+FROM alias a
+WHERE address = ANY ($1::text[])
+UNION ALL
+SELECT 4, address, state, NULL::bigint
+FROM mailbox
+WHERE address = ANY ($2::text[]);
 
 -- ask_entry
 -- Entries of a plain map: $1 domain, $2 the map, $3 keys.

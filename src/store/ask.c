@@ -9,6 +9,7 @@
 #include "mail/address.h"
 #include "store/handle.h"
 #include "store/known.h"
+#include "store/rows.h"
 
 /* --- rows ---------------------------------------------------------------------------------------
  */
@@ -27,14 +28,6 @@ find_no_alias(struct store *s, struct slice key, struct error *err)
 	if (o == FOUND)
 		return error_set(err, RETRY, "the store has an alias without a target");
 	return o;
-}
-
-/* Tell whether what HOLDS tells of the question's domain is all there is: it may have been asked
- * for by a name that is not its own. */
-static bool
-is_told(const struct facts *facts)
-{
-	return facts->domain.known && facts->domain.name.n == 0;
 }
 
 /* Where nothing is switched off, expires or is closed, an alias is its targets. */
@@ -85,7 +78,7 @@ static enum outcome
 find_alias(struct store *s, const struct question *q, struct slice key, struct facts *facts,
     struct error *err)
 {
-	bool plain = is_told(facts) && !(facts->domain.holds & HOLDS_SPECIAL_ALIASES);
+	bool plain = aliases_are_plain(&facts->domain);
 	enum outcome o =
 	    plain ? find_targets(s, key, facts, err) : find_special(s, key, facts, err);
 
@@ -293,38 +286,17 @@ find_domain(struct store *s, const struct question *q, struct slice key, struct 
 typedef enum outcome find_fn(struct store *s, const struct question *q, struct slice key,
     struct facts *facts, struct error *err);
 
-static const struct {
-	find_fn *find;
-	bool local;      /* counts in domains of the local kind only */
-	unsigned held;   /* where the question's domain holds none of these, there is none: */
-	unsigned tagged; /* what they are called when the key has a '+' */
-} rows[] = {
-	[ROW_ALIAS] = { find_alias, false, HOLDS_ALIASES, HOLDS_TAGGED_ALIASES },
-	[ROW_LOCAL_ALIAS] = { find_bare_alias, true, 0, 0 },
-	[ROW_MAILBOX] = { find_mailbox, false, HOLDS_MAILBOXES, HOLDS_TAGGED_MAILBOXES },
-	[ROW_DOMAIN] = { find_domain, false, 0, 0 },
-	[ROW_PATTERN] = { find_patterns, false, 0, 0 },
-	[ROW_ENTRY] = { find_entry, false, 0, 0 },
-	[ROW_LOCAL_ENTRY] = { find_entry, true, 0, 0 },
-	[ROW_MAP] = { find_map, false, 0, 0 },
-	[ROW_MEMBER] = { find_member, false, 0, 0 },
+static find_fn *const find_row[ROWS] = {
+	[ROW_ALIAS] = find_alias,
+	[ROW_LOCAL_ALIAS] = find_bare_alias,
+	[ROW_MAILBOX] = find_mailbox,
+	[ROW_DOMAIN] = find_domain,
+	[ROW_PATTERN] = find_patterns,
+	[ROW_ENTRY] = find_entry,
+	[ROW_LOCAL_ENTRY] = find_entry,
+	[ROW_MAP] = find_map,
+	[ROW_MEMBER] = find_member,
 };
-
-/* Tell whether the question's domain is known to hold no row such as C. */
-static bool
-is_missing(const struct candidate *c, const struct facts *facts)
-{
-	unsigned held = rows[c->row].held;
-	size_t at;
-
-	if (held == 0 || !is_told(facts))
-		return false;
-	if (c->key.p[0] == '@' && c->row == ROW_ALIAS)
-		held = HOLDS_CATCH_ALL;
-	else if (slice_chr(c->key, '+', &at))
-		held = rows[c->row].tagged;
-	return !(facts->domain.holds & held);
-}
 
 static enum outcome
 find_first(struct store *s, const struct question *q, struct facts *facts, struct error *err)
@@ -345,8 +317,8 @@ find_first(struct store *s, const struct question *q, struct facts *facts, struc
 		const struct candidate *c = &q->candidate[i];
 
 		facts->rank = i;
-		if ((local || !rows[c->row].local) && !is_missing(c, facts))
-			o = rows[c->row].find(s, q, c->key, facts, err);
+		if (row_counts(c->row, local) && !row_is_missing(c, &facts->domain))
+			o = find_row[c->row](s, q, c->key, facts, err);
 	}
 	facts->hit = o == FOUND;
 	if (o != FOUND && o != NONE)

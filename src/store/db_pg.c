@@ -470,20 +470,22 @@ pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struc
 	struct pg_ask a;
 	enum outcome o = FOUND;
 	int64_t moment;
+	bool *prepared;
 
 	pg_ask_init(&a);
 	if (!pg_ask_write(&a, q, time(NULL)))
 		o = error_set(err, RETRY, "no memory for a question");
+	prepared = &db->asks[a.statement - pg_ask_statements];
 	reach(&values, a.n);
 	memcpy(values.value, a.value, (size_t)a.n * sizeof a.value[0]);
 	add_begin(db, &t);
-	if (!db->asks[a.statement])
-		pg_add(&t, pg_ask_sql(a.statement))->name = a.name;
-	pg_add(&t, NULL)->name = a.name;
+	if (!*prepared)
+		pg_add(&t, a.statement->sql)->name = a.statement->name;
+	pg_add(&t, NULL)->name = a.statement->name;
 	t.request[t.n - 1].values = &values;
 	if (o == FOUND)
 		o = pg_run(db, &t, err);
-	db->asks[a.statement] |= o == FOUND;
+	*prepared |= o == FOUND;
 	if (o == FOUND)
 		o = pg_ask_read(t.request[t.n - 1].result, q, facts, &moment, err);
 	pg_train_clear(&t);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistr.h>
 
+#include "store/rows.h"
+
 #define Q(name, text) static const char sql_##name[] __attribute__((unused)) = text;
 #include "schema/postgresql_ask.h"
 #undef Q
@@ -27,51 +29,86 @@ enum what {
 	WHAT_MAP,
 	WHAT_OTHER_DOMAIN,
 	WHAT_MEMBER,
+	WHAT_ONE, /* the state, and in the same row the alias and the mailbox */
 	WHATS
 };
 
-enum column { COL_WHAT, COL_KEY, COL_TEXT, COL_NUMBER, COL_TARGET, COL_DELIMITERS, COLS };
+enum column {
+	COL_WHAT,
+	COL_KEY,
+	COL_TEXT,
+	COL_NUMBER,
+	COL_TARGET,
+	COL_DELIMITERS,
+	COLS,
+	COLS_REST = COL_NUMBER + 1, /* without what is a domain's ... */
+	COL_STATE = COLS_REST       /* ... and that of the mailbox in WHAT_ONE */
+};
 
-static const struct {
-	enum what what;
-	bool local; /* counts in domains of the local kind only */
-} rows[] = {
-	[ROW_ALIAS] = { WHAT_ALIAS, false },
-	[ROW_LOCAL_ALIAS] = { WHAT_ALIAS, true },
-	[ROW_MAILBOX] = { WHAT_MAILBOX, false },
-	[ROW_DOMAIN] = { WHAT_OTHER_DOMAIN, false },
-	[ROW_PATTERN] = { WHAT_PATTERNS, false },
-	[ROW_ENTRY] = { WHAT_ENTRY, false },
-	[ROW_LOCAL_ENTRY] = { WHAT_ENTRY, true },
-	[ROW_MAP] = { WHAT_MAP, false },
-	[ROW_MEMBER] = { WHAT_MEMBER, false },
+/* The number of a domain is that of its patterns and its propagation, and what it holds. */
+enum { NUMBER_OF_HOLDS = 8 };
+
+static const enum what whats[ROWS] = {
+	[ROW_ALIAS] = WHAT_ALIAS,
+	[ROW_LOCAL_ALIAS] = WHAT_ALIAS,
+	[ROW_MAILBOX] = WHAT_MAILBOX,
+	[ROW_DOMAIN] = WHAT_OTHER_DOMAIN,
+	[ROW_PATTERN] = WHAT_PATTERNS,
+	[ROW_ENTRY] = WHAT_ENTRY,
+	[ROW_LOCAL_ENTRY] = WHAT_ENTRY,
+	[ROW_MAP] = WHAT_MAP,
+	[ROW_MEMBER] = WHAT_MEMBER,
 };
 
 /* What a parameter is: keys of the candidates of one kind, in an array, or one of these. */
-enum { PARAMETER_DOMAIN = WHATS, PARAMETER_MAP, PARAMETER_NOW };
+enum {
+	PARAMETER_DOMAIN = WHATS,
+	PARAMETER_MAP,
+	PARAMETER_NOW,
+	PARAMETER_ONE_ALIAS,
+	PARAMETER_ONE_MAILBOX
+};
 
-/* The first that has all that a question asks for is sent: a server opens and locks all tables of a
- * statement, whether or not it is asked for anything in them. */
+#define STATEMENT(name) #name, sql_##name
+
+const struct pg_statement pg_ask_statements[PG_ASKS] = {
+	[PG_ASK_ADDRESS] = { STATEMENT(ask_address) },
+	[PG_ASK_ENTRY] = { STATEMENT(ask_entry) },
+	[PG_ASK_ANYTHING] = { STATEMENT(ask_anything) },
+	[PG_ASK_MOMENT] = { STATEMENT(ask_moment) },
+	[PG_ASK_TARGET] = { STATEMENT(ask_target) },
+	[PG_ASK_EITHER] = { STATEMENT(ask_either) },
+	[PG_ASK_ALIASES] = { STATEMENT(ask_aliases) },
+	[PG_ASK_MAILBOXES] = { STATEMENT(ask_mailboxes) },
+	[PG_ASK_BOTH] = { STATEMENT(ask_both) },
+	[PG_ASK_DOMAIN] = { STATEMENT(ask_domain) },
+};
+
+/* Of a whole question, the first that has all it asks for is sent: a server opens and locks all
+ * tables of a statement, whether or not it is asked for anything in them. */
 static const struct {
-	const char *name;
-	const char *sql;
 	int parameter[PG_ASK_PARAMETERS];
 	int n;
-} statements[PG_ASKS] = {
-	[PG_ASK_ADDRESS] = { "ask_address", sql_ask_address,
-	    { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX }, 3 },
-	[PG_ASK_ENTRY] = { "ask_entry", sql_ask_entry,
-	    { PARAMETER_DOMAIN, PARAMETER_MAP, WHAT_ENTRY }, 3 },
-	[PG_ASK_ANYTHING] = { "ask_anything", sql_ask_anything,
-	    { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX, WHAT_PATTERNS, PARAMETER_MAP, WHAT_ENTRY,
-		WHAT_MAP, WHAT_OTHER_DOMAIN, WHAT_MEMBER, PARAMETER_NOW },
+} parameters[PG_ASKS] = {
+	[PG_ASK_ADDRESS] = { { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX }, 3 },
+	[PG_ASK_ENTRY] = { { PARAMETER_DOMAIN, PARAMETER_MAP, WHAT_ENTRY }, 3 },
+	[PG_ASK_ANYTHING] = { { PARAMETER_DOMAIN, WHAT_ALIAS, WHAT_MAILBOX, WHAT_PATTERNS,
+				  PARAMETER_MAP, WHAT_ENTRY, WHAT_MAP, WHAT_OTHER_DOMAIN,
+				  WHAT_MEMBER, PARAMETER_NOW },
 	    10 },
+	[PG_ASK_MOMENT] = { { 0 }, 0 },
+	[PG_ASK_TARGET] = { { PARAMETER_ONE_ALIAS }, 1 },
+	[PG_ASK_EITHER] = { { PARAMETER_ONE_ALIAS, PARAMETER_ONE_MAILBOX }, 2 },
+	[PG_ASK_ALIASES] = { { WHAT_ALIAS }, 1 },
+	[PG_ASK_MAILBOXES] = { { WHAT_MAILBOX }, 1 },
+	[PG_ASK_BOTH] = { { WHAT_ALIAS, WHAT_MAILBOX }, 2 },
+	[PG_ASK_DOMAIN] = { { PARAMETER_DOMAIN }, 1 },
 };
 
 void
 pg_ask_init(struct pg_ask *a)
 {
-	*a = (struct pg_ask){ .name = NULL };
+	*a = (struct pg_ask){ .statement = NULL };
 	sbuf_init(&a->text, TEXT_MAX);
 }
 
@@ -111,8 +148,20 @@ put_element(struct sbuf *out, struct slice s)
 	sbuf_add_chr(out, '"');
 }
 
+/* Tell whether C is worth to be asked for, where KNOWN, unless it is NULL, is known of the
+ * question's domain. */
+static bool
+is_wanted(const struct candidate *c, const struct domain_facts *known)
+{
+	bool local = known == NULL || (known->known && known->kind == DOMAIN_LOCAL);
+
+	return row_counts(c->row, local) && (known == NULL || !row_is_missing(c, known)) &&
+	       pg_can_hold(c->key);
+}
+
 static void
-put_array(struct sbuf *out, const struct question *q, enum what what)
+put_array(
+    struct sbuf *out, const struct question *q, enum what what, const struct domain_facts *known)
 {
 	bool first = true;
 
@@ -120,7 +169,7 @@ put_array(struct sbuf *out, const struct question *q, enum what what)
 	for (size_t i = 0; i < q->n; i++) {
 		const struct candidate *c = &q->candidate[i];
 
-		if (rows[c->row].what != what || !pg_can_hold(c->key))
+		if (whats[c->row] != what || !is_wanted(c, known))
 			continue;
 		if (!first)
 			sbuf_add_chr(out, ',');
@@ -132,7 +181,17 @@ put_array(struct sbuf *out, const struct question *q, enum what what)
 }
 
 static void
-put_parameter(struct sbuf *out, const struct question *q, int parameter, int64_t now)
+put_one(struct sbuf *out, const struct question *q, enum row row, const struct domain_facts *known)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->candidate[i].row == row && is_wanted(&q->candidate[i], known))
+			sbuf_add_slice(out, q->candidate[i].key);
+	sbuf_add_chr(out, '\0');
+}
+
+static void
+put_parameter(struct sbuf *out, const struct question *q, int parameter,
+    const struct domain_facts *known, int64_t now)
 {
 	switch (parameter) {
 	case PARAMETER_DOMAIN:
@@ -145,16 +204,22 @@ put_parameter(struct sbuf *out, const struct question *q, int parameter, int64_t
 		sbuf_printf(out, "%lld", (long long)now);
 		sbuf_add_chr(out, '\0');
 		break;
+	case PARAMETER_ONE_ALIAS:
+		put_one(out, q, ROW_ALIAS, known);
+		break;
+	case PARAMETER_ONE_MAILBOX:
+		put_one(out, q, ROW_MAILBOX, known);
+		break;
 	default:
-		put_array(out, q, (enum what)parameter);
+		put_array(out, q, (enum what)parameter, known);
 	}
 }
 
 static bool
 has(enum pg_ask_statement st, enum what what)
 {
-	for (int i = 0; i < statements[st].n; i++)
-		if (statements[st].parameter[i] == (int)what)
+	for (int i = 0; i < parameters[st].n; i++)
+		if (parameters[st].parameter[i] == (int)what)
 			return true;
 	return false;
 }
@@ -163,7 +228,7 @@ static bool
 has_all(enum pg_ask_statement st, const struct question *q)
 {
 	for (size_t i = 0; i < q->n; i++)
-		if (!has(st, rows[q->candidate[i].row].what))
+		if (!has(st, whats[q->candidate[i].row]))
 			return false;
 	return true;
 }
@@ -178,35 +243,66 @@ statement_for(const struct question *q)
 	return st;
 }
 
-bool
-pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now)
+static bool
+write_all(struct pg_ask *a, enum pg_ask_statement st, const struct question *q,
+    const struct domain_facts *known, int64_t now)
 {
-	enum pg_ask_statement st = statement_for(q);
 	size_t at[PG_ASK_PARAMETERS];
 
-	a->statement = st;
-	a->name = statements[st].name;
-	a->n = statements[st].n;
+	a->statement = &pg_ask_statements[st];
+	a->n = parameters[st].n;
 	sbuf_clear(&a->text);
 	for (int i = 0; i < a->n; i++) {
 		at[i] = a->text.n;
-		put_parameter(&a->text, q, statements[st].parameter[i], now);
+		put_parameter(&a->text, q, parameters[st].parameter[i], known, now);
 	}
 	for (int i = 0; i < a->n; i++)
 		a->value[i] = a->text.p + at[i];
 	return !a->text.failed;
 }
 
-const char *
-pg_ask_name(enum pg_ask_statement st)
+bool
+pg_ask_write(struct pg_ask *a, const struct question *q, int64_t now)
 {
-	return statements[st].name;
+	return write_all(a, statement_for(q), q, NULL, now);
 }
 
-const char *
-pg_ask_sql(enum pg_ask_statement st)
+bool
+pg_ask_is_of_domain(const struct question *q)
 {
-	return statements[st].sql;
+	return q->domain.n > 0 && pg_can_hold(q->domain) && has_all(PG_ASK_ADDRESS, q);
+}
+
+/* By how much of it is left. An alias by its targets alone is one of the domain, where all are. */
+static enum pg_ask_statement
+statement_for_rest(const struct question *q, const struct domain_facts *known)
+{
+	size_t n[ROWS] = { 0 }, aliases;
+	bool plain;
+
+	for (size_t i = 0; i < q->n; i++)
+		n[q->candidate[i].row] += is_wanted(&q->candidate[i], known);
+	aliases = n[ROW_ALIAS] + n[ROW_LOCAL_ALIAS];
+	plain = n[ROW_ALIAS] == 1 && aliases == 1 && aliases_are_plain(known);
+	if (n[ROW_MAILBOX] == 0)
+		return aliases == 0 ? PG_ASK_MOMENT : plain ? PG_ASK_TARGET : PG_ASK_ALIASES;
+	if (aliases == 0)
+		return PG_ASK_MAILBOXES;
+	return plain && n[ROW_MAILBOX] == 1 ? PG_ASK_EITHER : PG_ASK_BOTH;
+}
+
+bool
+pg_ask_write_rest(struct pg_ask *a, const struct question *q, const struct domain_facts *known)
+{
+	return write_all(a, statement_for_rest(q, known), q, known, 0);
+}
+
+bool
+pg_ask_write_domain(struct pg_ask *a, struct slice name)
+{
+	const struct question q = { .domain = name };
+
+	return write_all(a, PG_ASK_DOMAIN, &q, NULL, 0);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -286,6 +382,8 @@ read_domain(const PGresult *r, struct domain_facts *out, struct error *err)
 		memcpy(out->delimiters, delimiters.p, delimiters.n);
 	out->delimiters[delimiters.n] = '\0';
 	number = number_at(r, row, COL_NUMBER);
+	out->holds = (unsigned)(number / NUMBER_OF_HOLDS);
+	number %= NUMBER_OF_HOLDS;
 	out->propagate = (signed char)(number / 2 - 1);
 	out->patterns = number % 2 != 0;
 	return FOUND;
@@ -315,6 +413,15 @@ read_flags(int64_t number, struct facts *facts)
 }
 
 static enum outcome
+read_state(const PGresult *r, int row, enum column col, struct facts *facts, struct error *err)
+{
+	if (!account_state_by_name(text_at(r, row, col), &facts->state))
+		return error_set(err, RETRY,
+		    "the store has a mailbox in a state that this program does not know");
+	return FOUND;
+}
+
+static enum outcome
 read_hit(const PGresult *r, int row, enum what what, struct facts *facts, struct error *err)
 {
 	switch (what) {
@@ -324,10 +431,7 @@ read_hit(const PGresult *r, int row, enum what what, struct facts *facts, struct
 	case WHAT_PATTERNS:
 		return read_lines(r, row, facts, err);
 	case WHAT_MAILBOX:
-		if (!account_state_by_name(text_at(r, row, COL_TEXT), &facts->state))
-			return error_set(err, RETRY,
-			    "the store has a mailbox in a state that this program does not know");
-		return FOUND;
+		return read_state(r, row, COL_TEXT, facts, err);
 	case WHAT_OTHER_DOMAIN:
 		if (!domain_kind_by_name(text_at(r, row, COL_TEXT), &facts->kind))
 			return error_set(err, RETRY, "the store has a domain of unknown kind");
@@ -342,40 +446,107 @@ read_hit(const PGresult *r, int row, enum what what, struct facts *facts, struct
 	}
 }
 
-/* Nothing that was cut off, and nothing of another statement, is taken for "not there". */
+/* The first candidate that is there, as facts->domain has it. */
 static enum outcome
-read_moment(const PGresult *r, int64_t *moment, struct error *err)
+find_first(const PGresult *r, const struct question *q, struct facts *facts, struct error *err)
 {
-	int row = PQnfields(r) == COLS ? find_what(r, WHAT_STATE) : -1;
+	bool local = facts->domain.known && facts->domain.kind == DOMAIN_LOCAL;
+	enum outcome o = FOUND;
+	int row = -1;
+
+	for (size_t i = 0; i < q->n && o == FOUND && row < 0; i++) {
+		const struct candidate *c = &q->candidate[i];
+
+		facts->rank = i;
+		if (!row_counts(c->row, local))
+			continue;
+		row = find_key(r, whats[c->row], c->key);
+		if (row >= 0)
+			o = read_hit(r, row, whats[c->row], facts, err);
+	}
+	facts->hit = o == FOUND && row >= 0;
+	return o;
+}
+
+/* Nothing that was cut off, and nothing of another statement, is taken for "not there". */
+static int
+find_state(const PGresult *r, int columns, struct error *err)
+{
+	int row = PQnfields(r) == columns ? find_what(r, WHAT_STATE) : -1;
 
 	if (row < 0)
-		return error_set(err, RETRY, "the store does not say what state it is in");
-	*moment = number_at(r, row, COL_NUMBER);
-	return FOUND;
+		error_set(err, RETRY, "the store does not say what state it is in");
+	return row;
 }
 
 enum outcome
 pg_ask_read(const PGresult *r, const struct question *q, struct facts *facts, int64_t *moment,
     struct error *err)
 {
-	enum outcome o = read_moment(r, moment, err);
-	bool local;
-	int row = -1;
+	int state = find_state(r, COLS, err);
+	enum outcome o;
 
 	facts_clear(facts);
-	if (o == FOUND)
-		o = read_domain(r, &facts->domain, err);
-	local = facts->domain.known && facts->domain.kind == DOMAIN_LOCAL;
-	for (size_t i = 0; i < q->n && o == FOUND && row < 0; i++) {
+	if (state < 0)
+		return RETRY;
+	*moment = number_at(r, state, COL_NUMBER);
+	o = read_domain(r, &facts->domain, err);
+	return o == FOUND ? find_first(r, q, facts, err) : o;
+}
+
+/* --- of a domain that is known ---------------------------------------------------------------- */
+
+static void
+read_at(const PGresult *r, int row, struct pg_at *at)
+{
+	at->snapshot = text_at(r, row, COL_KEY);
+	at->server = number_at(r, row, COL_NUMBER);
+}
+
+/* The one candidate of each kind that was asked for: the others are none. */
+static enum outcome
+read_one(const PGresult *r, const struct question *q, struct facts *facts, struct error *err)
+{
+	enum outcome o = FOUND;
+
+	for (size_t i = 0; i < q->n && o == FOUND && !facts->hit; i++) {
 		const struct candidate *c = &q->candidate[i];
+		enum column col = c->row == ROW_MAILBOX ? COL_STATE : COL_TEXT;
 
 		facts->rank = i;
-		if (!local && rows[c->row].local)
+		if (!is_wanted(c, &facts->domain) || PQgetisnull(r, 0, col))
 			continue;
-		row = find_key(r, rows[c->row].what, c->key);
-		if (row >= 0)
-			o = read_hit(r, row, rows[c->row].what, facts, err);
+		facts->hit = true;
+		o = c->row == ROW_MAILBOX ? read_state(r, 0, col, facts, err)
+					  : read_lines(r, 0, facts, err);
 	}
-	facts->hit = o == FOUND && row >= 0;
+	facts->hit &= o == FOUND;
 	return o;
+}
+
+enum outcome
+pg_ask_read_rest(const PGresult *r, const struct question *q, struct facts *facts, struct pg_at *at,
+    struct error *err)
+{
+	bool one = PQntuples(r) == 1 && PQnfields(r) >= COLS_REST && is_row(r, 0, WHAT_ONE);
+	int state = one ? 0 : find_state(r, COLS_REST, err);
+
+	if (state < 0)
+		return RETRY;
+	read_at(r, state, at);
+	return one ? read_one(r, q, facts, err) : find_first(r, q, facts, err);
+}
+
+enum outcome
+pg_ask_read_domain(const PGresult *r, struct domain_facts *out, struct slice *name,
+    struct pg_at *at, int64_t *moment, struct error *err)
+{
+	int state = find_state(r, COLS, err);
+
+	if (state < 0)
+		return RETRY;
+	read_at(r, state, at);
+	*moment = number_at(r, state, COL_TEXT);
+	*name = text_at(r, state, COL_TARGET);
+	return read_domain(r, out, err);
 }

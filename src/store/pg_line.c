@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "mail/address.h"
 #include "store/handle.h"
 #include "store/pg_person.h"
 
@@ -18,10 +19,11 @@
 #include "schema/postgresql_ask.h"
 #undef Q
 
-static const char PULSE[] = "pulse";
+static const struct pg_statement pulse_statement = { "pulse", sql_pulse };
 
-/* Stands in the ring where the answer to a pulse is due. */
+/* Stand in the ring where the answer is due to a pulse, and to what is asked about a domain. */
 static struct remote_ask pulse = { .until = UINT64_MAX };
+static struct remote_ask lesson = { .until = UINT64_MAX };
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -41,6 +43,7 @@ pg_line_close(struct pg_line *l)
 		pg_attempt_stop(&l->attempt);
 	if (l->conn != NULL)
 		PQfinish(l->conn);
+	pg_memory_free(l->memory);
 	*l = (struct pg_line){ .host = l->host, .attempt.hosts = l->attempt.hosts };
 }
 
@@ -82,30 +85,11 @@ pg_line_has_room(const struct pg_line *l)
 	return l->state == PG_READY && l->n < PG_LINE_DEPTH;
 }
 
-/* FOUND, NONE or BAD, as pg_line_ask. */
 static enum outcome
-write_question(struct pg_ask *scratch, const struct remote_ask *a, struct error *err)
+send(struct pg_line *l, const struct pg_ask *what, struct remote_ask *a, struct error *err)
 {
-	enum outcome o;
-
-	if (a->person != NULL) {
-		o = pg_person_write(scratch, a->person, err);
-		return o == RETRY ? BAD : o;
-	}
-	if (!pg_ask_write(scratch, a->question, time(NULL)))
-		return error_set(err, BAD, "no memory for a question");
-	return FOUND;
-}
-
-enum outcome
-pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
-{
-	enum outcome o = write_question(scratch, a, err);
-
-	if (o != FOUND)
-		return o;
 	if (PQsendQueryPrepared(
-		l->conn, scratch->name, scratch->n, scratch->value, NULL, NULL, 0) == 0)
+		l->conn, what->statement->name, what->n, what->value, NULL, NULL, 0) == 0)
 		return no_connection(l, "cannot ask", err);
 	if (l->n == 0)
 		l->heard = remote_now();
@@ -114,18 +98,76 @@ pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, str
 	return FOUND;
 }
 
+/* So that the next questions can do without what they all ask for. It goes first: when it cannot be
+ * sent, neither was the question. */
+static enum outcome
+ask_domain(struct pg_line *l, struct pg_ask *scratch, struct slice name, struct error *err)
+{
+	if (l->n + 1 == PG_LINE_DEPTH || !pg_memory_wants(l->memory, name))
+		return FOUND;
+	if (!pg_ask_write_domain(scratch, name))
+		return error_set(err, BAD, "no memory for a question");
+	pg_memory_expect(l->memory, name);
+	return send(l, scratch, &lesson, err);
+}
+
+/* What is known of the domain of a question is in its facts from now on. */
+static enum outcome
+recall_domain(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
+{
+	const struct question *q = a->question;
+
+	a->view = 0;
+	facts_clear(a->facts);
+	if (l->memory == NULL || !pg_ask_is_of_domain(q))
+		return FOUND;
+	if (!a->whole)
+		a->view = pg_memory_find(l->memory, q->domain, &a->facts->domain);
+	return a->view != 0 ? FOUND : ask_domain(l, scratch, q->domain, err);
+}
+
+static bool
+write_for_lookup(struct pg_ask *scratch, const struct remote_ask *a)
+{
+	if (a->view != 0)
+		return pg_ask_write_rest(scratch, a->question, &a->facts->domain);
+	return pg_ask_write(scratch, a->question, time(NULL));
+}
+
+static enum outcome
+ask_person(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
+{
+	enum outcome o = pg_person_write(scratch, a->person, err);
+
+	if (o == FOUND)
+		return send(l, scratch, a, err);
+	return o == RETRY ? BAD : o;
+}
+
+enum outcome
+pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, struct error *err)
+{
+	enum outcome o;
+
+	if (a->person != NULL)
+		return ask_person(l, scratch, a, err);
+	o = recall_domain(l, scratch, a, err);
+	if (o != FOUND)
+		return o;
+	if (!write_for_lookup(scratch, a))
+		return error_set(err, BAD, "no memory for a question");
+	return send(l, scratch, a, err);
+}
+
 enum outcome
 pg_line_feel_pulse(struct pg_line *l, struct error *err)
 {
+	static const struct pg_ask feel = { .statement = &pulse_statement };
+
 	if (l->pulse_flies || !pg_line_has_room(l) || !pg_line_is_standby(l))
 		return FOUND;
-	if (PQsendQueryPrepared(l->conn, PULSE, 0, NULL, NULL, NULL, 0) == 0)
-		return no_connection(l, "cannot ask", err);
-	if (l->n == 0)
-		l->heard = remote_now();
-	l->flying[(l->first + l->n++) % PG_LINE_DEPTH] = &pulse;
-	l->pulse_flies = l->unsynced = true;
-	return FOUND;
+	l->pulse_flies = true;
+	return send(l, &feel, &pulse, err);
 }
 
 /* One that fails says nothing: what was known stays. */
@@ -170,15 +212,20 @@ pg_line_flush(struct pg_line *l, struct error *err)
 /* --- setting up: after connecting, before the first question ---------------------------------- */
 
 static bool
-prepare(PGconn *conn, enum store_role role)
+prepare(PGconn *conn, const struct pg_statement *st, size_t n)
 {
-	for (enum pg_ask_statement st = 0; role == STORE_LOOKUP && st < PG_ASKS; st++)
-		if (PQsendPrepare(conn, pg_ask_name(st), pg_ask_sql(st), 0, NULL) == 0)
-			return false;
-	for (int i = 0; role == STORE_LOGIN && i < PERSON_WANTS; i++)
-		if (PQsendPrepare(conn, pg_person[i].name, pg_person[i].text, 0, NULL) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (PQsendPrepare(conn, st[i].name, st[i].sql, 0, NULL) == 0)
 			return false;
 	return true;
+}
+
+static bool
+prepare_for(PGconn *conn, enum store_role role)
+{
+	if (role == STORE_LOOKUP)
+		return prepare(conn, pg_ask_statements, PG_ASK_MOMENT);
+	return prepare(conn, pg_person_statements, PERSON_WANTS);
 }
 
 static enum outcome
@@ -192,8 +239,8 @@ set_up(struct pg_line *l, unsigned ms, struct error *err)
 	if (PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) == 0 ||
 	    PQsendQueryParams(l->conn, sql_settings, 2, NULL, value, NULL, NULL, 0) == 0 ||
 	    PQsendQueryParams(l->conn, sql_schema, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-	    !prepare(l->conn, l->role) ||
-	    (pg_line_is_standby(l) && PQsendPrepare(l->conn, PULSE, sql_pulse, 0, NULL) == 0))
+	    !prepare_for(l->conn, l->role) ||
+	    (pg_line_is_standby(l) && !prepare(l->conn, &pulse_statement, 1)))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
 	return pg_line_flush(l, err);
@@ -231,35 +278,61 @@ pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role, si
 	    l, pg_attempt_start(&l->attempt, place, false, first, (int64_t)remote_now()), ms, err);
 }
 
+/* The server's snapshots tell what was changed: domains can be remembered, and the rest asked for.
+ * Without memory they are not. */
+static enum outcome
+set_up_memory(struct pg_line *l, struct error *err)
+{
+	l->memory = pg_memory_new();
+	if (l->memory == NULL)
+		return FOUND;
+	if (!prepare(l->conn, pg_ask_statements + PG_ASK_MOMENT, PG_ASKS - PG_ASK_MOMENT))
+		return no_connection(l, "cannot set up", err);
+	l->unsynced = true;
+	return pg_line_flush(l, err);
+}
+
+static enum outcome
+take_schema(struct pg_line *l, const PGresult *r, struct error *err)
+{
+	if (PQntuples(r) != 1 ||
+	    version_check((int)strtol(PQgetvalue(r, 0, 0), NULL, 10), err) != FOUND)
+		return RETRY;
+	if (l->role != STORE_LOOKUP || strcmp(PQgetvalue(r, 0, 1), "1") != 0)
+		return FOUND;
+	return set_up_memory(l, err);
+}
+
 static enum outcome
 take_setup(struct pg_line *l, const PGresult *r, struct error *err)
 {
 	enum { SETTINGS, SCHEMA, PREPARED };
-	bool ok = PQresultStatus(r) == (l->steps >= PREPARED ? PGRES_COMMAND_OK : PGRES_TUPLES_OK);
+	unsigned step = l->steps++;
 
-	if (!ok)
+	if (PQresultStatus(r) != (step >= PREPARED ? PGRES_COMMAND_OK : PGRES_TUPLES_OK))
 		return no_connection(l, "cannot use the store", err);
-	if (l->steps == SCHEMA &&
-	    (PQntuples(r) != 1 ||
-		version_check((int)strtol(PQgetvalue(r, 0, 0), NULL, 10), err) != FOUND))
-		return RETRY;
-	l->steps++;
-	return FOUND;
+	return step == SCHEMA ? take_schema(l, r, err) : FOUND;
 }
 
 /* --- results ---------------------------------------------------------------------------------- */
+
+static bool
+is_own(const struct remote_ask *a)
+{
+	return a == &pulse || a == &lesson;
+}
 
 struct remote_ask *
 pg_line_take(struct pg_line *l)
 {
 	struct remote_ask *a = NULL;
 
-	while ((a == NULL || a == &pulse) && l->n > 0) {
+	while ((a == NULL || is_own(a)) && l->n > 0) {
 		a = l->flying[l->first];
 		l->first = (l->first + 1) % PG_LINE_DEPTH;
 		l->n--;
 	}
-	return a == &pulse ? NULL : a;
+	return is_own(a) ? NULL : a;
 }
 
 static struct remote_ask *
@@ -312,12 +385,57 @@ is_the_end(const PGresult *r)
 	       (state != NULL && is_of_another_schema(state));
 }
 
-static enum outcome
-read_answer(const PGresult *r, struct remote_ask *a, struct error *err)
+/* One that fails teaches nothing. */
+static void
+take_lesson(struct pg_line *l, const PGresult *r)
 {
+	struct domain_facts found = { .propagate = -1 };
+	struct error err;
+	struct slice name;
+	struct pg_at at;
+	int64_t moment;
+
+	sbuf_init(&found.name, ADDRESS_DOMAIN_MAX);
+	sbuf_init(&found.target, ADDRESS_DOMAIN_MAX);
+	if (PQresultStatus(r) == PGRES_TUPLES_OK &&
+	    pg_ask_read_domain(r, &found, &name, &at, &moment, &err) == FOUND)
+		pg_memory_learn(l->memory, name, &at, moment, &found);
+	else
+		pg_memory_miss(l->memory);
+	sbuf_release(&found.target);
+	sbuf_release(&found.name);
+}
+
+/* What was known of the domain, and the rows that have come: facts only if both are of one moment.
+ * If not, it is asked again, for all of it. */
+static void
+take_rest(
+    struct pg_line *l, const PGresult *r, struct remote_ask *a, pg_line_again_fn *again, void *arg)
+{
+	struct error err;
+	struct pg_at at = { .server = 0 };
+	enum outcome o = pg_ask_read_rest(r, a->question, a->facts, &at, &err);
+
+	if (at.snapshot.n > 0 && pg_memory_confirm(l->memory, a->view, &at, &a->moment) != FOUND) {
+		a->whole = true;
+		again(arg, a);
+		return;
+	}
+	a->done(a, o, &err);
+}
+
+static void
+take_rows(
+    struct pg_line *l, const PGresult *r, struct remote_ask *a, pg_line_again_fn *again, void *arg)
+{
+	struct error err;
+
 	if (a->person != NULL)
-		return pg_person_read(r, a->person, err);
-	return pg_ask_read(r, a->question, a->facts, &a->moment, err);
+		a->done(a, pg_person_read(r, a->person, &err), &err);
+	else if (a->view != 0)
+		take_rest(l, r, a, again, arg);
+	else
+		a->done(a, pg_ask_read(r, a->question, a->facts, &a->moment, &err), &err);
 }
 
 static enum outcome
@@ -330,10 +448,12 @@ take_answer(
 
 	if (a == &pulse)
 		take_pulse(l, r);
+	else if (a == &lesson)
+		take_lesson(l, r);
 	else if (a != NULL && is_asked_again(r))
 		again(arg, a);
 	else if (a != NULL && ok)
-		a->done(a, read_answer(r, a, &err), &err);
+		take_rows(l, r, a, again, arg);
 	else if (a != NULL)
 		a->done(a, say_failure(r, &err), &err);
 	return !ok && is_the_end(r) ? say_failure(r, why) : FOUND;
@@ -345,7 +465,7 @@ take_result(
 {
 	if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
 		l->syncs--;
-		if (l->state == PG_SETTING_UP)
+		if (l->state == PG_SETTING_UP && l->syncs == 0)
 			l->state = PG_READY;
 		return FOUND;
 	}

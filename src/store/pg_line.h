@@ -25,6 +25,7 @@ struct pg_line {
 	unsigned syncs; /* marks whose echo is to come */
 	unsigned steps; /* of the setting up that were answered */
 	bool between;   /* a result was taken, and the nothing behind it was not */
+	struct pg_memory *memory; /* of domains; NULL: nothing is remembered here */
 	bool pulse_flies;
 	bool behind;           /* a standby that may not know the latest */
 	uint64_t behind_since; /* remote_now */

@@ -14,7 +14,7 @@
 #include "schema/postgresql_ask.h"
 #undef Q
 
-const struct pg_person pg_person[PERSON_WANTS] = {
+const struct pg_statement pg_person_statements[PERSON_WANTS] = {
 	[PERSON_LOGIN] = { "login", sql_login },
 	[PERSON_ACCOUNT] = { "account", sql_account },
 	[PERSON_LIST] = { "people", sql_people },
@@ -54,7 +54,7 @@ pg_person_write(struct pg_ask *a, const struct person *p, struct error *err)
 		return error_set(err, RETRY, "no memory for a question");
 	a->value[0] = a->text.p;
 	a->value[1] = a->text.p + second;
-	a->name = pg_person[p->want].name;
+	a->statement = &pg_person_statements[p->want];
 	a->n = p->want == PERSON_ACCOUNT ? PARAMETERS - 1 : PARAMETERS;
 	return FOUND;
 }

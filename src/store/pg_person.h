@@ -9,11 +9,7 @@
 #include "store/pg_ask.h"
 #include "store/remote.h"
 
-/* The statements: their names, and their texts. */
-extern const struct pg_person {
-	const char *name;
-	const char *text;
-} pg_person[PERSON_WANTS];
+extern const struct pg_statement pg_person_statements[PERSON_WANTS];
 
 /* Write down a question. NONE: nobody can be called that. RETRY without memory. */
 enum outcome pg_person_write(struct pg_ask *a, const struct person *p, struct error *err);

@@ -414,6 +414,7 @@ void
 remote_ask(struct remote *r, struct remote_ask *a)
 {
 	a->tries = 0;
+	a->whole = false;
 	append(r, a);
 }
 
@@ -451,7 +452,7 @@ ask_waiting(struct remote *r)
 		struct remote_ask *a = take_first(r);
 
 		a->line = (size_t)(g - r->leg) + 1;
-		if (a->tries++ >= TRIES_MAX) {
+		if (a->tries++ >= (a->whole ? TRIES_MAX + 1 : TRIES_MAX)) {
 			give_up(a, "no server of the store answers this");
 			continue;
 		}

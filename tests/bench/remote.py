@@ -9,7 +9,7 @@ import statistics
 import subprocess
 
 from contestants import CLIENT_CPU, SERVER_CPU, Echo, Fixed, pinned, wait_idle
-from data import CATCH_ALL_EVERY, SHARES, domains
+from data import CATCH_ALL_EVERY, PER_DOMAIN, SHARES, domains
 from harness import check, scratch
 from lookups import Stopped, postfix_tables, postmap_seconds
 from parts import close_all, part
@@ -78,22 +78,36 @@ def postgres(bench):
 
 # --- many connections, beside pgbench --------------------------------------------------------------------
 
-# One recipient of each kind as vmaild asks for it: the parameters of the statement ask_address. Of the number of an
-# address a to g are the digits; the digits of its domain's are among them.
-USER, DOMAIN, TAGGED, NOBODY = "user:a:b:c:d:e:f:g", "d0:a:b:c:d.example", "user:a:b:c:d:e:f:g+t:t", "nobody:v:w:x:y:z:t"
+# One recipient of each kind as vmaild asks for it when it knows the domain, which is one for aliases alone: none of them
+# has a tag, or is anything but its targets. Of the number of an address a to g are the digits; the digits of its domain's
+# are among them.
+USER, DOMAIN, NOBODY = "user:a:b:c:d:e:f:g", "d0:a:b:c:d.example", "nobody:v:w:x:y:z:t"
+ELSEWHERE = "elsewhere.example"  # of which nothing is known but that it is not there
+ASKED = ("ask_target", "ask_aliases", "ask_both")
 
 
-def question(domain, *locals_):
-    addresses = ["%s@%s" % (local, domain) for local in locals_]
-    aliases = addresses + list(locals_) + ["@" + domain]
-    return "EXECUTE ask_address('%s', '{%s}', '{%s}');" % (domain, ",".join('"%s"' % key for key in aliases),
-                                                           ",".join('"%s"' % key for key in addresses))
+def array(*keys):
+    return "'{%s}'" % ",".join('"%s"' % key for key in keys)
 
 
-def ask_address():
-    """The statement, from where vmaild has it."""
+def ask_target(local, domain):
+    return "EXECUTE ask_target('%s@%s');" % (local, domain)
+
+
+def ask_aliases(local, domain):
+    """Where there is a catch-all."""
+    return "EXECUTE ask_aliases(%s);" % array("%s@%s" % (local, domain), "@" + domain)
+
+
+def ask_both(local, domain):
+    address = "%s@%s" % (local, domain)
+    return "EXECUTE ask_both(%s, %s);" % (array(address, "@" + domain), array(address))
+
+
+def statement(name):
+    """A statement, from where vmaild has it."""
     with open(os.path.join(HERE, os.pardir, os.pardir, "schema", "postgresql", "ask.sql")) as file:
-        return re.search(r"(?ms)^-- ask_address$.*?^(SELECT.*?;)$", file.read())[1]
+        return re.search(r"(?ms)^-- %s$.*?^(SELECT.*?;)$" % name, file.read())[1]
 
 
 def digits(value, names):
@@ -110,14 +124,16 @@ def script(n):
     # the domain in which somebody is caught, and the one behind it, in which he is not
     caught = "(:r %% %d) * %d" % (catching, CATCH_ALL_EVERY)
     missed = "least(%s + 1, %d)" % (caught, domains(n) - 1)
-    other = DOMAIN if domains(n) > 1 else "elsewhere.example"
     return "\n".join([
-        "\\if :prepared", "\\else", "PREPARE ask_address AS " + ask_address(), "\\set prepared 1", "\\endif",
+        "\\if :prepared", "\\else", *("PREPARE %s AS %s" % (name, statement(name)) for name in ASKED),
+        "\\set prepared 1", "\\endif",
         "\\set kind random(1, 100)", "\\set r random(0, %d)" % (n - 1), *digits("random(0, 999999)", "vwxyzt"),
-        "\\if :kind <= %d" % ends["hit"], *digits(":r", "abcdefg"), question(DOMAIN, USER),
-        "\\elif :kind <= %d" % ends["tag"], *digits(":r", "abcdefg"), question(DOMAIN, TAGGED, USER),
-        "\\elif :kind <= %d" % ends["catch"], *digits(caught, "abcd"), question(DOMAIN, NOBODY),
-        "\\else", *digits(missed, "abcd"), question(other, NOBODY),
+        "\\if :kind <= %d" % ends["tag"], *digits(":r", "abcdefg"),
+        "\\if :r / %d %% %d = 0" % (PER_DOMAIN, CATCH_ALL_EVERY), ask_aliases(USER, DOMAIN),
+        "\\else", ask_target(USER, DOMAIN), "\\endif",
+        "\\elif :kind <= %d" % ends["catch"], *digits(caught, "abcd"), ask_aliases(NOBODY, DOMAIN),
+        "\\else", *digits(missed, "abcd"),
+        ask_target(NOBODY, DOMAIN) if domains(n) > 1 else ask_both(NOBODY, ELSEWHERE),
         "\\endif", ""])
 
 
@@ -181,8 +197,8 @@ def beside_pgbench(bench):
                   "%.2f" % found[n, "rate"].over(found[n, "pgbench"]), "%.1f" % found[n, "cpu_us"].median,
                   *("%.0f" % found[n, what].median for what in ("p50_us", "p99_us")))
     table.note = ("Uniform keys. The server is alone on CPU %s; on CPU %s is pgbench, or vmaild with its clients. pgbench "
-                  "has %d connections to the server and runs what vmaild prepares there for an address, with "
-                  "recipients of the same kinds; vmaild has as many clients, and two connections to the server." % (
+                  "has %d connections to the server and runs what vmaild has prepared there for an address of a domain that "
+                  "it knows, with recipients of the same kinds; vmaild has as many clients, and two connections to the server." % (
                       SERVER_CPU, CLIENT_CPU, CLIENTS))
     bench.table(table)
     bench.at_least("PostgreSQL, %d connections, share of pgbench" % CLIENTS,

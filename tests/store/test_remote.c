@@ -4,16 +4,11 @@
  * lost, when we are late ourselves, when a server is silent or behind. Runs beside the server of
  * tests/lib/postgres; libpq's own calls are in our hands, as far as a case wants that.
  */
-#include "fixture.h"
+#include "pool.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
-#include <poll.h>
 #include <sys/socket.h>
-
-#include "store/remote.h"
-
-enum { LATEST_MS = 60000, PATIENCE_MS = 2000 };
 
 /* --- libpq, as it is on a bad day ------------------------------------------------------------- */
 
@@ -68,113 +63,19 @@ PQconnectStartParams(const char *const *keyword, const char *const *value, int e
 	return real(keyword, value, expand);
 }
 
-/* --- a loop ----------------------------------------------------------------------------------- */
-
-struct pool {
-	struct remote *remote;
-	struct pollfd fd[REMOTE_LINES];
-	unsigned tick;
-	char told[4096];
-};
-
-static void
-watch(void *arg, size_t line, int fd, bool readable, bool writable)
-{
-	struct pool *p = arg;
-
-	p->fd[line].fd = fd;
-	p->fd[line].events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-}
-
-static void
-tell(void *arg, enum remote_news news, const char *text)
-{
-	struct pool *p = arg;
-	size_t n = strlen(p->told);
-
-	(void)news;
-	snprintf(p->told + n, sizeof p->told - n, "%s\n", text);
-}
+/* --- questions -------------------------------------------------------------------------------- */
 
 static void
 pool_init(struct pool *p, const char *uri, enum store_role role, size_t lines, unsigned lag)
 {
-	struct remote_setup setup = { .uri = uri,
-		.role = role,
-		.lines = lines,
-		.patience = PATIENCE_MS,
-		.lag = lag,
-		.watch = watch,
-		.tell = tell,
-		.arg = p };
-	struct error err = { "" };
-
-	*p = (struct pool){ .remote = NULL };
-	for (size_t i = 0; i < REMOTE_LINES; i++)
-		p->fd[i].fd = -1;
-	must(remote_new(&p->remote, &setup, &err), &err, "a pool");
-	p->tick = remote_tick(p->remote);
+	pool_open_for(p, uri, role, lines, PATIENCE_MS, lag);
 }
 
 static void
-turn(struct pool *p)
+asked_for(struct asked *a, const char *local)
 {
-	poll(p->fd, REMOTE_LINES, (int)p->tick);
-	for (size_t i = 0; i < REMOTE_LINES; i++)
-		if (p->fd[i].fd >= 0 && p->fd[i].revents != 0)
-			remote_ready(p->remote, i);
-	p->tick = remote_tick(p->remote);
-}
-
-/* --- questions -------------------------------------------------------------------------------- */
-
-struct asked {
-	struct remote_ask ask; /* first */
-	struct question question;
-	struct facts facts;
-	bool done;
-	enum outcome outcome;
-	struct error why;
-};
-
-static void
-done(struct remote_ask *ask, enum outcome o, const struct error *err)
-{
-	struct asked *a = (struct asked *)ask;
-
-	assert_false(a->done);
-	a->done = true;
-	a->outcome = o;
-	if (o != FOUND)
-		a->why = *err;
-}
-
-static void
-asked_init(struct asked *a, const char *local)
-{
-	*a = (struct asked){ .done = false };
-	question_init(&a->question);
-	facts_init(&a->facts);
-	assert_true(question_set_domain(&a->question, S("example.com")));
+	asked_init(a, "example.com");
 	add_candidate(&a->question, ROW_MAILBOX, local, "example.com");
-	a->ask = (struct remote_ask){ .question = &a->question,
-		.facts = &a->facts,
-		.until = remote_now() + LATEST_MS,
-		.done = done };
-}
-
-static void
-asked_release(struct asked *a)
-{
-	question_release(&a->question);
-	facts_release(&a->facts);
-}
-
-static void
-wait_for(struct pool *p, const struct asked *a)
-{
-	while (!a->done)
-		turn(p);
 }
 
 /* Until its lines are there: nothing that a case counts is of connecting then. */
@@ -183,9 +84,9 @@ warm_up(struct pool *p)
 {
 	struct asked a;
 
-	asked_init(&a, "harry");
+	asked_for(&a, "harry");
 	remote_ask(p->remote, &a.ask);
-	wait_for(p, &a);
+	asked_wait(p, &a);
 	assert_int_equal(a.outcome, FOUND);
 	asked_release(&a);
 }
@@ -206,12 +107,12 @@ test_lost_answer(void **state)
 		pool_init(&p, f->path, STORE_LOOKUP, 1, 0);
 		warm_up(&p);
 		for (int i = 0; i < N; i++) {
-			asked_init(&a[i], who[i]);
+			asked_for(&a[i], who[i]);
 			remote_ask(p.remote, &a[i].ask);
 		}
 		lose = at;
 		for (int i = 0; i < N; i++) {
-			wait_for(&p, &a[i]);
+			asked_wait(&p, &a[i]);
 			if (a[i].outcome != FOUND || a[i].facts.hit != (who[i][0] == 'h'))
 				fail_msg("%d of %d, %s: %s, hit %d, %s", i, at, who[i],
 				    outcome_name(a[i].outcome), a[i].facts.hit, a[i].why.text);
@@ -262,7 +163,7 @@ test_late_ourselves(void **state)
 
 	pool_init(&p, f->path, STORE_LOOKUP, 1, 0);
 	warm_up(&p);
-	asked_init(&a, "harry");
+	asked_for(&a, "harry");
 	a.ask.until = remote_now() + PATIENCE_MS;
 	remote_ask(p.remote, &a.ask);
 	remote_send(p.remote);
@@ -289,7 +190,7 @@ done_with_both(struct remote_ask *ask, enum outcome o, const struct error *err)
 {
 	struct pair *p = (struct pair *)ask;
 
-	done(ask, o, err);
+	asked_done(ask, o, err);
 	remote_forget(p->pool->remote, &p->other->ask);
 	memset(p->other, 0xdd, sizeof *p->other);
 }
@@ -305,15 +206,15 @@ test_forget_others(void **state)
 	(void)state;
 	pool_init(&pool, "postgresql://127.0.0.1:1/x", STORE_LOOKUP, 1, 0);
 	p.pool = &pool;
-	asked_init(&p.a, "harry");
-	asked_init(p.other, "sally");
-	asked_init(&last, "nobody");
+	asked_for(&p.a, "harry");
+	asked_for(p.other, "sally");
+	asked_for(&last, "nobody");
 	asked_release(p.other);
 	p.a.ask.done = done_with_both;
 	remote_ask(pool.remote, &p.a.ask);
 	remote_ask(pool.remote, &p.other->ask);
 	remote_ask(pool.remote, &last.ask);
-	wait_for(&pool, &last);
+	asked_wait(&pool, &last);
 	assert_true(p.a.done);
 	assert_int_equal(last.outcome, RETRY);
 	free(p.other);
@@ -355,7 +256,7 @@ test_silent_once(void **state)
 	    (int)(end - host - 5), host + 5, end, port);
 	pool_init(&p, uri, STORE_LOOKUP, 1, 0);
 	while (strstr(p.told, "server 2 of") == NULL)
-		turn(&p);
+		pool_turn(&p);
 	for (int one; (one = accept(fd, NULL, NULL)) >= 0; taken++)
 		close(one);
 	assert_int_equal(taken, 1 + 1); /* and libpq when it was asked what the URI says */
@@ -383,11 +284,11 @@ test_lone_and_behind(void **state)
 	in_standby = true;
 	pool_init(&p, f->path, STORE_LOOKUP, 1, 1);
 	while (strstr(p.told, "has not followed") == NULL)
-		turn(&p);
+		pool_turn(&p);
 	begin = remote_now();
 	before = connects;
 	while (remote_now() - begin < LOOKED_AT_MS)
-		turn(&p);
+		pool_turn(&p);
 	if (connects - before > OFTEN)
 		fail_msg("looked for another server %u times", connects - before);
 	remote_look(p.remote, &now);
@@ -398,7 +299,7 @@ test_lone_and_behind(void **state)
 	raw(f->path, "DROP FUNCTION vmaild.pg_is_in_recovery(); DROP FUNCTION "
 		     "vmaild.pg_is_wal_replay_paused()");
 	while (strstr(p.told, "follows its primary again") == NULL)
-		turn(&p);
+		pool_turn(&p);
 	in_standby = false;
 	remote_free(p.remote);
 }
@@ -444,7 +345,7 @@ ask_person(struct pool *p, struct person_asked *a, struct person *person)
 	};
 	remote_ask(p->remote, &a->ask);
 	while (!a->done)
-		turn(p);
+		pool_turn(p);
 	return a->outcome;
 }
 
