@@ -424,12 +424,31 @@ has_room(const struct leg *g)
 	return !g->leaving && pg_line_has_room(&g->line);
 }
 
+/* Of lines that have nothing to do, always the same one for a domain: each remembers its own. */
+static struct leg *
+usual_way(struct remote *r, const struct remote_ask *a)
+{
+	struct slice name = a->question == NULL ? slice_str("") : a->question->domain;
+	struct leg *g;
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < name.n; i++)
+		sum = sum * 31 + (unsigned char)name.p[i];
+	g = &r->leg[sum % r->setup.lines];
+	return name.n > 0 && has_room(g) && g->line.n == 0 ? g : NULL;
+}
+
 /* Servers need not know the same at the same time: the questions of one lookup go the same way. */
 static struct leg *
 way_for(struct remote *r, const struct remote_ask *a)
 {
+	struct leg *usual;
+
 	if (a->line > 0 && a->line <= r->setup.lines && has_room(&r->leg[a->line - 1]))
 		return &r->leg[a->line - 1];
+	usual = usual_way(r, a);
+	if (usual != NULL)
+		return usual;
 	for (size_t i = 0; i < r->setup.lines; i++) {
 		struct leg *g = &r->leg[(r->turn + i) % r->setup.lines];
 
