@@ -178,9 +178,46 @@ def lagging_standby(env):
             found[1].sql("SELECT pg_wal_replay_resume()")
             wait_until(lambda: found[1].has(found[0]), "the standby to follow")
             wait_until(lambda: found[0].sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vmaild'"
-                                            " AND query LIKE '%unnest%'") == "0", "the standby to be asked again")
+                                            " AND query LIKE '%AS key%'") == "0", "the standby to be asked again")
             check_eq(client.ask("aliases", "new@example.com"), HARRY)
         check_eq(count[1], 0, "tries again")
+
+
+@contextlib.contextmanager
+def under_way(server, text):
+    """A transaction in which TEXT was done; what is given is to commit it."""
+    with server.session() as tell:
+        tell("BEGIN; %s;" % text)
+        yield lambda: tell("COMMIT;")
+
+
+def standby_in_between(env):
+    """A standby's lookups know all that it has read: of somebody's SQL, and while others are not done with theirs."""
+    catch = "INSERT INTO vmaild.alias (address, domain, created) VALUES ('@example.com', 'example.com', 1); INSERT INTO" \
+        " vmaild.alias_target VALUES ('@example.com', 1, 'harry@example.com', 'harry@example.com', 'example.com')"
+    other = "UPDATE vmaild.domain SET created = created WHERE name = 'relay.example'"
+    with fleet(env, "one", "two") as (site, daemon, (one, two)):
+        def follow():
+            wait_until(lambda: two.has(one), "the standby to follow")
+        site.configure(store=uri(two, one))
+        daemon.reload()
+        daemon.wait_log("server 1 of .*standby")
+        asked = ("aliases", "nobody@example.com")
+        with Socketmap(site.maps) as client:
+            for _ in range(3):
+                with under_way(one, other), under_way(one, catch) as commit:
+                    one.sql("UPDATE vmaild.store SET version = version")
+                    follow()
+                    for _ in range(3):
+                        check_eq(client.ask(*asked), ("NOTFOUND", ""))
+                    commit()
+                    follow()
+                    for _ in range(3):
+                        check_eq(client.ask(*asked), HARRY)
+                one.sql("DELETE FROM vmaild.alias WHERE address = '@example.com'")
+                follow()
+                for _ in range(3):
+                    check_eq(client.ask(*asked), ("NOTFOUND", ""))
 
 
 def no_server(env):
@@ -219,5 +256,6 @@ def register(suite):
     suite.add("fleet: the primary is killed: no lookup fails, and the standby takes over", primary_dies)
     suite.add("fleet: a silent server is left in time", server_is_silent)
     suite.add("fleet: a standby that does not follow is left in time", lagging_standby)
+    suite.add("fleet: a standby's lookups know what it has read, whatever else is under way", standby_in_between)
     suite.add("fleet: no server at all is try again, for everybody", no_server)
     suite.add("fleet: serve-stale gives what was found, and nothing else", stale_answers)

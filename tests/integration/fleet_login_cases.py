@@ -6,7 +6,6 @@
 import contextlib
 import os
 import pwd
-import subprocess
 import threading
 
 from fleet_cases import fleet
@@ -85,16 +84,9 @@ def logged_in_throughout(site):
 @contextlib.contextmanager
 def locked(server, *tables):
     """Nobody can read these TABLES."""
-    with subprocess.Popen([os.path.join(server.bin, "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", server.dir, "-p", str(server.port),
-                           "-U", "postgres"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
-        try:
-            psql.stdin.write("BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n" %
-                             ", ".join("vmaild." + t for t in tables))
-            psql.stdin.flush()
-            check_eq(psql.stdout.readline(), "locked\n")
-            yield
-        finally:
-            psql.stdin.close()
+    with server.session() as tell:
+        tell("BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE;" % ", ".join("vmaild." + t for t in tables))
+        yield
 
 
 def waiting(server):

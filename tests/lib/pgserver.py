@@ -218,6 +218,20 @@ class Server:
         check_eq(done.returncode, 0, "psql", done.stderr)
         return done.stdout.strip()
 
+    @contextlib.contextmanager
+    def session(self):
+        """A psql that stays: what is given tells it something, and waits until that is done. It rolls back at the end."""
+        with subprocess.Popen([os.path.join(self.bin, "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.dir, "-p", str(self.port),
+                               "-U", "postgres"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+            def tell(text):
+                psql.stdin.write(text + "\n\\echo done\n")
+                psql.stdin.flush()
+                check_eq(psql.stdout.readline(), "done\n", "psql", text)
+            try:
+                yield tell
+            finally:
+                psql.stdin.close()
+
     def promote(self):
         """A standby becomes the primary."""
         self.call("pg_ctl", "promote", "-D", self.data, "-w")
