@@ -170,26 +170,30 @@ end_lesson(struct pg_memory *m)
 	m->learned++;
 }
 
+/* Whatever fails takes the questions behind it along, which are asked again: that shall be seldom.
+ */
 void
 pg_memory_miss(struct pg_memory *m)
 {
 	end_lesson(m);
 	end_view(m);
+	m->rest = m->resting = REST_MAX;
 }
 
 void
 pg_memory_learn(struct pg_memory *m, struct slice name, const struct pg_at *at, int64_t moment,
     const struct domain_facts *found)
 {
-	if (!tells_all(at->snapshot) || at->snapshot.n > SNAPSHOT_MAX) {
-		pg_memory_miss(m);
-		return;
-	}
-	if (!is_now(m, at)) {
+	bool tells = tells_all(at->snapshot) && at->snapshot.n <= SNAPSHOT_MAX;
+
+	if (tells && !is_now(m, at)) {
 		if (m->view != 0)
 			end_view(m);
 		begin_view(m, at, moment);
 	}
 	end_lesson(m);
-	known_put(m->known, m->view, name, found, found->known ? FOUND : NONE);
+	if (!tells)
+		end_view(m);
+	else
+		known_put(m->known, m->view, name, found, found->known ? FOUND : NONE);
 }
