@@ -21,10 +21,10 @@ struct pg_line {
 	enum store_role role;
 	enum pg_line_state { PG_DOWN, PG_CONNECTING, PG_SETTING_UP, PG_READY } state;
 	bool wants_read, wants_write;
-	bool unsynced;  /* what was asked since the last mark is not sent off yet */
-	unsigned syncs; /* marks whose echo is to come */
-	unsigned steps; /* of the setting up that were answered */
-	bool between;   /* a result was taken, and the nothing behind it was not */
+	bool unsynced;            /* what was asked since the last mark is not sent off yet */
+	unsigned syncs;           /* marks whose echo is to come */
+	unsigned steps;           /* of the setting up that were answered */
+	bool between;             /* a result was taken, and the nothing behind it was not */
 	struct pg_memory *memory; /* of domains; NULL: nothing is remembered here */
 	bool pulse_flies;
 	bool behind;           /* a standby that may not know the latest */
