@@ -119,10 +119,17 @@ enum outcome store_backup(
 
 /* Make the store be what the backup in the file FROM is, brought to this program's schema, with a
  * line about it in the log by ACTOR. Whoever reads sees the old or the new; so does whoever comes
- * after a crash. What was there is kept in the file KEEP. A store that is missing or damaged is
- * replaced. BAD when FROM is no whole store. */
+ * after a crash. What was there is kept in the file store_keep_name(KEEP), told in *KEPT, which the
+ * caller frees: NULL when there was nothing to keep. A store that is missing or damaged is
+ * replaced. BAD when FROM is no whole store; RETRY, also while another restore is under way: FROM
+ * is as it was, and an error after which something is kept says so. */
 enum outcome store_restore(const char *uri, const char *from, const char *keep,
-    const struct store_actor *actor, const struct store_progress *progress, struct error *err);
+    const struct store_actor *actor, const struct store_progress *progress, char **kept,
+    struct error *err);
+
+/* Give the name that a restore would use now: KEEP, or the first of KEEP-1, KEEP-2 and so on that
+ * no file has. NULL without memory; the caller frees it. */
+char *store_keep_name(const char *keep);
 
 /* Look at what store_restore would be given: read the file FROM from beginning to end, and tell the
  * version of its schema and what is in it. FOUND, BAD when it is no whole store, RETRY. */

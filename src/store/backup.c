@@ -12,6 +12,7 @@
 
 #include "store/copy.h"
 #include "store/handle.h"
+#include "store/keep.h"
 
 enum outcome
 store_backup(
@@ -124,7 +125,7 @@ stage_remove(struct stage *stage)
 {
 	static const char *const beside[] = { "", "-wal", "-shm" };
 
-	for (size_t i = 0; stage->path != NULL && i < sizeof beside / sizeof *beside; i++) {
+	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
 		char *name;
 
 		if (asprintf(&name, "%s%s", stage->path, beside[i]) < 0)
@@ -132,7 +133,6 @@ stage_remove(struct stage *stage)
 		unlink(name);
 		free(name);
 	}
-	free(stage->path);
 }
 
 /* --- only looking -----------------------------------------------------------------------------
@@ -193,39 +193,104 @@ put_in_place(struct db *db, const struct stage *stage, const char *keep,
 	return db_replace(db, stage->path, keep, err);
 }
 
+static bool
+is_file(const char *file, const char *path, const char *end)
+{
+	struct stat x, y;
+	char *name;
+	bool same;
+
+	if (asprintf(&name, "%s%s", path, end) < 0)
+		return true; /* rather than overwrite it */
+	same = stat(file, &x) == 0 && stat(name, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+	free(name);
+	return same;
+}
+
+/* What a restore works with it overwrites: these are of one that was killed. */
 static enum outcome
-restore(struct db *db, const char *from, const char *keep, const struct store_actor *actor,
-    const struct store_progress *progress, struct error *err)
+check_from(const char *from, const char *stage, const char *keep, struct error *err)
+{
+	if (is_file(from, stage, "") || is_file(from, stage, ".part") ||
+	    is_file(from, keep, ".part"))
+		return error_set(err, BAD,
+		    "'%s' is what a restore that was interrupted has left, and this one would "
+		    "overwrite it: give it another name first",
+		    from);
+	return FOUND;
+}
+
+static enum outcome
+restore_alone(struct db *db, struct stage *stage, const char *from, const char *keep,
+    const struct store_actor *actor, const struct store_progress *progress, struct error *err)
+{
+	enum outcome o = check_from(from, stage->path, keep, err);
+
+	if (o != FOUND)
+		return o;
+	o = stage_fill(stage, from, progress, err);
+	if (o == FOUND)
+		o = stage_make_ready(stage, from, actor, err);
+	if (o == FOUND)
+		o = put_in_place(db, stage, keep, progress, err);
+	stage_remove(stage);
+	return o;
+}
+
+/* Whether the store became another one at the very end, nobody knows then. */
+static enum outcome
+tell_kept(enum outcome o, const char *kept, struct error *err)
+{
+	struct error why = { "" };
+
+	if (o == FOUND || kept == NULL || err == NULL)
+		return o;
+	why = *err;
+	return error_set(err, o, "%s; what was there is kept in '%s'", why.text, kept);
+}
+
+static enum outcome
+restore(struct db *db, const char *from, const char *keep, char **kept,
+    const struct store_actor *actor, const struct store_progress *progress, struct error *err)
 {
 	struct stage stage = { 0 };
+	struct keep_lock lock;
 	enum outcome o;
 
-	if (asprintf(&stage.path, "%s.restoring", db_path(db) != NULL ? db_path(db) : keep) < 0) {
-		stage.path = NULL;
+	if (asprintf(&stage.path, "%s.restoring", db_path(db) != NULL ? db_path(db) : keep) < 0)
 		return error_set(err, RETRY, "no memory");
-	}
-	o = stage_fill(&stage, from, progress, err);
+	o = keep_lock(&lock, stage.path, err);
 	if (o == FOUND)
-		o = stage_make_ready(&stage, from, actor, err);
+		o = keep_begin(kept, keep, err);
 	if (o == FOUND)
-		o = put_in_place(db, &stage, keep, progress, err);
-	stage_remove(&stage);
-	return o;
+		o = restore_alone(db, &stage, from, *kept, actor, progress, err);
+	*kept = keep_end(*kept);
+	keep_unlock(&lock);
+	free(stage.path);
+	return tell_kept(o, *kept, err);
 }
 
 enum outcome
 store_restore(const char *uri, const char *from, const char *keep, const struct store_actor *actor,
-    const struct store_progress *progress, struct error *err)
+    const struct store_progress *progress, char **kept, struct error *err)
 {
 	struct db *db;
 	enum outcome o = db_check_uri(uri, err);
 
+	*kept = NULL;
 	if (o != FOUND)
 		return o;
 	db = db_new(uri, STORE_ADMIN);
 	if (db == NULL)
 		return error_set(err, RETRY, "no memory");
-	o = restore(db, from, keep, actor, progress, err);
+	o = restore(db, from, keep, kept, actor, progress, err);
 	db_free(db);
 	return o;
+}
+
+char *
+store_keep_name(const char *keep)
+{
+	return keep_name(keep);
 }

@@ -334,6 +334,9 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 			o = put_in(db, to, from, seen, &same, progress, err);
 	}
 	sqlite3_close(to);
+	/* of a store that nobody has touched it is only in the way */
+	if (!same)
+		unlink(keep);
 	if (o == FOUND && !same)
 		o = error_set(err, RETRY,
 		    "others write to the store '%s' all the time: nothing was changed, try again",

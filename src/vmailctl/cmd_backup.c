@@ -68,22 +68,24 @@ restore(struct ctl *ctl, const char *from, const char *keep)
 {
 	struct progress bar;
 	struct store_progress progress = { progress_store, &bar };
+	enum exit_code e;
 	enum outcome o;
+	char *kept;
 
 	progress_begin(&bar, "restoring pages", 0);
-	o = store_restore(ctl_uri(ctl), from, keep, &ctl->actor, &progress, &ctl->err);
+	o = store_restore(ctl_uri(ctl), from, keep, &ctl->actor, &progress, &kept, &ctl->err);
 	progress_end(&bar);
-	if (o != FOUND)
-		return ctl_fail(ctl, o, "cannot restore the store");
-	return ctl_done(ctl, slice_str(from),
-	    "restored the store from '%s'; what it was is in '%s'", from, keep);
+	e = o == FOUND ? output_restored(ctl, from, kept)
+		       : ctl_fail(ctl, o, "cannot restore the store");
+	free(kept);
+	return e;
 }
 
 /* What a restore would find and leave. */
 struct outlook {
 	struct store_counts now, then;
 	int version; /* of the backup's schema */
-	const char *keep;
+	char *keep;
 };
 
 /* There can be anything, or nothing: that is what a restore is for. */
@@ -147,23 +149,32 @@ print_table(struct ctl *ctl, const struct outlook *l)
 }
 
 static enum exit_code
+print_text(struct ctl *ctl, const struct outlook *l)
+{
+	printf("'%s' is a whole store of schema version %d", ctl->args[0], l->version);
+	if (l->version < store_schema_version())
+		printf(", and would be brought to version %d", store_schema_version());
+	printf(".\n'%s' would be what it is; what is there now would be kept in '%s'.\n",
+	    path_of(ctl_uri(ctl)), l->keep);
+	return print_table(ctl, l);
+}
+
+static enum exit_code
 look(struct ctl *ctl, const char *keep)
 {
-	const char *file = ctl->args[0];
-	struct outlook l = { .keep = keep };
-	enum outcome o = store_look(file, &l.version, &l.then, &ctl->err);
+	struct outlook l = { .version = 0 };
+	enum exit_code e;
+	enum outcome o = store_look(ctl->args[0], &l.version, &l.then, &ctl->err);
 
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot restore the store");
+	l.keep = store_keep_name(keep);
+	if (l.keep == NULL)
+		return ctl_fail(ctl, RETRY, "no memory");
 	count_now(ctl, &l.now);
-	if (ctl->json)
-		return print_json(ctl, &l);
-	printf("'%s' is a whole store of schema version %d", file, l.version);
-	if (l.version < store_schema_version())
-		printf(", and would be brought to version %d", store_schema_version());
-	printf(".\n'%s' would be what it is; what is there now would be kept in '%s'.\n",
-	    path_of(ctl_uri(ctl)), keep);
-	return print_table(ctl, &l);
+	e = ctl->json ? print_json(ctl, &l) : print_text(ctl, &l);
+	free(l.keep);
+	return e;
 }
 
 enum exit_code

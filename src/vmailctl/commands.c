@@ -650,7 +650,8 @@ static const struct command commands[] = {
 		.noun = "restore", .arguments = "FILE",
 		.summary = "make the store what a backup is, while it is in use",
 		.detail = "In one step: who asks gets answers of the old or of the new. What the store was is\n"
-			  "kept beside it, as *.before-restore. An older schema is brought up to date.",
+			  "kept beside it, as *.before-restore, or with a number behind that. An older schema is\n"
+			  "brought up to date.",
 		.example = "vmailctl restore /var/backups/vmail.db",
 		.plans = true,
 		.run = cmd_restore

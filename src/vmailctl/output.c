@@ -507,6 +507,24 @@ output_set(struct ctl *ctl, struct slice map, size_t n)
 	output_json(ctl, j);
 }
 
+enum exit_code
+output_restored(struct ctl *ctl, const char *file, const char *kept)
+{
+	json_t *j;
+
+	if (!ctl->json && kept != NULL)
+		return ctl_done(ctl, slice_str(file),
+		    "restored the store from '%s'; what it was is in '%s'", file, kept);
+	if (!ctl->json)
+		return ctl_done(ctl, slice_str(file),
+		    "restored the store from '%s'; there was none before", file);
+	ctl->changed = true;
+	j = verdict(ctl, FOUND, slice_str(file), "");
+	if (kept != NULL)
+		json_object_set_new(j, "kept", output_json_text(slice_str(kept)));
+	return output_json(ctl, j);
+}
+
 void
 output_lookup(struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text)
 {

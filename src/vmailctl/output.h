@@ -93,6 +93,9 @@ void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const
 /* Say that N entries of MAP were set: this is what was asked for, so it is said on stdout. */
 void output_set(struct ctl *ctl, struct slice map, size_t n);
 
+/* Say that the store was restored from FILE, and that what it was is KEPT; NULL: it was none. */
+enum exit_code output_restored(struct ctl *ctl, const char *file, const char *kept);
+
 /* Print the object of one lookup in JSON. */
 void output_lookup(
     struct ctl *ctl, const char *map, const char *key, enum outcome o, struct slice text);

@@ -3,12 +3,15 @@
 # A store as a whole, by vmailctl: written out and brought back, compared, backed up under a running daemon; and
 # changes that are looked at before, made many at a time, and taken back.
 """cases(build) gives (name, callable) pairs; a callable raises AssertionError when something is wrong."""
+import contextlib
 import csv
+import fcntl
 import functools
 import json
 import os
 import random
 import re
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -507,6 +510,49 @@ def _(build):
         check(os.path.exists(site.store + ".before-restore"))
 
 
+@case("a restore overwrites nothing that an earlier one kept")
+def _(build):
+    def people(path):
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as db:
+            return {address for address, in db.execute("SELECT address FROM mailbox")}
+
+    with mail_host(build) as site:
+        kept = site.store + ".before-restore"
+        wrong, right = os.path.join(site.tmp, "wrong.db"), os.path.join(site.tmp, "right.db")
+        site.ctl("backup", wrong)
+        site.ctl("user", "add", "ron@example.com", "--no-password")
+        site.ctl("backup", right)
+        site.ctl("user", "add", "ginny@example.com", "--no-password")
+        check_eq(json.loads(site.ctl("--json", "--yes", "restore", wrong)),
+                 {"outcome": "done", "what": "restore", "subject": wrong, "kept": kept})
+        check_eq(json.loads(site.ctl("--json", "restore", "--dry-run", right))["kept"], kept + "-1")
+        check_eq(json.loads(site.ctl("--json", "--yes", "restore", right))["kept"], kept + "-1")
+        check_eq(people(kept), {HARRY, SALLY, "ron@example.com", "ginny@example.com"})
+        check_eq(people(kept + "-1"), {HARRY, SALLY})
+        site.ctl("--yes", "restore", kept)
+        check_in("ginny@example.com", site.ctl("user", "list", "--names"))
+        check_eq(people(kept), people(site.store))
+        check_eq(people(kept + "-2"), {HARRY, SALLY, "ron@example.com"})
+        os.unlink(site.store)
+        told = json.loads(site.ctl("--json", "--yes", "restore", kept))
+        check_eq(told, {"outcome": "done", "what": "restore", "subject": kept})
+        check_eq(sorted(n for n in os.listdir(os.path.dirname(site.store)) if "restor" in n),
+                 [os.path.basename(kept) + end for end in ("", "-1", "-2")])
+
+
+@case("one restore at a time")
+def _(build):
+    with mail_host(build) as site:
+        backup = os.path.join(site.tmp, "b.db")
+        site.ctl("backup", backup)
+        with open(site.store + ".restoring.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            refused(site, AGAIN, ["--yes", "restore", backup], ["another restore is under way"])
+            check(not os.path.exists(site.store + ".before-restore"))
+        site.ctl("--yes", "restore", backup)
+        check(not os.path.exists(site.store + ".restoring.lock"))
+
+
 @case("a dry restore tells what it would do, and changes nothing")
 def _(build):
     with mail_host(build) as site:
@@ -537,7 +583,6 @@ def _(build):
 
 @case("check names what no lookup would find")
 def _(build):
-    import sqlite3
     with mail_host(build) as site:
         check_eq(site.ctl("check"), "")
         db = sqlite3.connect(site.store)

@@ -6,7 +6,9 @@
 #define _LARGEFILE64_SOURCE
 #include "fixture.h"
 
+#include <glob.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -80,13 +82,35 @@ backup(struct fixture *f, const char *path)
 	must(store_backup(f->s, path, NULL, &f->err), &f->err, "backup");
 }
 
+/* KEPT: the name of what is kept, behind the directory's, or "". */
+static enum outcome
+restore_and_tell(struct fixture *f, const char *from, char kept[32])
+{
+	char keep[160], *told;
+	enum outcome o;
+
+	path_in(f, keep, sizeof keep, "kept.db");
+	o = store_restore(f->path, from, keep, &tester, NULL, &told, &f->err);
+	snprintf(kept, 32, "%s", told != NULL ? told + strlen(f->dir) + 1 : "");
+	free(told);
+	return o;
+}
+
 static enum outcome
 restore(struct fixture *f, const char *from)
 {
-	char keep[160];
+	char kept[32];
 
-	path_in(f, keep, sizeof keep, "kept.db");
-	return store_restore(f->path, from, keep, &tester, NULL, &f->err);
+	return restore_and_tell(f, from, kept);
+}
+
+static void
+must_restore(struct fixture *f, const char *from, const char *kept)
+{
+	char told[32];
+
+	must(restore_and_tell(f, from, told), &f->err, from);
+	assert_string_equal(told, kept);
 }
 
 /* All but the log, which a restore adds to. */
@@ -263,18 +287,87 @@ test_restore(void **state)
 	backup(f, old);
 	grow(f->s);
 	assert_int_equal(ask_mailbox(reader, "new1", "example.com"), FOUND);
-	must(restore(f, old), &f->err, "restore");
+	must_restore(f, old, "kept.db");
 	check_same(f->path, old);
 	check_whole(f->path);
 	assert_int_equal(ask_mailbox(reader, "new1", "example.com"), NONE);
 	assert_int_equal(ask_mailbox(reader, "sally", "example.com"), FOUND);
 	/* and what it was */
-	must(restore(f, keep), &f->err, "restore what was kept");
+	must_restore(f, keep, "kept.db-1");
 	assert_int_equal(ask_mailbox(reader, "new1", "example.com"), FOUND);
 	assert_int_equal(ask_mailbox(reader, "sally", "example.com"), NONE);
+	check_same(f->path, keep);
+	path_in(f, keep, sizeof keep, "kept.db-1");
 	check_same(keep, old);
 	must(domain_add(f->s, "later.test", "relay", "", &f->err), &f->err, "and on it goes");
 	store_close(reader);
+}
+
+/* The wrong backup first, then the right one: what was written since either is still there. So is
+ * what has such a name and was never ours, and a log that is all that is left of something. */
+static void
+test_restore_keeps_all(void **state)
+{
+	struct fixture *f = *state;
+	char right[160], kept[160], log[160];
+	struct sbuf before, after;
+	char *next;
+
+	path_in(f, right, sizeof right, "right.db");
+	path_in(f, kept, sizeof kept, "kept.db");
+	backup(f, right);
+	grow(f->s);
+	data_dump(f->path, &before);
+	must_restore(f, right, "kept.db");
+	assert_int_equal(symlink("nowhere", strcat(strcpy(log, kept), "-1")), 0);
+	close(open(strcat(strcpy(log, kept), "-2-wal"), O_WRONLY | O_CREAT, 0600));
+	next = store_keep_name(kept);
+	assert_string_equal(next + strlen(kept), "-3");
+	free(next);
+	must_restore(f, right, "kept.db-3");
+	data_dump(kept, &after);
+	assert_string_equal(sbuf_cstr(&after), sbuf_cstr(&before));
+	assert_int_equal(access(log, F_OK), 0);
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+/* An empty file, which is what a restore that was killed leaves of the name, is used. */
+static void
+test_restore_takes_an_empty_name(void **state)
+{
+	struct fixture *f = *state;
+	char from[160], kept[160];
+
+	path_in(f, from, sizeof from, "b.db");
+	path_in(f, kept, sizeof kept, "kept.db");
+	backup(f, from);
+	close(open(kept, O_WRONLY | O_CREAT, 0600));
+	must_restore(f, from, "kept.db");
+	check_same(kept, from);
+}
+
+/* What a killed one left may be the last good copy. */
+static void
+test_restore_of_leftovers(void **state)
+{
+	static const char *const names[] = { "kept.db.part", "store/vmail.db.restoring",
+		"store/vmail.db.restoring.part" };
+	struct fixture *f = *state;
+	char from[160], other[160], kept[32];
+
+	path_in(f, other, sizeof other, "other.db");
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		path_in(f, from, sizeof from, names[i]);
+		backup(f, other);
+		assert_int_equal(rename(other, from), 0);
+		assert_int_equal(restore_and_tell(f, from, kept), BAD);
+		assert_non_null(strstr(f->err.text, "give it another name"));
+		assert_string_equal(kept, "");
+		check_same(from, f->path);
+		assert_int_equal(rename(from, other), 0);
+		must(restore(f, other), &f->err, "by another name");
+	}
 }
 
 static void
@@ -405,6 +498,8 @@ test_restore_of_none(void **state)
 	make_foreign(path);
 	assert_int_equal(restore(f, path), BAD);
 	assert_non_null(strstr(f->err.text, "another program"));
+	path_in(f, path, sizeof path, "kept.db");
+	assert_int_not_equal(access(path, F_OK), 0);
 	dump(f->path, &after);
 	assert_string_equal(sbuf_cstr(&after), sbuf_cstr(&before));
 	sbuf_release(&before);
@@ -478,11 +573,84 @@ test_restore_of_damaged(void **state)
 	assert_int_equal(ask_mailbox(reader, "sally", "example.com"), FOUND);
 
 	assert_int_equal(remove(f->path), 0);
-	must(restore(f, a), &f->err, "missing");
+	must_restore(f, a, "");
 	check_same(f->path, a);
 	assert_int_equal(ask_mailbox(reader, "sally", "example.com"), FOUND);
 	assert_int_equal(ask_mailbox(reader, "new1", "example.com"), NONE);
 	store_close(reader);
+}
+
+/* --- two at once -------------------------------------------------------------------------------
+ */
+
+static void
+test_restore_under_way(void **state)
+{
+	struct fixture *f = *state;
+	char a[160], lock[160], kept[32];
+	int fd;
+
+	path_in(f, a, sizeof a, "a.db");
+	path_in(f, lock, sizeof lock, "store/vmail.db.restoring.lock");
+	backup(f, a);
+	fd = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(restore_and_tell(f, a, kept), RETRY);
+	assert_non_null(strstr(f->err.text, "another restore is under way"));
+	assert_string_equal(kept, "");
+	close(fd);
+	must_restore(f, a, "kept.db");
+	assert_int_not_equal(access(lock, F_OK), 0);
+}
+
+/* How many names are there of what was kept: each has a whole store. */
+static size_t
+check_kept(struct fixture *f)
+{
+	char pattern[160];
+	glob_t found;
+	size_t n = 0;
+
+	path_in(f, pattern, sizeof pattern, "kept.db*");
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return 0;
+	for (; n < found.gl_pathc; n++)
+		check_whole(found.gl_pathv[n]);
+	globfree(&found);
+	return n;
+}
+
+/* One of several has its way each time, and none loses what it found. */
+static void
+test_restores_at_once(void **state)
+{
+	enum { ROUNDS = 5, AT_ONCE = 4 };
+	struct fixture *f = *state;
+	char a[160];
+	size_t done = 0;
+
+	path_in(f, a, sizeof a, "a.db");
+	backup(f, a);
+	store_close(f->s);
+	f->s = NULL;
+	for (int i = 0; i < ROUNDS * AT_ONCE; i++) {
+		int status;
+
+		if (fork() == 0) {
+			enum outcome o = restore(f, a);
+
+			_exit(o == FOUND ? 0 : o == RETRY ? 1 : 2);
+		}
+		for (int n = i % AT_ONCE == AT_ONCE - 1 ? AT_ONCE : 0; n > 0; n--) {
+			assert_true(wait(&status) > 0);
+			assert_true(WIFEXITED(status));
+			assert_in_range(WEXITSTATUS(status), 0, 1);
+			done += WEXITSTATUS(status) == 0;
+		}
+	}
+	assert_true(done >= ROUNDS);
+	assert_int_equal(check_kept(f), done);
+	check_same(f->path, a);
 }
 
 /* --- killed ----------------------------------------------------------------------------------- */
@@ -563,6 +731,27 @@ test_backup_killed(void **state)
 	sbuf_release(&b);
 }
 
+/* Whoever is killed may leave an empty name, or a part. */
+static bool
+is_kept(struct fixture *f, const struct sbuf *what)
+{
+	char path[160];
+	bool found = false;
+
+	for (int i = 0; !found && i < 1000; i++) {
+		struct sbuf now;
+		struct stat st;
+
+		snprintf(path, sizeof path, i == 0 ? "%s/kept.db" : "%s/kept.db-%d", f->dir, i);
+		if (stat(path, &st) != 0 || st.st_size == 0)
+			continue;
+		data_dump(path, &now);
+		found = strcmp(sbuf_cstr(&now), sbuf_cstr(what)) == 0;
+		sbuf_release(&now);
+	}
+	return found;
+}
+
 static void
 test_restore_killed(void **state)
 {
@@ -582,6 +771,8 @@ test_restore_killed(void **state)
 		bool is_b = is_one_of(f->path, &a, &b);
 
 		assert_true(is_b || !done); /* there is no way back */
+		if (is_b && !done)
+			assert_true(is_kept(f, &a));
 		done = is_b;
 		reader = open_at(f->path, STORE_LOOKUP);
 		assert_int_equal(ask_mailbox(reader, "harry", "example.com"), FOUND);
@@ -629,50 +820,59 @@ test_restore_killed_at_random(void **state)
 	sbuf_release(&b);
 }
 
-/* A disk that is full: whatever fails, fails whole. */
+/* A disk that is full: whatever fails, fails whole; and what an earlier restore kept is not written
+ * over, though it is what is restored. */
 static int
 with_little_room(struct fixture *f)
 {
 	struct rlimit limit;
-	char from[160], to[160];
-	int failed = 0;
+	char from[160], to[160], kept[32];
+	int failed = 0, late = 0;
 
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
-	path_in(f, from, sizeof from, "b.db");
+	path_in(f, from, sizeof from, "kept.db");
 	path_in(f, to, sizeof to, "c.db");
-	for (rlim_t room = 4096; room < 400 * 1024; room += 16 * 1024) {
+	for (rlim_t room = 4096; room < 400 * 1024; room += 4 * 1024) {
 		enum outcome o;
 
 		limit.rlim_cur = room;
 		setrlimit(RLIMIT_FSIZE, &limit);
-		o = restore(f, from);
+		o = restore_and_tell(f, from, kept);
 		failed += o != FOUND;
+		late += o != FOUND && kept[0] != '\0';
 		if (o != FOUND && o != RETRY)
 			return 1;
+		if (o != FOUND && kept[0] != '\0' && strstr(f->err.text, kept) == NULL)
+			return 4;
 		o = back_up_to(f, to);
 		if (o != FOUND && (o != RETRY || access(to, F_OK) == 0))
 			return 2;
 	}
-	return failed > 0 ? 0 : 3;
+	return failed > 0 && late > 0 ? 0 : 3;
 }
 
 static void
 test_little_room(void **state)
 {
 	struct fixture *f = *state;
-	char from[160];
+	char from[160], small[160];
 	struct sbuf a, b;
 
-	path_in(f, from, sizeof from, "b.db");
+	path_in(f, from, sizeof from, "kept.db");
+	path_in(f, small, sizeof small, "small.db");
+	backup(f, small);
+	grow(f->s);
 	backup(f, from);
 	data_dump(from, &b);
-	grow(f->s);
+	/* then there may be room for what was there, and not for what is to be */
+	must_restore(f, small, "kept.db-1");
 	data_dump(f->path, &a);
 	store_close(f->s);
 	f->s = NULL;
 	assert_int_equal(in_child(f, with_little_room, 0), 0);
 	is_one_of(f->path, &a, &b);
+	assert_true(is_one_of(from, &a, &b)); /* B */
 	sbuf_release(&a);
 	sbuf_release(&b);
 }
@@ -685,6 +885,9 @@ main(int argc, char **argv)
 		CASE(test_backup),
 		CASE(test_backup_while_others_write),
 		CASE(test_restore),
+		CASE(test_restore_keeps_all),
+		CASE(test_restore_takes_an_empty_name),
+		CASE(test_restore_of_leftovers),
 		CASE(test_restore_is_logged),
 		CASE(test_restore_while_others_read),
 		CASE(test_restore_while_others_write),
@@ -692,6 +895,8 @@ main(int argc, char **argv)
 		CASE(test_restore_of_newer),
 		CASE(test_restore_of_older),
 		CASE(test_restore_of_damaged),
+		CASE(test_restore_under_way),
+		CASE(test_restores_at_once),
 		CASE(test_backup_killed),
 		CASE(test_restore_killed),
 		CASE(test_restore_killed_at_random),

@@ -148,6 +148,16 @@ test_all_or_nothing(void **state)
 	teardown((void **)&other);
 }
 
+static void
+restore(struct fixture *f, const char *file, const char *keep)
+{
+	char *kept;
+
+	must(store_restore(f->path, file, keep, &tester, NULL, &kept, &f->err), &f->err, "restore");
+	assert_string_equal(kept, keep);
+	free(kept);
+}
+
 /* A backup is an SQLite store, whatever it was made of, and comes back as what it was. */
 static void
 test_backup_and_restore(void **state)
@@ -162,7 +172,7 @@ test_backup_and_restore(void **state)
 	check_same(f->path, file);
 	must(domain_add(f->s, "later.test", "relay", "", &f->err), &f->err, "later");
 	dump_named(f->path, &before);
-	must(store_restore(f->path, file, keep, &tester, NULL, &f->err), &f->err, "restore");
+	restore(f, file, keep);
 	dump_named(keep, &after);
 	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
 	sbuf_release(&before);
@@ -578,7 +588,7 @@ test_from_was_restored(void **state)
 	file_in(t.f, "backup.db", file, sizeof file);
 	file_in(t.f, "keep.db", keep, sizeof keep);
 	must(store_backup(t.f->s, file, NULL, &t.f->err), &t.f->err, "backup");
-	must(store_restore(t.f->path, file, keep, &tester, NULL, &t.f->err), &t.f->err, "restore");
+	restore(t.f, file, keep);
 	check_refused(t.f->path, t.other->path, "(store restore)");
 	three_end(&t);
 }

@@ -324,8 +324,12 @@ look_backup(struct fixture *f, size_t done)
 static inline enum outcome
 work_restore(struct fixture *f, struct error *err)
 {
-	return store_restore(
-	    f->path, place(f, "backup.db"), place(f, "before.db"), &tester, NULL, err);
+	char *kept;
+	enum outcome o = store_restore(
+	    f->path, place(f, "backup.db"), place(f, "before.db"), &tester, NULL, &kept, err);
+
+	free(kept);
+	return o;
 }
 
 /* When the store is another one, the old one is in the other file; and the backup is as it was. */
