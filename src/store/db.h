@@ -154,7 +154,7 @@ enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
     const struct store_progress *progress, struct error *err);
 
 /* Where there is no database, or a damaged one: let the file PATH take its place. What was there,
- * with its log, is called KEEP from then on. */
+ * with its log, is called KEEP from then on; a log without its file gets a name of its own. */
 enum outcome db_replace(struct db *db, const char *path, const char *keep, struct error *err);
 
 /* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole, else BAD.

@@ -580,6 +580,31 @@ test_restore_of_damaged(void **state)
 	store_close(reader);
 }
 
+/* The log of a store that was moved away while it is in use is not that of an older one. */
+static void
+test_restore_of_moved(void **state)
+{
+	struct fixture *f = *state;
+	char a[160], away[160], kept[160], left[160];
+	struct stat st;
+
+	path_in(f, a, sizeof a, "a.db");
+	path_in(f, away, sizeof away, "away.db");
+	path_in(f, kept, sizeof kept, "kept.db");
+	backup(f, a);
+	must_restore(f, a, "kept.db");
+	grow(f->s);
+	snprintf(left, sizeof left, "%s-wal", f->path);
+	assert_int_equal(stat(left, &st), 0);
+	assert_true(st.st_size > 0);
+	assert_int_equal(rename(f->path, away), 0);
+	must_restore(f, a, "");
+	check_same(f->path, a);
+	check_same(kept, a);
+	snprintf(left, sizeof left, "%s-wal.left-%llu", f->path, (unsigned long long)st.st_ino);
+	assert_int_equal(access(left, F_OK), 0);
+}
+
 /* --- two at once -------------------------------------------------------------------------------
  */
 
@@ -895,6 +920,7 @@ main(int argc, char **argv)
 		CASE(test_restore_of_newer),
 		CASE(test_restore_of_older),
 		CASE(test_restore_of_damaged),
+		CASE(test_restore_of_moved),
 		CASE(test_restore_under_way),
 		CASE(test_restores_at_once),
 		CASE(test_backup_killed),
