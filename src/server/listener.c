@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Listening sockets. A unix socket appears under its name closed to everybody and is opened to its
- * group before anybody is let in; a file that a dead daemon left is replaced, a living one is not.
+ * Listening sockets. A unix socket appears under its name with its mode and is given to its group
+ * before anybody is let in; a file that a dead daemon left is replaced, a living one is not. Others
+ * may write to its directory while we are root: what is given away is held, and looked at, first.
  * Postfix's chrooted daemons see an absolute path below the queue directory, so a twin is bound
  * there.
  */
@@ -76,7 +77,7 @@ is_there(const struct listener *l)
 {
 	struct stat st;
 
-	return stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
+	return lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
 }
 
 void
@@ -130,22 +131,60 @@ clear_stale(const char *name, const struct sockaddr_un *sun, struct error *err)
 	return FOUND;
 }
 
-/* Hand the socket's file to its owner and group and open it. Changes nothing that is right already.
- */
+/* Hand the socket's file, held by FILE, to its owner and group and open it. Changes nothing that is
+ * right already. */
 static enum outcome
-set_access(const struct listener *l, const struct conf_listener *conf, const struct identity *owner,
+set_access(const char *name, int file, const struct stat *st, const struct conf_listener *conf,
+    const struct identity *owner, gid_t group, struct error *err)
+{
+	uid_t uid = geteuid() == 0 ? owner->uid : (uid_t)-1;
+	char path[32];
+
+	if ((st->st_uid != owner->uid || st->st_gid != group) &&
+	    fchownat(file, "", uid, group, AT_EMPTY_PATH) < 0)
+		return failed(name, "cannot give it to its group", err);
+	/* fchmod takes no descriptor of a file that is only held */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+	if ((st->st_mode & 07777) != conf->mode && chmod(path, conf->mode) < 0)
+		return failed(name, "cannot set its mode", err);
+	return FOUND;
+}
+
+/* The file that was there when we last looked; or the one that we have just bound, as far as that
+ * can be told: a link would be another file's second name. */
+static bool
+is_ours(const struct listener *l, const struct stat *st)
+{
+	if (l->ino != 0)
+		return st->st_dev == l->dev && st->st_ino == l->ino;
+	return S_ISSOCK(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1;
+}
+
+/* Give the socket's file away, and remember which one it is. */
+static enum outcome
+give_away(struct listener *l, const struct conf_listener *conf, const struct identity *owner,
     gid_t group, struct error *err)
 {
+	int file = open(l->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
+	enum outcome o;
 
-	if (stat(l->path, &st) < 0)
-		return failed(l->name, "stat", err);
-	if ((st.st_uid != owner->uid || st.st_gid != group) &&
-	    chown(l->path, geteuid() == 0 ? owner->uid : (uid_t)-1, group) < 0)
-		return failed(l->name, "cannot give it to its group", err);
-	if ((st.st_mode & 07777) != conf->mode && chmod(l->path, conf->mode) < 0)
-		return failed(l->name, "cannot set its mode", err);
-	return FOUND;
+	if (file < 0)
+		return failed(l->name, "cannot look at it", err);
+	if (fstat(file, &st) < 0)
+		o = failed(l->name, "cannot look at it", err);
+	else if (!is_ours(l, &st))
+		o = error_set(err, BAD,
+		    "cannot listen on '%s': another file was put in its place: look who may write "
+		    "to its directory",
+		    l->name);
+	else {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+		o = set_access(l->name, file, &st, conf, owner, group, err);
+	}
+	close(file);
+	return o;
 }
 
 /* A group that is not there is no error for the listeners nobody has asked for. */
@@ -169,7 +208,6 @@ bind_unix(struct listener *l, const struct conf_listener *conf, const struct ide
     gid_t group, struct error *err)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct stat st;
 	mode_t before;
 	int bound;
 
@@ -179,25 +217,21 @@ bind_unix(struct listener *l, const struct conf_listener *conf, const struct ide
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
 		return failed(l->name, "socket", err);
-	before = umask(0177);
+	before = umask(0777 & ~conf->mode);
 	bound = bind(l->fd, (const struct sockaddr *)&sun, sizeof sun);
 	umask(before);
 	if (bound < 0) {
 		failed(l->name, "bind", err);
 		goto out;
 	}
-	if (set_access(l, conf, owner, group, err) != FOUND)
-		goto unlink;
-	if (stat(l->path, &st) < 0 || listen(l->fd, SOMAXCONN) < 0) {
-		failed(l->name, "listen", err);
-		goto unlink;
-	}
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
-	return FOUND;
-unlink:
-	unlink(l->path);
+	if (give_away(l, conf, owner, group, err) != FOUND)
+		goto out;
+	if (listen(l->fd, SOMAXCONN) == 0)
+		return FOUND;
+	failed(l->name, "listen", err);
 out:
+	if (l->ino != 0 && is_there(l))
+		unlink(l->path);
 	close(l->fd);
 	return BAD;
 }
@@ -229,12 +263,12 @@ open_unix(struct listener_set *set, const char *path, const struct conf_listener
 			return BAD;
 		return add(set, &l, err);
 	}
-	if (set_access(&l, conf, owner, group, err) != FOUND)
-		return BAD;
 	l.kept = true;
 	l.lent = before->lent;
 	l.dev = before->dev;
 	l.ino = before->ino;
+	if (give_away(&l, conf, owner, group, err) != FOUND)
+		return BAD;
 	l.fd = dup(before->fd);
 	return l.fd < 0 ? failed(l.name, "dup", err) : add(set, &l, err);
 }
@@ -401,7 +435,7 @@ name_inherited(struct listener *l)
 	snprintf(l->path, sizeof l->path, "%.*s", (int)sizeof l->path - 1, sun->sun_path);
 	snprintf(l->name, sizeof l->name, "unix:%s", l->path);
 	/* without its file it is of no use to anybody, and is bound anew */
-	if (stat(l->path, &st) != 0)
+	if (lstat(l->path, &st) != 0 || !S_ISSOCK(st.st_mode))
 		return false;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;

@@ -5,6 +5,7 @@
 import os
 import resource
 import signal
+import stat
 
 from harness import (Auth, Site, Skip, Socketmap, TcpTable, check, check_eq, check_in, free_port, is_sanitized,
                      listener, scratch, wait_gone, wait_until, write_file)
@@ -58,6 +59,26 @@ def new_listeners(env):
         check(not os.path.exists(more), "the socket of a listener that went")
         with TcpTable(site.tcp) as client:
             check_eq(client.get("post@example.com"), ("200", "harry@example.com"))
+
+
+def new_mode(env):
+    """A socket that stays gets the mode that is asked for now, and what a link leads to does not."""
+    with running(env) as (site, daemon):
+        kept, other = os.stat(site.maps), os.path.join(site.tmp, "other")
+        check_eq(stat.S_IMODE(kept.st_mode), 0o666)
+        site.listeners[0] = listener("unix:" + site.maps, mode=0o600)
+        site.configure()
+        daemon.reload()
+        now = os.stat(site.maps)
+        check_eq((now.st_ino, stat.S_IMODE(now.st_mode)), (kept.st_ino, 0o600))
+        os.rename(site.maps, other)
+        os.symlink(other, site.maps)
+        site.listeners[0] = listener("unix:" + site.maps, mode=0o666)
+        site.configure()
+        mark = daemon.mark()
+        daemon.reload()
+        daemon.wait_log("there is a file that is no socket", mark)
+        check_eq(stat.S_IMODE(os.stat(other).st_mode), 0o600)
 
 
 def under_load(env):
@@ -183,6 +204,7 @@ def socket_came_back(env):
 def register(suite):
     suite.add("reload: new rules", new_rules)
     suite.add("reload: listeners come and go", new_listeners)
+    suite.add("reload: a new mode", new_mode)
     suite.add("reload: under load nobody notices", under_load)
     suite.add("reload: what takes a restart is said", takes_restart)
     suite.add("reload: more connections than files are allowed", more_files)

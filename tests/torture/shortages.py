@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Nothing left of something: descriptors, room on the disk, memory; and another time, or another file in the store's
-# place. Who is there is found or to be asked for again, and all is well when there is enough again.
+# or a socket's place. Who is there is found or to be asked for again, and all is well when there is enough again.
 
 import contextlib
 import ctypes
@@ -10,11 +10,13 @@ import re
 import resource
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import traceback
 
-from harness import (Site, Skip, Socketmap, check, check_eq, group_of, need_root, scratch, wait_until)
+from harness import (Site, Skip, Socketmap, check, check_eq, check_in, group_of, listener, need_root, scratch,
+                     wait_until)
 from kills import comment, hosted, integrity, put_in_place
 from shim import Shim
 from witness import PEOPLE, Watch, logs_in, must_be_sound, person, populate
@@ -289,6 +291,42 @@ def spoiled(env):
         comment("%d damaged files" % env.rounds(8))
 
 
+# --- the sockets --------------------------------------------------------------------------------------------------
+
+def swapped(env):
+    """Who may write where a socket is puts another file in its place while we are root: it is not given away, and
+    nothing is."""
+    need_root()
+    for how in ("SYMLINK", "LINK"):
+        for make in (lambda path: open(path, "w").close(), os.mkfifo, make_socket):
+            with scratch() as tmp:
+                shim, victim = Shim(env, tmp), os.path.join(tmp, "victim")
+                make(victim)
+                os.chmod(victim, 0o600)
+                site = Site(env.build, tmp, listeners=[listener("unix:%s/maps.sock" % tmp, mode=0o660, group="daemon")])
+                site.init("example.com")
+                shim.environment["VMAILD_SHIM_" + how] = victim
+                was = access_of(victim)
+                daemon = site.start(wait=False, environment=shim.environment)
+                try:
+                    wait_until(lambda: daemon.process.poll() is not None or access_of(victim) != was, "the end")
+                finally:
+                    daemon.kill()
+                check_eq(access_of(victim), was, how)
+                check_in("another file was put in its place", daemon.log.text)
+                check(os.path.lexists(site.tmp + "/maps.sock"), "what was not ours is taken away")
+
+
+def access_of(path):
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+
+
 def register(suite):
     suite.add("no descriptors left in the workers", no_descriptors)
     suite.add("no descriptors left for vmailctl", ctl_without)
@@ -296,3 +334,4 @@ def register(suite):
     suite.add("the clock jumps", clock)
     suite.add("no memory for a moment", hungry)
     suite.add("the store's file is cut off, or has junk in it", spoiled)
+    suite.add("another file in a socket's place while the daemon is root", swapped)
