@@ -34,7 +34,7 @@ parse_date(const char *text, int64_t *out)
 	return *out > 0 && strcmp(again, text) == 0;
 }
 
-/* "30d", "12h": in seconds. */
+/* "30d", "12h", "10m": in seconds. */
 static bool
 parse_span(struct slice s, int64_t *out)
 {
@@ -43,7 +43,10 @@ parse_span(struct slice s, int64_t *out)
 
 	if (s.n < 2 || !slice_number(slice_head(s, s.n - 1), SPAN_MAX, &n))
 		return false;
-	unit = slice_ends(s, "d") ? DAY : slice_ends(s, "h") ? HOUR : 0;
+	unit = slice_ends(s, "d")   ? DAY
+	       : slice_ends(s, "h") ? HOUR
+	       : slice_ends(s, "m") ? MINUTE
+				    : 0;
 	*out = (int64_t)n * unit;
 	return unit > 0;
 }

@@ -434,7 +434,8 @@ def _(build):
         check_eq(ids("--last", "2"), everything[-2:])
         check_eq(ids("--after", str(everything[-2])), everything[-1:])
         check_eq((ids("--since", "1h"), ids("--until", "1h"), ids("--since", "2100-01-01")), (everything, [], []))
-        refused(site, USAGE, ["log", "--since", "yesterday"], ["'yesterday'", "90d"])
+        check_eq((ids("--since", "99999m"), ids("--until", "99999m")), (everything, []))
+        refused(site, USAGE, ["log", "--since", "yesterday"], ["'yesterday'", "90d", "10m"])
 
 
 @case("log --follow prints each change as it is made")
