@@ -187,7 +187,7 @@ complete -c vmailctl -n '__fish_seen_subcommand_from export' -l format -x -a 'js
 complete -c vmailctl -n '__fish_seen_subcommand_from export' -l no-hashes -d 'leave the password hashes out'
 complete -c vmailctl -n __fish_use_subcommand -a log -d 'print the log of all changes, oldest first, or those of one name'
 complete -c vmailctl -n '__fish_seen_subcommand_from log' -l after -x -d 'only the changes after that one'
-complete -c vmailctl -n '__fish_seen_subcommand_from log' -l last -x -d 'only the last so many of the log'
+complete -c vmailctl -n '__fish_seen_subcommand_from log' -l last -x -d 'only the last so many of those that are asked for'
 complete -c vmailctl -n '__fish_seen_subcommand_from log' -l since -x -d 'only what was done since 2026-12-31, 2026-12-31T18:00, 90d, 12h or 10m'
 complete -c vmailctl -n '__fish_seen_subcommand_from log' -l until -x -d 'only what was done before that'
 complete -c vmailctl -n '__fish_seen_subcommand_from log' -l who -x -d 'only what was done by somebody'

@@ -46,6 +46,7 @@ struct filter {
 	const char *match;
 	int64_t since, until;
 	int64_t last; /* that was seen */
+	size_t skip;  /* of those that are wanted, before the last so many */
 	struct table *table;
 	struct sbuf line; /* without a table */
 };
@@ -65,6 +66,19 @@ is_wanted(const struct filter *f, const struct change_row *row)
 	return (f->who.n == 0 || slice_eq(row->who, f->who)) && is_what(row->what, f->what) &&
 	       (f->since == 0 || row->at >= f->since) && (f->until == 0 || row->at < f->until) &&
 	       (f->match == NULL || glob_match(slice_str(f->match), row->subject));
+}
+
+/* Tell whether to print a change that was read. */
+static bool
+is_shown(struct filter *f, const struct change_row *row)
+{
+	f->last = row->id;
+	if (!is_wanted(f, row))
+		return false;
+	if (f->skip == 0)
+		return true;
+	f->skip--;
+	return false;
 }
 
 static bool
@@ -109,8 +123,7 @@ put_change(void *arg, const struct change_row *row)
 {
 	struct filter *f = arg;
 
-	f->last = row->id;
-	if (!is_wanted(f, row))
+	if (!is_shown(f, row))
 		return true;
 	return f->table != NULL ? put_row(f->table, row) : put_line(f, row);
 }
@@ -125,8 +138,7 @@ put_json_line(void *arg, const struct change_row *row)
 	struct table one;
 	bool more;
 
-	f->last = row->id;
-	if (!is_wanted(f, row))
+	if (!is_shown(f, row))
 		return true;
 	table_record(&one, f->table->ctl, json_columns, "change", row->subject);
 	more = put_row(&one, row);
@@ -211,21 +223,52 @@ put_name(struct sbuf *out, struct slice typed)
 	sbuf_add_slice(out, typed);
 }
 
+static bool
+count_wanted(void *arg, const struct change_row *row)
+{
+	struct filter *f = arg;
+
+	f->skip += is_wanted(f, row);
+	return true;
+}
+
+static bool
+wants_all(const struct filter *f, struct slice name)
+{
+	return name.n == 0 && f->who.n == 0 && f->what.n == 0 && f->match == NULL &&
+	       f->since == 0 && f->until == 0;
+}
+
+/* Begin before the last N. Where some are not wanted, those that are must be counted first. */
+static enum outcome
+begin_at_last(struct ctl *ctl, struct filter *f, struct slice name, size_t n)
+{
+	int64_t from = 0;
+	enum outcome o;
+
+	if (wants_all(f, name)) {
+		o = store_change_before(ctl->store, (int64_t)n, &from, &ctl->err);
+		f->last = from > f->last ? from : f->last;
+	} else {
+		o = store_changes_of(ctl->store, name, f->last, count_wanted, f, &ctl->err);
+		f->skip -= f->skip < n ? f->skip : n;
+	}
+	return o == NONE ? FOUND : o;
+}
+
 static enum exit_code
 print_log(struct ctl *ctl, struct filter *f, int64_t last)
 {
 	struct table table;
 	struct sbuf name;
 	enum exit_code e;
-	int64_t from = 0;
 	enum outcome o = FOUND;
 
 	sbuf_init(&name, 4 * ADDRESS_MAX);
 	if (ctl->args[0] != NULL)
 		put_name(&name, slice_str(ctl->args[0]));
 	if (last > 0)
-		o = store_change_before(ctl->store, last, &from, &ctl->err);
-	f->last = from > f->last ? from : f->last;
+		o = begin_at_last(ctl, f, sbuf_slice(&name), (size_t)last);
 	if (o == FOUND && ctl_option(ctl, "follow") != NULL) {
 		e = follow(ctl, f, sbuf_slice(&name));
 	} else {

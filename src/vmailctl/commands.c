@@ -178,7 +178,7 @@ static const struct option import_options[] = {
 
 static const struct option log_options[] = {
 	{ "after", 0, "ID", "only the changes after that one" },
-	{ "last", 0, "N", "only the last so many of the log" },
+	{ "last", 0, "N", "only the last so many of those that are asked for" },
 	{ "since", 0, "TIME", "only what was done since " WHEN_PAST_FORMS },
 	{ "until", 0, "TIME", "only what was done before that" },
 	{ "who", 0, "WHO", "only what was done by somebody" },
