@@ -34,8 +34,8 @@ bool key_search_by_name(struct slice name, enum key_search *out);
  * that is certain). */
 bool key_fold(struct sbuf *out, struct slice text, bool *no_memory);
 
-/* The same for a key that is written, by the rules of the map's search: networks are masked. FOUND,
- * or BAD with what to do. */
+/* The same for a key that is written, by the rules of the map's search: a network has its size, and
+ * no bits of a host in it. FOUND, or BAD with what to do. */
 enum outcome key_check(
     struct sbuf *out, enum key_search search, struct slice typed, struct error *err);
 

@@ -233,6 +233,31 @@ put_network(struct sbuf *out, const struct network *net, unsigned prefix)
 	return put_ip(out, &masked) && sbuf_printf(out, "/%u", prefix);
 }
 
+static bool
+has_host_bits(const struct network *net, unsigned prefix)
+{
+	struct network masked = *net;
+
+	mask(&masked, prefix);
+	return memcmp(masked.byte, net->byte, net->bits / 8) != 0;
+}
+
+/* Whoever writes such a one may mean the host: he must not get, or lose, the whole network. */
+static enum outcome
+refuse_host_bits(const struct network *net, unsigned prefix, struct slice typed, struct error *err)
+{
+	struct sbuf whole;
+
+	sbuf_init(&whole, INET6_ADDRSTRLEN + 8);
+	put_network(&whole, net, prefix);
+	error_set(err, BAD,
+	    "'%.*s' names one host and the size of a network: write '%s' for the whole network, or "
+	    "the address alone",
+	    (int)typed.n, typed.p, sbuf_cstr(&whole));
+	sbuf_release(&whole);
+	return BAD;
+}
+
 /* a.b.c.d or a.b.c.d/n, in the canonical form of put_network. */
 static enum outcome
 check_network(struct sbuf *out, struct slice typed, struct error *err)
@@ -249,6 +274,8 @@ check_network(struct sbuf *out, struct slice typed, struct error *err)
 	if (rest.p != NULL && !slice_number(rest, net.bits, &prefix))
 		return error_set(err, BAD, "the '/%.*s' of a network must be 0 to %u",
 		    (int)(rest.n < 20 ? rest.n : 20), rest.p, net.bits);
+	if (has_host_bits(&net, (unsigned)prefix))
+		return refuse_host_bits(&net, (unsigned)prefix, typed, err);
 	return put_network(out, &net, (unsigned)prefix) ? FOUND
 							: error_set(err, RETRY, "no memory");
 }

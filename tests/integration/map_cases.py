@@ -148,7 +148,7 @@ SEARCHES = [
       "v@other.example": None}),
     ("host", {"192.0.2": "net", "dyn.example": "dyn", "2001:db8": "six"},
      {"192.0.2.1": "net", "192.0.20.1": None, "h1.Dyn.example": "dyn", "2001:db8::1": "six", "unknown": None}),
-    ("network", {"192.0.2.77/24": "wide", "192.0.2.128/25": "narrow", "2001:db8::/32": "six", "203.0.113.9": "one"},
+    ("network", {"192.0.2.0/24": "wide", "192.0.2.128/25": "narrow", "2001:db8::/32": "six", "203.0.113.9": "one"},
      {"192.0.2.1": "wide", "192.0.2.200": "narrow", "192.0.3.1": None, "2001:db8:ffff::1": "six",
       "203.0.113.9": "one", "203.0.113.8": None, "unknown": None, "192.0.2": None}),
 ]
@@ -283,6 +283,8 @@ BAD_SOURCES = [
     # what it shows, map, source, what is said
     ("a key alone", "words", "a 1\nb\nc 3\n", ["source:2:", "value"]),
     ("a blank at the beginning", "words", "\n  a 1\n", ["source:2:", "begins with a blank"]),
+    ("a host with the size of a network", "nets", "192.0.2.0/24 x\n192.0.3.5/24 y\n",
+     ["source:2:", "'192.0.3.5/24'", "'192.0.3.0/24'", "the address alone"]),
     ("a key that is none", "nets", "192.0.2.0/24 x\n300.1.1.1 y\n", ["source:2:", "network"]),
     ("a value that is none", "transports", "# c\na.example smtp:x\n\nb.example\n\tSMTP:x\n", ["source:4:", "SMTP:x"]),
     ("two addresses for a bcc", "sender-bcc", "a@example.com b@example.com\nb@example.com c@x.example, d@x.example\n",
