@@ -74,6 +74,31 @@ looks_like_list(struct slice local)
 	       slice_chr(local, ';', &at) || slice_chr(local, ' ', &at);
 }
 
+/* A name that could stand before an '@' wherever an address is written. */
+static bool
+is_ordinary(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+
+		if (c < 128 && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && strchr("._+-=", c) == NULL)
+			return false;
+	}
+	return name.p[0] != '.' && address_is_plain(name);
+}
+
+/* Advice that is followed must not lead to the next refusal: an odd name is not repeated. */
+static enum outcome
+refuse_bare(struct slice typed, struct error *err)
+{
+	struct slice like = is_ordinary(typed) ? typed : slice_str("name");
+
+	return error_set(err, BAD,
+	    "'%.*s' has no domain: write the whole address, like '%.*s@example.com'", shown(typed),
+	    typed.p, shown(like), like.p);
+}
+
 static enum outcome
 check_address(struct address *a, const char *what, struct slice typed, struct error *err)
 {
@@ -83,9 +108,7 @@ check_address(struct address *a, const char *what, struct slice typed, struct er
 	if (o != FOUND)
 		return o;
 	if (!slice_chr(typed, '@', &at))
-		return error_set(err, BAD,
-		    "'%.*s' has no domain: write the whole address, like '%.*s@example.com'",
-		    shown(typed), typed.p, shown(typed), typed.p);
+		return refuse_bare(typed, err);
 	if (typed.n > ADDRESS_MAX)
 		return error_set(err, BAD, "the %s is %zu bytes long: Postfix takes at most %d",
 		    what, typed.n, ADDRESS_MAX);
@@ -274,13 +297,40 @@ add_target(struct sbuf *out, const struct address *a, struct slice target, struc
 	return failed || out->failed ? no_memory(err) : FOUND;
 }
 
+/* What aliases(5) may have as a target, and virtual(5) may not. `/C=DE/S=joe@gateway.test` is an
+ * address, and so is `"|x y"@gateway.test`. */
+static bool
+is_for_local(struct slice typed)
+{
+	size_t at;
+	bool quoted = slice_starts(typed, "\"|") || slice_starts(typed, "\"/");
+
+	if (!quoted && !slice_starts(typed, "|") && !slice_starts(typed, "/") &&
+	    !slice_starts(typed, ":include:"))
+		return false;
+	return !slice_chr(typed, '@', &at) || (!quoted && slice_chr(typed, ' ', &at));
+}
+
+static enum outcome
+refuse_for_local(struct slice typed, struct error *err)
+{
+	return error_set(err, BAD,
+	    "'%.*s' is a command, a file or a list in a file, which only local(8) takes: write it "
+	    "into aliases(5), and lead to its name there, in a domain of kind local",
+	    shown(typed), typed.p);
+}
+
 static enum outcome
 put_target(struct sbuf *out, struct slice typed, size_t n, struct error *err)
 {
 	struct address a;
 	struct sbuf target;
-	enum outcome o = check_address(&a, "target", typed, err);
+	enum outcome o = check_text("target", typed, err);
 
+	if (o == FOUND && is_for_local(typed))
+		o = refuse_for_local(typed, err);
+	if (o == FOUND)
+		o = check_address(&a, "target", typed, err);
 	if (o != FOUND)
 		return o;
 	if (a.local_n == 0 && n > 1)
