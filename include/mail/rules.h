@@ -19,6 +19,10 @@ enum outcome rules_mailbox(struct sbuf *out, struct slice typed, struct error *e
 /* The left side of an alias: an address, `@domain` (the catch-all), or a bare local part. */
 enum outcome rules_alias(struct sbuf *out, struct slice typed, struct error *err);
 
+/* The same for one that is to be made: a bare local part is no pattern, and not meant as a name
+ * when it looks like one. */
+enum outcome rules_new_alias(struct sbuf *out, struct slice typed, struct error *err);
+
 /* The right side: N targets as typed, each an address, or one single `@domain`. Appends them to
  * OUT, each ended by LF, the same one twice only once. Refused: none at all, no address, over-long
  * ones, `@other` in a list, too many for Postfix. */

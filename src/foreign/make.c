@@ -795,7 +795,7 @@ static struct object *
 alias_for(struct read_row *r, struct slice typed)
 {
 	struct foreign *f = r->f;
-	struct slice name = canonical(r, as_pattern(r, typed), "address", rules_alias);
+	struct slice name = canonical(r, as_pattern(r, typed), "address", rules_new_alias);
 	struct object *o = name.p != NULL ? object_find(f, CLASS_ALIAS, name) : NULL;
 
 	if (o != NULL && f->format->first_counts) {

@@ -257,6 +257,31 @@ rules_alias(struct sbuf *out, struct slice typed, struct error *err)
 	return FOUND;
 }
 
+static enum outcome
+refuse_bare_pattern(struct slice typed, size_t stars, struct error *err)
+{
+	struct slice like = stars <= STARS_MAX ? typed : slice_str("sales-*");
+
+	if (stars == typed.n)
+		return error_set(err, BAD,
+		    "'%.*s' is no pattern: for the catch-all of a domain write '@example.com'",
+		    shown(typed), typed.p);
+	return error_set(err, BAD,
+	    "'%.*s' has no domain, and a pattern needs one: write it like '%.*s@example.com'",
+	    shown(typed), typed.p, shown(like), like.p);
+}
+
+enum outcome
+rules_new_alias(struct sbuf *out, struct slice typed, struct error *err)
+{
+	size_t at, stars = count_stars(typed);
+	enum outcome o = check_text("alias", typed, err);
+
+	if (o == FOUND && stars > 0 && !slice_chr(typed, '@', &at))
+		return refuse_bare_pattern(typed, stars, err);
+	return o == FOUND ? rules_alias(out, typed, err) : o;
+}
+
 /* --- targets ---------------------------------------------------------------------------------- */
 
 /* Spelled differently, the same to Postfix: it drops case-insensitive duplicates. */

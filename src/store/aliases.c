@@ -198,7 +198,7 @@ store_alias_add(
 
 	sbuf_init(&canonical, QUESTION_TEXT);
 	sbuf_init(&list, LOOKUP_VALUE_MAX);
-	o = rules_alias(&canonical, address, err);
+	o = rules_new_alias(&canonical, address, err);
 	if (o == FOUND)
 		o = rules_targets(&list, targets, n, err);
 	if (o == FOUND)

@@ -68,6 +68,13 @@ static const struct rule_row names[] = {
 	{ "pattern of too many", rules_alias, "*a*b*c*d*@d.test", NULL, "at most 4" },
 	{ "star in quotes is none", rules_alias, "\"a * b * c * d * e *\"@d.test",
 	    "\"a * b * c * d * e *\"@d.test", NULL },
+	{ "bare alias with a star", rules_alias, "Sales-*", "sales-*", NULL },
+	{ "new alias", rules_new_alias, "Sales-*@D.test", "sales-*@d.test", NULL },
+	{ "new bare alias", rules_new_alias, "Root", "root", NULL },
+	{ "new bare pattern", rules_new_alias, "sales-*", NULL, "like 'sales-*@example.com'" },
+	{ "new bare pattern of too many", rules_new_alias, "*a*b*c*d*", NULL, "like 'sales-*@" },
+	{ "new bare star", rules_new_alias, "*", NULL, "write '@example.com'" },
+	{ "new empty alias", rules_new_alias, "", NULL, "empty" },
 	{ "empty alias", rules_alias, "", NULL, "empty" },
 };
 
