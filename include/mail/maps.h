@@ -33,6 +33,8 @@ enum map_value {
 	VALUE_BCC,       /* one address */
 	VALUE_LOGINS,    /* addresses, comma between */
 	VALUE_TRANSPORT, /* transport:nexthop */
+	VALUE_ACTION,    /* of access(5) */
+	VALUE_TLS,       /* a level, and what goes with it */
 	VALUE_NUMBER     /* a uid or gid */
 };
 

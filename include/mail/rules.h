@@ -35,9 +35,14 @@ bool rules_is_pattern(struct slice alias, size_t *prefix);
 
 /* Judge the value of an entry of MAP's kind and append it as it will be handed out. Refused: empty
  * ones, more than one line, more than a protocol can carry, no address where one is wanted, more
- * than one for a bcc, transport names that Postfix could not know. */
+ * than one for a bcc, transport names that Postfix could not know, a host alone where a transport
+ * is wanted, TLS levels that there are not. */
 enum outcome rules_value(
     struct sbuf *out, enum map_value kind, struct slice typed, struct error *err);
+
+/* Tell whether a value is right only if main.cf has a restriction class of that name: an action
+ * that access(5) does not know, nor smtpd by itself. *WORD is set to it then. */
+bool rules_value_is_doubtful(enum map_value kind, struct slice value, struct slice *word);
 
 /* Judge a note on an alias, the reason of a state (which a user is told), a domain's own
  * delimiters. */

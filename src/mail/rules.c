@@ -5,6 +5,7 @@
  */
 #include "mail/rules.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <unistr.h>
@@ -440,11 +441,23 @@ value_logins(struct sbuf *out, struct slice typed, struct error *err)
 	return o;
 }
 
+/* A host, most likely, before which the transport was forgotten: Postfix would look for a service
+ * of that name, and mail would wait. */
+static enum outcome
+refuse_host(struct slice typed, struct error *err)
+{
+	return error_set(err, BAD,
+	    "'%.*s' says no transport: write 'smtp:[%.*s]' for the host, or '%.*s:' for a service "
+	    "of master.cf that is called so",
+	    shown(typed), typed.p, shown(typed), typed.p, shown(typed), typed.p);
+}
+
 static enum outcome
 value_transport(struct sbuf *out, struct slice typed, struct error *err)
 {
 	struct slice rest = typed;
 	struct slice name = slice_cut(&rest, ':');
+	size_t at;
 
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
@@ -457,7 +470,57 @@ value_transport(struct sbuf *out, struct slice typed, struct error *err)
 			    "of master.cf in lower case",
 			    shown(typed), typed.p);
 	}
+	if (rest.p == NULL && slice_chr(name, '.', &at))
+		return refuse_host(typed, err);
 	return put_text(out, typed, err);
+}
+
+static struct slice
+first_word(struct slice text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] != ' ' && text.p[n] != '\t' && text.p[n] != ',')
+		n++;
+	return slice_head(text, n);
+}
+
+static enum outcome
+value_tls(struct sbuf *out, struct slice typed, struct error *err)
+{
+	static const char *const levels[] = { "none", "may", "encrypt", "dane", "dane-only",
+		"fingerprint", "verify", "secure" };
+	struct slice level = first_word(typed);
+
+	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+		if (slice_is_nocase(level, levels[i]))
+			return put_text(out, typed, err);
+	return error_set(err, BAD,
+	    "'%.*s' is no level of TLS: write none, may, encrypt, dane, dane-only, fingerprint, "
+	    "verify or secure",
+	    shown(level), level.p);
+}
+
+bool
+rules_value_is_doubtful(enum map_value kind, struct slice value, struct slice *word)
+{
+	static const char *const actions[] = { "ok", "relay", "dunno", "reject", "defer",
+		"defer_if_reject", "defer_if_permit", "discard", "hold", "filter", "prepend",
+		"redirect", "bcc", "info", "warn", "permit", "sleep", "warn_if_reject",
+		MAP_CLOSED_LIST };
+	static const char *const families[] = { "permit_", "reject_", "defer_", "check_" };
+	unsigned long long code;
+
+	*word = first_word(value);
+	if (kind != VALUE_ACTION || slice_number(*word, ULLONG_MAX, &code))
+		return false;
+	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+		if (slice_is_nocase(*word, actions[i]))
+			return false;
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+		if (slice_starts(*word, families[i]))
+			return false;
+	return true;
 }
 
 static enum outcome
@@ -485,6 +548,7 @@ rules_value(struct sbuf *out, enum map_value kind, struct slice typed, struct er
 		    typed.n, RULES_VALUE_MAX);
 	switch (kind) {
 	case VALUE_TEXT:
+	case VALUE_ACTION:
 		return put_text(out, typed, err);
 	case VALUE_ADDRESS:
 		return value_address(out, typed, true, err);
@@ -494,6 +558,8 @@ rules_value(struct sbuf *out, enum map_value kind, struct slice typed, struct er
 		return value_logins(out, typed, err);
 	case VALUE_TRANSPORT:
 		return value_transport(out, typed, err);
+	case VALUE_TLS:
+		return value_tls(out, typed, err);
 	case VALUE_NUMBER:
 		return value_number(out, typed, err);
 	}

@@ -7,10 +7,13 @@
 #include <stdio.h>
 
 #include "mail/maps.h"
+#include "mail/rules.h"
 #include "vmailctl/ask.h"
 #include "vmailctl/guess.h"
 #include "vmailctl/import.h"
 #include "vmailctl/output.h"
+
+enum { SHOWN = 80 }; /* bytes of what was typed that a warning repeats */
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -84,17 +87,26 @@ list_maps(struct ctl *ctl)
 	return table_end(&table, o);
 }
 
-/* Open the store, and find out how the map of the first argument is searched. */
+/* Open the store, and find out how the map of the first argument is searched, and what its values
+ * are. */
+static enum outcome
+find_map_of(struct ctl *ctl, enum key_search *search, enum map_value *value)
+{
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	*search = SEARCH_EXACT;
+	*value = VALUE_TEXT;
+	if (o == FOUND)
+		o = store_map(ctl->store, slice_str(ctl->args[0]), search, value, &ctl->err);
+	return o;
+}
+
 static enum outcome
 find_map(struct ctl *ctl, enum key_search *search)
 {
 	enum map_value value;
-	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
-	*search = SEARCH_EXACT;
-	if (o == FOUND)
-		o = store_map(ctl->store, slice_str(ctl->args[0]), search, &value, &ctl->err);
-	return o;
+	return find_map_of(ctl, search, &value);
 }
 
 /* What went wrong with the map of the first argument; where it may be a slip, which was meant. */
@@ -193,18 +205,33 @@ cmd_map_remove(struct ctl *ctl)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
+static void
+warn_of_doubt(enum map_value kind, struct slice key, struct slice value)
+{
+	struct slice word;
+
+	if (rules_value_is_doubtful(kind, slice_trim(value), &word))
+		ctl_warn("'%.*s' for '%.*s' is no action of access(5): unless main.cf has a "
+			 "restriction class of that name, smtpd refuses such mail for now (451)",
+		    (int)(word.n < SHOWN ? word.n : SHOWN), word.p,
+		    (int)(key.n < SHOWN ? key.n : SHOWN), key.p);
+}
+
 enum exit_code
 cmd_map_set(struct ctl *ctl)
 {
 	struct slice map = slice_str(ctl->args[0]), key = slice_str(ctl->args[1]);
+	struct slice value = slice_str(ctl->args[2]);
 	enum key_search search;
-	enum outcome o = find_map(ctl, &search);
+	enum map_value kind;
+	enum outcome o = find_map_of(ctl, &search, &kind);
 
 	if (o != FOUND)
 		return fail_map(ctl, o);
-	o = store_entry_set(ctl->store, map, key, slice_str(ctl->args[2]), &ctl->err);
+	o = store_entry_set(ctl->store, map, key, value, &ctl->err);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot set '%s' in map '%s'", ctl->args[1], ctl->args[0]);
+	warn_of_doubt(kind, key, value);
 	return ctl_done(ctl, key, "set '%s' in map '%s'", ctl->args[1], ctl->args[0]);
 }
 
@@ -283,9 +310,10 @@ cmd_map_import(struct ctl *ctl)
 {
 	const char *map = ctl->args[0], *file = ctl->args[1];
 	enum key_search search;
+	enum map_value kind;
 	struct postmap p;
 	enum exit_code e = EXIT_DONE;
-	enum outcome o = find_map(ctl, &search);
+	enum outcome o = find_map_of(ctl, &search, &kind);
 
 	if (o != FOUND)
 		return fail_map(ctl, o);
@@ -293,6 +321,8 @@ cmd_map_import(struct ctl *ctl)
 	o = import_read(&p, file, search, &ctl->err);
 	if (o == FOUND)
 		o = import(ctl, &p, file);
+	for (size_t i = 0; o == FOUND && i < p.n; i++)
+		warn_of_doubt(kind, p.entry[i].key, p.entry[i].value);
 	if (o == FOUND)
 		output_set(ctl, slice_str(map), p.n);
 	else

@@ -584,6 +584,8 @@ MISUSES = [
     (NOT, ["map", "set", "mine", "k\t", "v"], ["control"]),
     (NOT, ["map", "set", "mine", "k" * 1001, "v"], ["1001"]),
     (NOT, ["map", "set", "transports", "a.example", "SMTP:x"], ["SMTP:x", "lower case"]),
+    (NOT, ["map", "set", "transports", "a.example", "mail.b.example"], ["'smtp:[mail.b.example]'", "master.cf"]),
+    (NOT, ["map", "set", "tls-policy", "a.example", "encrpyt"], ["'encrpyt'", "dane-only"]),
     (NOT, ["map", "set", "canonical", "a@example.com", "b@example.com, c@example.com"], ["one address"]),
     (NOT, ["map", "set", "recipient-bcc", "a@example.com", "@example.org"], ["@example.org"]),
     (NOT, ["map", "set", "uids", HARRY, "root"], ["'root'", "number"]),
@@ -627,6 +629,23 @@ def misuses(env):
         for code, arguments, says in MISUSES:
             refused(site, code, arguments, says)
         check_eq(rows(site, "log"), before, "something was changed")
+
+
+def doubts(env):
+    """What may be a restriction class is taken, with a warning; what Postfix knows without one."""
+    with world(env) as site:
+        done = site.ctl_run("map", "set", "client-access", "192.0.2", "BLAH go away")
+        check_eq((done.returncode, done.stderr.count("warning")), (0, 1), done.stderr)
+        check_in("'BLAH' for '192.0.2'", done.stderr)
+        for map, value in (("client-access", "REJECT go away"), ("recipient-access", "reject_unverified_recipient"),
+                           ("sender-access", "450 later"), ("relocated", "BLAH")):
+            check_eq(site.ctl_run("map", "set", map, "x.example", value).stderr, "", map, value)
+        path = os.path.join(site.tmp, "source")
+        with open(path, "w") as f:
+            f.write("a.example OK\nb.example OKAY\n")
+        done = site.ctl_run("map", "import", "helo-access", path)
+        check_eq((done.returncode, done.stderr.count("warning")), (0, 1), done.stderr)
+        check_in("'OKAY' for 'b.example'", done.stderr)
 
 
 def json_everywhere(env):
@@ -699,5 +718,6 @@ def register(suite):
     suite.add("limits: what tcp_table cannot carry is 400 and one log line", too_long)
     suite.add("limits: 99997 bytes by socketmap, no more", limits)
     suite.add("vmailctl: wrong words for maps, states and settings", misuses)
+    suite.add("vmailctl: a value that may be right is taken with a warning", doubts)
     suite.add("vmailctl: JSON for maps, states and settings", json_everywhere)
     suite.add("vmailctl: config postfix has a line for every map", postfix_lines)

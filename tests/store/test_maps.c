@@ -535,7 +535,7 @@ test_kinds(void **state)
 		{ "nets", FOUND, SEARCH_NETWORK, VALUE_TEXT },
 		{ "moves", FOUND, SEARCH_REWRITE, VALUE_ADDRESS },
 		{ "transports", FOUND, SEARCH_TRANSPORT, VALUE_TRANSPORT },
-		{ "recipient-access", FOUND, SEARCH_ACCESS, VALUE_TEXT },
+		{ "recipient-access", FOUND, SEARCH_ACCESS, VALUE_ACTION },
 		{ "senders", FOUND, SEARCH_ADDRESS, VALUE_LOGINS },
 		{ "aliases", BAD, 0, 0 },
 		{ "domains", BAD, 0, 0 },

@@ -202,6 +202,17 @@ test_values(void **state)
 		{ "next hop alone", VALUE_TRANSPORT, ":[h.test]", ":[h.test]", NULL },
 		{ "transport in upper case", VALUE_TRANSPORT, "SMTP:h", NULL, "lower case" },
 		{ "error", VALUE_TRANSPORT, "error:5.1.1 gone", "error:5.1.1 gone", NULL },
+		{ "transport alone", VALUE_TRANSPORT, "local", "local", NULL },
+		{ "transport with a dot", VALUE_TRANSPORT, "mail.d.test:", "mail.d.test:", NULL },
+		{ "host without a transport", VALUE_TRANSPORT, "mail.d.test", NULL,
+		    "'smtp:[mail.d.test]'" },
+		{ "TLS level", VALUE_TLS, "Encrypt", "Encrypt", NULL },
+		{ "TLS level with a host", VALUE_TLS, "secure match=d.test", "secure match=d.test",
+		    NULL },
+		{ "TLS level, commas", VALUE_TLS, "may,ciphers=high", "may,ciphers=high", NULL },
+		{ "no TLS level", VALUE_TLS, "encrpyt", NULL, "'encrpyt' is no level" },
+		{ "what Postfix alone says", VALUE_TLS, "halfdane", NULL, "none, may, encrypt" },
+		{ "an action nobody knows", VALUE_ACTION, "BLAH", "BLAH", NULL },
 		{ "number", VALUE_NUMBER, "5000", "5000", NULL },
 		{ "no number", VALUE_NUMBER, "vmail", NULL, "write a number" },
 	};
@@ -220,6 +231,38 @@ test_values(void **state)
 			fail_msg("%s: %s '%s': %s", rows[i].name, outcome_name(o), sbuf_cstr(&out),
 			    err.text);
 		sbuf_release(&out);
+	}
+}
+
+static void
+test_doubtful(void **state)
+{
+	static const struct {
+		enum map_value kind;
+		const char *value;
+		const char *word; /* NULL: there is no doubt */
+	} rows[] = {
+		{ VALUE_ACTION, "REJECT go away", NULL },
+		{ VALUE_ACTION, "Reject", NULL },
+		{ VALUE_ACTION, "dunno", NULL },
+		{ VALUE_ACTION, "550 5.7.1 no", NULL },
+		{ VALUE_ACTION, "1700000000", NULL },
+		{ VALUE_ACTION, "reject_unverified_sender, permit", NULL },
+		{ VALUE_ACTION, "check_policy_service inet:[::1]:1", NULL },
+		{ VALUE_ACTION, MAP_CLOSED_LIST, NULL },
+		{ VALUE_ACTION, "BLAH blah", "BLAH" },
+		{ VALUE_ACTION, "strict,permit", "strict" },
+		{ VALUE_ACTION, "55O no", "55O" },
+		{ VALUE_TEXT, "BLAH", NULL },
+	};
+	struct slice word;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		bool is = rules_value_is_doubtful(rows[i].kind, slice_str(rows[i].value), &word);
+
+		if (is != (rows[i].word != NULL) || (is && !slice_is(word, rows[i].word)))
+			fail_msg("%s: %d, '%.*s'", rows[i].value, is, (int)word.n, word.p);
 	}
 }
 
@@ -340,6 +383,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_long_targets),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_doubtful),
 		cmocka_unit_test(test_expand),
 		cmocka_unit_test(test_expand_limits),
 	};
