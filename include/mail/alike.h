@@ -12,4 +12,9 @@
  */
 bool alike_plain(struct sbuf *out, struct slice address);
 
+/* Append the canonical ADDRESS (or domain, or `@domain`) with its domain in letters instead of
+ * A-labels, folded: "xn--mller-kva.test" gives "müller.test". False when that is how it is written,
+ * or it cannot be told. */
+bool alike_letters(struct sbuf *out, struct slice address);
+
 #endif

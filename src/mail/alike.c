@@ -7,6 +7,7 @@
 #include <idn2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
@@ -100,5 +101,39 @@ alike_plain(struct sbuf *out, struct slice address)
 	ok = (local.n == 0 || put_unmarked(&text, local.p, local.n)) && put_domain(&text, domain) &&
 	     fold(out, sbuf_slice(&text)) && !slice_eq(sbuf_slice(out), address);
 	sbuf_release(&text);
+	return ok;
+}
+
+/* Fold TEXT, that of a domain: letters of it may be two in the pattern that somebody looks for. */
+static bool
+put_folded(struct sbuf *out, const char *text)
+{
+	size_t n;
+	uint8_t *folded =
+	    u8_casefold((const uint8_t *)text, strlen(text), NULL, UNINORM_NFC, NULL, &n);
+	bool ok = folded != NULL && sbuf_add(out, folded, n);
+
+	free(folded);
+	return ok;
+}
+
+bool
+alike_letters(struct sbuf *out, struct slice address)
+{
+	struct slice domain = address;
+	struct sbuf name;
+	char *letters = NULL;
+	size_t at;
+	bool ok;
+
+	if (slice_rchr(address, '@', &at))
+		domain = slice_tail(address, at + 1);
+	sbuf_init(&name, ADDRESS_DOMAIN_MAX + 1);
+	ok = sbuf_add_slice(&name, domain) && strstr(sbuf_cstr(&name), "xn--") != NULL &&
+	     idn2_to_unicode_8z8z(sbuf_cstr(&name), &letters, 0) == IDN2_OK &&
+	     sbuf_add_slice(out, slice_head(address, address.n - domain.n)) &&
+	     put_folded(out, letters);
+	idn2_free(letters);
+	sbuf_release(&name);
 	return ok;
 }

@@ -83,7 +83,7 @@ cmd_alias_list(struct ctl *ctl)
 {
 	struct listing l;
 	struct sbuf domain;
-	enum exit_code e = page_take(&l.page, ctl);
+	enum exit_code e = page_take(&l.page, ctl, false);
 	enum outcome o;
 
 	sbuf_init(&domain, ADDRESS_MAX);

@@ -93,7 +93,7 @@ enum exit_code
 cmd_domain_list(struct ctl *ctl)
 {
 	struct listing l;
-	enum exit_code e = page_take(&l.page, ctl);
+	enum exit_code e = page_take(&l.page, ctl, true);
 	enum outcome o = e == EXIT_DONE ? ctl_store(ctl, STORE_ADMIN) : FOUND;
 
 	if (o != FOUND)

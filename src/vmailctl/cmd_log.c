@@ -10,6 +10,7 @@
 #include "vmailctl/changes.h"
 
 #include "vmailctl/output.h"
+#include "vmailctl/pattern.h"
 #include "vmailctl/when.h"
 
 enum { FOLLOW_MS = 500, LINE_TEXT_MAX = 8 << 20 };
@@ -43,7 +44,8 @@ static const struct column json_columns[] = {
 struct filter {
 	struct slice who;
 	struct slice what;
-	const char *match;
+	const char *typed; /* the pattern, which may be that of a map, too */
+	struct pattern match;
 	int64_t since, until;
 	int64_t last; /* that was seen */
 	size_t skip;  /* of those that are wanted, before the last so many */
@@ -61,11 +63,18 @@ is_what(struct slice what, struct slice wanted)
 }
 
 static bool
-is_wanted(const struct filter *f, const struct change_row *row)
+matches(struct filter *f, struct slice subject)
+{
+	return f->typed == NULL || glob_match(slice_str(f->typed), subject) ||
+	       pattern_match(&f->match, subject);
+}
+
+static bool
+is_wanted(struct filter *f, const struct change_row *row)
 {
 	return (f->who.n == 0 || slice_eq(row->who, f->who)) && is_what(row->what, f->what) &&
 	       (f->since == 0 || row->at >= f->since) && (f->until == 0 || row->at < f->until) &&
-	       (f->match == NULL || glob_match(slice_str(f->match), row->subject));
+	       matches(f, row->subject);
 }
 
 /* Tell whether to print a change that was read. */
@@ -197,7 +206,7 @@ take_filter(struct ctl *ctl, struct filter *f, int64_t *last)
 
 	f->who = slice_str(ctl_option(ctl, "who"));
 	f->what = slice_str(ctl_option(ctl, "what"));
-	f->match = ctl_option(ctl, "match");
+	f->typed = ctl_option(ctl, "match");
 	if (e == EXIT_DONE)
 		e = take_number(ctl, "last", last);
 	if (e == EXIT_DONE)
@@ -209,16 +218,8 @@ take_filter(struct ctl *ctl, struct filter *f, int64_t *last)
 static void
 put_name(struct sbuf *out, struct slice typed)
 {
-	struct address a;
-	size_t at;
-
-	if (!slice_chr(typed, '@', &at) && domain_fold(out, typed))
+	if (name_fold_whole(out, typed, true))
 		return;
-	sbuf_clear(out);
-	if (address_parse(&a, typed) && a.local_n > 0) {
-		address_print(out, &a);
-		return;
-	}
 	sbuf_clear(out);
 	sbuf_add_slice(out, typed);
 }
@@ -235,7 +236,7 @@ count_wanted(void *arg, const struct change_row *row)
 static bool
 wants_all(const struct filter *f, struct slice name)
 {
-	return name.n == 0 && f->who.n == 0 && f->what.n == 0 && f->match == NULL &&
+	return name.n == 0 && f->who.n == 0 && f->what.n == 0 && f->typed == NULL &&
 	       f->since == 0 && f->until == 0;
 }
 
@@ -298,7 +299,9 @@ cmd_log(struct ctl *ctl)
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot read the log");
 	sbuf_init(&f.line, LINE_TEXT_MAX);
+	pattern_init(&f.match, f.typed, true);
 	e = print_log(ctl, &f, last);
+	pattern_release(&f.match);
 	sbuf_release(&f.line);
 	return e;
 }

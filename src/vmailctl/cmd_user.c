@@ -162,7 +162,7 @@ cmd_user_list(struct ctl *ctl)
 {
 	struct listing l = { .ctl = ctl, .outcome = FOUND };
 	struct sbuf domain;
-	enum exit_code e = page_take(&l.page, ctl);
+	enum exit_code e = page_take(&l.page, ctl, false);
 	enum outcome o;
 
 	sbuf_init(&domain, ADDRESS_MAX);

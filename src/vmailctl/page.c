@@ -10,24 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mail/glob.h"
 #include "vmailctl/output.h"
-
-/* What every name that matches begins with. */
-static struct slice
-prefix_of(struct slice glob)
-{
-	size_t at;
-
-	return slice_chr(glob, '*', &at) ? slice_head(glob, at) : glob;
-}
 
 /* The largest text before all that begin with the prefix, or near enough: one that is its
  * beginning. */
 static bool
 start_at_prefix(struct page *p)
 {
-	struct slice prefix = prefix_of(p->match);
+	struct slice prefix = pattern_prefix(&p->match);
 
 	if (prefix.n < 2 || p->after.n > 0)
 		return true;
@@ -35,18 +25,21 @@ start_at_prefix(struct page *p)
 }
 
 enum exit_code
-page_take(struct page *p, struct ctl *ctl)
+page_take(struct page *p, struct ctl *ctl, bool domains)
 {
 	const char *limit = ctl_option(ctl, "limit");
 	unsigned long long n = 0;
 
-	*p = (struct page){ .match = slice_str(ctl_option(ctl, "match")),
-		.count = ctl_option(ctl, "count") != NULL };
+	*p = (struct page){ .count = ctl_option(ctl, "count") != NULL };
+	pattern_init(&p->match, ctl_option(ctl, "match"), domains);
 	sbuf_init(&p->after, 4 * ADDRESS_MAX);
 	if (limit != NULL && (!slice_number(slice_str(limit), SIZE_MAX, &n) || n == 0))
 		return ctl_usage(ctl, "'%s' is no number of rows", limit);
 	p->limit = (size_t)n;
-	if (!sbuf_add_slice(&p->after, slice_str(ctl_option(ctl, "after"))) && p->after.failed)
+	name_fold(&p->after, slice_str(ctl_option(ctl, "after")), domains);
+	if (p->match.glob.failed)
+		return ctl_usage(ctl, "'--match' is too long to match a name");
+	if (p->after.failed)
 		return ctl_usage(ctl, "'--after' is too long to be a name");
 	start_at_prefix(p);
 	return EXIT_DONE;
@@ -55,6 +48,7 @@ page_take(struct page *p, struct ctl *ctl)
 void
 page_release(struct page *p)
 {
+	pattern_release(&p->match);
 	sbuf_release(&p->after);
 }
 
@@ -81,8 +75,8 @@ page_wants(struct page *p, struct slice name, bool *more)
 	/* where the store cannot begin there by itself */
 	if (p->after.n > 0 && slice_cmp(name, sbuf_slice(&p->after)) <= 0)
 		return false;
-	if (p->match.n > 0 && !glob_match(p->match, name)) {
-		*more = !is_past(prefix_of(p->match), name);
+	if (pattern_given(&p->match) && !pattern_match(&p->match, name)) {
+		*more = !is_past(pattern_prefix(&p->match), name);
 		return false;
 	}
 	if (p->limit > 0 && p->n == p->limit) {
@@ -97,7 +91,7 @@ page_wants(struct page *p, struct slice name, bool *more)
 bool
 page_counts_all(const struct page *p)
 {
-	return p->count && p->match.n == 0 && p->after.n == 0 && p->limit == 0;
+	return p->count && !pattern_given(&p->match) && p->after.n == 0 && p->limit == 0;
 }
 
 enum exit_code

@@ -6,6 +6,7 @@
 #define VMAILCTL_PAGE_H
 
 #include "vmailctl/cmd.h"
+#include "vmailctl/pattern.h"
 
 /* The options of every list that may be long. */
 #define PAGE_OPTIONS                                                                               \
@@ -18,15 +19,15 @@
 	}
 
 struct page {
-	struct slice match;
+	struct pattern match;
 	struct sbuf after; /* where to begin */
 	size_t limit;      /* 0: none */
 	size_t n;          /* that were wanted */
 	bool count;
 };
 
-/* Read the options. EXIT_DONE, or why not was said. */
-enum exit_code page_take(struct page *p, struct ctl *ctl);
+/* Read the options; names without an '@' are DOMAINS, or not. EXIT_DONE, or why not was said. */
+enum exit_code page_take(struct page *p, struct ctl *ctl, bool domains);
 void page_release(struct page *p);
 
 /* Where the store is to begin: nothing before it can match. */

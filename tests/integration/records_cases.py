@@ -647,6 +647,41 @@ def _(build):
         refused(site, USAGE, ["user", "list", "--limit", "0"], ["'0'"])
 
 
+@case("lists by pattern and by name, however those are spelled")
+def _(build):
+    with mail_host(build) as site:
+        for domain in ("m\u00fcnchen.example", "stra\u00dfe.example"):
+            site.ctl("domain", "add", domain)
+        site.ctl("user", "add", "j\u00f6rg@m\u00fcnchen.example", "--no-password")
+        site.ctl("alias", "add", "J\u00f6rg", HARRY)
+        munich, street = "xn--mnchen-3ya.example", "xn--strae-oqa.example"
+
+        def listed(noun, *arguments):
+            return site.ctl(noun, "list", "--names", *arguments).split()
+
+        for pattern, names in (("EXAMPLE*", ["example.com", "example.org"]), ("Example.COM", ["example.com"]),
+                               ("m\u00fcnchen*", [munich]), ("M\u00dcN*", [munich]), ("M\u00dcNCHEN.example", [munich]),
+                               ("*\u00dfe*", [street]), ("Stra\u00dfe.example", [street]), ("m*", []), ("XN--M*", [munich]),
+                               ("*", ["example.com", "example.org", munich, street])):
+            check_eq(listed("domain", "--match", pattern), names, pattern)
+        jorg = "j\u00f6rg@" + munich
+        for pattern, names in (("HARRY@*", [HARRY]), ("J\u00d6*", [jorg]), ("*@M\u00fcnchen.example", [jorg]),
+                               ("*@m\u00fcn*", [jorg]), ("J\u00f6rg@m\u00fcnchen.example", [jorg])):
+            check_eq(listed("user", "--match", pattern), names, pattern)
+        check_eq(listed("alias", "--match", "J\u00d6RG"), ["j\u00f6rg"])
+        check_eq(listed("user", "--after", "HARRY@Example.COM", "--limit", "1"), [jorg])
+        check_eq(listed("user", "--after", "J\u00d6RG@M\u00dcNCHEN.example"), [SALLY])
+        check_eq(listed("domain", "--after", "M\u00dcNCHEN.example"), [street])
+        check_eq(listed("alias", "--after", "INFO@example.com"), ["j\u00f6rg"])
+        check_eq([row["subject"] for row in rows(site, "log", "--match", "J\u00d6*")], [jorg, "j\u00f6rg"])
+        check_eq([row["subject"] for row in rows(site, "log", "--match", "M\u00dcN*")], [munich])
+        check_eq(len(rows(site, "log", HARRY.upper())), 1)
+        site.ctl("map", "create", "Words")
+        site.ctl("map", "set", "Words", "k", "v")
+        check_eq([row["subject"] for row in rows(site, "log", "--match", "Words *")], ["Words k"])
+        check_eq([row["subject"] for row in rows(site, "log", "Words k")], ["Words k"])
+
+
 @case("a long table has one heading, and every row")
 def _(build):
     with mail_host(build) as site:

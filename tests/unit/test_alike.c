@@ -47,10 +47,46 @@ test_plain(void **state)
 	}
 }
 
+static void
+test_letters(void **state)
+{
+	static const struct {
+		const char *text, *letters; /* NULL: it has no other form */
+	} rows[] = {
+		{ "ex.test", NULL },
+		{ "j\303\266rg@ex.test", NULL },
+		{ "xn--a@ex.test", NULL },
+		{ "", NULL },
+		{ "@", NULL },
+		{ "xn--mnchen-3ya.de", "m\303\274nchen.de" },
+		{ "@xn--mnchen-3ya.de", "@m\303\274nchen.de" },
+		{ "j\303\266rg@a.xn--mnchen-3ya.de", "j\303\266rg@a.m\303\274nchen.de" },
+		{ "xn--strae-oqa.de", "strasse.de" }, /* as a pattern with a sharp s is folded */
+		{ "xn--\377", NULL },
+		{ "a@xn--zzzzzzzzzzz", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sbuf out;
+		bool ok;
+
+		sbuf_init(&out, 4096);
+		ok = alike_letters(&out, slice_str(rows[i].text));
+		if (ok != (rows[i].letters != NULL) ||
+		    (ok && !slice_is(sbuf_slice(&out), rows[i].letters)))
+			fail_msg("'%s': %d '%s'", rows[i].text, ok, sbuf_cstr(&out));
+		sbuf_release(&out);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain) };
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_letters),
+	};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
