@@ -311,9 +311,17 @@ foreign_guess(struct foreign *f, const char *file, struct slice table, struct sl
 		return;
 	}
 	is = format_of_text(file, text);
-	if (is == NULL || (f->guess != NULL && f->guess != is))
-		f->guess_differs = true;
-	f->guess = is;
+	if (is == NULL && first_line(text).n == 0) {
+		f->empty_file = file;
+	} else if (is == NULL) {
+		f->unknown_file = file;
+	} else if (f->guess == NULL) {
+		f->guess = is;
+		f->guess_file = file;
+	} else if (f->guess != is) {
+		f->other = is;
+		f->other_file = file;
+	}
 }
 
 /* `table.column` */
@@ -393,14 +401,36 @@ format_of_tables(struct foreign *f)
 	return has_own_tables(f, own) ? own : NULL;
 }
 
+static enum outcome
+refuse_mixture(struct error *err, const char *one, const char *format, const char *other,
+    const char *other_format)
+{
+	return error_set(err, BAD,
+	    "'%s' looks like %s and '%s' like %s: import one after the other, or say with --from "
+	    "what all of them are",
+	    one, format, other, other_format);
+}
+
 enum outcome
 foreign_guessed(struct foreign *f, const struct format **out, struct error *err)
 {
-	*out = f->tables.n > 0 ? format_of_tables(f) : f->guess;
-	if (*out == NULL || f->guess_differs || (f->tables.n > 0 && f->guess != NULL))
+	const char *tables = f->tables.n > 0 ? f->tables.table[0].file : NULL;
+	const char *unknown = f->unknown_file;
+
+	if (f->empty_file != NULL)
+		return error_set(err, BAD, "there is nothing in '%s'", f->empty_file);
+	*out = tables != NULL ? format_of_tables(f) : f->guess;
+	if (unknown == NULL && *out == NULL)
+		unknown = tables;
+	if (unknown != NULL || *out == NULL)
 		return error_set(err, BAD,
-		    "it is not certain what this is: say it with --from, see `vmailctl help "
-		    "import`");
+		    "it is not certain what '%s' is: say it with --from, see `vmailctl formats`",
+		    unknown != NULL ? unknown : "this");
+	if (f->other != NULL)
+		return refuse_mixture(
+		    err, f->guess_file, f->guess->name, f->other_file, f->other->name);
+	if (tables != NULL && f->guess != NULL)
+		return refuse_mixture(err, tables, (*out)->name, f->guess_file, f->guess->name);
 	return FOUND;
 }
 

@@ -50,7 +50,11 @@ struct foreign {
 	struct join *join; /* rows by the value of a column */
 	struct sbuf scratch;
 	const struct format *guess; /* of the texts seen so far */
-	bool guess_differs;         /* one of them could be anything, or something else */
+	const char *guess_file;     /* the first of them */
+	const char *unknown_file;   /* one that could be anything */
+	const char *empty_file;     /* one in which there is nothing */
+	const char *other_file;     /* one that is something else than the first */
+	const struct format *other;
 	bool told_base;
 	bool no_memory;
 	bool bare_names; /* there are names without a domain */

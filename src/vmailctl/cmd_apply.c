@@ -31,12 +31,17 @@ struct plan {
 	size_t strange;      /* app passwords of another store */
 	bool present[KINDS]; /* kinds that the file has */
 	bool quiet;          /* lines are counted, not printed */
+	size_t at;           /* the line of the file, 0 in a store */
 	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
+	struct sbuf lines;   /* where each of those is, a size_t */
 	const char **name;   /* the same, sorted */
 	size_t n;
 	struct sbuf now, wanted, line, key;
-	struct sbuf later; /* records that were refused, as JSON lines, to be tried again */
-	bool keep;         /* what is not in the file */
+	struct sbuf later;       /* records that were refused, as JSON lines, to be tried again */
+	struct sbuf later_lines; /* where those are */
+	struct sbuf again_lines; /* where those are that are being tried again */
+	size_t refused;          /* where the last one is that was refused */
+	bool keep;               /* what is not in the file */
 	crypto_generichash_state sum;
 	unsigned char digest[crypto_generichash_BYTES]; /* of all that would change, in its order */
 	enum outcome outcome;
@@ -52,6 +57,9 @@ plan_init(struct plan *p, struct ctl *ctl)
 	sbuf_init(&p->line, LINE_TEXT_MAX);
 	sbuf_init(&p->key, LINE_TEXT_MAX);
 	sbuf_init(&p->later, TEXT_MAX);
+	sbuf_init(&p->lines, TEXT_MAX);
+	sbuf_init(&p->later_lines, TEXT_MAX);
+	sbuf_init(&p->again_lines, TEXT_MAX);
 	crypto_generichash_init(&p->sum, NULL, 0, sizeof p->digest);
 }
 
@@ -66,12 +74,30 @@ plan_release(struct plan *p)
 	sbuf_release(&p->line);
 	sbuf_release(&p->key);
 	sbuf_release_secret(&p->later);
+	sbuf_release(&p->lines);
+	sbuf_release(&p->later_lines);
+	sbuf_release(&p->again_lines);
 }
 
 static enum outcome
 no_memory(struct plan *p)
 {
 	return error_set(&p->ctl->err, RETRY, "no memory for so many records");
+}
+
+static bool
+add_line(struct sbuf *lines, size_t line)
+{
+	return sbuf_add(lines, &line, sizeof line);
+}
+
+static size_t
+line_of(const struct sbuf *lines, size_t i)
+{
+	size_t line;
+
+	memcpy(&line, lines->p + i * sizeof line, sizeof line);
+	return line;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -92,14 +118,35 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static size_t
+line_of_name(const struct plan *p, const char *name)
+{
+	size_t i = 0;
+
+	for (const char *at = p->names.p; at < name; at += strlen(at) + 1)
+		i++;
+	return line_of(&p->lines, i);
+}
+
+/* ONE and OTHER are the same name, in no order. */
+static enum outcome
+refuse_twice(struct plan *p, const char *one, const char *other)
+{
+	const char *first = one < other ? one : other, *second = one < other ? other : one;
+
+	error_set(&p->ctl->err, BAD, "'%.300s' is in line %zu already: leave one of them out",
+	    first + 2, line_of_name(p, first));
+	import_name_line(&p->ctl->err, p->source.file, line_of_name(p, second));
+	return BAD;
+}
+
 /* What is in the file twice could not both be so. */
 static enum outcome
 check_twice(struct plan *p)
 {
 	for (size_t i = 1; i < p->n; i++)
 		if (strcmp(p->name[i - 1], p->name[i]) == 0)
-			return error_set(&p->ctl->err, BAD, "'%.300s' is in '%s' twice",
-			    p->name[i] + 2, import_name(p->source.file));
+			return refuse_twice(p, p->name[i - 1], p->name[i]);
 	return FOUND;
 }
 
@@ -200,7 +247,7 @@ note(void *arg, const struct record *now, const struct record *wanted, bool diff
 
 	p->present[wanted->kind] = true;
 	p->records++;
-	if (!put_key(&p->names, wanted))
+	if (!put_key(&p->names, wanted) || !add_line(&p->lines, p->at))
 		p->outcome = no_memory(p);
 	if (!differs)
 		return;
@@ -228,7 +275,7 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 	struct record all = complete(r);
 	enum outcome o;
 
-	(void)line;
+	p->at = line;
 	p->strange += strange_app_passwords(p->ctl->store, r);
 	o = store_compare(p->ctl->store, &all, note, p, err);
 	progress_at(&p->bar, p->records);
@@ -326,14 +373,18 @@ put_or_keep(struct plan *p, const struct record *r, struct error *err)
 	progress_at(&p->bar, ++p->records);
 	if (o != BAD)
 		return o;
-	return jsonl_put(&p->later, r, true) ? FOUND : no_memory(p);
+	p->refused = p->at;
+	return add_line(&p->later_lines, p->at) && jsonl_put(&p->later, r, true) ? FOUND
+										 : no_memory(p);
 }
 
 static enum outcome
 put_record(void *arg, const struct record *r, size_t line, struct error *err)
 {
-	(void)line;
-	return put_or_keep(arg, r, err);
+	struct plan *p = arg;
+
+	p->at = p->again_lines.n > 0 ? line_of(&p->again_lines, line - 1) : line;
+	return put_or_keep(p, r, err);
 }
 
 /* Again and again, as long as there is less left each time; what is left then is refused. */
@@ -349,12 +400,18 @@ put_later(struct plan *p)
 
 		left = p->later.n;
 		sbuf_init(&p->later, TEXT_MAX);
+		sbuf_release(&p->again_lines);
+		p->again_lines = p->later_lines;
+		sbuf_init(&p->later_lines, TEXT_MAX);
 		o = source_each(&again, put_record, p, err);
 		sbuf_release_secret(&again.text);
 	}
-	if (o == FOUND && p->later.n > 0)
-		o = BAD; /* err says why the last one is refused */
-	return o;
+	if (o != FOUND || p->later.n == 0)
+		return o;
+	/* err says why the last one is refused */
+	if (p->refused > 0)
+		import_name_line(err, p->source.file, p->refused);
+	return BAD;
 }
 
 /* A list of what is not in the file, as JSON lines: the store is not changed while it is read. */

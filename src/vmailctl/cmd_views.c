@@ -15,6 +15,11 @@ cmd_views_publish(struct ctl *ctl)
 
 	if (group != NULL)
 		o = group_id(&gid, group, &ctl->err);
+	if (o == BAD) /* whose advice is for the configuration */
+		error_set(&ctl->err, BAD,
+		    "there is no group '%s': name another one with --group, or make it with "
+		    "groupadd --system '%s'",
+		    group, group);
 	if (o == FOUND)
 		o = ctl_store(ctl, STORE_ADMIN);
 	if (o == FOUND)

@@ -1196,6 +1196,7 @@ def _(build):
         check_eq(done.returncode, 75)
         done = run(site, "views", "publish", "--group", "no-such-group", os.path.join(site.tmp, "x"))
         check_eq((done.returncode, os.path.exists(os.path.join(site.tmp, "x"))), (1, False))
+        check_in("there is no group 'no-such-group': name another one with --group", done.stderr)
 
 
 # --- completion -----------------------------------------------------------------------------------

@@ -231,6 +231,28 @@ def _(build):
                 check_eq(sorted(read_file(export(other)).splitlines()), sorted(read_file(path).splitlines()))
 
 
+@case("what apply refuses is named with its line")
+def _(build):
+    with mail_host(build) as site:
+        before = rows(site, "log")
+        path = os.path.join(site.tmp, "wanted.jsonl")
+        for text, says in (
+                ('{"domain":"q.example"}\n\n{"mailbox":"a@nope.example"}\n{"domain":"r.example"}\n',
+                 [":3: domain 'nope.example' is not in the store"]),
+                ('{"domain":"q.example"}\n{"domain":"r.example"}\n\n{"domain":"q.example"}\n',
+                 [":4: 'q.example' is in line 1 already"]),
+                ('{"alias":"a@example.com","targets":["b@example.com"]}\n# and back\n'
+                 '{"alias":"b@example.com","targets":["a@example.com"]}\n', [":3: ", "circles"])):
+            with open(path, "w") as f:
+                f.write(text)
+            for name, stdin in ((path, ""), ("-", text)):
+                done = run(site, "--yes", "apply", name, stdin=stdin)
+                check_eq(done.returncode, NOT, done.stderr)
+                for word in [("standard input" if name == "-" else path) + says[0]] + says[1:]:
+                    check_in(word, done.stderr)
+        check_eq(rows(site, "log"), before)
+
+
 @case("what is in no file stays, or goes when that is said twice")
 def _(build):
     with mail_host(build) as site:

@@ -324,9 +324,46 @@ test_guesses(void **state)
 		foreign_guess(f, g->file, slice_str(""), slice_str(g->text));
 		o = foreign_guessed(f, &got, &err);
 		if ((o == FOUND) != (g->expected != NULL) ||
-		    (o == FOUND && strcmp(format_name(got), g->expected) != 0))
+		    (o == FOUND && strcmp(format_name(got), g->expected) != 0) ||
+		    (o != FOUND && strstr(err.text, g->file) == NULL))
 			fail_msg("'%s' '%s': %s %s", g->file, g->text, outcome_name(o),
 			    o == FOUND ? format_name(got) : err.text);
+		foreign_free(f);
+	}
+}
+
+/* Several files are of one kind, or it is said which are of what. */
+static void
+test_mixtures(void **state)
+{
+	static const struct {
+		struct guess file[2];
+		const char *says;
+	} rows[] = {
+		{ { { "virtual", "a@b.test c@d.test\n", NULL },
+		      { "passwd", "a:{PLAIN}x\n", NULL } },
+		    "'virtual' looks like postfix-virtual and 'passwd' like passwd-file" },
+		{ { { "users.csv", "email,password\n", NULL }, { "passwd", "a:{PLAIN}x\n", NULL } },
+		    "'users.csv' looks like tables and 'passwd' like passwd-file" },
+		{ { { "virtual", "a@b.test c@d.test\n", NULL }, { "x", "a b\n", NULL } },
+		    "not certain what 'x' is" },
+		{ { { "virtual", "a@b.test c@d.test\n", NULL }, { "x", "# c\n\n", NULL } },
+		    "nothing in 'x'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct foreign_options options = { .cost = password_default_cost, .say = say };
+		struct foreign *f = foreign_new(&options);
+		const struct format *got = NULL;
+		struct error err = { "" };
+
+		for (size_t j = 0; j < 2; j++)
+			foreign_guess(f, rows[i].file[j].file, slice_str(""),
+			    slice_str(rows[i].file[j].text));
+		assert_int_equal(foreign_guessed(f, &got, &err), BAD);
+		if (strstr(err.text, rows[i].says) == NULL)
+			fail_msg("'%s' is not in '%s'", rows[i].says, err.text);
 		foreign_free(f);
 	}
 }
@@ -340,6 +377,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_mixtures),
 	};
 	int failed;
 
