@@ -165,28 +165,44 @@ changes_count(struct ctl *ctl, size_t *n)
 	return o == NONE ? FOUND : o;
 }
 
+struct printing {
+	struct sbuf line;
+	int64_t last;
+};
+
 static bool
 print_line(void *arg, const struct change_row *row)
 {
-	struct sbuf *line = arg;
+	struct printing *p = arg;
 
-	sbuf_clear(line);
-	changes_put(line, row);
-	return fwrite(sbuf_cstr(line), 1, line->n, stdout) == line->n;
+	if (row->id > p->last)
+		return false;
+	sbuf_clear(&p->line);
+	changes_put(&p->line, row);
+	return fwrite(sbuf_cstr(&p->line), 1, p->line.n, stdout) == p->line.n;
+}
+
+enum outcome
+changes_print(struct ctl *ctl, int64_t after, int64_t last)
+{
+	struct printing p = { .last = last };
+	enum outcome o;
+
+	sbuf_init(&p.line, LINE_TEXT_MAX);
+	o = store_changes(ctl->store, after, print_line, &p, &ctl->err);
+	sbuf_release(&p.line);
+	ctl->printed = true;
+	return o;
 }
 
 enum outcome
 changes_show(struct ctl *ctl)
 {
-	struct sbuf line;
 	enum outcome o;
 
 	if (ctl->json)
 		return log_print(ctl, ctl->before);
-	sbuf_init(&line, LINE_TEXT_MAX);
-	o = store_changes(ctl->store, ctl->before, print_line, &line, &ctl->err);
-	sbuf_release(&line);
-	ctl->printed = true;
+	o = changes_print(ctl, ctl->before, INT64_MAX);
 	if (o == NONE)
 		fputs("nothing would change\n", stderr);
 	return o == NONE ? FOUND : o;

@@ -17,4 +17,7 @@ enum outcome changes_count(struct ctl *ctl, size_t *n);
 /* Print those of the transaction under way, which is a dry run. */
 enum outcome changes_show(struct ctl *ctl);
 
+/* Print those behind the change AFTER, up to LAST. */
+enum outcome changes_print(struct ctl *ctl, int64_t after, int64_t last);
+
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "vmailctl/ask.h"
+#include "vmailctl/changes.h"
 #include "vmailctl/when.h"
 
 enum { ASK_FROM = 20 }; /* changes at once that one is asked about */
@@ -67,17 +68,25 @@ take_choice(struct ctl *ctl, struct undo_choice *choice)
 	return EXIT_DONE;
 }
 
+/* What undoing has written into the log: behind the first, up to the last. */
+struct done {
+	int64_t before, last;
+};
+
 /* Newest first, all or none. */
 static enum outcome
-take_back(struct ctl *ctl, const struct ids *ids)
+take_back(struct ctl *ctl, const struct ids *ids, struct done *done)
 {
 	bool force = ctl_option(ctl, "force") != NULL, mine = !ctl->batch;
 	enum outcome o = mine ? store_batch_begin(ctl->store, &ctl->err) : FOUND;
 
 	if (o != FOUND)
 		return o;
+	o = store_last_change(ctl->store, &done->before, &ctl->err);
 	for (size_t i = 0; o == FOUND && i < ids->n; i++)
 		o = store_undo(ctl->store, ids->id[i], force, &ctl->err);
+	if (o == FOUND)
+		o = store_last_change(ctl->store, &done->last, &ctl->err);
 	if (mine && store_batch_end(ctl->store, o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)
 		o = RETRY;
 	return o;
@@ -102,17 +111,22 @@ static enum exit_code
 undo(struct ctl *ctl, const struct ids *ids)
 {
 	enum exit_code e = EXIT_DONE;
+	struct done done;
 	enum outcome o;
 
 	if (ids->n >= ASK_FROM)
 		e = ask_on_terminal(ctl, "take back %zu changes?", ids->n);
 	if (e != EXIT_DONE)
 		return e;
-	o = take_back(ctl, ids);
+	o = take_back(ctl, ids, &done);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot undo that");
-	return ctl_done(ctl, slice_str(NULL), "took back %zu %s: see `vmailctl log --last %zu`",
-	    ids->n, ids->n == 1 ? "change" : "changes", ids->n);
+	/* of a dry run they are shown at its end */
+	if (!ctl->batch && !ctl->json)
+		changes_print(ctl, done.before, done.last);
+	return ctl_done(ctl, slice_str(NULL),
+	    "took back %zu %s: `vmailctl undo --id %lld` would make that good again", ids->n,
+	    ids->n == 1 ? "change" : "changes", (long long)done.last);
 }
 
 enum exit_code

@@ -408,13 +408,17 @@ def _(build):
         site.ctl("domain", "remove", "example.org")
         site.ctl("domain", "remove", "example.com", "--all")
         check_eq(rows(site, "user", "list"), [])
-        site.ctl("undo", "2")
+        shown = site.ctl("--dry-run", "undo", "2")
+        check_in("+ user harry@example.com\n", shown)
+        check_in("+ domain example.org", shown)
+        check_eq(site.ctl("undo", "2"), shown)
         check_eq([row["address"] for row in rows(site, "user", "list")], [HARRY, SALLY])
         check_eq(rows(site, "alias", "show", "info@example.com")["targets"], [HARRY, SALLY])
         check_eq(auth.plain(HARRY, "alohomora").word, "OK")
         last = rows(site, "log")[-1]["id"]
-        site.ctl("undo", "--id", str(last))
+        check_in("- user sally@example.com\n", site.ctl("undo", "--id", str(last)))
         check_eq(rows(site, "user", "list"), [])
+        check_eq(type(rows(site, "undo", "--id", str(rows(site, "log")[-1]["id"]))), dict)
 
 
 @case("what was changed since is not undone, and that is said")
