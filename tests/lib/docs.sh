@@ -111,6 +111,13 @@ for p in "$@"; do
     verdict "mandoc finds nothing in ${p##*/}"
 done
 
+# groff closes the quotes of several at the end of the line alone: ‘login, ‘login refused’’.
+for p in "$@"; do
+    grep -nE '^\.(.* )?Ql .* (Ql|, [^ ])' "$p" | sed "s|^|${p##*/}:|; s|\$|: each Ql wants a line of its own|" \
+        >"$tmp/complaints"
+    verdict "each quotation is closed in ${p##*/}"
+done
+
 # What stands behind `.It MACRO` within one section, mark-up dropped: `.It Cm user add Ar ADDRESS` in
 # COMMANDS gives "user add ADDRESS". Optional arguments keep their brackets.
 entries() { # PAGE SECTION MACRO
