@@ -4,14 +4,17 @@
  * once; nobody types one, and the store has but a hash.
  */
 #include "auth/app_password.h"
+#include "auth/credential.h"
 
 #include <jansson.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/logins.h"
 #include "sys/privs.h"
+#include "vmailctl/guess.h"
 #include "vmailctl/output.h"
 #include "vmailctl/when.h"
 
@@ -61,6 +64,47 @@ take_limits(struct ctl *ctl, struct app_password_new *p)
 	return EXIT_DONE;
 }
 
+/* Whatever asks vmaild may call itself as it likes, but hardly anything does. */
+static void
+warn_of_service(const char *name)
+{
+	static const struct {
+		const char *name, *also;
+	} known[] = {
+		{ "imap", "imaps imap4" },
+		{ "pop3", "pop pop3s" },
+		{ "smtp", "smtps smtpd" },
+		{ "submission", "submissions" },
+		{ "sieve", "managesieve" },
+		{ "lmtp", NULL },
+		{ "doveadm", NULL },
+	};
+	struct guess g;
+
+	guess_init(&g, name);
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		guess_offer(&g, known[i].name, known[i].also);
+	if (g.exact)
+		return;
+	ctl_warn("neither Dovecot nor Postfix has a service '%s'%s%s%s: they have imap, pop3, "
+		 "sieve, smtp and submission",
+	    name, g.near != NULL ? " (did you mean '" : "", g.near != NULL ? g.near : "",
+	    g.near != NULL ? "'?)" : "");
+}
+
+static void
+warn_of_services(struct slice services)
+{
+	char name[CREDENTIAL_SERVICE_MAX + 1];
+
+	while (services.n > 0) {
+		struct slice word = slice_trim(slice_cut(&services, ','));
+
+		snprintf(name, sizeof name, "%.*s", (int)word.n, word.p);
+		warn_of_service(name);
+	}
+}
+
 /* The one time that it is seen. */
 static enum exit_code
 print_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text)
@@ -91,6 +135,8 @@ add(struct ctl *ctl, const struct sbuf *address, void *arg)
 		return ctl_fail(ctl, RETRY, "cannot make a password");
 	p->secret = slice_str(m->text);
 	o = store_app_password_add(ctl->store, sbuf_slice(address), p, &ctl->err);
+	if (o == FOUND)
+		warn_of_services(p->services);
 	if (o == FOUND)
 		e = print_made(ctl, address, p->label, m->text);
 	else

@@ -63,6 +63,20 @@ def _(build):
         check("{VMAILD-APP}" not in site.ctl("log", "--json"), "its hash is in the log")
 
 
+@case("an app password for a service that nobody has is made with a warning")
+def _(build):
+    with mail_host(build) as site:
+        for number, (services, warned) in enumerate([
+                ("imap,pop3, sieve", []), ("smtp,submission", []), ("imapp", ["'imapp'", "did you mean 'imap'"]),
+                ("imap,managesieve", ["'managesieve'", "did you mean 'sieve'"]), ("xyzzy", ["'xyzzy'", "submission"])]):
+            done = run(site, "app-password", "add", HARRY, "--label", str(number), "--service", services)
+            check_eq((done.returncode, bool(SECRET.match(done.stdout.strip()))), (DONE, True))
+            check_eq(done.stderr.count("warning"), int(warned != []), done.stderr)
+            for word in warned:
+                check_in(word, done.stderr)
+        check_eq(len(rows(site, "app-password", "list", HARRY)), 5)
+
+
 REFUSALS = [
     ("nobody's", NOT, ["nobody@example.com", "--label", "x"], ["'nobody@example.com'"]),
     ("no address", NOT, ["nobody", "--label", "x"], ["'nobody'"]),
