@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <uniwidth.h>
+
 #include "vmailctl/pager.h"
 
 enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20, PIECE_ROWS = 1000 };
@@ -294,10 +296,102 @@ set_cell(struct libscols_line *line, size_t at, enum cell cell, const struct val
 	return ok;
 }
 
+/* --- JSON that is too wide ----------------------------------------------------------------------
+ */
+
+static const char cut_mark[] = "...";
+
+static size_t
+text_width(const char *text)
+{
+	int n = text != NULL ? u8_strwidth((const uint8_t *)text, "UTF-8") : 0;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static size_t
+column_width(const struct table *t, size_t at)
+{
+	size_t widest = text_width(t->column[at].name);
+
+	for (size_t i = 0; i < scols_table_get_nlines(t->scols); i++) {
+		size_t n = text_width(scols_line_get_column_data(
+		    scols_table_get_line(t->scols, i), scols_table_get_column(t->scols, at)));
+
+		widest = n > widest ? n : widest;
+	}
+	return widest;
+}
+
+/* How wide the whole table is when no JSON is wider than LIMIT. */
+static size_t
+width_within(const struct table *t, const size_t *width, size_t limit)
+{
+	size_t sum = t->columns - 1;
+
+	for (size_t i = 0; i < t->columns; i++)
+		sum += t->column[i].cell == CELL_JSON && width[i] > limit ? limit : width[i];
+	return sum;
+}
+
+/* As much as the other columns leave, but some in any case. */
+static size_t
+json_width(const struct table *t)
+{
+	enum { COLUMNS_MAX = 16, LEAST = 5 };
+	size_t width[COLUMNS_MAX], room = pager_columns(), limit = room;
+
+	if (t->columns > COLUMNS_MAX)
+		return SIZE_MAX;
+	for (size_t i = 0; i < t->columns; i++)
+		width[i] = column_width(t, i);
+	while (limit > LEAST && width_within(t, width, limit) > room)
+		limit--;
+	return width_within(t, width, SIZE_MAX) <= room ? SIZE_MAX : limit;
+}
+
+static void
+cut_cell(struct table *t, struct libscols_line *line, size_t at)
+{
+	const char *whole = scols_line_get_column_data(line, scols_table_get_column(t->scols, at));
+	struct sbuf text;
+	size_t n = 0, width = 0;
+
+	if (text_width(whole) <= t->json_width)
+		return;
+	sbuf_init(&text, CELL_MAX);
+	while (width + strlen(cut_mark) < t->json_width) {
+		do
+			n++;
+		while (((unsigned char)whole[n] & 0xc0) == 0x80); /* a letter of several bytes */
+		sbuf_clear(&text);
+		sbuf_add(&text, whole, n);
+		width = text_width(sbuf_cstr(&text));
+	}
+	sbuf_add_str(&text, cut_mark);
+	t->cut |= scols_line_set_data(line, at, sbuf_cstr(&text)) == 0;
+	sbuf_release(&text);
+}
+
+/* The library would cut as well, but nobody could tell. */
+static void
+cut_json(struct table *t)
+{
+	if (t->record || !pager_is_terminal())
+		return;
+	if (t->json_width == 0)
+		t->json_width = json_width(t);
+	for (size_t i = 0; i < scols_table_get_nlines(t->scols); i++)
+		for (size_t at = 0; at < t->columns; at++)
+			if (t->column[at].cell == CELL_JSON)
+				cut_cell(t, scols_table_get_line(t->scols, i), at);
+}
+
 /* A list without end goes out in pieces, in the widths of the first. */
 static void
 print_piece(struct table *t)
 {
+	cut_json(t);
 	scols_print_table(t->scols);
 	for (size_t i = 0; i < t->columns; i++) {
 		struct libscols_column *c = scols_table_get_column(t->scols, i);
@@ -417,8 +511,12 @@ print_rest(struct table *t)
 {
 	if (t->ctl->json)
 		fputs(t->record ? "\n" : t->rows == 0 ? "[]\n" : "\n]\n", stdout);
-	else if (t->scols != NULL && scols_table_get_nlines(t->scols) > 0)
+	else if (t->scols != NULL && scols_table_get_nlines(t->scols) > 0) {
+		cut_json(t);
 		scols_print_table(t->scols);
+	}
+	if (t->cut)
+		printf("What ends in %s is longer: `| cat` or --json shows all of it.\n", cut_mark);
 	t->ctl->printed = true;
 }
 

@@ -50,6 +50,8 @@ struct table {
 	size_t rows;
 	bool broken; /* no memory, or nobody reads stdout any more */
 	struct libscols_table *scols;
+	size_t json_width; /* of cells that hold JSON, on a terminal; 0: not known yet */
+	bool cut;          /* one was longer */
 };
 
 /* Start a list, or the record of the WHAT called SUBJECT. COLUMNS ends with a row without a name.

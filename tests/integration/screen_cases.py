@@ -131,6 +131,20 @@ def long_list(screen):
     screen.end(0)
 
 
+@case("what is cut off of the log can be told, and is whole in a pipe")
+def cut_log(screen):
+    screen.export("PAGER=cat")
+    text = screen.run("log --last 3")
+    rows = [line for line in text.split("\n") if re.match(r" *\d+ \d{4}-", line)]
+    check_eq(len(rows), 3, text)
+    for row in rows:
+        check(len(row) <= screen.width and re.search(r"\.\.\.( |$)", row), row, text)
+    check_in("`| cat` or --json shows all of it", text)
+    text = screen.run("log --last 3 | cat")
+    check("..." not in text and "`| cat`" not in text, text)
+    check_in('"credentials":[]}', text.replace("\n", ""))
+
+
 @case("with PAGER=cat, or into a pipe, everything goes straight through")
 def no_pager(screen):
     screen.export("PAGER=cat")
