@@ -106,6 +106,19 @@ void store_size(struct store *s, uint64_t *main, uint64_t *log);
 
 /* --- whole stores ----------------------------------------------------------------------------- */
 
+/* Tell what the first STORE_HEAD bytes of a file say that it is, and open nothing. A store that is
+ * in use is never taken for a backup, and if it was just made looks like one of somebody else; a
+ * backup that was opened for changes is a store. */
+enum { STORE_HEAD = 100 };
+enum store_file {
+	STORE_FILE_OTHER,   /* no database of SQLite's */
+	STORE_FILE_FOREIGN, /* one of somebody else */
+	STORE_FILE_STORE,
+	STORE_FILE_BACKUP, /* a store, as store_backup leaves it */
+	STORE_FILE_VIEWS   /* what store_publish makes */
+};
+enum store_file store_file_of(struct slice head);
+
 /* How far a long call has come; FN may be NULL. */
 struct store_progress {
 	void (*fn)(void *arg, int64_t done, int64_t all);

@@ -15,12 +15,7 @@
 
 #include "store/db_file.h"
 #include "store/published.h"
-
-enum {
-	HEADER = 100,             /* bytes of an SQLite file's header */
-	MARK_AT = 68,             /* where the application's id is in it */
-	PUBLISHED_ID = 0x766d7677 /* "vmvw", as in schema/sqlite/published.sql */
-};
+#include "store/store.h"
 
 struct published {
 	char *path;
@@ -54,11 +49,10 @@ failed_file(const char *path, struct error *err)
 static bool
 is_published(int fd)
 {
-	unsigned char h[HEADER];
+	char head[STORE_HEAD];
+	ssize_t n = read(fd, head, sizeof head);
 
-	return read(fd, h, sizeof h) == HEADER && memcmp(h, "SQLite format 3", 16) == 0 &&
-	       ((unsigned)h[MARK_AT] << 24 | h[MARK_AT + 1] << 16 | h[MARK_AT + 2] << 8 |
-		   h[MARK_AT + 3]) == PUBLISHED_ID;
+	return n > 0 && store_file_of(slice_of(head, (size_t)n)) == STORE_FILE_VIEWS;
 }
 
 /* A store, or anybody's letters, are not to be lost by a slip of the pen. */

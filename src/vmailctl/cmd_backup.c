@@ -5,22 +5,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "vmailctl/ask.h"
 #include "vmailctl/output.h"
+#include "vmailctl/place.h"
 #include "vmailctl/progress.h"
-
-/* "sqlite:PATH", or the path alone. */
-static const char *
-path_of(const char *uri)
-{
-	const char *colon = strchr(uri, ':');
-
-	return strncmp(uri, "sqlite:", 7) == 0 ? colon + 1 : uri;
-}
 
 /* Beside a server nothing can be kept. */
 static bool
@@ -32,29 +21,33 @@ is_file(const char *uri)
 	return !way.remote;
 }
 
-static bool
-same_file(const char *a, const char *b)
+static enum outcome
+backup(struct ctl *ctl, const char *path)
 {
-	struct stat x, y;
+	struct progress bar;
+	struct store_progress progress = { progress_store, &bar };
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
 
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	if (o != FOUND)
+		return o;
+	progress_begin(&bar, "copying pages", 0);
+	o = store_backup(ctl->store, path, &progress, &ctl->err);
+	progress_end(&bar);
+	return o;
 }
 
 enum exit_code
 cmd_backup(struct ctl *ctl)
 {
 	const char *file = ctl->args[0];
-	struct progress bar;
-	struct store_progress progress = { progress_store, &bar };
-	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+	struct place_found place = { 0 };
+	enum outcome o = ctl_conf(ctl);
 
-	if (o == FOUND && same_file(file, path_of(ctl_uri(ctl))))
-		return ctl_usage(ctl, "'%s' is the store itself", file);
-	if (o == FOUND) {
-		progress_begin(&bar, "copying pages", 0);
-		o = store_backup(ctl->store, file, &progress, &ctl->err);
-		progress_end(&bar);
-	}
+	if (o == FOUND)
+		o = place_look(ctl, file, &place_of_backup, &place);
+	if (o == FOUND)
+		o = backup(ctl, place.path);
+	free(place.path);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot back the store up");
 	return ctl_done(ctl, slice_str(file), "copied the store to '%s', and read it again", file);
@@ -155,7 +148,7 @@ print_text(struct ctl *ctl, const struct outlook *l)
 	if (l->version < store_schema_version())
 		printf(", and would be brought to version %d", store_schema_version());
 	printf(".\n'%s' would be what it is; what is there now would be kept in '%s'.\n",
-	    path_of(ctl_uri(ctl)), l->keep);
+	    place_of_store(ctl_uri(ctl)), l->keep);
 	return print_table(ctl, l);
 }
 
@@ -188,13 +181,13 @@ cmd_restore(struct ctl *ctl)
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot restore the store");
 	ctl_act(ctl);
-	if (same_file(file, path_of(ctl_uri(ctl))))
+	if (place_is_same_file(file, place_of_store(ctl_uri(ctl))))
 		return ctl_usage(ctl, "'%s' is the store itself", file);
 	e = ask_consent(ctl, "make the store '%s' what '%s' is?", ctl->store_shown, file);
 	if (e != EXIT_DONE)
 		return e;
 	if (asprintf(&keep, "%s.before-restore",
-		path_of(is_file(ctl_uri(ctl)) ? ctl_uri(ctl) : file)) < 0)
+		place_of_store(is_file(ctl_uri(ctl)) ? ctl_uri(ctl) : file)) < 0)
 		return ctl_fail(ctl, RETRY, "no memory");
 	e = ctl->dry_run ? look(ctl, keep) : restore(ctl, file, keep);
 	free(keep);

@@ -37,7 +37,7 @@ export_file(
     struct export *e, const char *where, bool (*put)(struct export *e, const struct record *r))
 {
 	struct ctl *ctl = e->ctl;
-	enum outcome o = outfile_open(&e->out, where, &ctl->err);
+	enum outcome o = outfile_open(&e->out, ctl, where);
 
 	if (o != FOUND)
 		return o;
@@ -237,7 +237,7 @@ static enum exit_code
 check_place(struct ctl *ctl, size_t form, bool hashes)
 {
 	const char *where = ctl->args[0];
-	bool to_stdout = where == NULL || strcmp(where, "-") == 0;
+	bool to_stdout = where == NULL || strcmp(where, "-") == 0 || place_is_stdout(where);
 
 	if (forms[form].directory && to_stdout)
 		return ctl_usage(ctl, "name the directory that the files for Postfix go to");

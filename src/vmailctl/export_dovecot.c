@@ -128,6 +128,7 @@ export_dovecot(struct ctl *ctl, const char *where, bool hashes)
 	enum outcome o;
 
 	sbuf_init(&e.text, 4 * LINE_TEXT_MAX);
+	sbuf_add_str(&e.text, place_mark);
 	o = export_file(&e, where, put);
 	sbuf_release_secret(&e.text);
 	if (o == FOUND && e.left_out > 0)

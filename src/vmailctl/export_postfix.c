@@ -55,37 +55,41 @@ no_memory(struct postfix *p)
 	return error_set(&p->ctl->err, RETRY, "no memory for the tables");
 }
 
-static bool
+static enum outcome
 open_table(struct postfix *p, struct slice name)
 {
 	struct table *t = &p->table[p->tables];
 	struct sbuf path;
-	bool ok;
+	enum outcome o;
 
-	if (p->tables == FILES_MAX) {
-		error_set(&p->ctl->err, RETRY, "more maps than files can be written at once");
-		return false;
-	}
+	if (p->tables == FILES_MAX)
+		return error_set(
+		    &p->ctl->err, RETRY, "more maps than files can be written at once");
 	snprintf(t->name, sizeof t->name, "%.*s", (int)name.n, name.p);
 	sbuf_init(&path, 8192);
 	sbuf_printf(&path, "%s/%s", p->dir, t->name);
-	ok = !path.failed && outfile_open(&t->out, sbuf_cstr(&path), &p->ctl->err) == FOUND;
+	o = path.failed ? no_memory(p) : outfile_open(&t->out, p->ctl, sbuf_cstr(&path));
 	sbuf_release(&path);
-	p->tables += ok;
-	return ok;
+	if (o != FOUND)
+		return o;
+	fputs(place_mark, t->out.file);
+	p->tables++;
+	return FOUND;
 }
 
 static FILE *
 table(struct postfix *p, const char *name)
 {
+	enum outcome o;
+
 	for (size_t i = 0; i < p->tables; i++)
 		if (strcmp(p->table[i].name, name) == 0)
 			return p->table[i].out.file;
-	if (!open_table(p, slice_str(name))) {
-		p->outcome = RETRY;
-		return NULL;
-	}
-	return p->table[p->tables - 1].out.file;
+	o = open_table(p, slice_str(name));
+	if (o == FOUND)
+		return p->table[p->tables - 1].out.file;
+	p->outcome = o;
+	return NULL;
 }
 
 static void
@@ -390,7 +394,7 @@ open_known(struct postfix *p)
 		"local-domains", "mailboxes", "aliases", "patterns", "mx-domains",
 		"mx-recipients" };
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+	for (size_t i = 0; p->outcome == FOUND && i < sizeof known / sizeof *known; i++)
 		table(p, known[i]);
 }
 

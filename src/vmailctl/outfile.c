@@ -10,22 +10,40 @@
 #include <string.h>
 #include <unistd.h>
 
-enum outcome
-outfile_open(struct outfile *o, const char *path, struct error *err)
+/* Beside what it will replace. */
+static int
+make_temporary(struct outfile *o)
 {
+	if (asprintf(&o->temporary, "%s.new-XXXXXX", o->path) < 0) {
+		o->temporary = NULL;
+		return -1;
+	}
+	return mkostemp(o->temporary, O_CLOEXEC);
+}
+
+enum outcome
+outfile_open(struct outfile *o, struct ctl *ctl, const char *path)
+{
+	struct place_found place;
+	enum outcome done;
 	int fd;
 
 	*o = (struct outfile){ .file = stdout };
-	if (path == NULL || strcmp(path, "-") == 0)
+	if (path == NULL || strcmp(path, "-") == 0 || place_is_stdout(path))
 		return FOUND;
-	o->path = strdup(path);
-	if (asprintf(&o->temporary, "%s.new-XXXXXX", path) < 0)
-		o->temporary = NULL;
-	fd = o->path != NULL && o->temporary != NULL ? mkostemp(o->temporary, O_CLOEXEC) : -1;
+	done = place_look(ctl, path, &place_of_export, &place);
+	if (done != FOUND)
+		return done;
+	o->path = place.path;
+	fd = place.stream ? open(o->path, O_WRONLY | O_NOCTTY | O_CLOEXEC) : make_temporary(o);
 	o->file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (o->file != NULL)
 		return FOUND;
-	error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
+	error_set(&ctl->err, RETRY, "cannot write '%s': %s", path, strerror(errno));
+	if (fd >= 0 && o->temporary != NULL)
+		unlink(o->temporary);
+	if (fd >= 0)
+		close(fd);
 	free(o->path);
 	free(o->temporary);
 	*o = (struct outfile){ 0 };
@@ -35,12 +53,13 @@ outfile_open(struct outfile *o, const char *path, struct error *err)
 static bool
 take_name(struct outfile *o)
 {
-	bool ok = fflush(o->file) == 0 && !ferror(o->file) && fsync(fileno(o->file)) == 0;
+	bool ok = fflush(o->file) == 0 && !ferror(o->file) &&
+		  (o->temporary == NULL || fsync(fileno(o->file)) == 0);
 	int why = errno;
 
 	fclose(o->file);
 	errno = why;
-	return ok && rename(o->temporary, o->path) == 0;
+	return ok && (o->temporary == NULL || rename(o->temporary, o->path) == 0);
 }
 
 enum outcome
@@ -54,7 +73,7 @@ outfile_close(struct outfile *o, bool keep, struct error *err)
 		fclose(o->file);
 	else if (!take_name(o))
 		result = error_set(err, RETRY, "cannot write '%s': %s", o->path, strerror(errno));
-	if (!keep || result != FOUND)
+	if (o->temporary != NULL && (!keep || result != FOUND))
 		unlink(o->temporary);
 	free(o->path);
 	free(o->temporary);

@@ -129,6 +129,99 @@ def _(build):
         check_eq([name for name in os.listdir(site.tmp) if ".new-" in name], [])
 
 
+def furnish_refusals(site):
+    """What neither an export nor a backup may replace: (path, what is said of it)."""
+    def make(name, text):
+        path = os.path.join(site.tmp, name)
+        write_file(path, text)
+        return path
+
+    letters = make("letters", "Dear Harry\n")
+    link, dangling = os.path.join(site.tmp, "link"), os.path.join(site.tmp, "dangling")
+    os.symlink("letters", link)
+    os.symlink("nowhere", dangling)
+    hard = os.path.join(site.tmp, "hard")
+    os.link(site.store, hard)
+    return [(site.store, "the store itself"), (hard, "the store itself"), (site.store + "-wal", "belongs to the store"),
+            (site.store + "-shm", "belongs to the store"), (site.store + "-throttle", "wrong passwords are counted"),
+            (os.path.join(os.path.dirname(site.store), ".", os.path.basename(site.store) + "-wal"),
+             "belongs to the store"),
+            (site.conf, "is the configuration"), (letters, "is something else than an earlier"),
+            (link, "is something else than an earlier"), (dangling, "is a link to what is not there"),
+            (site.tmp, "is a directory")]
+
+
+def contents(path):
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as f:
+        return f.read()
+
+
+@case("neither an export nor a backup takes the place of what is something else")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        backup, jsonl = os.path.join(site.tmp, "b.db"), export(site)
+        site.ctl("backup", backup)
+        kept = furnish_refusals(site)
+        for path, says in kept + [(backup, "is something else than an earlier export")]:
+            before = contents(path)
+            for form in ("jsonl", "csv", "dovecot"):
+                refused(site, NOT, ["export", "--format", form, path], [says, path])
+            check_eq(contents(path), before, path)
+        other = os.path.join(site.tmp, "other", "vmail.db")
+        run(site, "--store", other, "init")
+        for path, says in kept + [(jsonl, "is something else than an earlier backup"),
+                                 (other, "is something else than an earlier backup")]:
+            before = contents(path)
+            refused(site, NOT, ["backup", path], [says, path])
+            check_eq(contents(path), before, path)
+        check_eq(site.ctl("check"), "")
+
+
+@case("an export replaces what an export has made, and what is empty, behind links too")
+def _(build):
+    with mail_host(build) as site:
+        path, link = os.path.join(site.tmp, "old"), os.path.join(site.tmp, "link")
+        write_file(path, "")
+        os.symlink("old", link)
+        for form in ("jsonl", "csv", "dovecot", "jsonl"):
+            site.ctl("export", "--format", form, link)
+            check_eq(read_file(path), site.ctl("export", "--format", form))
+            check(os.path.islink(link), link)
+        folder = os.path.join(site.tmp, "tables")
+        for _ in range(2):
+            site.ctl("export", "--format", "postfix", folder)
+        write_file(os.path.join(folder, "aliases"), "root: me\n")
+        before = sorted(os.listdir(folder)), read_file(os.path.join(folder, "mailboxes"))
+        refused(site, NOT, ["export", "--format", "postfix", folder], ["/aliases' is something else than an earlier"])
+        check_eq((sorted(os.listdir(folder)), read_file(os.path.join(folder, "mailboxes"))), before)
+        backup = os.path.join(site.tmp, "b.db")
+        write_file(backup, "")
+        for _ in range(2):
+            site.ctl("backup", backup)
+        check_eq(site.ctl("diff", backup), "")
+
+
+@case("an export is written into a pipe, and a backup is not")
+def _(build):
+    with mail_host(build) as site:
+        pipe, link = os.path.join(site.tmp, "pipe"), os.path.join(site.tmp, "link")
+        os.mkfifo(pipe)
+        os.symlink("pipe", link)
+        refused(site, NOT, ["backup", link], ["is no file"])
+        for path in (pipe, link):
+            reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+            site.ctl("export", path)
+            check_eq(reader.communicate(timeout=TIMEOUT)[0], site.ctl("export"))
+        check(stat.S_ISFIFO(os.stat(pipe).st_mode) and os.path.islink(link), "the pipe is another")
+        out = os.path.join(site.tmp, "stdout")
+        os.symlink("/dev/stdout", out)
+        check_eq(site.ctl("export", out), site.ctl("export"))
+        check(os.path.islink(out), out)
+
+
 @case("a table for a spreadsheet")
 def _(build):
     with mail_host(build) as site:
@@ -174,7 +267,8 @@ def _(build):
 def _(build):
     with mail_host(build) as site:
         furnish(site)
-        users = {line.split(":")[0]: line for line in site.ctl("export", "--format", "dovecot").splitlines()}
+        users = {line.split(":")[0]: line for line in site.ctl("export", "--format", "dovecot").splitlines()
+                 if not line.startswith("#")}
         check_eq(set(users), {HARRY, SALLY, '"a b"@example.com'})
         check(users[HARRY].startswith(HARRY + ":{ARGON2ID}$argon2id$"), users[HARRY])
         check_in("userdb_quota_storage_size=2147483648B", users[HARRY])
@@ -536,7 +630,7 @@ def _(build):
         check_eq(stat.S_IMODE(os.stat(backup).st_mode), 0o600)
         refused(site, USAGE, ["restore", backup], ["--yes"])
         refused(site, USAGE, ["--yes", "restore", site.store], ["the store itself"])
-        refused(site, USAGE, ["backup", site.store], ["the store itself"])
+        refused(site, NOT, ["backup", site.store], ["the store itself"])
         write_file(junk, "no database\n" * 100)
         done = run(site, "--yes", "restore", junk)
         check(done.returncode in (NOT, AGAIN), done)

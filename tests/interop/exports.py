@@ -20,7 +20,7 @@ def exported(host):
         if name.endswith(".db"):
             continue
         with open(path, encoding="utf-8") as f:
-            found[name] = [tuple(line.rstrip("\n").split("\t", 1)) for line in f]
+            found[name] = [tuple(line.rstrip("\n").split("\t", 1)) for line in f if not line.startswith("#")]
         kind = "regexp" if name == "patterns" else "hash"
         if kind == "hash":
             done = host.postfix.run("postmap", "hash:" + path)

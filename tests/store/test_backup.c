@@ -192,6 +192,41 @@ test_backup(void **state)
 	assert_int_not_equal(stat(path, &st), 0);
 }
 
+static enum store_file
+kind_of(const char *path)
+{
+	char head[STORE_HEAD];
+	FILE *file = fopen(path, "r");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(head, 1, sizeof head, file);
+	fclose(file);
+	return store_file_of(slice_of(head, n));
+}
+
+/* By its first bytes: a store that was in use must never be taken for a backup. */
+static void
+test_kinds(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+
+	path_in(f, path, sizeof path, "b.db");
+	backup(f, path);
+	assert_int_equal(kind_of(path), STORE_FILE_BACKUP);
+	store_close(open_at(path, STORE_ADMIN));
+	assert_int_equal(kind_of(path), STORE_FILE_STORE);
+	path_in(f, path, sizeof path, "views.db");
+	must(store_publish(f->s, path, -1, true, &f->err), &f->err, "publish");
+	assert_int_equal(kind_of(path), STORE_FILE_VIEWS);
+	assert_int_equal(store_file_of(S("SQLite format 3")), STORE_FILE_FOREIGN);
+	assert_int_equal(store_file_of(S("# no database")), STORE_FILE_OTHER);
+	assert_int_equal(store_file_of(S("")), STORE_FILE_OTHER);
+	/* its mark may still be in the -wal; last, for SQLite's locks go when a file is closed */
+	assert_int_not_equal(kind_of(f->path), STORE_FILE_BACKUP);
+}
+
 /* Two mailboxes at a time, until it is killed. */
 static int
 write_pairs(struct fixture *f)
@@ -908,6 +943,7 @@ main(int argc, char **argv)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, full_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(test_backup),
+		CASE(test_kinds),
 		CASE(test_backup_while_others_write),
 		CASE(test_restore),
 		CASE(test_restore_keeps_all),
