@@ -14,7 +14,7 @@ struct foreign_db;
 bool foreign_db_is(struct slice head);
 
 /* Open the file at PATH read-only; nothing in it can run. RETRY when it cannot be read, BAD when it
- * is no database. */
+ * is no database, or a store of ours. */
 enum outcome foreign_db_open(struct foreign_db **out, const char *path, struct error *err);
 void foreign_db_close(struct foreign_db *db);
 

@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #include "store/db_bus.h"
+#include "store/kind.h"
 
 enum {
-	APPLICATION_ID = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
-	WAIT_MS = 5000,              /* for others' locks, where a call has no limit of its own */
-	HASTY_MS = 1000,             /* how long nobody waits after somebody waited in vain */
-	TIDY_MS = 100,               /* how long it may take to leave */
-	OPCODES = 1000,              /* between two looks at the clock */
-	CALM_MS = 200,               /* after a change no view is kept for so long */
+	WAIT_MS = 5000,  /* for others' locks, where a call has no limit of its own */
+	HASTY_MS = 1000, /* how long nobody waits after somebody waited in vain */
+	TIDY_MS = 100,   /* how long it may take to leave */
+	OPCODES = 1000,  /* between two looks at the clock */
+	CALM_MS = 200,   /* after a change no view is kept for so long */
 	WAL_INDEX_VERSION = 3007000,
 	WAL_INDEX_REGION = 32768,
 	WAL_INDEX_SALT = 32, /* where in it: the first number that tells one log from another */
@@ -476,7 +476,7 @@ identify(struct db *db, struct error *err)
 	    db_number(db, "PRAGMA user_version", &version, err) != FOUND ||
 	    db_number(db, "SELECT count(*) FROM sqlite_schema", &objects, err) != FOUND)
 		return RETRY;
-	if (application == APPLICATION_ID)
+	if (application == STORE_MARK)
 		return FOUND;
 	if (application == 0 && version == 0 && objects == 0)
 		return error_set(err, NONE,

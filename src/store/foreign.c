@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/kind.h"
+
 enum { COLUMNS_MAX = 256, WAIT_MS = 5000 };
 
 struct foreign_db {
@@ -31,6 +33,28 @@ fail(struct foreign_db *db, int rc, struct error *err)
 	return error_set(err, o, "cannot read the database: %s", why);
 }
 
+/* What is our own says things that tables of others have no columns for. */
+static enum outcome
+check_mark(struct foreign_db *db, const char *path, struct error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db->sq, "PRAGMA application_id", -1, &st, NULL);
+	bool ours;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	ours = rc == SQLITE_ROW && sqlite3_column_int(st, 0) == STORE_MARK;
+	sqlite3_finalize(st);
+	if (rc != SQLITE_ROW)
+		return fail(db, rc, err);
+	if (ours)
+		return error_set(err, BAD,
+		    "'%s' is a store of vmaild's: `vmailctl restore` makes this store what that "
+		    "is, and `vmailctl apply` takes over what is in it",
+		    path);
+	return FOUND;
+}
+
 enum outcome
 foreign_db_open(struct foreign_db **out, const char *path, struct error *err)
 {
@@ -50,6 +74,8 @@ foreign_db_open(struct foreign_db **out, const char *path, struct error *err)
 	}
 	if (rc != SQLITE_OK)
 		o = fail(db, rc, err);
+	if (o == FOUND)
+		o = check_mark(db, path, err);
 	if (o == FOUND)
 		*out = db;
 	else

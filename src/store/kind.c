@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * What a file is by the header that SQLite gives it. The numbers are those of schema/.
+ * What a file is by the header that SQLite gives it.
  */
+#include "store/kind.h"
+
 #include "store/store.h"
 
 enum {
-	WRITTEN_BY = 18,         /* 1: with a journal that is gone, 2: with a -wal */
-	MARK = 68,               /* the application's id */
-	STORE_MARK = 0x766d6c64, /* "vmld", as in schema/sqlite/0001_initial.sql */
-	VIEWS_MARK = 0x766d7677, /* "vmvw", as in schema/sqlite/published.sql */
+	WRITTEN_BY = 18, /* 1: with a journal that is gone, 2: with a -wal */
+	MARK = 68,       /* the application's id */
 	JOURNAL_OF_A_BACKUP = 1
 };
 

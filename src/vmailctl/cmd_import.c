@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/foreign.h"
 #include "sys/privs.h"
 #include "vmailctl/changes.h"
 #include "vmailctl/guess.h"
@@ -377,6 +378,9 @@ put_files(struct import *im)
 
 		if (text.n == 0)
 			continue;
+		if (foreign_db_is(text))
+			return error_set(
+			    &im->err, BAD, "'%s' is a database, and no export of vmaild's", name);
 		j.file = fmemopen((void *)(uintptr_t)text.p, text.n, "r");
 		if (j.file == NULL)
 			return error_set(&im->err, RETRY, "no memory");

@@ -69,6 +69,11 @@ read_all(struct input *in, int fd, struct error *err)
 		in->owned.n += (size_t)n;
 	}
 	in->text = sbuf_slice(&in->owned);
+	if (foreign_db_is(in->text))
+		return error_set(err, BAD,
+		    "what is in '%s' is a database, which can only be read as a file: give its "
+		    "name",
+		    in->name);
 	return FOUND;
 }
 

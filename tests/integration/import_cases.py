@@ -4,15 +4,18 @@
 # resolve and the same passwords log in, at the running daemon. Each is tried first without changing anything, and
 # done twice: the second time changes nothing.
 
+import contextlib
 import json
 import os
 import sqlite3
+import subprocess
 
-from harness import Auth, Site, Socketmap, check, check_eq, check_in, scratch
+from harness import Auth, Site, Socketmap, TIMEOUT, check, check_eq, check_in, scratch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, os.pardir, "fixtures", "import")
 DONE, SKIPPED, USAGE = 0, 1, 2
+NOT = 1
 NOTHING = None
 
 
@@ -485,6 +488,39 @@ def own_lines(env):
         check_in("all.jsonl:%d: skipped: domain 'nowhere.test'" % (objects + 3), done.stderr)
 
 
+def stores_are_no_tables(env):
+    """A backup, or a store, has what tables of others have no columns for: it is sent to where it belongs."""
+    with scratch() as tmp, scratch() as other:
+        one, two = Site(env.build, tmp), Site(env.build, other)
+        one.init("a.example", users={"u@a.example": "alohomora"}, aliases={"info@a.example": ["u@a.example"]})
+        one.ctl("domain", "add", "b.example", "--target", "a.example")
+        two.init()
+        backup = os.path.join(tmp, "bk.db")
+        one.ctl("backup", backup)
+        for site in (one, two):
+            before = site.ctl("export"), site.ctl("log")
+            for file in (backup, one.store):
+                for options in ((), ("--from", "vmaild"), ("--from", "tables"), ("--dry-run",)):
+                    done = site.ctl_run("import", *options, file)
+                    check_eq((done.returncode, done.stdout, done.stderr.count("\n")), (NOT, "", 1), done.stderr)
+                    check_in("'%s' is a store of vmaild's: `vmailctl restore`" % file, done.stderr)
+            check_eq((site.ctl("export"), site.ctl("log")), before)
+        with open(backup, "rb") as f:
+            done = subprocess.run([two.program("vmailctl"), "-c", two.conf, "import", "-"], stdin=f,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+        check_eq(done.returncode, NOT, done.stderr)
+        check_in("which can only be read as a file", done.stderr)
+        foreign = os.path.join(tmp, "other.db")
+        with contextlib.closing(sqlite3.connect(foreign)) as db:
+            db.execute("CREATE TABLE users (email TEXT)")
+        done = two.ctl_run("import", "--from", "vmaild", foreign)
+        check_eq((done.returncode, done.stderr.count("\n")), (NOT, 1), done.stderr)
+        check_in("'%s' is a database" % foreign, done.stderr)
+        # the way that is told of
+        two.ctl("apply", backup)
+        check_eq(two.ctl("diff", backup), "")
+
+
 def formats_are_listed(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -508,4 +544,5 @@ def register(suite):
     suite.add("import: domains of a table", alias_domains)
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
+    suite.add("import: a store is no table", stores_are_no_tables)
     suite.add("import: the formats", formats_are_listed)

@@ -147,6 +147,21 @@ test_nothing_is_written(void **state)
 	assert_true(before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
 }
 
+/* What is ours is not to be taken for tables of others, which have no place for half of it. */
+static void
+test_our_own(void **state)
+{
+	struct foreign_db *db = NULL;
+	struct error err = { "" };
+
+	(void)state;
+	make("PRAGMA application_id = 0x766d6c64; CREATE TABLE c (x);");
+	assert_int_equal(foreign_db_open(&db, path, &err), BAD);
+	assert_non_null(strstr(err.text, path));
+	assert_non_null(strstr(err.text, "vmailctl restore"));
+	assert_null(db);
+}
+
 /* --- what is no database ---------------------------------------------------------------------- */
 
 static void
@@ -177,6 +192,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_odd_names),
 		cmocka_unit_test(test_nothing_is_written),
+		cmocka_unit_test(test_our_own),
 		cmocka_unit_test(test_no_database),
 	};
 
