@@ -3,6 +3,7 @@
  * Backups of whole stores, and bringing one back.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,17 +57,56 @@ note_restore(struct db *db, const char *from, const struct store_actor *actor, s
 	return o;
 }
 
+/* Look at the file alone. Nothing is open, so no lock goes with it. */
+static enum outcome
+check_file(const char *from, struct error *err)
+{
+	char head[STORE_HEAD];
+	int fd = open(from, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, head, sizeof head) : -1;
+	int why = errno;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return error_set(err, RETRY, "cannot read the backup '%s': %s; nothing was changed",
+		    from, strerror(why));
+	if (n == 0)
+		return error_set(
+		    err, BAD, "'%s' is empty, and no backup: nothing was changed", from);
+	if (store_file_of(slice_of(head, (size_t)n)) == STORE_FILE_OTHER)
+		return error_set(
+		    err, BAD, "'%s' is no backup of a store: nothing was changed", from);
+	return FOUND;
+}
+
+static enum outcome
+say_damaged(const char *from, struct error *err)
+{
+	return error_set(
+	    err, BAD, "the backup '%s' is damaged: nothing was changed, take another one", from);
+}
+
 static enum outcome
 open_backup(struct db **out, const char *from, struct error *err)
 {
-	enum outcome o = RETRY;
+	enum outcome o = check_file(from, err);
 
-	*out = db_new(from, STORE_LOGIN);
+	*out = o == FOUND ? db_new(from, STORE_LOGIN) : NULL;
+	if (o != FOUND)
+		return o;
 	if (*out == NULL)
 		return error_set(err, RETRY, "no memory");
 	db_arm(*out);
 	o = db_connect(*out, err);
-	return o == NONE ? BAD : o;
+	if (o == RETRY && db_is_damaged(*out))
+		o = say_damaged(from, err);
+	else if (o == BAD || o == NONE)
+		o = error_set(err, BAD,
+		    "'%s' is the database of another program, and no backup of a store: nothing "
+		    "was changed",
+		    from);
+	return o;
 }
 
 static enum outcome
@@ -145,7 +185,10 @@ look_inside(struct db *db, int *version, struct store_counts *out, struct error 
 	enum outcome o = db_version(db, version, err);
 
 	if (o == FOUND && *version > db_version_built())
-		o = version_check(*version, err);
+		o = error_set(err, RETRY,
+		    "the backup's schema is of version %d, this program knows up to %d: it was "
+		    "made by a newer vmaild, use that one",
+		    *version, db_version_built());
 	if (o != FOUND)
 		return o;
 	st = db_prepare(db, Q_counts);
@@ -162,8 +205,11 @@ store_look(const char *from, int *version, struct store_counts *out, struct erro
 	struct db *db;
 	enum outcome o = open_backup(&db, from, err);
 
-	if (o == FOUND)
+	if (o == FOUND) {
 		o = db_is_whole(from, err);
+		if (o == BAD)
+			o = say_damaged(from, err);
+	}
 	if (o == FOUND)
 		o = db_begin(db, DB_READ, err);
 	if (o == FOUND)

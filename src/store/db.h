@@ -157,8 +157,8 @@ enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
  * with its log, is called KEEP from then on; a log without its file gets a name of its own. */
 enum outcome db_replace(struct db *db, const char *path, const char *keep, struct error *err);
 
-/* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole, else BAD.
- */
+/* Read the file PATH from beginning to end, and change nothing. FOUND when it is whole,
+ * BAD when it is not, RETRY when it could not be read. */
 enum outcome db_is_whole(const char *path, struct error *err);
 
 /* Tell whether the file was seen to be damaged, or is not there. */

@@ -191,7 +191,9 @@ db_is_whole(const char *path, struct error *err)
 
 	if (rc == SQLITE_OK)
 		return FOUND;
-	return error_set(err, BAD, "'%s' is not whole (%s)", path, sqlite3_errstr(rc));
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+		return error_set(err, BAD, "'%s' is not whole (%s)", path, sqlite3_errstr(rc));
+	return error_set(err, RETRY, "cannot read '%s': %s", path, sqlite3_errstr(rc));
 }
 
 static enum outcome

@@ -78,7 +78,7 @@ restore(struct ctl *ctl, const char *from, const char *keep)
 struct outlook {
 	struct store_counts now, then;
 	int version; /* of the backup's schema */
-	char *keep;
+	const char *keep;
 };
 
 /* There can be anything, or nothing: that is what a restore is for. */
@@ -153,27 +153,38 @@ print_text(struct ctl *ctl, const struct outlook *l)
 }
 
 static enum exit_code
-look(struct ctl *ctl, const char *keep)
+look(struct ctl *ctl, struct outlook *l)
 {
-	struct outlook l = { .version = 0 };
+	char *free_name = store_keep_name(l->keep);
 	enum exit_code e;
-	enum outcome o = store_look(ctl->args[0], &l.version, &l.then, &ctl->err);
 
-	if (o != FOUND)
-		return ctl_fail(ctl, o, "cannot restore the store");
-	l.keep = store_keep_name(keep);
-	if (l.keep == NULL)
+	if (free_name == NULL)
 		return ctl_fail(ctl, RETRY, "no memory");
-	count_now(ctl, &l.now);
-	e = ctl->json ? print_json(ctl, &l) : print_text(ctl, &l);
-	free(l.keep);
+	l->keep = free_name;
+	count_now(ctl, &l->now);
+	e = ctl->json ? print_json(ctl, l) : print_text(ctl, l);
+	free(free_name);
 	return e;
 }
 
+static enum exit_code
+look_or_restore(struct ctl *ctl, struct outlook *l)
+{
+	const char *file = ctl->args[0];
+	enum exit_code e;
+
+	if (ctl->dry_run)
+		return look(ctl, l);
+	e = ask_consent(ctl, "make the store '%s' what '%s' is?", ctl->store_shown, file);
+	return e == EXIT_DONE ? restore(ctl, file, l->keep) : e;
+}
+
+/* The backup is read before anybody is asked whether he wants it. */
 enum exit_code
 cmd_restore(struct ctl *ctl)
 {
 	const char *file = ctl->args[0];
+	struct outlook l = { .keep = NULL };
 	enum exit_code e;
 	char *keep;
 	enum outcome o = ctl_conf(ctl);
@@ -183,13 +194,14 @@ cmd_restore(struct ctl *ctl)
 	ctl_act(ctl);
 	if (place_is_same_file(file, place_of_store(ctl_uri(ctl))))
 		return ctl_usage(ctl, "'%s' is the store itself", file);
-	e = ask_consent(ctl, "make the store '%s' what '%s' is?", ctl->store_shown, file);
-	if (e != EXIT_DONE)
-		return e;
+	o = store_look(file, &l.version, &l.then, &ctl->err);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot restore the store");
 	if (asprintf(&keep, "%s.before-restore",
-		place_of_store(is_file(ctl_uri(ctl)) ? ctl_uri(ctl) : file)) < 0)
+		is_file(ctl_uri(ctl)) ? place_of_store(ctl_uri(ctl)) : file) < 0)
 		return ctl_fail(ctl, RETRY, "no memory");
-	e = ctl->dry_run ? look(ctl, keep) : restore(ctl, file, keep);
+	l.keep = keep;
+	e = look_or_restore(ctl, &l);
 	free(keep);
 	return e;
 }

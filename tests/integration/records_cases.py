@@ -632,8 +632,7 @@ def _(build):
         refused(site, USAGE, ["--yes", "restore", site.store], ["the store itself"])
         refused(site, NOT, ["backup", site.store], ["the store itself"])
         write_file(junk, "no database\n" * 100)
-        done = run(site, "--yes", "restore", junk)
-        check(done.returncode in (NOT, AGAIN), done)
+        refused(site, NOT, ["--yes", "restore", junk], ["'%s' is no backup of a store: nothing was changed" % junk])
         check_eq(site.ctl("user", "list", "--names").split(), [HARRY, SALLY])
         t = dialogue(site, "restore", backup)
         t.expect("[y/N] ")
@@ -686,6 +685,43 @@ def _(build):
         check(not os.path.exists(site.store + ".restoring.lock"))
 
 
+@case("what is wrong with a backup is said of the backup, and before anything is asked")
+def _(build):
+    import sqlite3
+    with mail_host(build) as site:
+        tmp = site.tmp
+        backup = os.path.join(tmp, "b.db")
+        site.ctl("backup", backup)
+        whole = contents(backup)
+        rows_before = rows(site, "log"), sorted(os.listdir(os.path.dirname(site.store)))
+
+        def make(name, data):
+            with open(os.path.join(tmp, name), "wb") as f:
+                f.write(data)
+            return f.name
+
+        foreign, newer = os.path.join(tmp, "foreign.db"), make("newer.db", whole)
+        for path, statement in ((foreign, "CREATE TABLE x (y)"), (newer, "PRAGMA user_version = 99")):
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                db.execute(statement)
+        middle = len(whole) // 2
+        for path, code, says in (
+                (os.path.join(tmp, "nope"), AGAIN, "cannot read the backup"),
+                (tmp, AGAIN, "cannot read the backup"),
+                (make("empty", b""), NOT, "is empty, and no backup"),
+                (make("letters", b"Dear Harry\n" * 1000), NOT, "is no backup of a store"),
+                (make("half.db", whole[:middle]), NOT, "the backup '%s' is damaged" % os.path.join(tmp, "half.db")),
+                (make("head.db", whole[:200]), NOT, "the backup '%s' is damaged" % os.path.join(tmp, "head.db")),
+                (make("torn.db", whole[:4096] + b"\xa5" * (len(whole) - 4096)), NOT, "is damaged: nothing was changed"),
+                (foreign, NOT, "is the database of another program, and no backup"),
+                (newer, AGAIN, "the backup's schema is of version 99")):
+            for options in (("--dry-run",), (), ("--yes",)):  # without an answer: nobody was asked
+                done = refused(site, code, [*options, "restore", path], [says])
+                check("the store '" not in done.stderr and "[y/N]" not in done.stderr, done.stderr)
+                check(path in done.stderr or path == newer, done.stderr)
+        check_eq((rows(site, "log"), sorted(os.listdir(os.path.dirname(site.store)))), rows_before)
+
+
 @case("a dry restore tells what it would do, and changes nothing")
 def _(build):
     with mail_host(build) as site:
@@ -704,8 +740,7 @@ def _(build):
         damaged = os.path.join(site.tmp, "half.db")
         with open(backup, "rb") as whole, open(damaged, "wb") as half:
             half.write(whole.read()[:40960])
-        done = run(site, "restore", "--dry-run", damaged)
-        check(done.returncode in (NOT, AGAIN) and re.search("is damaged|not whole", done.stderr), done)
+        refused(site, NOT, ["restore", "--dry-run", damaged], ["the backup '%s' is damaged" % damaged])
         with open(site.store, "wb") as store:
             store.write(b"no store any more" * 1000)
         done = run(site, "restore", "--dry-run", backup)
