@@ -105,19 +105,41 @@ warn_of_services(struct slice services)
 	}
 }
 
-/* The one time that it is seen. */
-static enum exit_code
+/* The one time that it is seen: false when it was not, for standard output takes nothing. */
+static bool
 print_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text)
 {
-	ctl->changed = true;
 	if (ctl->json)
-		return output_json(
-		    ctl, json_pack("{s:s, s:s, s:s, s:s%, s:s}", "outcome", "done", "what",
-			     "app-password add", "subject", sbuf_cstr(address), "label", label.p,
-			     label.n, "password", text));
+		output_json(ctl, json_pack("{s:s, s:s, s:s, s:s%, s:s}", "outcome", "done", "what",
+				     "app-password add", "subject", sbuf_cstr(address), "label",
+				     label.p, label.n, "password", text));
+	else
+		printf("%s\n", text);
 	ctl->printed = true;
-	printf("%s\n", text);
-	if (isatty(STDERR_FILENO))
+	return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+/* Nobody can use it, and nobody would know what it is doing there. */
+static enum exit_code
+take_back(struct ctl *ctl, const struct sbuf *address, struct slice label)
+{
+	if (store_app_password_remove(ctl->store, sbuf_slice(address), label, &ctl->err) == FOUND)
+		return ctl_fail(ctl, RETRY,
+		    "the app password '%.*s' of '%s' could not be shown: it was removed again",
+		    (int)label.n, label.p, sbuf_cstr(address));
+	ctl_warn("the app password '%.*s' of '%s' could not be shown, and is still there: remove "
+		 "it with `vmailctl app-password remove`",
+	    (int)label.n, label.p, sbuf_cstr(address));
+	return ctl_fail(ctl, RETRY, "it cannot be removed");
+}
+
+static enum exit_code
+show_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text)
+{
+	if (!print_made(ctl, address, label, text))
+		return take_back(ctl, address, label);
+	ctl->changed = true;
+	if (!ctl->json && isatty(STDERR_FILENO))
 		fprintf(stderr, "This is the app password '%.*s' of '%s'. It is not shown again.\n",
 		    (int)label.n, label.p, sbuf_cstr(address));
 	return EXIT_DONE;
@@ -138,7 +160,7 @@ add(struct ctl *ctl, const struct sbuf *address, void *arg)
 	if (o == FOUND)
 		warn_of_services(p->services);
 	if (o == FOUND)
-		e = print_made(ctl, address, p->label, m->text);
+		e = show_made(ctl, address, p->label, m->text);
 	else
 		e = ctl_no_mailbox(ctl, o, address);
 	sodium_free(m);

@@ -7,9 +7,10 @@ import functools
 import os
 import re
 import sqlite3
+import subprocess
 import time
 
-from cli_cases import AGAIN, DONE, HARRY, NOT, SALLY, USAGE, mail_host, refused, rows, run
+from cli_cases import AGAIN, DONE, HARRY, NOT, SALLY, TIMEOUT, USAGE, mail_host, refused, rows, run, sane
 from harness import Auth, check, check_eq, check_in, write_file
 
 SECRET = re.compile(r"^([bcdfghjkmnpqrstvwxz]{4}-){5}[bcdfghjkmnpqrstvwxz]{4}$")
@@ -98,6 +99,25 @@ def _(build):
         for _name, code, arguments, says in REFUSALS:
             refused(site, code, ["app-password", "add", *arguments], says)
         check_eq(dump(site), before)
+
+
+@case("an app password that nobody could see is not kept")
+def _(build):
+    with mail_host(build) as site:
+        for options in ((), ("--json",)):
+            command = [site.program("vmailctl"), "-c", site.conf, *options, "app-password", "add", HARRY, "--label", "phone"]
+            reader, gone = os.pipe()
+            os.close(reader)
+            for out in (gone, os.open("/dev/full", os.O_WRONLY), None):
+                shut = ["sh", "-c", 'exec "$@" >&-', "sh"] if out is None else []
+                done = sane(subprocess.run(shut + command, stdout=out, stderr=subprocess.PIPE, text=True,
+                                           stdin=subprocess.DEVNULL, timeout=TIMEOUT))
+                check_eq(done.returncode, AGAIN, done.stderr)
+                check_in("the app password 'phone' of '%s' could not be shown: it was removed again" % HARRY, done.stderr)
+                check_eq(rows(site, "app-password", "list", HARRY), [])
+                if out is not None:
+                    os.close(out)
+        check(SECRET.match(site.ctl("app-password", "add", HARRY, "--label", "phone").strip()), "none was made")
 
 
 @case("app passwords are listed with their limits and their last use, and revoked")
