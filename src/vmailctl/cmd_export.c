@@ -145,7 +145,7 @@ password_of(const struct record *r)
 }
 
 static const char csv_head[] = "kind,name,type,targets,password,quota,state,reason,home,mail,uid,"
-			       "gid,disabled,expires,internal,note,owner,value\n";
+			       "gid,disabled,expires,internal,note,owner,value,networks\n";
 
 /* What a record is of: a domain's kind, how a map is searched, the map of an entry. */
 static struct slice
@@ -188,6 +188,7 @@ put_csv(struct export *e, const struct record *r)
 	put_cell(out, r->note);
 	put_cell(out, r->owner);
 	put_cell(out, r->value);
+	put_cell(out, r->networks);
 	return sbuf_add_chr(out, '\n') && !out->failed;
 }
 

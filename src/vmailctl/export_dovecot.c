@@ -65,14 +65,20 @@ fill_account(struct account *a, const struct record *r)
 	return !a->address.failed && !a->home.failed;
 }
 
-/* What is refused a login by its state is refused one here, and told why. */
 static void
-put_extra(struct sbuf *out, const struct line *line, const struct record *r)
+add_extra(struct sbuf *extra, const char *field, struct slice value)
 {
-	sbuf_add_slice(out, sbuf_slice(&line->extra));
+	sbuf_printf(extra, "%s%s=%.*s", extra->n > 0 ? " " : "", field, (int)value.n, value.p);
+}
+
+/* What is refused a login by its state or from where it comes is refused one here. */
+static void
+add_limits(struct sbuf *extra, const struct record *r)
+{
+	if (r->networks.n > 0)
+		add_extra(extra, "allow_nets", r->networks);
 	if (!account_state_serves(r->state, slice_str("imap")))
-		sbuf_printf(out, "%snologin=y", line->extra.n > 0 ? " " : "");
-	sbuf_add_chr(out, '\n');
+		add_extra(extra, "nologin", slice_str("y"));
 }
 
 static bool
@@ -94,7 +100,9 @@ put_mailbox(struct export *e, const struct record *r, struct line *line)
 	sbuf_add_chr(out, ':');
 	sbuf_add_slice(out, sbuf_slice(&line->home));
 	sbuf_add_str(out, "::");
-	put_extra(out, line, r);
+	add_limits(&line->extra, r);
+	sbuf_add_slice(out, sbuf_slice(&line->extra));
+	sbuf_add_chr(out, '\n');
 	return !out->failed && !line->home.failed && !line->extra.failed;
 }
 

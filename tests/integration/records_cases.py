@@ -274,6 +274,28 @@ def _(build):
         check_in("userdb_quota_storage_size=2147483648B", users[HARRY])
         check_in(":{CRYPT}!:", users['"a b"@example.com'])  # nobody can log in
         check_in("nologin=y", users[SALLY])
+        check("allow_nets" not in "".join(users.values()), users)
+
+
+@case("from where a mailbox may log in leaves with it, and comes back")
+def _(build):
+    nets = "10.0.0.0/8,192.0.2.1,2001:db8::/32"
+    with mail_host(build) as site, place(build) as other:
+        furnish(site)
+        site.ctl("user", "set", HARRY, "--networks", nets)
+        site.ctl("user", "set", SALLY, "--networks", "192.0.2.0/24")
+        path = os.path.join(site.tmp, "passwd")
+        site.ctl("export", "--format", "dovecot", path)
+        users = {line.split(":")[0]: line for line in read_file(path).splitlines()}
+        check(users[HARRY].endswith(" allow_nets=" + nets), users[HARRY])
+        check(users[SALLY].endswith("allow_nets=192.0.2.0/24 nologin=y"), users[SALLY])
+        other.ctl("init")
+        other.ctl("import", "--from", "passwd-file", path)
+        for who in (HARRY, SALLY):
+            check_eq(rows(other, "user", "show", who)["networks"], rows(site, "user", "show", who)["networks"])
+        table = {row["name"]: row["networks"]
+                 for row in csv.DictReader(site.ctl("export", "--format", "csv").splitlines())}
+        check_eq((table[HARRY], table[SALLY], table["info@example.com"]), (nets, "192.0.2.0/24", ""))
 
 
 # --- files of records -----------------------------------------------------------------------------

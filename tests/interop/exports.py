@@ -3,9 +3,12 @@
 # What vmailctl writes for the day without vmaild: tables that the real postmap takes, with vmaild's own answers.
 
 import os
+import shutil
 
 from cases import case
+from dovecot import Dovecot
 from harness import check, check_eq, check_in
+from mailhost import PASSWORDS
 
 MAPS = ("domains", "alias-domains", "relay-domains", "mailboxes", "aliases")
 
@@ -69,3 +72,29 @@ def _(host):
     check("nobody@example.test" not in recipients and "@old.test" not in recipients)
     for domain in ("example.test", "old.test", "lists.test", "catch.test"):
         check_in(domain, dict(tables["mx-domains"]))
+
+
+@case("an exported passwd-file: Dovecot takes the passwords, and from where vmaild would", version="2.3")
+def _(host):
+    harry, home, away = "harry@example.test", "10.1.2.3", "192.0.2.9"
+    path = os.path.join(host.tmp, "passwd-file")
+    host.site.ctl("user", "set", harry, "--networks", "10.0.0.0/8,2001:db8::/32")
+    try:
+        host.site.ctl("export", "--format", "dovecot", path)
+    finally:
+        host.site.ctl("user", "set", harry, "--networks", "")
+    shutil.chown(path, "dovecot")
+    dovecot = Dovecot(os.path.join(host.tmp, "passwd-file.d"))
+    dovecot.configure("".join("%s {\n  driver = passwd-file\n  args = %s\n}\n" % (kind, path)
+                              for kind in ("passdb", "userdb")))
+    dovecot.start()
+    try:
+        def login(who, password, address):
+            return dovecot.doveadm("auth", "test", "-x", "rip=" + address, who, password)[0]
+
+        check_eq([login(harry, PASSWORDS[harry], address) == 0 for address in (home, "2001:db8::7", away)],
+                 [True, True, False])
+        check(login(harry, "wrong", home) != 0, "a wrong password")
+        check_eq(login("sally@example.test", PASSWORDS["sally@example.test"], away), 0)
+    finally:
+        dovecot.stop()
