@@ -119,6 +119,12 @@ enum store_file {
 };
 enum store_file store_file_of(struct slice head);
 
+/* Have FN told of each database that is being made in a file, by its name, while it is not
+ * finished: a program that a signal ends can remove it, and what SQLite has put beside it. One FN
+ * for the process; NULL: nobody is told. */
+typedef void store_unfinished_fn(const char *path, bool there);
+void store_tell_unfinished(store_unfinished_fn *fn);
+
 /* How far a long call has come; FN may be NULL. */
 struct store_progress {
 	void (*fn)(void *arg, int64_t done, int64_t all);

@@ -14,6 +14,7 @@
 #include "store/copy.h"
 #include "store/handle.h"
 #include "store/keep.h"
+#include "store/unfinished.h"
 
 enum outcome
 store_backup(
@@ -173,6 +174,7 @@ stage_remove(struct stage *stage)
 		unlink(name);
 		free(name);
 	}
+	unfinished_end(stage->path);
 }
 
 /* --- only looking -----------------------------------------------------------------------------
@@ -236,6 +238,8 @@ put_in_place(struct db *db, const struct stage *stage, const char *keep,
 		return db_copy_in(db, stage->path, keep, progress, err);
 	if (o == BAD || !(db_is_missing(db) || db_is_damaged(db)))
 		return o;
+	/* for a moment it is all there is */
+	unfinished_end(stage->path);
 	return db_replace(db, stage->path, keep, err);
 }
 
@@ -275,6 +279,7 @@ restore_alone(struct db *db, struct stage *stage, const char *from, const char *
 
 	if (o != FOUND)
 		return o;
+	unfinished_begin(stage->path);
 	o = stage_fill(stage, from, progress, err);
 	if (o == FOUND)
 		o = stage_make_ready(stage, from, actor, err);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "store/db_sqlite.h"
+#include "store/unfinished.h"
 
 enum {
 	PAGES = 256,   /* between two looks at the progress */
@@ -107,8 +108,12 @@ part_begin(struct part *p, const char *path, struct error *err)
 	p->fd = open(p->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (p->fd < 0 || fchmod(p->fd, 0600) != 0)
 		return error_set(err, RETRY, "cannot make '%s': %s", p->path, strerror(errno));
-	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
+	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0) {
+		close(p->fd);
+		p->fd = -1; /* so it is left to him */
 		return error_set(err, RETRY, "another program is writing '%s'", p->path);
+	}
+	unfinished_begin(p->path);
 	if (ftruncate(p->fd, 0) != 0)
 		return error_set(err, RETRY, "cannot empty '%s': %s", p->path, strerror(errno));
 	return FOUND;
@@ -146,6 +151,8 @@ part_end(struct part *p, const char *path, bool keep, struct error *err)
 		o = error_set(err, RETRY, "cannot write '%s': %s", path, strerror(errno));
 	if ((!keep || o != FOUND) && p->fd >= 0 && p->path != NULL)
 		unlink(p->path);
+	if (p->fd >= 0 && p->path != NULL)
+		unfinished_end(p->path);
 	if (p->fd >= 0)
 		close(p->fd);
 	free(p->path);

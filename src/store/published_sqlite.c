@@ -16,6 +16,7 @@
 #include "store/db_file.h"
 #include "store/published.h"
 #include "store/store.h"
+#include "store/unfinished.h"
 
 struct published {
 	char *path;
@@ -96,6 +97,7 @@ open_temporary(struct published *p, struct error *err)
 		p->temporary = NULL;
 		return o;
 	}
+	unfinished_begin(p->temporary);
 	close(fd);
 	if (sqlite3_open_v2(p->temporary, &p->sq, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return failed(p, err);
@@ -190,6 +192,7 @@ published_keep(struct published *p, struct error *err)
 	close_database(p);
 	if (!hand_over(p) || rename(p->temporary, p->path) != 0)
 		return failed_file(p->temporary, err);
+	unfinished_end(p->temporary);
 	free(p->temporary);
 	p->temporary = NULL;
 	return db_file_sync_name(p->path) ? FOUND : failed_file(p->path, err);
@@ -201,8 +204,10 @@ published_free(struct published *p)
 	if (p == NULL)
 		return;
 	close_database(p);
-	if (p->temporary != NULL)
+	if (p->temporary != NULL) {
 		unlink(p->temporary);
+		unfinished_end(p->temporary);
+	}
 	free(p->temporary);
 	free(p->path);
 	free(p);

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "sys/privs.h"
-#include "vmailctl/cmd.h"
+#include "vmailctl/place.h"
 #include "vmailctl/progress.h"
+#include "vmailctl/remains.h"
 
 struct copy {
 	const char *from, *to;
@@ -43,13 +44,24 @@ name_both(struct ctl *ctl, struct copy *c)
 /* --- at once -----------------------------------------------------------------------------------
  */
 
-/* The store is made as `init` makes it. */
+/* FROM is looked at first: nobody wants an empty store because of a slip of the pen. */
 static enum outcome
-make_target(struct ctl *ctl, const char *uri)
+check_source(const struct copy *c, struct error *err)
+{
+	struct store *s;
+	enum outcome o = store_open(&s, c->from, STORE_ADMIN, err);
+
+	store_close(s);
+	return o == FOUND ? FOUND : RETRY;
+}
+
+/* The store is made as `init` makes it. *FROM: the version of what was there, 0 for nothing. */
+static enum outcome
+make_target(struct ctl *ctl, const char *uri, int *from)
 {
 	struct identity who = { 0 };
 	bool root = geteuid() == 0;
-	int from, to;
+	int to;
 	enum outcome o = FOUND;
 
 	if (root)
@@ -57,21 +69,56 @@ make_target(struct ctl *ctl, const char *uri)
 	if (o != FOUND)
 		return o;
 	return store_create(
-	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, &from, &to, &ctl->err);
+	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, from, &to, &ctl->err);
+}
+
+/* The path of a store that is not there yet, or NULL. */
+static const char *
+new_file(const char *uri)
+{
+	const char *path = place_of_store(uri);
+	struct store_way way;
+
+	store_way(uri, &way);
+	return !way.remote && access(path, F_OK) != 0 ? path : NULL;
+}
+
+/* What does not become a copy is not left behind as a store with nothing in it. */
+static enum outcome
+make_and_fill(struct ctl *ctl, const struct copy *c)
+{
+	struct progress bar;
+	struct store_progress progress = { progress_store, &bar };
+	const char *new = new_file(c->to);
+	int before = 0;
+	enum outcome o;
+
+	if (new != NULL)
+		remains_note_database(new, true);
+	o = make_target(ctl, c->to, &before);
+	if (new != NULL && (o != FOUND || before != 0)) {
+		remains_note_database(new, false);
+		new = NULL; /* somebody else has made it */
+	}
+	if (o != FOUND)
+		return o;
+	progress_begin(&bar, "copying rows", 0);
+	o = store_copy(c->from, c->to, &progress, &ctl->err);
+	progress_end(&bar);
+	if (new != NULL && o == FOUND)
+		remains_note_database(new, false);
+	else if (new != NULL)
+		remains_drop_database(new);
+	return o;
 }
 
 static enum exit_code
 copy_all(struct ctl *ctl, const struct copy *c)
 {
-	struct progress bar;
-	struct store_progress progress = { progress_store, &bar };
-	enum outcome o = make_target(ctl, c->to);
+	enum outcome o = check_source(c, &ctl->err);
 
-	if (o == FOUND) {
-		progress_begin(&bar, "copying rows", 0);
-		o = store_copy(c->from, c->to, &progress, &ctl->err);
-		progress_end(&bar);
-	}
+	if (o == FOUND)
+		o = make_and_fill(ctl, c);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot copy the store");
 	return ctl_done(ctl, slice_str(c->to_shown),

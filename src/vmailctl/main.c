@@ -13,6 +13,7 @@
 
 #include "vmailctl/args.h"
 #include "vmailctl/pager.h"
+#include "vmailctl/remains.h"
 #include "vmailctl/run.h"
 
 /* A caller may have closed one of the three: the store's file must not become our stdout. What
@@ -65,6 +66,7 @@ main(int argc, char *argv[])
 
 	fill_standard_files();
 	signal(SIGPIPE, SIG_IGN);
+	store_tell_unfinished(remains_note_database);
 	setlocale(LC_CTYPE, "");
 	ctl_init(&ctl);
 	e = args_parse(&ctl, argc, argv);

@@ -10,15 +10,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmailctl/remains.h"
+
 /* Beside what it will replace. */
 static int
 make_temporary(struct outfile *o)
 {
+	int fd;
+
 	if (asprintf(&o->temporary, "%s.new-XXXXXX", o->path) < 0) {
 		o->temporary = NULL;
 		return -1;
 	}
-	return mkostemp(o->temporary, O_CLOEXEC);
+	fd = mkostemp(o->temporary, O_CLOEXEC);
+	if (fd >= 0)
+		remains_note(o->temporary, true);
+	return fd;
+}
+
+/* It may have its own name by now. */
+static void
+drop_temporary(struct outfile *o)
+{
+	unlink(o->temporary);
+	remains_note(o->temporary, false);
 }
 
 enum outcome
@@ -41,7 +56,7 @@ outfile_open(struct outfile *o, struct ctl *ctl, const char *path)
 		return FOUND;
 	error_set(&ctl->err, RETRY, "cannot write '%s': %s", path, strerror(errno));
 	if (fd >= 0 && o->temporary != NULL)
-		unlink(o->temporary);
+		drop_temporary(o);
 	if (fd >= 0)
 		close(fd);
 	free(o->path);
@@ -73,8 +88,8 @@ outfile_close(struct outfile *o, bool keep, struct error *err)
 		fclose(o->file);
 	else if (!take_name(o))
 		result = error_set(err, RETRY, "cannot write '%s': %s", o->path, strerror(errno));
-	if (o->temporary != NULL && (!keep || result != FOUND))
-		unlink(o->temporary);
+	if (o->temporary != NULL)
+		drop_temporary(o);
 	free(o->path);
 	free(o->temporary);
 	*o = (struct outfile){ 0 };

@@ -12,12 +12,13 @@ import os
 import random
 import re
 import sqlite3
+import signal
 import stat
 import subprocess
 import threading
 
 from cli_cases import (AGAIN, DONE, HARRY, NOT, SALLY, TIMEOUT, USAGE, dialogue, mail_host, place, refused, rows, run)
-from harness import Auth, Socketmap, check, check_eq, check_in, write_file
+from harness import Auth, Socketmap, check, check_eq, check_in, wait_until, write_file
 
 CASES = []
 
@@ -606,6 +607,95 @@ def _(build):
         finally:
             process.terminate()
             process.wait(TIMEOUT)
+
+
+# --- ended in the middle --------------------------------------------------------------------------
+
+def under(folder):
+    """Every file below FOLDER, but the store's own and the configuration."""
+    return {os.path.join(where, name) for where, _, names in os.walk(folder) for name in names
+            if not re.match(r"vmail\.db(-wal|-shm)?$|vmaild\.conf$", name)}
+
+
+@case("an export that a signal ends leaves nothing behind")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder = os.path.join(site.tmp, "tables")
+        os.mkdir(folder)
+        pipe = os.path.join(folder, "mx-recipients")
+        os.mkfifo(pipe)  # which it waits to write into, when other files are begun
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process = subprocess.Popen([site.program("vmailctl"), "-c", site.conf, "export", "--format", "postfix", folder])
+            try:
+                wait_until(lambda: any("mx-domains.new-" in name for name in os.listdir(folder)), "files that are begun")
+                wait_until(lambda: waits_to_open(process.pid), "an export that waits")
+                process.send_signal(number)
+                check_eq(process.wait(TIMEOUT), -number)
+            finally:
+                process.kill()
+                process.wait()
+            check_eq(os.listdir(folder), ["mx-recipients"])
+
+
+def waits_to_open(pid):
+    """Asleep, and not for a disk."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+        return f.read().rsplit(")", 1)[1].split()[0] == "S"
+
+
+def stopped_at(command, path):
+    """Run COMMAND until there is something in the file PATH, and stop it there: the process, or None if it was done
+    before that."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        if os.path.exists(path) and os.path.getsize(path) > 0:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            break
+    if process.poll() is None and os.path.exists(path):
+        return process
+    process.send_signal(signal.SIGCONT)
+    process.wait(TIMEOUT)
+    return None
+
+
+@case("a backup, a restore and a copy that a signal ends leave nothing behind")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("map", "import", "transports", "-", stdin="".join(
+            "x%d.example smtp:[mail%d.example.net]\n" % (i, i) for i in range(3000)))
+        good, to = os.path.join(site.tmp, "good.db"), os.path.join(site.tmp, "to.db")
+        site.ctl("backup", good)
+        before, exported = under(site.tmp), site.ctl("export")
+        for arguments, path in ((("backup", to), to + ".part"),
+                                (("--yes", "restore", good), site.store + ".restoring.part"),
+                                (("copy", "-", to), to)):
+            caught = False
+            while not caught:
+                process = stopped_at([site.program("vmailctl"), "-c", site.conf, *arguments], path)
+                if process is not None:
+                    process.send_signal(signal.SIGTERM)
+                    process.send_signal(signal.SIGCONT)
+                    caught = process.wait(TIMEOUT) == -signal.SIGTERM
+                if arguments[0] == "copy" and os.path.exists(to):  # just finished
+                    check_eq(site.ctl("--store", to, "export"), exported)
+                    os.unlink(to)
+                    caught = False
+                elif caught:
+                    check_eq(under(site.tmp) - {site.store + ".before-restore"}, before, arguments)
+                elif os.path.exists(to):
+                    os.unlink(to)
+            check_eq(site.ctl("export"), exported)
+
+
+@case("a copy of what is not there makes nothing")
+def _(build):
+    with mail_host(build) as site:
+        before = under(site.tmp)
+        for source in (os.path.join(site.tmp, "nope.db"), site.conf):
+            refused(site, AGAIN, ["copy", source, os.path.join(site.tmp, "to.db")], [source])
+            check_eq(under(site.tmp), before)
 
 
 # --- backups --------------------------------------------------------------------------------------

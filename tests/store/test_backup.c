@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 #include <glob.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -937,6 +938,77 @@ test_little_room(void **state)
 	sbuf_release(&b);
 }
 
+/* --- what is not finished --------------------------------------------------------------------- */
+
+static struct sbuf unfinished;
+
+/* "+name" and "-name", without the directory. */
+static void
+keep_name(const char *path, bool there)
+{
+	sbuf_printf(&unfinished, "%c%s ", there ? '+' : '-', strrchr(path, '/') + 1);
+}
+
+static void
+expect_unfinished(const char *says)
+{
+	store_tell_unfinished(NULL);
+	assert_string_equal(sbuf_cstr(&unfinished), says);
+	sbuf_release(&unfinished);
+}
+
+static void
+listen_for_unfinished(void)
+{
+	sbuf_init(&unfinished, 4096);
+	store_tell_unfinished(keep_name);
+}
+
+static void
+test_unfinished(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	const char *name = strrchr(f->path, '/') + 1;
+	struct sbuf says;
+
+	sbuf_init(&says, 4096);
+	path_in(f, path, sizeof path, "b.db");
+	listen_for_unfinished();
+	backup(f, path);
+	expect_unfinished("+b.db.part -b.db.part ");
+	listen_for_unfinished();
+	must(restore(f, path), &f->err, "restore");
+	sbuf_printf(&says,
+	    "+%s.restoring +%s.restoring.part -%s.restoring.part +kept.db.part -kept.db.part "
+	    "-%s.restoring ",
+	    name, name, name, name);
+	expect_unfinished(sbuf_cstr(&says));
+	sbuf_release(&says);
+}
+
+/* Another one's unfinished file is left to him. */
+static void
+test_two_at_once(void **state)
+{
+	struct fixture *f = *state;
+	char path[160], part[170];
+	struct stat st;
+	int fd;
+
+	path_in(f, path, sizeof path, "b.db");
+	snprintf(part, sizeof part, "%s.part", path);
+	fd = open(part, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	listen_for_unfinished();
+	assert_int_equal(store_backup(f->s, path, NULL, &f->err), RETRY);
+	expect_unfinished("");
+	assert_non_null(strstr(f->err.text, "another program"));
+	assert_int_equal(stat(part, &st), 0);
+	close(fd);
+	backup(f, path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -944,6 +1016,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CASE(test_backup),
 		CASE(test_kinds),
+		CASE(test_unfinished),
+		CASE(test_two_at_once),
 		CASE(test_backup_while_others_write),
 		CASE(test_restore),
 		CASE(test_restore_keeps_all),
