@@ -221,9 +221,11 @@ put_domain(struct postfix *p, const struct record *r)
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-/* Whom a secondary MX accepts mail for: the address, and the same in what stands for its domain. */
+/* Whom a secondary MX accepts mail for: the address, and the same in what stands for its domain.
+ * PUT writes one of them. */
 static void
-put_recipient(struct postfix *p, struct slice address)
+put_recipients(
+    struct postfix *p, struct slice address, void (*put)(struct postfix *p, struct slice address))
 {
 	struct slice domain;
 	size_t at;
@@ -231,7 +233,7 @@ put_recipient(struct postfix *p, struct slice address)
 	if (!slice_rchr(address, '@', &at))
 		return;
 	domain = slice_tail(address, at + 1);
-	put_line(p, "mx-recipients", address, slice_str("x"));
+	put(p, address);
 	for (size_t i = 0; i < p->stand_ins.n; i++) {
 		const struct place *other = &p->stand_ins.place[i];
 
@@ -240,8 +242,14 @@ put_recipient(struct postfix *p, struct slice address)
 		sbuf_clear(&p->text);
 		sbuf_add_slice(&p->text, slice_head(address, at + 1));
 		sbuf_add_str(&p->text, other->name);
-		put_line(p, "mx-recipients", sbuf_slice(&p->text), slice_str("x"));
+		put(p, sbuf_slice(&p->text));
 	}
+}
+
+static void
+put_recipient(struct postfix *p, struct slice address)
+{
+	put_line(p, "mx-recipients", address, slice_str("x"));
 }
 
 /* The resolver itself says whether the mailbox has an alias, in whatever way. */
@@ -264,7 +272,7 @@ put_mailbox(struct postfix *p, const struct record *r)
 
 	if (gets) {
 		put_line(p, "mailboxes", r->name, r->name);
-		put_recipient(p, r->name);
+		put_recipients(p, r->name, put_recipient);
 	}
 	if (is_guarded(p, r->name) && !has_alias(p, r->name))
 		put_line(p, "aliases", r->name, r->name);
@@ -272,15 +280,14 @@ put_mailbox(struct postfix *p, const struct record *r)
 
 /* `*` is any text, all else itself. */
 static void
-put_pattern(struct postfix *p, const struct record *r, struct slice targets)
+put_expression(struct postfix *p, const char *file, struct slice pattern, struct slice value)
 {
-	struct sbuf expression, value;
+	struct sbuf expression;
 
 	sbuf_init(&expression, 4 * ADDRESS_MAX);
-	sbuf_init(&value, TEXT_MAX);
 	sbuf_add_str(&expression, "/^");
-	for (size_t i = 0; i < r->name.n; i++) {
-		char c = r->name.p[i];
+	for (size_t i = 0; i < pattern.n; i++) {
+		char c = pattern.p[i];
 
 		if (c == '*')
 			sbuf_add_str(&expression, ".*");
@@ -290,13 +297,31 @@ put_pattern(struct postfix *p, const struct record *r, struct slice targets)
 			sbuf_add_chr(&expression, c);
 	}
 	sbuf_add_str(&expression, "$/");
-	for (size_t i = 0; i < targets.n; i++)
-		sbuf_printf(&value, targets.p[i] == '$' ? "$$" : "%c", targets.p[i]);
-	put_line(p, "patterns", sbuf_slice(&expression), sbuf_slice(&value));
-	if (expression.failed || value.failed)
+	put_line(p, file, sbuf_slice(&expression), value);
+	if (expression.failed)
 		p->outcome = no_memory(p);
 	sbuf_release(&expression);
+}
+
+static void
+put_pattern_recipient(struct postfix *p, struct slice pattern)
+{
+	put_expression(p, "mx-patterns", pattern, slice_str("x"));
+}
+
+static void
+put_pattern(struct postfix *p, const struct record *r, struct slice targets)
+{
+	struct sbuf value;
+
+	sbuf_init(&value, TEXT_MAX);
+	for (size_t i = 0; i < targets.n; i++)
+		sbuf_printf(&value, targets.p[i] == '$' ? "$$" : "%c", targets.p[i]);
+	put_expression(p, "patterns", r->name, sbuf_slice(&value));
+	if (value.failed)
+		p->outcome = no_memory(p);
 	sbuf_release(&value);
+	put_recipients(p, r->name, put_pattern_recipient);
 }
 
 static bool
@@ -346,7 +371,7 @@ put_alias(struct postfix *p, const struct record *r)
 	else
 		put_line(p, "aliases", r->name, sbuf_slice(&targets));
 	if (!rules_is_pattern(r->name, &prefix) && !is_told(p, r->name))
-		put_recipient(p, r->name);
+		put_recipients(p, r->name, put_recipient);
 	sbuf_release(&targets);
 }
 
@@ -391,8 +416,8 @@ static void
 open_known(struct postfix *p)
 {
 	static const char *const known[] = { "domains", "alias-domains", "relay-domains",
-		"local-domains", "mailboxes", "aliases", "patterns", "mx-domains",
-		"mx-recipients" };
+		"local-domains", "mailboxes", "aliases", "patterns", "mx-domains", "mx-recipients",
+		"mx-patterns" };
 
 	for (size_t i = 0; p->outcome == FOUND && i < sizeof known / sizeof *known; i++)
 		table(p, known[i]);

@@ -278,6 +278,19 @@ def _(build):
         check("allow_nets" not in "".join(users.values()), users)
 
 
+@case("a secondary MX is told of patterns, but of none that is off")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        site.ctl("alias", "add", "old-*@example.com", HARRY)
+        site.ctl("alias", "set", "old-*@example.com", "--disable")
+        folder = os.path.join(site.tmp, "tables")
+        site.ctl("export", "--format", "postfix", folder)
+        check_eq(sorted(read_file(os.path.join(folder, "mx-patterns")).splitlines()[1:]),
+                 ["/^sale-.*@example\\.com$/\tx", "/^sale-.*@example\\.org$/\tx"])
+        check("sale" not in read_file(os.path.join(folder, "mx-recipients")), "a pattern among addresses")
+
+
 @case("from where a mailbox may log in leaves with it, and comes back")
 def _(build):
     nets = "10.0.0.0/8,192.0.2.1,2001:db8::/32"

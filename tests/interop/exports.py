@@ -24,7 +24,7 @@ def exported(host):
             continue
         with open(path, encoding="utf-8") as f:
             found[name] = [tuple(line.rstrip("\n").split("\t", 1)) for line in f if not line.startswith("#")]
-        kind = "regexp" if name == "patterns" else "hash"
+        kind = "regexp" if name in ("patterns", "mx-patterns") else "hash"
         if kind == "hash":
             done = host.postfix.run("postmap", "hash:" + path)
             check_eq((done.returncode, done.stderr), (0, ""), name)
@@ -72,6 +72,24 @@ def _(host):
     check("nobody@example.test" not in recipients and "@old.test" not in recipients)
     for domain in ("example.test", "old.test", "lists.test", "catch.test"):
         check_in(domain, dict(tables["mx-domains"]))
+
+
+@case("exported tables: a secondary MX accepts whom a pattern takes, and nobody else")
+def _(host):
+    for alias in ("sales-*@example.test", "a.b+*c@example.test"):
+        host.site.ctl("alias", "add", alias, "harry@example.test")
+    try:
+        folder, _ = exported(host)
+    finally:
+        for alias in ("sales-*@example.test", "a.b+*c@example.test"):
+            host.site.ctl("alias", "remove", alias)
+    for address, is_taken in (("sales-x@example.test", True), ("SALES-@example.test", True), ("sales-x@old.test", True),
+                              ("a.b+1c@old.test", True), ("sales@example.test", False), ("a.bb1c@example.test", False),
+                              ("axb+1c@example.test", False), ("pre-sales-x@example.test", False),
+                              ("sales-x@example.test.other", False), ("sales-x@exampleXtest", False),
+                              ("sales-x@lists.test", False)):
+        status, answer, _ = host.postfix.postmap("regexp:%s/mx-patterns" % folder, address)
+        check_eq((status, answer), (0, "x") if is_taken else (1, ""), address)
 
 
 @case("an exported passwd-file: Dovecot takes the passwords, and from where vmaild would", version="2.3")
