@@ -148,7 +148,7 @@ print_text(struct ctl *ctl, const struct outlook *l)
 	if (l->version < store_schema_version())
 		printf(", and would be brought to version %d", store_schema_version());
 	printf(".\n'%s' would be what it is; what is there now would be kept in '%s'.\n",
-	    place_of_store(ctl_uri(ctl)), l->keep);
+	    ctl->store_shown, l->keep);
 	return print_table(ctl, l);
 }
 

@@ -138,9 +138,7 @@ check_throttle(struct ctl *ctl, const char *whole, const char *file)
 		o = error_set(&ctl->err, RETRY, "no memory");
 	else if (is_same(whole, sbuf_cstr(&name)))
 		o = error_set(&ctl->err, BAD,
-		    "'%s' is where wrong passwords are counted: give "
-		    "another name",
-		    file);
+		    "'%s' is where wrong passwords are counted: give another name", file);
 	sbuf_release(&name);
 	return o;
 }
@@ -168,6 +166,17 @@ cannot_write(const char *file, struct error *err)
 	return error_set(err, RETRY, "cannot write '%s': %s", file, strerror(errno));
 }
 
+/* A backup that was opened to be changed looks like any other store. */
+static enum outcome
+refuse(const char *file, struct slice head, const struct place_rule *rule, struct error *err)
+{
+	const char *is =
+	    store_file_of(head) == STORE_FILE_STORE ? "a store that was in use" : "something else";
+
+	return error_set(err, BAD, "'%s' is %s, and not %s: give another name, or move it away",
+	    file, is, rule->what);
+}
+
 static enum outcome
 check_contents(
     const char *whole, const char *file, const struct place_rule *rule, struct error *err)
@@ -181,9 +190,7 @@ check_contents(
 		o = error_set(err, RETRY, "cannot see what '%s' is, which would be replaced: %s",
 		    file, strerror(errno));
 	else if (n > 0 && !rule->is(slice_of(head, (size_t)n)))
-		o = error_set(err, BAD,
-		    "'%s' is something else than %s: give another name, or move it away", file,
-		    rule->what);
+		o = refuse(file, slice_of(head, (size_t)n), rule, err);
 	if (fd >= 0)
 		close(fd);
 	return o;

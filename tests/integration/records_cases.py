@@ -147,8 +147,8 @@ def furnish_refusals(site):
             (site.store + "-shm", "belongs to the store"), (site.store + "-throttle", "wrong passwords are counted"),
             (os.path.join(os.path.dirname(site.store), ".", os.path.basename(site.store) + "-wal"),
              "belongs to the store"),
-            (site.conf, "is the configuration"), (letters, "is something else than an earlier"),
-            (link, "is something else than an earlier"), (dangling, "is a link to what is not there"),
+            (site.conf, "is the configuration"), (letters, "is something else, and not an earlier"),
+            (link, "is something else, and not an earlier"), (dangling, "is a link to what is not there"),
             (site.tmp, "is a directory")]
 
 
@@ -166,15 +166,15 @@ def _(build):
         backup, jsonl = os.path.join(site.tmp, "b.db"), export(site)
         site.ctl("backup", backup)
         kept = furnish_refusals(site)
-        for path, says in kept + [(backup, "is something else than an earlier export")]:
+        for path, says in kept + [(backup, "is something else, and not an earlier export")]:
             before = contents(path)
             for form in ("jsonl", "csv", "dovecot"):
                 refused(site, NOT, ["export", "--format", form, path], [says, path])
             check_eq(contents(path), before, path)
         other = os.path.join(site.tmp, "other", "vmail.db")
         run(site, "--store", other, "init")
-        for path, says in kept + [(jsonl, "is something else than an earlier backup"),
-                                 (other, "is something else than an earlier backup")]:
+        for path, says in kept + [(jsonl, "is something else, and not an earlier backup"),
+                                 (other, "is a store that was in use, and not an earlier backup")]:
             before = contents(path)
             refused(site, NOT, ["backup", path], [says, path])
             check_eq(contents(path), before, path)
@@ -196,7 +196,7 @@ def _(build):
             site.ctl("export", "--format", "postfix", folder)
         write_file(os.path.join(folder, "aliases"), "root: me\n")
         before = sorted(os.listdir(folder)), read_file(os.path.join(folder, "mailboxes"))
-        refused(site, NOT, ["export", "--format", "postfix", folder], ["/aliases' is something else than an earlier"])
+        refused(site, NOT, ["export", "--format", "postfix", folder], ["/aliases' is something else, and not an earlier"])
         check_eq((sorted(os.listdir(folder)), read_file(os.path.join(folder, "mailboxes"))), before)
         backup = os.path.join(site.tmp, "b.db")
         write_file(backup, "")
