@@ -16,9 +16,14 @@ enum { NETWORK_LIST_MAX = 1000, NETWORK_GROUP_MAX = 64 };
  * list. BAD when it is none, or longer than NETWORK_LIST_MAX, with what to write. */
 enum outcome network_list_check(struct sbuf *out, struct slice text, struct error *err);
 
-/* Tell whether the client's address REMOTE is in a list of the canonical form. An empty list means
- * everywhere; a REMOTE that is no address is in no other list, and neither is anybody in a list
- * that cannot be read. ::ffff:192.0.2.1 counts as 192.0.2.1, and a zone (%eth0) does not count. */
+/* The same for a list that another system or an earlier release has kept: the bits of a host behind
+ * the prefix, 192.0.2.5/24, do not count there and are cut off, and are no reason for BAD. */
+enum outcome network_list_mend(struct sbuf *out, struct slice text, struct error *err);
+
+/* Tell whether the client's address REMOTE is in a list, of either of these forms. An empty list
+ * means everywhere; a REMOTE that is no address is in no other list, and neither is anybody in a
+ * list that cannot be read. ::ffff:192.0.2.1 counts as 192.0.2.1, and a zone (%eth0) does not
+ * count. */
 bool network_list_has(struct slice list, struct slice remote);
 
 /* Append the network that REMOTE counts for: the /24 of a v4 address; the /48 of a v6 address,

@@ -51,12 +51,10 @@ enum outcome rules_reason(struct slice typed, struct error *err);
 enum outcome rules_delimiters(struct slice typed, struct error *err);
 
 /* Judge where a mailbox's mail is (WHAT says what it is: "home"), what an app password is called,
- * the services it is good for (imap,smtp), and the networks a login may come from
- * (192.0.2.0/24,2001:db8::/32). */
+ * and the services it is good for (imap,smtp). */
 enum outcome rules_place(const char *what, struct slice typed, struct error *err);
 enum outcome rules_label(struct slice typed, struct error *err);
 enum outcome rules_services(struct slice typed, struct error *err);
-enum outcome rules_networks(struct slice typed, struct error *err);
 
 /* Judge the name of a map that an admin makes. */
 enum outcome rules_map_name(struct slice typed, struct error *err);

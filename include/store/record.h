@@ -15,7 +15,7 @@ struct record_credential {
 	struct slice label;
 	struct slice hash;     /* {SCHEME}data */
 	struct slice services; /* imap,smtp, or empty for any */
-	struct slice networks; /* CIDRs with commas between, or empty for any */
+	struct slice networks; /* of auth/network.h, or empty for any */
 	int64_t expires;       /* 0 for never */
 	int64_t created;       /* 0: now */
 };
@@ -83,7 +83,9 @@ struct record {
 enum record_change { RECORD_SAME, RECORD_ADDED, RECORD_CHANGED, RECORD_GONE };
 
 /* Make the store's object be what R says of it, by the same rules as every other change, and tell
- * in *DID what that took. FOUND, BAD refused, RETRY. For many, within a batch. */
+ * in *DID what that took. What has one meaning only is brought into canonical form, where a command
+ * would ask for it to be typed again: 192.0.2.5/24 is the network 192.0.2.0/24. FOUND, BAD refused,
+ * RETRY. For many, within a batch. */
 enum outcome store_put(
     struct store *s, const struct record *r, enum record_change *did, struct error *err);
 

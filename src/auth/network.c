@@ -149,8 +149,9 @@ refuse_host_bits(const struct network *n, struct slice word, struct error *err)
 	return BAD;
 }
 
+/* What comes from elsewhere is not refused for the bits of a host, which count nowhere. */
 static enum outcome
-check_word(struct sbuf *list, struct slice word, struct error *err)
+check_word(struct sbuf *list, struct slice word, bool mend, struct error *err)
 {
 	struct network n;
 
@@ -159,16 +160,17 @@ check_word(struct sbuf *list, struct slice word, struct error *err)
 		    "'%.*s' is no network: write it like 192.0.2.0/24, 2001:db8::/32 or 192.0.2.1, "
 		    "with commas between several",
 		    (int)slice_head(word, NETWORK_GROUP_MAX).n, word.p);
-	if (has_host_bits(&n))
+	if (!mend && has_host_bits(&n))
 		return refuse_host_bits(&n, word, err);
+	cut(n.address, n.prefix);
 	if (list->n > 0)
 		sbuf_add_chr(list, ',');
 	put_network(list, &n);
 	return FOUND;
 }
 
-enum outcome
-network_list_check(struct sbuf *out, struct slice text, struct error *err)
+static enum outcome
+put_list(struct sbuf *out, struct slice text, bool mend, struct error *err)
 {
 	struct slice word;
 	struct sbuf list;
@@ -176,7 +178,7 @@ network_list_check(struct sbuf *out, struct slice text, struct error *err)
 
 	sbuf_init(&list, NETWORK_LIST_MAX);
 	while (o == FOUND && (word = next_word(&text)).n > 0)
-		o = check_word(&list, word, err);
+		o = check_word(&list, word, mend, err);
 	if (o == FOUND && list.failed)
 		o = error_set(err, BAD,
 		    "a list of networks is longer than %d bytes: write it with fewer, larger ones",
@@ -185,6 +187,18 @@ network_list_check(struct sbuf *out, struct slice text, struct error *err)
 		o = error_set(err, RETRY, "no memory for a list of networks");
 	sbuf_release(&list);
 	return o;
+}
+
+enum outcome
+network_list_check(struct sbuf *out, struct slice text, struct error *err)
+{
+	return put_list(out, text, false, err);
+}
+
+enum outcome
+network_list_mend(struct sbuf *out, struct slice text, struct error *err)
+{
+	return put_list(out, text, true, err);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -204,6 +218,7 @@ network_list_has(struct slice list, struct slice remote)
 	while ((word = next_word(&list)).n > 0) {
 		if (!read_network(&n, word))
 			return false;
+		cut(n.address, n.prefix);
 		found |= network_has(&n, address);
 	}
 	return found;

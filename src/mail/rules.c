@@ -659,19 +659,3 @@ rules_services(struct slice typed, struct error *err)
 	}
 	return FOUND;
 }
-
-enum outcome
-rules_networks(struct slice typed, struct error *err)
-{
-	struct slice rest = typed;
-	struct sbuf masked;
-	enum outcome o = FOUND;
-
-	if (typed.n > 1000)
-		return error_set(err, BAD, "networks of %zu bytes: at most 1000 are kept", typed.n);
-	sbuf_init(&masked, 2000);
-	while (o == FOUND && (rest.n > 0 || rest.p != NULL))
-		o = key_check(&masked, SEARCH_NETWORK, slice_cut(&rest, ','), err);
-	sbuf_release(&masked);
-	return o;
-}

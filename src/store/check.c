@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "auth/network.h"
 #include "mail/rules.h"
 #include "store/reader.h"
 
@@ -124,6 +125,44 @@ check_hashes(struct check *c, const struct record *r)
 			    "a password hash does not say of which scheme it is");
 }
 
+/* LABEL is that of the app password it is about; empty: the mailbox, or its own password. */
+static void
+found_at(struct check *c, const struct record *r, struct slice label, const struct error *why)
+{
+	char line[700];
+
+	if (label.n == 0) {
+		found(c, where(r), r->name, why->text);
+		return;
+	}
+	snprintf(line, sizeof line, "app password '%.*s': %s", (int)(label.n < 64 ? label.n : 64),
+	    label.p, why->text);
+	found(c, where(r), r->name, line);
+}
+
+/* Earlier releases kept what an import said, as it was. */
+static void
+check_list(struct check *c, const struct record *r, struct slice label, struct slice networks)
+{
+	struct error why = { "" };
+	enum outcome o;
+
+	sbuf_clear(&c->canonical);
+	o = network_list_check(&c->canonical, networks, &why);
+	if (o == RETRY)
+		c->outcome = RETRY;
+	else if (o != FOUND)
+		found_at(c, r, label, &why);
+}
+
+static void
+check_networks(struct check *c, const struct record *r)
+{
+	check_list(c, r, slice_str(""), r->networks);
+	for (size_t i = 0; i < r->credentials; i++)
+		check_list(c, r, r->credential[i].label, r->credential[i].networks);
+}
+
 static void
 check_value(struct check *c, const struct record *r)
 {
@@ -151,6 +190,7 @@ check_record(void *arg, const struct record *r)
 		break;
 	case RECORD_MAILBOX:
 		check_hashes(c, r);
+		check_networks(c, r);
 		break;
 	case RECORD_ALIAS:
 		check_targets(c, r);

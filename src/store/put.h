@@ -13,13 +13,15 @@ struct put {
 	struct store *s;
 	struct record wanted; /* canonical; what is not said is filled in from what is there */
 	struct sbuf name;
-	struct sbuf target;               /* of a domain */
-	struct sbuf targets;              /* of an alias, each ended by LF */
-	struct slice *list;               /* the same */
-	struct record_credential *merged; /* of a mailbox: with those that stay */
-	struct reader now;                /* what is there, */
-	bool there;                       /* if it is */
-	unsigned differs;                 /* RECORD_... of what is said and is not so yet */
+	struct sbuf target;                   /* of a domain */
+	struct sbuf targets;                  /* of an alias, each ended by LF */
+	struct slice *list;                   /* the same */
+	struct sbuf networks;                 /* of a mailbox, and then of its passwords */
+	struct record_credential *credential; /* the passwords, canonical */
+	struct record_credential *merged;     /* with those that stay */
+	struct reader now;                    /* what is there, */
+	bool there;                           /* if it is */
+	unsigned differs;                     /* RECORD_... of what is said and is not so yet */
 	struct change change;
 };
 

@@ -5,12 +5,69 @@
 #include <stdlib.h>
 
 #include "auth/app_password.h"
+#include "auth/network.h"
 #include "mail/rules.h"
 #include "store/put.h"
 
 #define ID_MAX 4294967294u /* one more stands for nobody */
 
 /* --- what is asked for ------------------------------------------------------------------------ */
+
+/* Keep the networks in canonical form. Where that will be is not known before the last of them is
+ * there: till then only the length counts. */
+static enum outcome
+keep_networks(struct put *p, struct slice *networks, struct error *err)
+{
+	size_t before = p->networks.n;
+	enum outcome o = network_list_mend(&p->networks, *networks, err);
+
+	*networks = slice_of(NULL, p->networks.n - before);
+	return o;
+}
+
+static void
+place(struct slice *networks, const char **at)
+{
+	networks->p = *at;
+	*at += networks->n;
+}
+
+/* Those of a record were written by another system, by an earlier release, or by hand: what is
+ * stored is what a login is compared with. */
+static enum outcome
+take_networks(struct put *p, struct error *err)
+{
+	struct record *w = &p->wanted;
+	bool said = (w->said & RECORD_NETWORKS) != 0;
+	enum outcome o = said ? keep_networks(p, &w->networks, err) : FOUND;
+	const char *at;
+
+	for (size_t i = 0; o == FOUND && p->credential != NULL && i < w->credentials; i++)
+		o = keep_networks(p, &p->credential[i].networks, err);
+	at = sbuf_cstr(&p->networks);
+	if (said)
+		place(&w->networks, &at);
+	for (size_t i = 0; o == FOUND && p->credential != NULL && i < w->credentials; i++)
+		place(&p->credential[i].networks, &at);
+	return o;
+}
+
+/* A list of one's own, to be brought into canonical form. */
+static enum outcome
+take_credentials(struct put *p, struct error *err)
+{
+	struct record *w = &p->wanted;
+
+	if ((w->said & RECORD_CREDENTIALS) == 0 || w->credentials == 0)
+		return FOUND;
+	p->credential = calloc(w->credentials, sizeof *p->credential);
+	if (p->credential == NULL)
+		return error_set(err, RETRY, "no memory for the passwords of a mailbox");
+	for (size_t i = 0; i < w->credentials; i++)
+		p->credential[i] = w->credential[i];
+	w->credential = p->credential;
+	return FOUND;
+}
 
 static enum outcome
 check_credential(struct put *p, size_t at, struct error *err)
@@ -30,8 +87,6 @@ check_credential(struct put *p, size_t at, struct error *err)
 		o = rules_label(c->label, err);
 	if (o == FOUND && c->services.n > 0)
 		o = rules_services(c->services, err);
-	if (o == FOUND && c->networks.n > 0)
-		o = rules_networks(c->networks, err);
 	if (o == FOUND && c->expires < 0)
 		o = error_set(err, BAD, "a password of '%s' expires before all time", address);
 	for (size_t i = 0; o == FOUND && i < at; i++)
@@ -55,10 +110,12 @@ put_check_mailbox(struct put *p, struct error *err)
 		o = rules_place("mail location", w->mail, err);
 	if (o == FOUND && (w->said & RECORD_IDS) != 0 && (w->uid > ID_MAX || w->gid > ID_MAX))
 		o = error_set(err, BAD, "uid and gid are at most %u", ID_MAX);
-	if (o == FOUND && (w->said & RECORD_NETWORKS) != 0 && w->networks.n > 0)
-		o = rules_networks(w->networks, err);
 	if (o == FOUND && (w->said & RECORD_STATE) != 0 && w->reason.n > 0)
 		o = rules_reason(w->reason, err);
+	if (o == FOUND)
+		o = take_credentials(p, err);
+	if (o == FOUND)
+		o = take_networks(p, err);
 	for (size_t i = 0; o == FOUND && (w->said & RECORD_CREDENTIALS) && i < w->credentials; i++)
 		o = check_credential(p, i, err);
 	return o;

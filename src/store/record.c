@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/network.h"
 #include "mail/rules.h"
 
 /* What a kind does; maps and their entries go their own way. */
@@ -38,6 +39,7 @@ put_init(struct put *p, struct store *s, const struct record *r)
 	sbuf_init(&p->name, QUESTION_TEXT);
 	sbuf_init(&p->target, ADDRESS_DOMAIN_MAX);
 	sbuf_init(&p->targets, LOOKUP_VALUE_MAX);
+	sbuf_init(&p->networks, (r->credentials + 1) * NETWORK_LIST_MAX);
 	reader_init(&p->now);
 }
 
@@ -47,7 +49,9 @@ put_release(struct put *p)
 	sbuf_release(&p->name);
 	sbuf_release(&p->target);
 	sbuf_release(&p->targets);
+	sbuf_release(&p->networks);
 	free(p->list);
+	free(p->credential);
 	free(p->merged);
 	reader_release(&p->now);
 }

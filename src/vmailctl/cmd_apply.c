@@ -14,6 +14,7 @@
 #include "vmailctl/changes.h"
 #include "vmailctl/import.h"
 #include "vmailctl/jsonl.h"
+#include "vmailctl/mended.h"
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/source.h"
@@ -32,6 +33,7 @@ struct plan {
 	bool present[KINDS]; /* kinds that the file has */
 	bool quiet;          /* lines are counted, not printed */
 	size_t at;           /* the line of the file, 0 in a store */
+	bool again;          /* it was looked at before, and what is to be told is told */
 	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
 	struct sbuf lines;   /* where each of those is, a size_t */
 	const char **name;   /* the same, sorted */
@@ -268,15 +270,35 @@ complete(const struct record *r)
 	return all;
 }
 
+/* A line of a file, or a whole store, which has none. */
+struct place {
+	const char *file;
+	size_t line;
+};
+
+static void
+warn_mended(void *arg, const char *text)
+{
+	const struct place *at = arg;
+
+	if (at->line > 0)
+		ctl_warn("%s:%zu: %s", at->file, at->line, text);
+	else
+		ctl_warn("%s: %s", at->file, text);
+}
+
 static enum outcome
 compare(void *arg, const struct record *r, size_t line, struct error *err)
 {
 	struct plan *p = arg;
+	struct place at = { import_name(p->source.file), line };
 	struct record all = complete(r);
 	enum outcome o;
 
 	p->at = line;
 	p->strange += strange_app_passwords(p->ctl->store, r);
+	if (!p->again)
+		mended_tell(r, warn_mended, &at);
 	o = store_compare(p->ctl->store, &all, note, p, err);
 	progress_at(&p->bar, p->records);
 	/* a map that the file itself makes is not there yet */
@@ -497,6 +519,7 @@ check_plan(struct plan *p)
 	again.source = p->source;
 	again.keep = p->keep;
 	again.quiet = true;
+	again.again = true;
 	o = compare_all(&again);
 	if (o == FOUND && memcmp(again.digest, p->digest, sizeof p->digest) != 0)
 		o = error_set(&ctl->err, RETRY,

@@ -16,6 +16,7 @@
 #include "vmailctl/guess.h"
 #include "vmailctl/intake.h"
 #include "vmailctl/jsonl.h"
+#include "vmailctl/mended.h"
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/rehash.h"
@@ -274,12 +275,35 @@ note_one(struct import *im, enum outcome done, enum record_change did, const str
 	return FOUND;
 }
 
+/* Where a note is about. */
+struct place {
+	struct import *im;
+	const struct foreign_place *at;
+};
+
+static void
+say_mended(void *arg, const char *text)
+{
+	const struct place *p = arg;
+
+	say_remark(p->im, REMARK_NOTE, p->at, text);
+}
+
+static void
+note_mended(struct import *im, const struct record *r, const struct foreign_place *at)
+{
+	struct place p = { im, at };
+
+	mended_tell(r, say_mended, &p);
+}
+
 static enum outcome
 put_one(struct import *im, struct foreign_object *o)
 {
 	enum record_change did;
 	enum outcome done;
 
+	note_mended(im, &o->record, &o->at);
 	im->err.text[0] = '\0';
 	done = put_object_in(im, o, &did);
 	/* a domain that was there is no object of the source */
@@ -355,6 +379,7 @@ put_lines(struct import *im, struct jsonl *j)
 			break;
 		if (o == FOUND) {
 			note_strange(im, &r, &at);
+			note_mended(im, &r, &at);
 			o = store_put(im->ctl->store, &r, &did, &im->err);
 		} else if (o == BAD) {
 			strip_place(im);

@@ -26,6 +26,25 @@ check_group(struct slice remote)
 	sbuf_release(&group);
 }
 
+/* Nobody gets in or is kept out by the mending. */
+static void
+check_mended(struct slice list, struct slice remote)
+{
+	struct sbuf once, twice;
+	struct error err = { "" };
+
+	sbuf_init(&once, NETWORK_LIST_MAX);
+	sbuf_init(&twice, NETWORK_LIST_MAX);
+	if (network_list_mend(&once, list, &err) == FOUND &&
+	    (network_list_check(&twice, sbuf_slice(&once), &err) != FOUND ||
+		!slice_eq(sbuf_slice(&once), sbuf_slice(&twice)) ||
+		(once.n > 0 &&
+		    network_list_has(list, remote) != network_list_has(sbuf_slice(&once), remote))))
+		abort();
+	sbuf_release(&once);
+	sbuf_release(&twice);
+}
+
 static void
 check_list(struct slice list, struct slice remote)
 {
@@ -56,5 +75,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_group(remote);
 	check_list(list, remote);
+	check_mended(list, remote);
 	return 0;
 }

@@ -86,6 +86,7 @@ SCRIPT = [
     "backup {tmp}/backup.db", "backup {tmp}/backup.db", "diff {tmp}/backup.db", "user remove c@example.com", "diff {tmp}/backup.db", "diff {tmp}/backup.db --json",
     "apply --dry-run {data}/some.jsonl", "apply --yes {data}/some.jsonl", "apply --yes {data}/some.jsonl", "apply --yes --prune --dry-run {data}/some.jsonl", "apply --yes {data}/broken.jsonl", "diff {data}/some.jsonl",
     "import --dry-run {data}/more.jsonl", "import {data}/more.jsonl", "import {data}/more.jsonl", "import --strict {data}/broken.jsonl", "import {data}/none", "import {data}/new.csv --columns address,password --passwords plain",
+    "import {data}/people.jsonl", "import {data}/people.jsonl", "app-password list p1@people.test", "check",
     "import --dry-run {data}/passwd --from passwd-file", "import {data}/passwd --from passwd-file --domain example.com",
     # --- what was done
     "log --last 5", "log harry@example.com", "log --json --last 3", "log --what 'user add' --last 2", "log --match '*lists*'", "log --after 40 --until 2001-01-01", "log --since 1d --last 2", "log --who nobody-such", "log none@example.com",
@@ -108,6 +109,10 @@ FILES = {
     "more.jsonl": '{"domain":"more.test","kind":"mailbox"}\n'
                   + "".join('{"mailbox":"u%d@more.test","quota":%d}\n' % (i, i) for i in range(150))
                   + "".join('{"alias":"a%d@more.test","targets":["u%d@more.test","x%d@else.test"]}\n' % (i, i, i) for i in range(150)),
+    "people.jsonl": '{"domain":"people.test","kind":"mailbox"}\n'
+                    '{"mailbox":"p1@people.test","networks":"192.0.2.5/24","credentials":['
+                    '{"hash":"{PLAIN}x"},{"label":"phone","hash":"{PLAIN}y","networks":"2001:DB8::7/32"}]}\n'
+                    '{"mailbox":"p2@people.test","networks":"192.0.2.0/33"}\n',
     "broken.jsonl": '{"domain":"broken.test","kind":"mailbox"}\n{"mailbox":"nobody"}\n{"type":\n',
     "new.csv": "one@example.com,geheim\ntwo@example.com,auch\nbad,x\n",
     "passwd": "pw1:{PLAIN}secret:::::\npw2@example.com:$6$abcdefgh$x:::::\n",

@@ -395,7 +395,7 @@ def extra_fields(env):
         site = Site(env.build, tmp)
         site.init()
         done = import_text(site, "users", "".join([
-            row % ("a", "userdb_quota_rule=*:bytes=1048576 userdb_home=/srv/a allow_nets=192.0.2.0/24 "
+            row % ("a", "userdb_quota_rule=*:bytes=1048576 userdb_home=/srv/a allow_nets=192.0.2.5/24,192.0.3.1 "
                         "userdb_uid=5001 userdb_gid=5002"),
             row % ("b", "userdb_quota_storage_size=2097152"),
             row % ("c", "userdb_home=c/relative"),
@@ -403,6 +403,9 @@ def extra_fields(env):
         check_eq(done.returncode, DONE, done.stderr)
         a, b = (json.loads(site.ctl("--json", "user", "show", n + "@example.com")) for n in "ab")
         check_eq((a["quota"], a["home"], a["uid"], a["gid"], b["quota"]), (1 << 20, "/srv/a", 5001, 5002, 2 << 20), a)
+        check_in("users:1: note: networks '192.0.2.5/24,192.0.3.1' of 'a@example.com' are kept as '192.0.2.0/24,192.0.3.1'",
+                 done.stderr)
+        check_eq(a["networks"], "192.0.2.0/24,192.0.3.1")
         done = import_text(site, "users.csv", "email,clear\nd@example.com,secret d\n,secret e\n", tmp=tmp)
         check_eq(done.returncode, SKIPPED, done.stderr)
         check_in("users.csv:3: skipped: there is no address in it", done.stderr)

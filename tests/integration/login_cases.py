@@ -5,6 +5,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import select
@@ -187,6 +188,42 @@ def networks(env):
                         % (HARRY, THERE))
         with Userdb(site.userdb) as client:
             check_eq(client.ask("PASS", HARRY).named["allow_nets"], "192.0.2.0/24,2001:db8::/32")
+
+
+# What is imported as it is written elsewhere, and whether a login from there is let in.
+HOST_NETWORKS = [
+    ("192.0.2.5/24", {"192.0.2.77": "OK", "192.0.2.5": "OK", THERE: "FAIL"}),
+    ("198.51.100.9, 2001:db8::5/32", {"198.51.100.9": "OK", THERE: "FAIL", "2001:db8:7::1": "OK"}),
+]
+
+
+def host_networks(env):
+    """The bits of a host lock nobody out, whether an import brings them or they are there from an earlier one."""
+    with running(env, failure_delay=0) as (site, _):
+        for networks, expected in HOST_NETWORKS:
+            line = json.dumps({"mailbox": HARRY, "networks": networks, "credentials": [
+                {"hash": "{PLAIN}" + RIGHT[HARRY]}, {"label": "phone", "hash": "{PLAIN}phone's", "networks": networks}]})
+            told = "networks '%s' of '%s' are kept as" % (networks, HARRY)
+            done = site.ctl_run("import", "--from", "vmaild", "-", stdin=line + "\n")
+            check_eq((done.returncode, told in done.stderr), (0, "/" in networks), done.stderr)
+            done = site.ctl_run("apply", "--yes", "-", stdin="# one\n" + line + "\n")
+            check_eq((done.returncode, done.stderr.count("standard input:2: " + told)),
+                     (0, 2 * ("/" in networks)), done.stderr)
+            check_eq(site.ctl("check"), "", networks)
+            for stored in (None, networks):
+                if stored:
+                    with database(site) as db:
+                        db.execute("UPDATE mailbox SET networks = ? WHERE address = ?", (stored, HARRY))
+                        db.execute("UPDATE credential SET networks = ? WHERE label = 'phone'", (stored,))
+                for address, word in expected.items():
+                    for password in (RIGHT[HARRY], "phone's"):
+                        check_eq(log_in(site, password=password, address=address).word, word, networks, address, stored)
+        done = site.ctl_run("check")
+        check_eq((done.returncode, done.stdout.count("names one host and the size of a network: write 2001:db8::/32")),
+                 (1, 2), done.stdout)
+        check_in("app password 'phone': '2001:db8::5/32'", done.stdout)
+        site.ctl("apply", "--yes", "-", stdin=site.ctl("export"))
+        check_eq(site.ctl("check"), "")
 
 
 def states(env):
@@ -490,6 +527,7 @@ def register(suite):
     suite.add("login: recorded when the store lets, and nobody waits for it", recorded_when_the_store_lets)
     suite.add("login: of too many that cannot be recorded the oldest are dropped", oldest_dropped)
     suite.add("login: from the mailbox's networks only", networks)
+    suite.add("login: from networks with the bits of a host", host_networks)
     suite.add("login: what the account's state allows", states)
     suite.add("login: one set of fields in every answer", locations)
     suite.add("login: the same again is remembered", remembered)

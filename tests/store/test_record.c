@@ -89,6 +89,11 @@ static const struct record_credential odd_services[] = { { .hash = NAME("{PLAIN}
     .services = NAME("imap,") } };
 static const struct record_credential odd_networks[] = { { .hash = NAME("{PLAIN}one"),
     .networks = NAME("192.0.2.0/33") } };
+static const struct record_credential host_networks[] = {
+	{ .hash = NAME("{PLAIN}one"), .networks = NAME("2001:DB8::1/128") },
+	{ .label = NAME("phone"), .hash = NAME("{PLAIN}app"), .networks = NAME("10.1.2.3/8") },
+	{ .label = NAME("tablet"), .hash = NAME("{PLAIN}tab") },
+};
 
 struct put_case {
 	const char *name;
@@ -143,6 +148,18 @@ static const struct put_case puts_[] = {
 	  FOUND, NULL, RECORD_CHANGED, "user passwd",
 	  "mailbox harry@example.com quota=0 home= mail= ids=0:0 networks= active ''"
 	  " [|{PLAIN}one|||0] [phone|{PLAIN}app|imap,smtp|192.0.2.0/24,2001:db8::/32|77]\n" },
+	{ "networks with the bits of a host, in a new mailbox", { .kind = RECORD_MAILBOX,
+	    .name = NAME("tom@example.com"), .said = RECORD_NETWORKS | RECORD_CREDENTIALS,
+	    .networks = NAME("192.0.2.5/24, 2001:DB8::7/32"), .credential = host_networks, .credentials = 3 },
+	  FOUND, NULL, RECORD_ADDED, "user add",
+	  "mailbox tom@example.com quota=0 home= mail= ids=0:0 networks=192.0.2.0/24,2001:db8::/32 active ''"
+	  " [|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
+	{ "the same in one that is there", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_NETWORKS | RECORD_CREDENTIALS, .networks = NAME("::ffff:192.0.2.5/120"),
+	    .credential = host_networks, .credentials = 3 },
+	  FOUND, NULL, RECORD_CHANGED, "user set",
+	  "mailbox harry@example.com quota=0 home= mail= ids=0:0 networks=192.0.2.0/24 active ''"
+	  " [|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
 	{ "no password any more", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS },
 	  FOUND, NULL, RECORD_CHANGED, "user passwd",
@@ -201,7 +218,10 @@ static const struct put_case puts_[] = {
 	  BAD, "no list of services", 0, NULL, NULL },
 	{ "odd networks", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = odd_networks, .credentials = 1 },
-	  BAD, "must be 0 to 32", 0, NULL, NULL },
+	  BAD, "'192.0.2.0/33' is no network", 0, NULL, NULL },
+	{ "odd networks of a mailbox", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_NETWORKS, .networks = NAME("192.0.2.0/24,home") },
+	  BAD, "'home' is no network", 0, NULL, NULL },
 	{ "a negative quota", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_QUOTA, .quota = -1 }, BAD, "negative", 0, NULL, NULL },
 	{ "a uid that is nobody's", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),

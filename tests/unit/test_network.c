@@ -70,6 +70,48 @@ test_check(void **state)
 	}
 }
 
+static const struct {
+	struct slice text;
+	const char *kept; /* NULL: refused */
+} mended[] = {
+	{ BYTES(""), "" },
+	{ BYTES("192.0.2.7/24"), "192.0.2.0/24" },
+	{ BYTES("192.0.2.7/24,2001:db8:1::1/32, 198.51.100.129/25 "),
+	    "192.0.2.0/24,2001:db8::/32,198.51.100.128/25" },
+	{ BYTES("192.0.2.7/0"), "0.0.0.0/0" },
+	{ BYTES("192.0.2.7/32,2001:db8::1/128"), "192.0.2.7,2001:db8::1" },
+	{ BYTES("::ffff:192.0.2.7/120"), "192.0.2.0/24" },
+	{ BYTES("::ffff:192.0.2.7/64"), "::/64" },
+	{ BYTES("192.0.2.7/33"), NULL },
+	{ BYTES("192.0.2.7/24,nonsense"), NULL },
+};
+
+/* What it is mended to has the same members, and needs no mending. */
+static void
+test_mend(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(mended); i++) {
+		struct slice text = bytes_copy(mended[i].text);
+		struct error err = { "" };
+		struct sbuf out, again;
+		enum outcome o;
+
+		sbuf_init(&out, 4096);
+		sbuf_init(&again, 4096);
+		o = network_list_mend(&out, text, &err);
+		if (o != (mended[i].kept != NULL ? FOUND : BAD) ||
+		    strcmp(sbuf_cstr(&out), mended[i].kept != NULL ? mended[i].kept : "") != 0)
+			fail_msg("%s: %s '%s' '%s'", mended[i].text.p, outcome_name(o),
+			    sbuf_cstr(&out), err.text);
+		assert_int_equal(network_list_check(&again, sbuf_slice(&out), &err), FOUND);
+		assert_string_equal(sbuf_cstr(&again), sbuf_cstr(&out));
+		sbuf_release(&out);
+		sbuf_release(&again);
+		bytes_free(text);
+	}
+}
+
 static void
 test_check_bounded(void **state)
 {
@@ -104,6 +146,10 @@ static const struct member {
 	{ "no list and no address", "", BYTES(""), true },
 	{ "in the network", "192.0.2.0/24", BYTES("192.0.2.255"), true },
 	{ "beside it", "192.0.2.0/24", BYTES("192.0.3.0"), false },
+	{ "in the network of a host", "192.0.2.5/24", BYTES("192.0.2.77"), true },
+	{ "the host itself", "192.0.2.5/24", BYTES("192.0.2.5"), true },
+	{ "beside the network of a host", "192.0.2.5/24", BYTES("192.0.3.5"), false },
+	{ "in the network of a v6 host", "2001:db8::5/32", BYTES("2001:db8:7::1"), true },
 	{ "in the second", "10.0.0.0/8,192.0.2.0/24", BYTES("192.0.2.9"), true },
 	{ "in the first", "10.0.0.0/8,192.0.2.0/24", BYTES("10.255.0.1"), true },
 	{ "the address itself", "192.0.2.1", BYTES("192.0.2.1"), true },
@@ -182,6 +228,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_mend),
 		cmocka_unit_test(test_check_bounded),
 		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_group),
