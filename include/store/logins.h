@@ -18,6 +18,7 @@ struct login_facts {
 	struct account account;
 	struct credential credential[CREDENTIALS_MAX]; /* its own password first, if it has one */
 	size_t credentials;
+	bool cut;            /* it has more of them: what is none of these may be right */
 	bool known;          /* somebody logged in to it from that network before */
 	struct sbuf app_key; /* for auth/app_password.h; secret */
 	struct sbuf text;    /* what the credentials point into; secret */
@@ -27,8 +28,8 @@ void login_facts_init(struct login_facts *f);
 void login_facts_release(struct login_facts *f); /* wipes */
 
 /* Find the mailbox ADDRESS (canonical) with its credentials. NETWORK is of network_group. FOUND
- * also when it has none, NONE when there is no such mailbox, RETRY: could not look, or it has more
- * credentials than fit. */
+ * also when it has none, or more than fit; NONE: there is no such mailbox; RETRY: could not look.
+ */
 enum outcome store_find_login(struct store *s, struct slice address, struct slice network,
     struct login_facts *out, struct error *err);
 

@@ -145,6 +145,20 @@ credential_of_line(const struct login_facts *f, size_t line)
 	return NULL;
 }
 
+/* It is none of those that could be tried. One that did not fit may be right, and yet nobody
+ * guesses for free. */
+static void
+end_untried(struct login *l)
+{
+	if (!l->facts->cut) {
+		end_try_again(l);
+		return;
+	}
+	l->outcome = RETRY;
+	guard_failed(&l->worker->guard, &l->try, l->tag);
+	login_end(l);
+}
+
 static void
 verified(struct login *l)
 {
@@ -160,7 +174,7 @@ verified(struct login *l)
 		if (l->trouble.text[0] == '\0')
 			end_wrong(l);
 		else
-			end_try_again(l);
+			end_untried(l);
 		return;
 	default:
 		l->trouble = l->job.why;
@@ -336,6 +350,11 @@ found(struct login *l, enum outcome o)
 		return;
 	}
 	l->trouble.text[0] = '\0';
+	if (l->facts->cut)
+		error_set(&l->trouble, RETRY,
+		    "it has more than %d passwords, and this is none of the first: remove those "
+		    "that nobody uses",
+		    CREDENTIALS_MAX);
 	l->refusal = o == NONE ? "unknown user" : NULL;
 	if (o == FOUND && l->facts->credentials == 0)
 		l->refusal = "no password is set";

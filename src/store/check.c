@@ -7,6 +7,7 @@
 
 #include "auth/network.h"
 #include "mail/rules.h"
+#include "store/logins.h"
 #include "store/reader.h"
 
 struct check {
@@ -125,6 +126,19 @@ check_hashes(struct check *c, const struct record *r)
 			    "a password hash does not say of which scheme it is");
 }
 
+static void
+check_number(struct check *c, const struct record *r)
+{
+	char line[200];
+
+	if (r->credentials <= CREDENTIALS_MAX)
+		return;
+	snprintf(line, sizeof line,
+	    "it has %zu passwords, and a login looks at %d only: remove those that nobody uses",
+	    r->credentials, CREDENTIALS_MAX);
+	found(c, where(r), r->name, line);
+}
+
 /* LABEL is that of the app password it is about; empty: the mailbox, or its own password. */
 static void
 found_at(struct check *c, const struct record *r, struct slice label, const struct error *why)
@@ -190,6 +204,7 @@ check_record(void *arg, const struct record *r)
 		break;
 	case RECORD_MAILBOX:
 		check_hashes(c, r);
+		check_number(c, r);
 		check_networks(c, r);
 		break;
 	case RECORD_ALIAS:

@@ -42,6 +42,7 @@ login_facts_begin(struct login_facts *f)
 	sbuf_clear(&f->app_key);
 	sbuf_clear(&f->text);
 	f->credentials = 0;
+	f->cut = false;
 	f->known = false;
 }
 
@@ -58,10 +59,11 @@ login_facts_add(struct login_facts *f, const struct credential *from, struct err
 {
 	struct credential *c = &f->credential[f->credentials];
 
-	if (f->credentials == CREDENTIALS_MAX)
-		return error_set(err, RETRY,
-		    "a mailbox has more than %d credentials: remove those that nobody uses",
-		    CREDENTIALS_MAX);
+	/* no fault of the store, which serves all others as well as ever */
+	if (f->credentials == CREDENTIALS_MAX) {
+		f->cut = true;
+		return FOUND;
+	}
 	c->label = keep(&f->text, from->label);
 	c->hash = keep(&f->text, from->hash);
 	c->services = keep(&f->text, from->services);

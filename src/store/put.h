@@ -34,6 +34,10 @@ enum outcome put_check_alias(struct put *p, struct error *err);
  */
 enum outcome put_merge_mailbox(struct put *p, struct error *err);
 
+/* Judge the whole of a mailbox, with all that stays: whether its app passwords are too many. FOUND,
+ * BAD. */
+enum outcome put_check_room(const struct put *p, struct error *err);
+
 /* Find what differs from what is there. */
 unsigned put_compare_domain(const struct record *now, const struct record *wanted);
 unsigned put_compare_mailbox(const struct record *now, const struct record *wanted);

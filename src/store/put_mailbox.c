@@ -7,6 +7,7 @@
 #include "auth/app_password.h"
 #include "auth/network.h"
 #include "mail/rules.h"
+#include "store/logins.h"
 #include "store/put.h"
 
 #define ID_MAX 4294967294u /* one more stands for nobody */
@@ -150,6 +151,30 @@ put_merge_mailbox(struct put *p, struct error *err)
 	w->credential = p->merged;
 	w->credentials = n;
 	return FOUND;
+}
+
+static size_t
+app_passwords(const struct record *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->credentials; i++)
+		n += r->credential[i].label.n > 0;
+	return n;
+}
+
+/* An earlier release imported as many as there were: those may stay, become fewer, and come back by
+ * an undo. */
+enum outcome
+put_check_room(const struct put *p, struct error *err)
+{
+	size_t n = app_passwords(&p->wanted), now = p->there ? app_passwords(&p->now.r) : 0;
+
+	if (n <= APP_PASSWORDS_MAX || n <= now || p->s->undoing != 0)
+		return FOUND;
+	return error_set(err, BAD,
+	    "'%s' would have %zu app passwords: leave out, or remove, all but %d",
+	    sbuf_cstr(&p->name), n, APP_PASSWORDS_MAX);
 }
 
 static bool

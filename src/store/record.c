@@ -115,6 +115,13 @@ fill_in(struct record *w, const struct record *now)
 
 static const struct record fresh = { .propagate = -1 };
 
+static enum outcome
+complete(struct put *p, struct error *err)
+{
+	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
+	return put_check_room(p, err);
+}
+
 /* *ST is the row that is there, if there is one. */
 static enum outcome
 find_now(struct put *p, struct db_stmt **st, struct error *err)
@@ -147,7 +154,8 @@ make_so(struct put *p, const struct kind *k, struct error *err)
 		return o;
 	p->there = o == FOUND;
 	o = p->there && p->wanted.merge ? put_merge_mailbox(p, err) : FOUND;
-	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
+	if (o == FOUND)
+		o = complete(p, err);
 	p->differs = p->there ? k->compare(&p->now.r, &p->wanted) : p->wanted.said;
 	p->change.what = name_change(k, p);
 	p->change.idle = p->there && p->differs == 0;
@@ -279,10 +287,11 @@ compare_one(struct put *p, store_compare_fn *fn, void *arg, struct error *err)
 		return o;
 	p->there = o == FOUND;
 	p->wanted.name = sbuf_slice(&p->name);
-	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
-	fn(arg, p->there ? &p->now.r : NULL, &p->wanted, differs(p));
+	o = complete(p, err);
+	if (o == FOUND)
+		fn(arg, p->there ? &p->now.r : NULL, &p->wanted, differs(p));
 	db_reset(st);
-	return FOUND;
+	return o;
 }
 
 enum outcome

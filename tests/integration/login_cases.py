@@ -384,6 +384,26 @@ def app_passwords(env):
     check_eq(("phone" in hash_log(daemon), phone in hash_log(daemon)), (False, False))
 
 
+def too_many(env):
+    """Of one mailbox: what a login looks at opens it, all else may be right; and nobody else is the worse for it."""
+    with running(env, failure_delay=0) as (site, daemon):
+        with database(site) as db:
+            db.executemany("INSERT INTO credential (mailbox, label, hash, created) VALUES (?, ?, ?, 1)",
+                           [(HARRY, "n%02d" % i, "{PLAIN}pw%d" % i) for i in range(70)])
+        for password in (RIGHT[HARRY], "pw0", "pw62"):
+            check_eq(log_in(site, password=password).word, "OK", password)
+        for password in ["pw69"] + ["wrong%d" % i for i in range(6)]:
+            reply = log_in(site, password=password, address=THERE)
+            check_eq((reply.word, reply.named.get("code")), ("FAIL", "temp_fail"), password, reply)
+        daemon.wait_log("login failed: user '%s', .*: temporary: it has more than 64 passwords" % HARRY)
+        throttled = json.loads(site.ctl("--json", "login", "throttled"))
+        check_in(HARRY, [row["user"] for row in throttled], "guesses are counted")
+        check_eq(log_in(site, SALLY).word, "OK")
+        check("told to try again" not in daemon.log.text, "the store is not to blame")
+        done = site.ctl_run("check")
+        check_eq((done.returncode, "it has 71 passwords" in done.stdout), (1, True), done.stdout)
+
+
 def hash_log(daemon):
     return daemon.log.text
 
@@ -533,6 +553,7 @@ def register(suite):
     suite.add("login: the same again is remembered", remembered)
     suite.add("login: nothing is remembered where that is switched off", not_remembered)
     suite.add("login: app passwords", app_passwords)
+    suite.add("login: more passwords than a login looks at", too_many)
     suite.add("login: app passwords are this store's alone", app_password_of_another_store)
     suite.add("login: a storm from one network holds nobody else up", turns)
     suite.add("login: a full queue has room for somebody else", crowded_out)

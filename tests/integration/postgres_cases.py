@@ -120,6 +120,21 @@ def looked_after(env):
         check(not {"store-integrity", "store-permissions"} & set(found), found)
 
 
+def too_many_passwords(env):
+    """Those that a login looks at open the mailbox; for what is none of them the server is not to blame."""
+    with running(env) as (site, daemon, uri), Auth(site.auth) as auth:
+        sql(uri, "INSERT INTO vmaild.credential (mailbox, label, hash, created) SELECT 'harry@example.com', "
+                 "'n' || lpad(i::text, 2, '0'), '{PLAIN}pw' || i, 1 FROM generate_series(0, 69) i", "mail")
+        for password in (PASSWORD, "pw0", "pw62"):
+            check_eq(auth.plain("harry@example.com", password).word, "OK", password)
+        reply = auth.plain("harry@example.com", "pw69")
+        check_eq((reply.word, reply.named.get("code")), ("FAIL", "temp_fail"), reply)
+        daemon.wait_log("login failed: user 'harry@example.com', .*: temporary: it has more than 64 passwords")
+        check("told to try again" not in daemon.log.text, daemon.log.text)
+        done = site.ctl_run("check")
+        check_eq((done.returncode, "it has 71 passwords" in done.stdout), (1, True), done.stdout, done.stderr)
+
+
 def passwords(env):
     """One in the URI is for a file that not everybody can read, and is in no text."""
     with scratch() as tmp:
@@ -141,4 +156,5 @@ def register(suite):
     suite.add("postgres: workers reach it by name, as users of their own", over_tcp)
     suite.add("postgres: an outage is TEMP and ends by itself", outage)
     suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
+    suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)

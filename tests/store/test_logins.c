@@ -260,9 +260,17 @@ test_too_many_credentials(void **state)
 	login_facts_init(&facts);
 	must(store_find_login(f->s, S(SALLY), S(N), &facts, &f->err), &f->err, "64");
 	assert_int_equal(facts.credentials, CREDENTIALS_MAX);
+	assert_false(facts.cut);
 	raw(f->path, "INSERT INTO credential (mailbox, label, hash, created) "
 		     "VALUES ('sally@example.com', 'one more', '{PLAIN}x', 1)");
-	assert_int_equal(store_find_login(f->s, S(SALLY), S(N), &facts, &f->err), RETRY);
+	must(store_find_login(f->s, S(SALLY), S(N), &facts, &f->err), &f->err, "65");
+	assert_int_equal(facts.credentials, CREDENTIALS_MAX);
+	assert_true(facts.cut);
+	assert_true(slice_is(facts.credential[CREDENTIALS_MAX - 1].label, "n9"));
+	assert_true(slice_is(facts.credential[CREDENTIALS_MAX - 1].hash, "{PLAIN}x"));
+	raw(f->path, "DELETE FROM credential WHERE label = 'one more'");
+	must(store_find_login(f->s, S(SALLY), S(N), &facts, &f->err), &f->err, "64 again");
+	assert_false(facts.cut);
 	login_facts_release(&facts);
 }
 

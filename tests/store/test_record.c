@@ -4,6 +4,7 @@
  * put, and a whole store copied record by record.
  */
 #include "steps.h"
+#include "store/logins.h"
 #include "store/record.h"
 
 /* --- records as text ----------------------------------------------------------------------------
@@ -315,6 +316,116 @@ test_put(void **unused)
 	}
 }
 
+/* --- as many app passwords as a mailbox may have ------------------------------------------------
+ */
+
+enum { MANY = APP_PASSWORDS_MAX + 2 };
+
+/* N of them, from the one of number FIRST on. */
+static struct record
+with_app_passwords(struct record_credential *list, char (*label)[16], int first, int n)
+{
+	for (int i = 0; i < n; i++) {
+		snprintf(label[i], sizeof label[i], "n%02d", first + i);
+		list[i] = (struct record_credential){ .label = slice_str(label[i]),
+			.hash = slice_str("{PLAIN}app") };
+	}
+	return (struct record){ .kind = RECORD_MAILBOX,
+		.name = slice_str("harry@example.com"),
+		.said = RECORD_CREDENTIALS,
+		.credential = list,
+		.credentials = (size_t)n };
+}
+
+static void
+see_nothing(void *arg, const struct record *now, const struct record *wanted, bool differs)
+{
+	(void)now;
+	(void)wanted;
+	*(bool *)arg = differs;
+}
+
+/* Refused, whether it is there already or new, and with others that stay; and by a comparison. */
+static void
+must_refuse_many(struct fixture *f, const struct record *r, const char *says)
+{
+	struct record fresh = *r;
+	struct sbuf before, after;
+	enum record_change did;
+	bool differs;
+
+	fresh.name = slice_str("tom@example.com");
+	dump(f->path, &before);
+	assert_int_equal(store_put(f->s, r, &did, &f->err), BAD);
+	if (strstr(f->err.text, says) == NULL)
+		fail_msg("says: %s", f->err.text);
+	if (!r->merge) {
+		assert_int_equal(store_put(f->s, &fresh, &did, &f->err), BAD);
+		assert_int_equal(store_compare(f->s, r, see_nothing, &differs, &f->err), BAD);
+		assert_non_null(strstr(f->err.text, says));
+	}
+	dump(f->path, &after);
+	assert_string_equal(sbuf_cstr(&after), sbuf_cstr(&before));
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+static void
+test_app_passwords_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct record_credential list[MANY];
+	char label[MANY][16];
+	enum record_change did;
+	struct record r = with_app_passwords(list, label, 0, APP_PASSWORDS_MAX + 1);
+
+	must_refuse_many(f, &r, "would have 33 app passwords");
+	r = with_app_passwords(list, label, 0, APP_PASSWORDS_MAX);
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "as many as there may be");
+	r.merge = true;
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "the same, merged");
+	assert_int_equal(did, RECORD_SAME);
+	r = with_app_passwords(list, label, 31, 2);
+	r.merge = true;
+	must_refuse_many(f, &r, "would have 33 app passwords");
+}
+
+/* As an earlier release has let them in. */
+static void
+test_too_many_app_passwords_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct record_credential list[MANY];
+	char label[MANY][16];
+	enum record_change did;
+	struct record r;
+	char sql[160];
+	int64_t id;
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(sql, sizeof sql,
+		    "INSERT INTO credential (mailbox, label, hash, created) "
+		    "VALUES ('harry@example.com', 'n%02d', '{PLAIN}app', 1)",
+		    i);
+		raw(f->path, sql);
+	}
+	r = with_app_passwords(list, label, 0, MANY);
+	r.merge = true;
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "those that are there");
+	assert_int_equal(did, RECORD_SAME);
+	r = with_app_passwords(list, label, 0, MANY - 1);
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "one less");
+	id = last_change(f->path);
+	r = with_app_passwords(list, label, 0, MANY);
+	assert_int_equal(store_put(f->s, &r, &did, &f->err), BAD);
+	must(store_undo(f->s, id, false, &f->err), &f->err, "undone");
+	r = (struct record){ .kind = RECORD_MAILBOX,
+		.name = slice_str("harry@example.com"),
+		.said = RECORD_QUOTA,
+		.quota = 7 };
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "a quota");
+}
+
 /* --- a whole store ------------------------------------------------------------------------------
  */
 
@@ -534,6 +645,8 @@ main(int argc, char **argv)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, full_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put),
+		CASE(test_app_passwords_are_bounded),
+		CASE(test_too_many_app_passwords_stay),
 		CASE(test_copy_is_the_same),
 		CASE(test_records_end_and_are_ordered),
 		CASE(test_records_are_of_one_moment),
