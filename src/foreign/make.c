@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/credential.h"
 #include "foreign/convert.h"
 #include "foreign/objects.h"
 #include "foreign/row.h"
@@ -14,10 +15,38 @@
 
 #define TEXT(s) (int)((s).n < 200 ? (s).n : 200), (s).p
 
+/* What is kept of a note, and of what an app password is called, before it is made to differ. */
+enum { NOTE_MAX = 1000, LABEL_MAX = 50 };
+
 static bool
 given(struct slice s)
 {
 	return s.p != NULL && s.n > 0;
+}
+
+/* --- texts ------------------------------------------------------------------------------------ */
+
+/* At most MAX bytes of it, cut between characters. */
+static struct slice
+cut_at(struct slice text, size_t max)
+{
+	size_t n = text.n < max ? text.n : max;
+
+	while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
+	return slice_head(text, n);
+}
+
+static struct slice
+one_line(struct foreign *f, struct slice text, size_t max)
+{
+	struct slice kept = arena_keep(&f->arena, cut_at(slice_trim(text), max));
+	char *p = (char *)kept.p;
+
+	for (size_t i = 0; p != NULL && i < kept.n; i++)
+		if ((unsigned char)p[i] < 32 || p[i] == 127)
+			p[i] = ' ';
+	return slice_trim(kept);
 }
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -609,17 +638,44 @@ label_taken(const struct object *o, struct slice label)
 	return false;
 }
 
-/* Names of app passwords need not differ elsewhere: the number of the row makes them differ. */
+/* Names of app passwords need not differ elsewhere: the number of the row makes them differ, or
+ * else how many there were before. */
+static struct slice
+make_differ(struct read_row *r, const struct object *o, struct slice label)
+{
+	struct foreign *f = r->f;
+	struct slice id = r->value[M_ID], differs = label;
+	struct error ignored;
+
+	if (label_taken(o, label) && given(id))
+		differs =
+		    arena_printf(&f->arena, "%.*s %.*s", (int)label.n, label.p, (int)id.n, id.p);
+	if (differs.p != NULL && credential_label_check(differs, &ignored) != FOUND)
+		differs = label;
+	for (unsigned n = 2; differs.p != NULL && label_taken(o, differs); n++)
+		differs = arena_printf(&f->arena, "%.*s %u", (int)label.n, label.p, n);
+	f->no_memory |= differs.p == NULL;
+	return differs;
+}
+
+/* What it is called elsewhere, if that can be a label. */
 static struct slice
 label_of(struct read_row *r, const struct object *o)
 {
-	struct slice label = slice_trim(slice_head(r->value[M_LABEL], 50)), id = r->value[M_ID];
+	struct slice typed = slice_trim(r->value[M_LABEL]);
+	struct slice label = one_line(r->f, typed, LABEL_MAX);
+	struct error ignored;
+	bool is_it;
 
-	if (!given(label))
+	if (credential_label_check(label, &ignored) != FOUND)
 		label = slice_str("app password");
-	if (label_taken(o, label))
-		label = arena_printf(&r->f->arena, "%.*s %.*s", (int)label.n, label.p, (int)id.n,
-		    given(id) ? id.p : "");
+	is_it = typed.n == 0 || slice_eq(label, typed);
+	label = make_differ(r, o, label);
+	if (!is_it)
+		remark(r->f, REMARK_NOTE, &r->at,
+		    "an app password of '%.*s' is called '%.*s' here: what it was called is no "
+		    "label",
+		    TEXT(o->made.record.name), TEXT(label));
 	return label;
 }
 
@@ -744,21 +800,6 @@ add_targets(struct read_row *r, struct object *o, struct slice list)
 	}
 }
 
-/* A note is one line of at most 1000 bytes, cut between characters. */
-static struct slice
-one_line(struct foreign *f, struct slice text)
-{
-	struct slice kept = arena_keep(&f->arena, slice_trim(text));
-	char *p = (char *)kept.p;
-
-	while (kept.n > 1000 || (kept.n == 1000 && p != NULL && (p[999] & 0x80) != 0))
-		kept.n--;
-	for (size_t i = 0; p != NULL && i < kept.n; i++)
-		if ((unsigned char)p[i] < 32 || p[i] == 127)
-			p[i] = ' ';
-	return kept;
-}
-
 static void
 fill_alias(struct read_row *r, struct object *o)
 {
@@ -780,11 +821,11 @@ fill_alias(struct read_row *r, struct object *o)
 		record->said |= RECORD_EXPIRES;
 	}
 	if (given(r->value[M_NOTE])) {
-		record->note = one_line(r->f, r->value[M_NOTE]);
+		record->note = one_line(r->f, r->value[M_NOTE], NOTE_MAX);
 		record->said |= record->note.n > 0 ? RECORD_NOTE : 0;
 	}
 	if (given(r->value[M_OWNER])) {
-		record->owner = one_line(r->f, r->value[M_OWNER]);
+		record->owner = one_line(r->f, r->value[M_OWNER], NOTE_MAX);
 		record->said |= RECORD_OWNER;
 	}
 }

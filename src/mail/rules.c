@@ -630,14 +630,6 @@ rules_place(const char *what, struct slice typed, struct error *err)
 }
 
 enum outcome
-rules_label(struct slice typed, struct error *err)
-{
-	if (typed.n > 64)
-		return error_set(err, BAD, "a label of %zu bytes: at most 64 are kept", typed.n);
-	return check_text("label", typed, err);
-}
-
-enum outcome
 rules_services(struct slice typed, struct error *err)
 {
 	struct slice rest = typed;

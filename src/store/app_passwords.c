@@ -4,6 +4,8 @@
  */
 #include "auth/app_password.h"
 
+#include <unistr.h>
+
 #include "auth/network.h"
 #include "auth/password.h"
 #include "mail/rules.h"
@@ -240,7 +242,16 @@ revoke(struct store *s, const struct sbuf *address, struct slice label, struct e
 	return change_end(&c, o, err);
 }
 
-/* The empty label is that of the mailbox's own password, which is none of these. */
+/* Whatever label an earlier release has let in can go. The empty one is that of the mailbox's own
+ * password, which is none of these; and what is no text, no store has. */
+static enum outcome
+check_named(struct slice label, struct error *err)
+{
+	if (label.n == 0 || u8_check((const uint8_t *)label.p, label.n) != NULL)
+		return credential_label_check(label, err);
+	return FOUND;
+}
+
 enum outcome
 store_app_password_remove(
     struct store *s, struct slice address, struct slice label, struct error *err)
@@ -251,7 +262,7 @@ store_app_password_remove(
 	sbuf_init(&canonical, QUESTION_TEXT);
 	o = rules_mailbox(&canonical, address, err);
 	if (o == FOUND)
-		o = credential_label_check(label, err);
+		o = check_named(label, err);
 	if (o == FOUND)
 		o = revoke(s, &canonical, label, err);
 	sbuf_release(&canonical);

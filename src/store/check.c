@@ -170,6 +170,18 @@ check_list(struct check *c, const struct record *r, struct slice label, struct s
 }
 
 static void
+check_labels(struct check *c, const struct record *r)
+{
+	for (size_t i = 0; i < r->credentials; i++) {
+		struct slice label = r->credential[i].label;
+		struct error why = { "" };
+
+		if (label.n > 0 && credential_label_check(label, &why) != FOUND)
+			found_at(c, r, label, &why);
+	}
+}
+
+static void
 check_networks(struct check *c, const struct record *r)
 {
 	check_list(c, r, slice_str(""), r->networks);
@@ -205,6 +217,7 @@ check_record(void *arg, const struct record *r)
 	case RECORD_MAILBOX:
 		check_hashes(c, r);
 		check_number(c, r);
+		check_labels(c, r);
 		check_networks(c, r);
 		break;
 	case RECORD_ALIAS:

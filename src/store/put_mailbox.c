@@ -53,21 +53,35 @@ take_networks(struct put *p, struct error *err)
 	return o;
 }
 
+/* By the label an app password is revoked: one that could not be typed is none. The blanks around
+ * it are no part of it, and nothing but blanks is not the own password, which has no label. */
+static enum outcome
+take_label(struct slice *label, struct error *err)
+{
+	if (label->n == 0)
+		return FOUND;
+	*label = slice_trim(*label);
+	return credential_label_check(*label, err);
+}
+
 /* A list of one's own, to be brought into canonical form. */
 static enum outcome
 take_credentials(struct put *p, struct error *err)
 {
 	struct record *w = &p->wanted;
+	enum outcome o = FOUND;
 
 	if ((w->said & RECORD_CREDENTIALS) == 0 || w->credentials == 0)
 		return FOUND;
 	p->credential = calloc(w->credentials, sizeof *p->credential);
 	if (p->credential == NULL)
 		return error_set(err, RETRY, "no memory for the passwords of a mailbox");
-	for (size_t i = 0; i < w->credentials; i++)
+	for (size_t i = 0; o == FOUND && i < w->credentials; i++) {
 		p->credential[i] = w->credential[i];
+		o = take_label(&p->credential[i].label, err);
+	}
 	w->credential = p->credential;
-	return FOUND;
+	return o;
 }
 
 static enum outcome
@@ -84,8 +98,6 @@ check_credential(struct put *p, size_t at, struct error *err)
 		o = mailbox_check_hash(p->s, c->hash, err);
 	if (o == FOUND && c->hash.n == 0)
 		o = error_set(err, BAD, "a password hash of '%s' is empty", address);
-	if (o == FOUND && c->label.n > 0)
-		o = rules_label(c->label, err);
 	if (o == FOUND && c->services.n > 0)
 		o = rules_services(c->services, err);
 	if (o == FOUND && c->expires < 0)

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "auth/credential.h"
 #include "auth/network.h"
 
 #define TEXT(s) (int)((s).n < 200 ? (s).n : 200), (s).p
@@ -35,6 +36,21 @@ look_at_networks(const struct telling *t, struct slice networks)
 	sbuf_release(&list);
 }
 
+static void
+look_at_label(const struct telling *t, struct slice label)
+{
+	struct slice kept = slice_trim(label);
+	struct error ignored;
+	char text[400];
+
+	if (kept.n == label.n || credential_label_check(kept, &ignored) != FOUND)
+		return;
+	snprintf(text, sizeof text,
+	    "app password '%.*s' of '%.*s' is called so without the blanks around it", TEXT(kept),
+	    TEXT(t->r->name));
+	t->fn(t->arg, text);
+}
+
 void
 mended_tell(const struct record *r, mended_fn *fn, void *arg)
 {
@@ -43,6 +59,8 @@ mended_tell(const struct record *r, mended_fn *fn, void *arg)
 	if (r->kind != RECORD_MAILBOX)
 		return;
 	look_at_networks(&t, r->networks);
-	for (size_t i = 0; i < r->credentials; i++)
+	for (size_t i = 0; i < r->credentials; i++) {
+		look_at_label(&t, r->credential[i].label);
 		look_at_networks(&t, r->credential[i].networks);
+	}
 }

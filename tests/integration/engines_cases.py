@@ -87,6 +87,7 @@ SCRIPT = [
     "apply --dry-run {data}/some.jsonl", "apply --yes {data}/some.jsonl", "apply --yes {data}/some.jsonl", "apply --yes --prune --dry-run {data}/some.jsonl", "apply --yes {data}/broken.jsonl", "diff {data}/some.jsonl",
     "import --dry-run {data}/more.jsonl", "import {data}/more.jsonl", "import {data}/more.jsonl", "import --strict {data}/broken.jsonl", "import {data}/none", "import {data}/new.csv --columns address,password --passwords plain",
     "import {data}/people.jsonl", "import {data}/people.jsonl", "app-password list p1@people.test", "check",
+    "app-password remove p1@people.test ' phone'", "app-password remove p1@people.test phone", "app-password remove p1@people.test ''",
     "import --dry-run {data}/passwd --from passwd-file", "import {data}/passwd --from passwd-file --domain example.com",
     # --- what was done
     "log --last 5", "log harry@example.com", "log --json --last 3", "log --what 'user add' --last 2", "log --match '*lists*'", "log --after 40 --until 2001-01-01", "log --since 1d --last 2", "log --who nobody-such", "log none@example.com",
@@ -111,7 +112,7 @@ FILES = {
                   + "".join('{"alias":"a%d@more.test","targets":["u%d@more.test","x%d@else.test"]}\n' % (i, i, i) for i in range(150)),
     "people.jsonl": '{"domain":"people.test","kind":"mailbox"}\n'
                     '{"mailbox":"p1@people.test","networks":"192.0.2.5/24","credentials":['
-                    '{"hash":"{PLAIN}x"},{"label":"phone","hash":"{PLAIN}y","networks":"2001:DB8::7/32"}]}\n'
+                    '{"hash":"{PLAIN}x"},{"label":" phone ","hash":"{PLAIN}y","networks":"2001:DB8::7/32"}]}\n'
                     '{"mailbox":"p2@people.test","networks":"192.0.2.0/33"}\n',
     "broken.jsonl": '{"domain":"broken.test","kind":"mailbox"}\n{"mailbox":"nobody"}\n{"type":\n',
     "new.csv": "one@example.com,geheim\ntwo@example.com,auch\nbad,x\n",

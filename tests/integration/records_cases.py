@@ -264,6 +264,37 @@ def _(build):
             check_eq(run(third, "import", "--from", "vmaild", path).stderr, "")
 
 
+@case("labels of app passwords: as they can be typed, and the others can go")
+def _(build):
+    import sqlite3
+    with mail_host(build) as site:
+        line = '{"mailbox":"%s","credentials":[{"hash":"{PLAIN}x"},{"label":" phone","hash":"{PLAIN}y"}]}\n' % HARRY
+        told = "app password 'phone' of '%s' is called so without the blanks around it" % HARRY
+        done = run(site, "apply", "-", stdin="\n" + line)
+        check_eq((done.returncode, done.stderr.count("standard input:2: " + told)), (DONE, 1), done.stderr)
+        done = run(site, "import", "--from", "vmaild", "-", stdin=line)
+        check_eq((done.returncode, "note: " + told in done.stderr), (DONE, True), done.stderr)
+        check_in("1 the same", done.stdout)
+        check_eq(site.ctl("app-password", "list", HARRY, "--names"), "phone\n")
+        site.ctl("app-password", "remove", HARRY, "phone")
+        done = run(site, "import", "--from", "vmaild", "-", stdin=line.replace(" phone", " "))
+        check_eq(done.returncode, NOT)
+        check_in("standard input:1: skipped: an app password needs a label", done.stderr)
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            db.execute("INSERT INTO credential (mailbox, label, hash, created) VALUES (?, ' old', '{PLAIN}z', 1)", [HARRY])
+        done = run(site, "check")
+        check_eq(done.returncode, NOT, done.stderr)
+        check_in("app password ' old': the label begins or ends with a blank", done.stdout)
+        site.ctl("app-password", "remove", HARRY, " old")
+        check_eq(site.ctl("check"), "")
+        many = [{"label": "n%d" % i, "hash": "{PLAIN}%d" % i} for i in range(33)]
+        for command in (["apply", "-"], ["diff", "-"], ["import", "--from", "vmaild", "-"]):
+            done = run(site, *command, stdin=json.dumps({"mailbox": HARRY, "credentials": many}) + "\n")
+            check_eq(done.returncode, NOT, command, done.stderr)
+            check_in("would have 33 app passwords: leave out, or remove, all but 32", done.stderr, command)
+        check_eq(site.ctl("app-password", "list", HARRY, "--names"), "")
+
+
 @case("a passwd-file for Dovecot")
 def _(build):
     with mail_host(build) as site:

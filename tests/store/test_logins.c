@@ -186,6 +186,31 @@ test_app_passwords_are_bounded(void **state)
 	must(add_phone(f->s, SALLY, "one more", &f->err), &f->err, "one more");
 }
 
+/* As an earlier release has let them in. */
+static void
+test_odd_labels_can_go(void **state)
+{
+	static const char *const odd[] = { " phone", "phone ", " ", "two\nlines" };
+	struct fixture *f = *state;
+	char sql[200];
+
+	must(add_phone(f->s, SALLY, "phone", &f->err), &f->err, "phone");
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		snprintf(sql, sizeof sql,
+		    "INSERT INTO credential (mailbox, label, hash, created) "
+		    "VALUES ('sally@example.com', '%s', '{PLAIN}x', 1)",
+		    odd[i]);
+		raw(f->path, sql);
+		must(
+		    store_app_password_remove(f->s, S(SALLY), S(odd[i]), &f->err), &f->err, odd[i]);
+		assert_int_equal(
+		    store_app_password_remove(f->s, S(SALLY), S(odd[i]), &f->err), NONE);
+	}
+	assert_int_equal(store_app_password_remove(f->s, S(SALLY), S("caf\xe9"), &f->err), BAD);
+	assert_int_equal(store_app_password_remove(f->s, S(SALLY), S(""), &f->err), BAD);
+	must(store_app_password_remove(f->s, S(SALLY), S("phone"), &f->err), &f->err, "phone");
+}
+
 /* --- what a login is told ----------------------------------------------------------------------
  */
 
@@ -635,6 +660,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_refusals),
 		CASE(test_app_passwords_are_bounded),
+		CASE(test_odd_labels_can_go),
 		CASE(test_find_login),
 		CASE(test_too_many_credentials),
 		CASE(test_lookups_know_nothing_of_it),

@@ -96,6 +96,21 @@ static const struct record_credential host_networks[] = {
 	{ .label = NAME("tablet"), .hash = NAME("{PLAIN}tab") },
 };
 
+static const struct record_credential blank_label[] = {
+	{ .hash = NAME("{PLAIN}one") },
+	{ .label = NAME(" my phone\t"), .hash = NAME("{PLAIN}app") },
+};
+static const struct record_credential one_label[] = {
+	{ .label = NAME("phone"), .hash = NAME("{PLAIN}one") },
+	{ .label = NAME(" phone"), .hash = NAME("{PLAIN}two") },
+};
+static const struct record_credential no_label[] = { { .label = NAME(" "),
+    .hash = NAME("{PLAIN}one") } };
+static const struct record_credential odd_label[] = { { .label = NAME("a\nb"),
+    .hash = NAME("{PLAIN}one") } };
+static const struct record_credential no_text[] = { { .label = NAME("caf\xe9"),
+    .hash = NAME("{PLAIN}one") } };
+
 struct put_case {
 	const char *name;
 	struct record r;
@@ -161,6 +176,11 @@ static const struct put_case puts_[] = {
 	  FOUND, NULL, RECORD_CHANGED, "user set",
 	  "mailbox harry@example.com quota=0 home= mail= ids=0:0 networks=192.0.2.0/24 active ''"
 	  " [|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
+	{ "a label with blanks around it", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = blank_label, .credentials = 2 },
+	  FOUND, NULL, RECORD_CHANGED, "user passwd",
+	  "mailbox harry@example.com quota=0 home= mail= ids=0:0 networks= active ''"
+	  " [|{PLAIN}one|||0] [my phone|{PLAIN}app|||0]\n" },
 	{ "no password any more", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS },
 	  FOUND, NULL, RECORD_CHANGED, "user passwd",
@@ -212,6 +232,19 @@ static const struct put_case puts_[] = {
 	{ "two passwords of one label", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = two_alike, .credentials = 2 },
 	  BAD, "same label", 0, NULL, NULL },
+	{ "two of one label but for a blank", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = one_label, .credentials = 2 },
+	  BAD, "same label: 'phone'", 0, NULL, NULL },
+	{ "a label of blanks is not the own password", { .kind = RECORD_MAILBOX,
+	    .name = NAME("harry@example.com"), .said = RECORD_CREDENTIALS, .credential = no_label,
+	    .credentials = 1 },
+	  BAD, "needs a label", 0, NULL, NULL },
+	{ "a label of two lines", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = odd_label, .credentials = 1 },
+	  BAD, "control character", 0, NULL, NULL },
+	{ "a label that is no text", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = no_text, .credentials = 1 },
+	  BAD, "not UTF-8", 0, NULL, NULL },
 	{ "an empty hash", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = no_hash, .credentials = 1 }, BAD, "is empty", 0, NULL, NULL },
 	{ "odd services", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),

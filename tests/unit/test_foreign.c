@@ -135,6 +135,8 @@ put_object(const struct foreign_object *o)
 		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
 	if ((r->said & RECORD_MAIL) != 0)
 		sbuf_printf(&told, " mail=%.*s", (int)r->mail.n, r->mail.p);
+	if (r->note.n > 0)
+		sbuf_printf(&told, " note=%zu", r->note.n);
 	for (size_t i = 0; i < r->credentials; i++)
 		sbuf_printf(&told, " %.*s%s%.12s", (int)r->credential[i].label.n,
 		    r->credential[i].label.p, r->credential[i].label.n > 0 ? ":" : "",
@@ -147,8 +149,10 @@ put_object(const struct foreign_object *o)
 	sbuf_add_chr(&told, '\n');
 }
 
-#define DES "q0l0DK0JlQshk"
-#define MD5 "3cb4e732631f47e6eb961f34554b7cde"
+#define TEN     "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define DES     "q0l0DK0JlQshk"
+#define MD5     "3cb4e732631f47e6eb961f34554b7cde"
 
 static const struct source {
 	const char *name;
@@ -197,6 +201,35 @@ static const struct source {
 	    "skipped 1: 'a@b.test' comes without a password: it is computed when the\n"
 	    "skipped 1: its 'email' is computed when the statement runs: dump the ta\n"
 	    "domain b.test\nmailbox a@b.test\n" },
+	{ "names of app passwords become labels", "mailu", "", "",
+	    "CREATE TABLE user (email text, password text);"
+	    "INSERT INTO user VALUES ('a@b.test','{PLAIN-MD5}" MD5 "');"
+	    "CREATE TABLE token (user_email text, password text, comment text, id text);"
+	    "INSERT INTO token VALUES "
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','" TEN TEN TEN TEN "123456789\xc3\xa9t\xc3\xa9',1),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','" TEN TEN TEN TEN "12345678\xc3\xa9t\xc3\xa9',2),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','two\nlines',3),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "',' phone ',4),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','phone',5),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','phone','" TEN TEN TEN TEN TEN TEN "'),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','phone','6 '),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "','caf\xe9',7),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "',NULL,NULL),"
+	    "('a@b.test','{PLAIN-MD5}" MD5 "',' ',NULL);",
+	    "note 1: an app password of 'a@b.test' is called '" TEN "012345678\n"
+	    "note 1: an app password of 'a@b.test' is called '" TEN "012345678\n"
+	    "note 1: an app password of 'a@b.test' is called 'two lines' here: wh\n"
+	    "note 2: an app password of 'a@b.test' is called 'app password' here:\n"
+	    "domain b.test\nmailbox a@b.test {PLAIN-MD5}3 app password 3:{PLAIN-MD5}3"
+	    " app password 2:{PLAIN-MD5}3 app password:{PLAIN-MD5}3 phone 3:{PLAIN-MD5}3 phone "
+	    "2:{PLAIN-MD5}3"
+	    " phone 5:{PLAIN-MD5}3 phone:{PLAIN-MD5}3 two lines:{PLAIN-MD5}3 " TEN TEN TEN TEN
+	    "12345678\xc3\xa9:{PLAIN-MD5}3 " TEN TEN TEN TEN "123456789:{PLAIN-MD5}3\n" },
+	{ "a note is cut between characters", "tables", "aliases", "",
+	    "source,destination,comment\na@b.test,c@d.test," HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
+		HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN
+	    "12345678\xc3\xa9x\n",
+	    "domain b.test\nalias a@b.test c@d.test note=1000\n" },
 	{ "a dump that is cut off", "tables", "", "",
 	    "CREATE TABLE users (email text, password text);INSERT INTO users VALUES ('a@b.test','"
 	    "{PLAIN}x'),('c@b",
