@@ -421,14 +421,20 @@ take_ids(struct read_row *r, struct object *o, struct slice uid, struct slice gi
 static struct slice
 with_commas(struct foreign *f, struct slice list)
 {
-	struct slice one;
+	struct slice all = list, one;
 
 	sbuf_clear(&f->scratch);
 	while (convert_next(&list, &one)) {
 		sbuf_add_str(&f->scratch, f->scratch.n > 0 ? "," : "");
 		sbuf_add_slice(&f->scratch, one);
 	}
-	return arena_keep(&f->arena, sbuf_slice(&f->scratch));
+	/* a list that is cut short, to nothing even, would let in others: this one the store
+	 * refuses */
+	if (f->scratch.failed || f->scratch.n == 0)
+		return all;
+	list = arena_keep(&f->arena, sbuf_slice(&f->scratch));
+	f->no_memory |= list.p == NULL;
+	return list;
 }
 
 static void

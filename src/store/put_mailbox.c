@@ -22,6 +22,11 @@ keep_networks(struct put *p, struct slice *networks, struct error *err)
 	size_t before = p->networks.n;
 	enum outcome o = network_list_mend(&p->networks, *networks, err);
 
+	/* an empty list means everywhere, and that is not what this one means */
+	if (o == FOUND && networks->n > 0 && p->networks.n == before)
+		o = error_set(err, BAD,
+		    "there is no network in '%.*s': leave it empty to allow all of them",
+		    (int)slice_head(*networks, NETWORK_GROUP_MAX).n, networks->p);
 	*networks = slice_of(NULL, p->networks.n - before);
 	return o;
 }
