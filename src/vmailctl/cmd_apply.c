@@ -12,6 +12,7 @@
 
 #include "vmailctl/ask.h"
 #include "vmailctl/changes.h"
+#include "vmailctl/config.h"
 #include "vmailctl/import.h"
 #include "vmailctl/jsonl.h"
 #include "vmailctl/mended.h"
@@ -29,14 +30,16 @@ struct plan {
 	struct progress bar;
 	size_t records;
 	size_t added, changed, removed;
-	size_t strange;      /* app passwords of another store */
-	bool present[KINDS]; /* kinds that the file has */
-	bool quiet;          /* lines are counted, not printed */
-	size_t at;           /* the line of the file, 0 in a store */
-	bool again;          /* it was looked at before, and what is to be told is told */
-	struct sbuf names;   /* "KIND NAME" of all that is in the file, each ended by NUL */
-	struct sbuf lines;   /* where each of those is, a size_t */
-	const char **name;   /* the same, sorted */
+	size_t strange;       /* app passwords of another store */
+	size_t odd;           /* new mailboxes with names that Dovecot may not take */
+	struct sbuf odd_name; /* the first of them */
+	bool present[KINDS];  /* kinds that the file has */
+	bool quiet;           /* lines are counted, not printed */
+	size_t at;            /* the line of the file, 0 in a store */
+	bool again;           /* it was looked at before, and what is to be told is told */
+	struct sbuf names;    /* "KIND NAME" of all that is in the file, each ended by NUL */
+	struct sbuf lines;    /* where each of those is, a size_t */
+	const char **name;    /* the same, sorted */
 	size_t n;
 	struct sbuf now, wanted, line, key;
 	struct sbuf later;       /* records that were refused, as JSON lines, to be tried again */
@@ -62,6 +65,7 @@ plan_init(struct plan *p, struct ctl *ctl)
 	sbuf_init(&p->lines, TEXT_MAX);
 	sbuf_init(&p->later_lines, TEXT_MAX);
 	sbuf_init(&p->again_lines, TEXT_MAX);
+	sbuf_init(&p->odd_name, LINE_TEXT_MAX);
 	crypto_generichash_init(&p->sum, NULL, 0, sizeof p->digest);
 }
 
@@ -79,6 +83,7 @@ plan_release(struct plan *p)
 	sbuf_release(&p->lines);
 	sbuf_release(&p->later_lines);
 	sbuf_release(&p->again_lines);
+	sbuf_release(&p->odd_name);
 }
 
 static enum outcome
@@ -243,6 +248,15 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 }
 
 static void
+note_name(struct plan *p, const struct record *added)
+{
+	if (added->kind != RECORD_MAILBOX || config_dovecot_takes(added->name))
+		return;
+	if (p->odd++ == 0)
+		sbuf_add_slice(&p->odd_name, added->name);
+}
+
+static void
 note(void *arg, const struct record *now, const struct record *wanted, bool differs)
 {
 	struct plan *p = arg;
@@ -253,10 +267,12 @@ note(void *arg, const struct record *now, const struct record *wanted, bool diff
 		p->outcome = no_memory(p);
 	if (!differs)
 		return;
-	if (now == NULL)
+	if (now == NULL) {
 		p->added++;
-	else
+		note_name(p, wanted);
+	} else {
 		p->changed++;
+	}
 	show(p, now, wanted);
 }
 
@@ -573,6 +589,10 @@ apply(struct ctl *ctl, struct plan *p)
 	if (p->keep && p->removed > 0)
 		ctl_warn("%zu objects are not in '%s' and stay: --prune removes them", p->removed,
 		    import_name(ctl->args[0]));
+	if (p->odd > 0)
+		ctl_warn("new mailboxes with more in their names than letters, digits and .-_: "
+			 "%zu, and '%s' is the first; " CONFIG_NAME_LOST "; " CONFIG_NAME_CURE,
+		    p->odd, sbuf_cstr(&p->odd_name));
 	if (p->strange > 0)
 		ctl_warn(
 		    "%zu app passwords in '%s' cannot be used here: only the store in which they "

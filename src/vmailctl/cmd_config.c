@@ -120,32 +120,27 @@ cmd_config_postfix(struct ctl *ctl)
 	return print_text(ctl, &text);
 }
 
-/* Keep the first name that Dovecot would not take; one that is not ASCII is worse than any other.
- */
 static bool
 look_at_name(void *arg, const struct account *row)
 {
 	struct slice name = sbuf_slice(&row->address);
-	struct sbuf *odd = arg;
-	bool ascii = true;
+	bool *beyond_ascii = arg;
 
 	for (size_t i = 0; i < name.n; i++)
-		ascii = ascii && (unsigned char)name.p[i] < 128;
-	if (config_dovecot_takes(name) || (ascii && odd->n > 0))
-		return true;
-	sbuf_clear(odd);
-	sbuf_add_slice(odd, name);
-	return ascii;
+		*beyond_ascii = *beyond_ascii || (unsigned char)name.p[i] > 127;
+	return !*beyond_ascii;
 }
 
-/* A store that is not made yet has no odd names. */
-static void
-find_odd_name(struct ctl *ctl, struct sbuf *out)
+/* A store that is not made yet has no names. */
+static bool
+has_names_beyond_ascii(struct ctl *ctl)
 {
 	struct slice all = slice_str(NULL);
+	bool beyond_ascii = false;
 
 	if (ctl_store(ctl, STORE_ADMIN) == FOUND)
-		store_accounts(ctl->store, all, all, look_at_name, out, &ctl->err);
+		store_accounts(ctl->store, all, all, look_at_name, &beyond_ascii, &ctl->err);
+	return beyond_ascii;
 }
 
 enum outcome
@@ -155,18 +150,13 @@ config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 		.passdb = ctl_option(ctl, "passdb"),
 		.sql_file = ctl_option(ctl, "sql-file") != NULL,
 		.conf_file = ctl->conf_file };
-	struct sbuf odd_name;
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)
 		return o;
-	sbuf_init(&odd_name, ADDRESS_MAX + 1);
-	find_odd_name(ctl, &odd_name);
+	wish.beyond_ascii = has_names_beyond_ascii(ctl);
 	wish.store = ctl_uri(ctl);
-	wish.odd_name = sbuf_slice(&odd_name);
-	o = config_put_dovecot(out, ctl->conf, &wish, &ctl->err);
-	sbuf_release(&odd_name);
-	return o;
+	return config_put_dovecot(out, ctl->conf, &wish, &ctl->err);
 }
 
 enum exit_code

@@ -111,6 +111,10 @@ static const struct check checks[] = {
 	    "set recipient_delimiter in Dovecot's configuration as recipient-delimiter in "
 	    "vmaild.conf",
 	    NEEDS_DOVECOT, check_dovecot_delimiter },
+	{ "dovecot-names", SEVERITY_ERROR, "Dovecot takes the names of all mailboxes",
+	    "'auth_username_chars =' leaves it to vmaild what is a name: `vmailctl setup dovecot` "
+	    "writes that",
+	    NEEDS_DOVECOT, check_dovecot_names },
 };
 
 /* --- telling ---------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "store/foreign.h"
 #include "sys/privs.h"
 #include "vmailctl/changes.h"
+#include "vmailctl/config.h"
 #include "vmailctl/guess.h"
 #include "vmailctl/intake.h"
 #include "vmailctl/jsonl.h"
@@ -259,6 +260,20 @@ put_object_in(struct import *im, struct foreign_object *o, enum record_change *d
 	return store_put(im->ctl->store, &o->record, did, &im->err);
 }
 
+/* It is in the store, and may get no mail all the same. */
+static void
+note_name(struct import *im, const struct record *r, const struct foreign_place *at)
+{
+	char text[512];
+
+	if (r->kind != RECORD_MAILBOX || config_dovecot_takes(r->name))
+		return;
+	snprintf(text, sizeof text,
+	    "mailbox '%.*s' has more in its name than letters, digits and .-_: " CONFIG_NAME_LOST,
+	    (int)(r->name.n < 200 ? r->name.n : 200), r->name.p);
+	say_remark(im, REMARK_NOTE, at, text);
+}
+
 /* What came of one. FOUND, also when it was refused and that is said; RETRY ends it all. */
 static enum outcome
 note_one(struct import *im, enum outcome done, enum record_change did, const struct record *r,
@@ -272,6 +287,8 @@ note_one(struct import *im, enum outcome done, enum record_change did, const str
 	}
 	im->count[did]++;
 	say_change(im, did, r, at);
+	if (did == RECORD_ADDED)
+		note_name(im, r, at);
 	return FOUND;
 }
 

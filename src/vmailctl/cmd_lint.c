@@ -10,6 +10,7 @@
 
 #include "mail/alike.h"
 #include "mail/rules.h"
+#include "vmailctl/config.h"
 #include "vmailctl/findings.h"
 #include "vmailctl/pager.h"
 #include "vmailctl/when.h"
@@ -34,6 +35,7 @@ enum code {
 	ABUSE,
 	DOTS,
 	ACCENTS,
+	ODD_NAME,
 	WEAK,
 	FOREIGN,
 	EXPIRED,
@@ -101,6 +103,9 @@ static const struct {
 	[ACCENTS] = { "similar-name", SEVERITY_NOTICE,
 	    "only accents tell it from '%d': people will mistake one for the other",
 	    "if both are yours, make one stand for the other" },
+	[ODD_NAME] = { "odd-name", SEVERITY_NOTICE,
+	    "it has more in its name than letters, digits and .-_: " CONFIG_NAME_LOST,
+	    CONFIG_NAME_CURE },
 	[WEAK] = { "weak-hash", SEVERITY_WARNING,
 	    "its password is stored as {%d}, which is found out in no time once it is stolen",
 	    "vmailctl user passwd %s" },
@@ -375,6 +380,8 @@ judge_form(void *arg, const struct scan_row *row)
 		report(lint, NOT_CANONICAL, row);
 		return true;
 	}
+	if (lint->rule == rules_mailbox && !config_dovecot_takes(row->subject))
+		report(lint, ODD_NAME, row);
 	return judge_accents(lint, row);
 }
 

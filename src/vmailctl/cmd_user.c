@@ -310,10 +310,8 @@ static void
 warn_of_name(struct slice address)
 {
 	if (!config_dovecot_takes(address))
-		ctl_warn(
-		    "'%.*s' has more in it than letters, digits and .-_: Dovecot lets nobody log "
-		    "in by such a name unless its auth_username_chars allows it, see `vmailctl "
-		    "config dovecot`",
+		ctl_warn("'%.*s' has more in it than letters, digits and .-_: " CONFIG_NAME_LOST
+			 "; " CONFIG_NAME_CURE,
 		    (int)address.n, address.p);
 }
 
@@ -343,10 +341,8 @@ get_hash(struct ctl *ctl, const struct sbuf *address, struct sbuf *hash)
 	if (o == FOUND)
 		o = hash_secret(ctl, &secret, sbuf_slice(address), hash);
 	secret_free(&secret);
-	if (o == FOUND) {
+	if (o == FOUND)
 		warn_of_cost(ctl->conf);
-		warn_of_name(sbuf_slice(address));
-	}
 	return o;
 }
 
@@ -430,10 +426,12 @@ cmd_user_add(struct ctl *ctl)
 	if (o == FOUND)
 		o = store_mailbox_add(
 		    ctl->store, sbuf_slice(&address), sbuf_slice(&hash), quota, &ctl->err);
-	if (o == FOUND)
+	if (o == FOUND) {
+		warn_of_name(sbuf_slice(&address));
 		e = ctl_done(ctl, sbuf_slice(&address), "added mailbox '%s'", sbuf_cstr(&address));
-	else
+	} else {
 		e = ctl_fail(ctl, o, "cannot add mailbox '%s'", ctl->args[0]);
+	}
 	sbuf_release_secret(&hash);
 	sbuf_release(&address);
 	return e;
@@ -450,6 +448,7 @@ set_password(struct ctl *ctl, const struct sbuf *address, void *arg)
 		    ctl->store, sbuf_slice(address), sbuf_slice(hash), &ctl->err);
 	if (o != FOUND)
 		return ctl_no_mailbox(ctl, o, address);
+	warn_of_name(sbuf_slice(address));
 	return ctl_done(ctl, sbuf_slice(address), "set the password of '%s'", sbuf_cstr(address));
 }
 

@@ -18,7 +18,7 @@ struct dovecot_wish {
 	bool sql_file;         /* the file of queries that 2.3 keeps apart, alone */
 	const char *conf_file; /* what -c named, or NULL */
 	const char *store;     /* the store's URI */
-	struct slice odd_name; /* a mailbox whose name Dovecot would not take, or empty */
+	bool beyond_ascii;     /* there is a mailbox whose name is */
 };
 
 /* Append the lines for Dovecot. BAD, with what there is, for a version or a passdb that there is
@@ -30,8 +30,13 @@ enum outcome config_put_dovecot(
 struct ctl;
 enum outcome config_dovecot_text(struct ctl *ctl, struct sbuf *out);
 
-/* Tell whether Dovecot takes NAME for a user's with its default auth_username_chars. */
+/* Tell whether Dovecot takes NAME for a user's with its default auth_username_chars; and what to
+ * say of one that it does not. */
 bool config_dovecot_takes(struct slice name);
+#define CONFIG_NAME_LOST                                                                           \
+	"unless its auth_username_chars allows them, Dovecot bounces mail for such names and "     \
+	"refuses their logins"
+#define CONFIG_NAME_CURE "`vmailctl doctor` looks for that, and `vmailctl setup dovecot` sets it"
 
 /* Append Postfix's queue directory: as postconf says, else the first of queue-directories, else
  * Postfix's own default. */

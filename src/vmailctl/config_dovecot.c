@@ -109,8 +109,8 @@ static const char sql_23[] =
 
 static const char username_chars[] =
 	"\n"
-	"# '%.*s' has more in it than letters, digits and .-_, which is all that Dovecot takes by itself.\n"
-	"# What is in a name is for vmaild to judge:\n"
+	"# what is in a name is for vmaild to judge: by itself Dovecot takes letters, digits and .-_@ only,\n"
+	"# and mail for any other mailbox bounces\n"
 	"auth_username_chars =\n";
 
 static const char smtputf8[] =
@@ -191,22 +191,6 @@ config_dovecot_takes(struct slice name)
 		if (name.p[i] == '\0' || strchr(plain, name.p[i]) == NULL)
 			return false;
 	return true;
-}
-
-static bool
-is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
-static void
-put_names(struct sbuf *out, struct slice odd_name)
-{
-	if (odd_name.n > 0)
-		sbuf_printf(out, username_chars, (int)odd_name.n, odd_name.p);
 }
 
 /* Find the socket for PROTOCOL that Dovecot may use; "" and a warning when there is none. */
@@ -481,13 +465,13 @@ put_file(struct sbuf *out, const struct dovecot *d)
 		sbuf_add_str(out, system_users);
 	sbuf_printf(out, "\n%s", d->way->intro);
 	d->way->put(out, d);
-	put_names(out, d->odd_name);
+	sbuf_add_str(out, username_chars);
 	sbuf_printf(out, mail_comment, d->conf->mail_home);
 	words[v].put_mail(out, mail_location(d->conf));
 	put_mail_user(out, d->conf);
 	put_lmtp(out, d->conf);
 	sbuf_add_str(out, words[v].lmtp);
-	if (!is_ascii(d->odd_name))
+	if (d->beyond_ascii)
 		sbuf_printf(out, smtputf8, d->way->version);
 	put_delimiter(out, d->conf);
 	sbuf_add_str(out, words[v].quota);
@@ -498,7 +482,7 @@ config_put_dovecot(
     struct sbuf *out, const struct conf *conf, const struct dovecot_wish *wish, struct error *err)
 {
 	struct dovecot d = {
-		.conf = conf, .conf_file = wish->conf_file, .odd_name = wish->odd_name
+		.conf = conf, .conf_file = wish->conf_file, .beyond_ascii = wish->beyond_ascii
 	};
 	struct sbuf found;
 	const char *version;

@@ -24,7 +24,7 @@ struct dovecot {
 	const struct conf *conf;
 	const char *conf_file; /* what -c named, or NULL */
 	const char *store;     /* its URI */
-	struct slice odd_name; /* a mailbox that Dovecot would not take, or empty */
+	bool beyond_ascii;     /* there is a mailbox whose name is */
 	const struct dovecot_way *way;
 	const struct dovecot_engine *engine; /* for the sql driver */
 };

@@ -106,5 +106,6 @@ check_fn check_dovecot_reach;
 check_fn check_system_users;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
+check_fn check_dovecot_names;
 
 #endif

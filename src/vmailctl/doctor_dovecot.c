@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmailctl/config.h"
 #include "vmailctl/doctor.h"
 #include "vmailctl/host.h"
 #include "vmailctl/listeners.h"
@@ -238,4 +239,51 @@ check_dovecot_delimiter(struct doctor *d, const struct check *c)
 	return doctor_bad(d, c, slice_str("recipient_delimiter"),
 	    "Dovecot says '%.*s', vmaild.conf says '%s'", (int)theirs.n, theirs.p,
 	    d->ctl->conf->recipient_delimiter);
+}
+
+/* --- names ---------------------------------------------------------------------------------------
+ */
+
+/* Mailboxes with other characters than Dovecot's: how many, and the first. */
+struct names {
+	struct slice allowed;
+	size_t odd;
+	struct sbuf first;
+};
+
+static bool
+look_at_name(void *arg, const struct scan_row *row)
+{
+	struct names *n = arg;
+	struct slice name = row->subject;
+	bool takes = true;
+
+	for (size_t i = 0; n->allowed.p != NULL && i < name.n; i++)
+		takes = takes && memchr(n->allowed.p, name.p[i], n->allowed.n) != NULL;
+	if (n->allowed.p == NULL)
+		takes = config_dovecot_takes(name);
+	if (!takes && n->odd++ == 0)
+		sbuf_add_slice(&n->first, name);
+	return true;
+}
+
+/* An empty list of characters is all of them. */
+bool
+check_dovecot_names(struct doctor *d, const struct check *c)
+{
+	struct names n = { .allowed = doctor_setting(d, "auth_username_chars") };
+	struct error err = { "" };
+
+	if (!d->has_store || (n.allowed.p != NULL && n.allowed.n == 0))
+		return true;
+	sbuf_init(&n.first, ADDRESS_MAX + 1);
+	if (store_scan(d->ctl->store, SCAN_ALL_MAILBOXES, 0, look_at_name, &n, &err) != FOUND)
+		doctor_bad(d, c, slice_str(NULL), "%s", err.text);
+	else if (n.odd > 0)
+		doctor_bad(d, c, sbuf_slice(&n.first),
+		    "auth_username_chars does not allow what is in the names of %zu mailboxes, of "
+		    "which this is the first: mail for them bounces, and nobody can log in",
+		    n.odd);
+	sbuf_release(&n.first);
+	return n.odd == 0 && err.text[0] == '\0';
 }

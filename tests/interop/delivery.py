@@ -39,6 +39,16 @@ def delivered(host, address, final, mailboxes):
     check_eq(places, sorted(mailboxes), "mailboxes")
 
 
+@case("a mailbox with a name that came behind Dovecot's configuration, and that it takes only when told to")
+def _(host):
+    odd = "o'brien@example.test"
+    host.site.user_add(odd, None)
+    try:
+        check_eq(host.deliver(odd)[1:], ([odd], [odd]))
+    finally:
+        host.site.ctl("user", "remove", odd)
+
+
 @rows([
     ("nobody in a mailbox domain is refused at RCPT", "nobody@example.test"),
     ("nobody+tag is refused at RCPT", "nobody+tag@example.test"),

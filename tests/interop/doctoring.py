@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 28)
+        check_eq(len({f["code"] for f in found}), 29)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -159,6 +159,17 @@ def cured(host):
         cure = [f["cure"] for f in p.findings() if f["code"] == "store-permissions" and f["severity"] == "error"][0]
         subprocess.run(["sh", "-c", cure.removeprefix("as root: ")], check=True)
         check_eq([f["severity"] for f in p.findings() if f["code"] == "store-permissions"], ["ok"])
+
+
+def odd_name(line):
+    """A mailbox with a name, and the line by which Dovecot is told of names."""
+    def plant(p):
+        fresh_store(p)
+        subprocess.run([p.host.site.program("vmailctl"), "-c", p.conf, "user", "add", "--no-password",
+                        "o'brien@example.test"], check=True, stderr=subprocess.DEVNULL)
+        if line != "auth_username_chars =":
+            p.edit(p.dovecot, r"^auth_username_chars =.*", line)
+    return plant
 
 
 def no_setgid(p):
@@ -293,6 +304,11 @@ FAULTS = [
     ("system users", dovecot(r"\Z", OF_THE_SYSTEM[VERSION or "2.3"]), {"dovecot-system-users": "notice"}),
     ("no LMTP in Dovecot", dovecot(r"^protocols = .*", "protocols = imap"), {"dovecot-lmtp": "error"}),
     ("protocols as Debian writes them", dovecot(r"^protocols = .*", 'protocols = " imap lmtp"'), {}),
+    ("a name that Dovecot does not take", odd_name(""), {"dovecot-names": "error"}),
+    ("a name that is not in Dovecot's list", odd_name("auth_username_chars = abc@."),
+     {"dovecot-names": "error"}),
+    ("a name that is in Dovecot's list", odd_name("auth_username_chars = abcdefghijklmnopqrstuvwxyz@.'"), {}),
+    ("a name that is left to vmaild", odd_name("auth_username_chars ="), {}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),
      {"dovecot-delimiter": "warning"}),
 ]

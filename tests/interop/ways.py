@@ -116,13 +116,13 @@ def _(host, server, way):
         check_eq(asks_auth(server, user, SECRET, "imap").word, "FAIL", user)
 
 
-@each_way("names that Dovecot takes only when told to, as config dovecot does then, and what is no name for SQL")
+@each_way("names that Dovecot takes only when told to, as config dovecot does, and what is no name for SQL")
 def _(host, _, way):
     odd, password = "o'neil%u@example.test", "Dublin's"
     host.site.user_add(odd, password)
     try:
         check_in("\nauth_username_chars =\n", host.printed("config", "dovecot", "--passdb", way))
-        server = host.dovecot_by("--passdb", way, more="# with odd names\n")
+        server = host.dovecot_by("--passdb", way)
         server.login(odd, password).logout()
         server.login(HARRY, SECRET).logout()
         check_eq(place_of(server, odd)["home"], host.mail + "/example.test/o'neil%u")
