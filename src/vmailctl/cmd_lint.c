@@ -31,6 +31,7 @@ enum code {
 	HIDDEN,
 	BARE,
 	NO_MAP,
+	WILDCARD,
 	POSTMASTER,
 	ABUSE,
 	DOTS,
@@ -91,6 +92,10 @@ static const struct {
 	[NO_MAP] = { "entries-of-no-map", SEVERITY_WARNING,
 	    "%n entries belong to a map that does not exist: nobody can ask for them",
 	    "vmailctl map create %s" },
+	[WILDCARD] = { "transport-wildcard", SEVERITY_WARNING,
+	    "it has no entry in transports, so that '%d', the one for '*', goes before "
+	    "virtual_transport: mail for its mailboxes does not stay here",
+	    "vmailctl map set transports %s :" },
 	[POSTMASTER] = { "no-postmaster", SEVERITY_WARNING,
 	    "nobody gets mail to 'postmaster@%s', which RFC 5321 and 2142 demand",
 	    "vmailctl alias add postmaster@%s ADDRESS" },
@@ -326,6 +331,33 @@ judge_entries(void *arg, const struct scan_row *row)
 	return true;
 }
 
+/* What leaves a mail where it would go anyway, or hands it to Dovecot. */
+static bool
+is_harmless(struct slice transport)
+{
+	return slice_is(transport, ":") || slice_starts(transport, "lmtp:");
+}
+
+/* A domain with mailboxes; without a wildcard there is nothing to be said of any. */
+static bool
+judge_transport(void *arg, const struct scan_row *row)
+{
+	struct lint *lint = arg;
+	struct scan_row told = *row;
+	enum outcome o = resolve(lint, "transports", slice_str("*"));
+
+	sbuf_clear(&lint->name);
+	sbuf_add_slice(&lint->name, sbuf_slice(&lint->lookup.value));
+	told.detail = sbuf_slice(&lint->name);
+	if (o == NONE || (o == FOUND && is_harmless(told.detail)))
+		return false;
+	if (o == FOUND)
+		o = resolve(lint, "transports", row->subject);
+	if (o == NONE)
+		report(lint, WILDCARD, &told);
+	return o != RETRY || fail(lint);
+}
+
 static bool
 judge_role(struct lint *lint, const char *role, enum code code, const struct scan_row *row)
 {
@@ -451,6 +483,7 @@ static const struct {
 	{ SCAN_CATCH_ALL_ALONE, judge_row, ALONE, TIME_NONE, NULL },
 	{ SCAN_BARE, judge_row, BARE, TIME_NONE, NULL },
 	{ SCAN_ENTRIES, judge_entries, NOTHING, TIME_NONE, NULL },
+	{ SCAN_MAILBOX_DOMAINS, judge_transport, NOTHING, TIME_NONE, NULL },
 	{ SCAN_DOMAINS, judge_domain, NOTHING, TIME_NONE, NULL },
 	{ SCAN_HASHES, judge_hash, NOTHING, TIME_NONE, NULL },
 	{ SCAN_HIDDEN, judge_row, HIDDEN, TIME_NOW, NULL },

@@ -319,6 +319,28 @@ end_by_class(struct explain *x, json_t *end, json_t *asked, struct slice address
 	facts_release(&facts);
 }
 
+/* Without asking in the name of the mail: a step that finds nothing here is none. */
+static bool
+has_wildcard(struct explain *x)
+{
+	lookup_start(&x->lookup, &x->ctl->actor.rules, slice_str("transports"), slice_str("*"));
+	store_resolve(x->ctl->store, &x->lookup);
+	json_array_clear(x->tried);
+	return x->lookup.outcome != NONE;
+}
+
+/* Postfix's wildcard goes before virtual_transport and all its like, too. */
+static void
+ask_transport(struct explain *x, json_t *end, json_t *asked, struct slice address)
+{
+	look_up(x, asked, "transports", address);
+	if (x->lookup.outcome == NONE && has_wildcard(x))
+		look_up(x, asked, "transports", slice_str("*"));
+	if (is_found(x))
+		json_object_set_new(
+		    end, "transport", output_json_text(sbuf_slice(&x->lookup.value)));
+}
+
 /* A recipient that leads no further: what Postfix does with it. */
 static void
 add_end(struct explain *x, json_t *end, struct slice address)
@@ -332,10 +354,7 @@ add_end(struct explain *x, json_t *end, struct slice address)
 		end_with(x, end, "relocated", false);
 		return;
 	}
-	look_up(x, asked, "transports", address);
-	if (is_found(x))
-		json_object_set_new(
-		    end, "transport", output_json_text(sbuf_slice(&x->lookup.value)));
+	ask_transport(x, end, asked, address);
 	end_by_class(x, end, asked, address);
 }
 

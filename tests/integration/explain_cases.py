@@ -179,6 +179,14 @@ def other_maps(env):
         check_eq((j["copy"], ends(j["expansion"])), ("archive@example.com", [(HARRY, "mailbox")]))
         friend = explain(site, "club@lists.example")["expansion"]["leads"][1]
         check_eq(friend["transport"], "smtp:[relay.example]")
+        check("transport" not in explain(site, HARRY)["expansion"], "no entry is for him")
+        site.ctl("map", "set", "transports", "*", "smtp:[way.example]")
+        check_eq(explain(site, HARRY)["expansion"]["transport"], "smtp:[way.example]")
+        check_in("smtp:[way.example]", site.ctl("explain", HARRY))
+        friend = explain(site, "club@lists.example")["expansion"]["leads"][1]
+        check_eq(friend["transport"], "smtp:[relay.example]")
+        site.ctl("map", "set", "transports", "example.com", ":")
+        check_eq(explain(site, HARRY)["expansion"]["transport"], ":")
         j = explain(site, "gone@example.com", code=1)
         check_eq((ends(j["expansion"]), j["reason"]),
                  ([("gone@example.com", "relocated")], "'gone@example.com' has moved to gone@elsewhere.example"))
