@@ -80,8 +80,11 @@ live_open(int *fd, const struct conf *conf, enum protocol protocol, struct error
 	enum outcome o;
 
 	if (l == NULL)
-		return error_set(err, RETRY, "no listener in the configuration speaks %s",
-		    protocol_name(protocol));
+		return error_set(err, RETRY,
+		    "no listener in the configuration speaks %s: add 'listen "
+		    "\"unix:/run/vmaild-%s.sock\" { protocol = %s }' and reload vmaild, see "
+		    "vmaild.conf(5)",
+		    protocol_name(protocol), protocol_name(protocol), protocol_name(protocol));
 	o = conf_endpoint(&e, l->address, err);
 	if (o != FOUND)
 		return RETRY;

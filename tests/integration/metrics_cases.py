@@ -224,6 +224,7 @@ def nobody(env):
         done = site.ctl_run("status")
         check_eq(done.returncode, 75)
         check_in("no listener in the configuration speaks metrics", done.stderr)
+        check_in("protocol = metrics", done.stderr, "what to add")
         site.listeners.append(listener("unix:%s/metrics.sock" % tmp, "metrics"))
         site.configure()
         for verb in (["status"], ["status", "--json"], ["top", "--once"]):
