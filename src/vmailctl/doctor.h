@@ -34,7 +34,8 @@ enum doctor_need {
 	NEEDS_DOVECOT
 };
 
-/* Look; true when all is well, which is said by the row. Whatever is not is reported. */
+/* Look; true when all is well, which is said by the row. Whatever is not is reported; false without
+ * a report when there is nothing to look at. */
 struct check;
 typedef bool check_fn(struct doctor *d, const struct check *c);
 
@@ -86,6 +87,7 @@ check_fn check_clock;
 check_fn check_disk;
 check_fn check_listeners;
 check_fn check_postfix;
+check_fn check_running;
 check_fn check_queue_disk;
 check_fn check_twins;
 check_fn check_reach;
@@ -98,9 +100,11 @@ check_fn check_mydestination;
 check_fn check_delimiter;
 check_fn check_propagation;
 check_fn check_logins;
+check_fn check_login_tls;
 check_fn check_probe;
 check_fn check_dovecot;
 check_fn check_dovecot_conf;
+check_fn check_dovecot_running;
 check_fn check_passdb;
 check_fn check_dovecot_reach;
 check_fn check_system_users;

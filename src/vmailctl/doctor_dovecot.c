@@ -36,18 +36,36 @@ doctor_setting(const struct doctor *d, const char *name)
 	return slice_str(NULL);
 }
 
+/* Run PROGRAM on the configuration. */
 static int
-doveconf(struct doctor *d, struct sbuf *trouble)
+ask(struct doctor *d, const char *program, const char *how, const char *what, struct sbuf *out,
+    struct sbuf *trouble)
 {
-	const char *argv[5] = { "doveconf" };
+	const char *argv[6] = { program };
 	size_t n = 1;
 
 	if (d->dovecot != NULL) {
 		argv[n++] = "-c";
 		argv[n++] = d->dovecot;
 	}
-	argv[n++] = "-n";
-	return host_run(&d->dovecot_conf, trouble, argv);
+	argv[n++] = how;
+	argv[n++] = what;
+	return host_run(out, trouble, argv);
+}
+
+/* Only with -x does doveconf read the files that are named, such as certificates: those that only
+ * root may read, too. */
+static bool
+understands(struct doctor *d, struct sbuf *trouble)
+{
+	struct sbuf ignored;
+	bool ok = ask(d, "doveconf", "-n", NULL, &d->dovecot_conf, trouble) == 0;
+
+	sbuf_init(&ignored, 1 << 16);
+	if (ok && geteuid() == 0)
+		ok = ask(d, "doveconf", "-x", "base_dir", &ignored, trouble) == 0;
+	sbuf_release(&ignored);
+	return ok;
 }
 
 bool
@@ -66,7 +84,7 @@ check_dovecot_conf(struct doctor *d, const struct check *c)
 	bool ok;
 
 	sbuf_init(&trouble, 1 << 16);
-	ok = doveconf(d, &trouble) == 0;
+	ok = understands(d, &trouble);
 	said = slice_trim(sbuf_slice(&trouble));
 	if (!ok)
 		doctor_bad(d, c, slice_str(d->dovecot), "%.*s", (int)(said.n < 400 ? said.n : 400),
@@ -74,6 +92,31 @@ check_dovecot_conf(struct doctor *d, const struct check *c)
 	d->has_dovecot = ok;
 	sbuf_release(&trouble);
 	return ok;
+}
+
+bool
+check_dovecot_running(struct doctor *d, const struct check *c)
+{
+	struct sbuf out, trouble;
+	struct slice said;
+	int status;
+
+	if (geteuid() != 0)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
+		    "only root can ask Dovecot whether it runs");
+	sbuf_init(&out, 1 << 20);
+	sbuf_init(&trouble, 1 << 16);
+	status = ask(d, "doveadm", "service", "status", &out, &trouble);
+	said = slice_trim(sbuf_slice(&trouble));
+	if (status < 0)
+		doctor_say(d, c, SEVERITY_NOTICE, slice_str("doveadm"), NULL,
+		    "it cannot be run: whether Dovecot runs was not tried");
+	else if (status != 0)
+		doctor_bad(d, c, slice_str(NULL), "it does not: doveadm says '%.*s'",
+		    (int)(said.n < 300 ? said.n : 300), said.p != NULL ? said.p : "");
+	sbuf_release(&trouble);
+	sbuf_release(&out);
+	return status == 0;
 }
 
 /* --- where logins are asked ----------------------------------------------------------------------

@@ -2,6 +2,7 @@
  *
  * doctor: what main.cf and master.cf say, as postconf understands them, against what vmaild serves.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,10 +15,12 @@
 /* --- postconf -----------------------------------------------------------------------------------
  */
 
+/* Run PROGRAM, which is one of Postfix's, on the configuration. */
 static int
-postconf(struct sbuf *out, const struct doctor *d, const char *how, struct sbuf *trouble)
+run(struct sbuf *out, const struct doctor *d, const char *program, const char *how,
+    struct sbuf *trouble)
 {
-	const char *argv[6] = { "postconf" };
+	const char *argv[6] = { program };
 	size_t n = 1;
 
 	if (d->postfix != NULL) {
@@ -56,8 +59,8 @@ check_postfix(struct doctor *d, const struct check *c)
 	int status;
 
 	sbuf_init(&trouble, 1 << 16);
-	status = postconf(&d->main_cf, d, "-x", &trouble);
-	postconf(&d->master_cf, d, "-P", NULL);
+	status = run(&d->main_cf, d, "postconf", "-x", &trouble);
+	run(&d->master_cf, d, "postconf", "-P", NULL);
 	said = slice_trim(sbuf_slice(&trouble));
 	if (status != 0)
 		doctor_bad(d, c, slice_str(d->postfix), "postconf %s: %.*s",
@@ -67,6 +70,25 @@ check_postfix(struct doctor *d, const struct check *c)
 	queue = doctor_parameter(d, "queue_directory");
 	d->has_postfix = status == 0 && queue.n > 0 && sbuf_add_slice(&d->queue, queue);
 	return d->has_postfix;
+}
+
+bool
+check_running(struct doctor *d, const struct check *c)
+{
+	struct sbuf out;
+	int status;
+
+	if (geteuid() != 0)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
+		    "only root can ask Postfix whether it runs");
+	sbuf_init(&out, 1 << 16);
+	status = run(&out, d, "postfix", "status", NULL);
+	sbuf_release(&out);
+	if (status < 0)
+		return doctor_say(d, c, SEVERITY_NOTICE, slice_str("postfix"), NULL,
+		    "it cannot be run: whether Postfix runs was not tried");
+	return status == 0 ||
+	       doctor_bad(d, c, slice_str(NULL), "it does not: `postfix status` fails");
 }
 
 /* --- tables -------------------------------------------------------------------------------------
@@ -409,6 +431,92 @@ check_logins(struct doctor *d, const struct check *c)
 	return doctor_bad(d, c, slice_str("smtpd_sasl_path"),
 	    "logins are asked of '%.*s' (%.*s), which is no listener of vmaild.conf", (int)path.n,
 	    path.p != NULL ? path.p : "", (int)type.n, type.p != NULL ? type.p : "");
+}
+
+/* A parameter as it is for SERVICE, "submission/inet"; empty: for those that master.cf says nothing
+ * of. */
+static struct slice
+parameter_of(const struct doctor *d, struct slice service, const char *name)
+{
+	char key[256];
+	struct slice value = slice_str(NULL);
+
+	if ((size_t)snprintf(key, sizeof key, "%.*s/%s", (int)service.n, service.p, name) <
+	    sizeof key)
+		value = value_of(sbuf_slice(&d->master_cf), key);
+	return value.p != NULL ? value : doctor_parameter(d, name);
+}
+
+/* Names a parameter a file that is there, or a list of such? "none" stands for no certificate. */
+static bool
+is_certificate(struct slice value)
+{
+	char path[4096];
+
+	if (value.n == 0 || value.n >= sizeof path || slice_is(value, "none"))
+		return false;
+	memcpy(path, value.p, value.n);
+	path[value.n] = '\0';
+	path[strcspn(path, ", ")] = '\0';
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+static bool
+has_certificate(const struct doctor *d, struct slice service)
+{
+	static const char *const names[] = { "smtpd_tls_chain_files", "smtpd_tls_cert_file",
+		"smtpd_tls_eccert_file", "smtpd_tls_dcert_file" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (is_certificate(parameter_of(d, service, names[i])))
+			return true;
+	return false;
+}
+
+static bool
+has_tls(const struct doctor *d, struct slice service)
+{
+	static const char *const switches[] = { "smtpd_tls_wrappermode", "smtpd_use_tls",
+		"smtpd_enforce_tls" };
+	struct slice level = parameter_of(d, service, "smtpd_tls_security_level");
+	bool on = level.n > 0 && !slice_is(level, "none");
+
+	for (size_t i = 0; level.n == 0 && i < sizeof switches / sizeof *switches; i++)
+		on = on || slice_is(parameter_of(d, service, switches[i]), "yes");
+	return on && has_certificate(d, service);
+}
+
+static bool
+offers_login(const struct doctor *d, struct slice service)
+{
+	return slice_is(parameter_of(d, service, "smtpd_sasl_auth_enable"), "yes") &&
+	       (!slice_is(parameter_of(d, service, "smtpd_tls_auth_only"), "yes") ||
+		   has_tls(d, service));
+}
+
+/* One service that offers it is enough: where people log in is not for us to say. */
+bool
+check_login_tls(struct doctor *d, const struct check *c)
+{
+	struct slice rest = sbuf_slice(&d->master_cf), level;
+	bool offered = offers_login(d, slice_str(NULL));
+
+	if (!takes_logins(d))
+		return false;
+	while (!offered && rest.n > 0) {
+		struct slice line = slice_cut(&rest, '\n'), name = slice_cut(&line, '=');
+		size_t at;
+
+		offered = slice_rchr(name, '/', &at) && offers_login(d, slice_head(name, at));
+	}
+	level = doctor_parameter(d, "smtpd_tls_security_level");
+	return offered ||
+	       doctor_bad(d, c, slice_str("smtpd_tls_auth_only"),
+		   "passwords are taken over TLS only, and no smtpd has TLS "
+		   "(smtpd_tls_security_level is '%.*s', and there is %s certificate): nobody can "
+		   "log in to send mail",
+		   (int)level.n, level.p != NULL ? level.p : "",
+		   has_certificate(d, slice_str(NULL)) ? "a" : "no");
 }
 
 /* --- the probe ----------------------------------------------------------------------------------

@@ -310,7 +310,7 @@ check_dovecot_reach(struct doctor *d, const struct check *c)
 
 	if (strstr(sbuf_cstr(&d->dovecot_conf), "vmail-checkpassword") == NULL &&
 	    strstr(sbuf_cstr(&d->dovecot_conf), ".lua") == NULL)
-		return true;
+		return false;
 	if (geteuid() != 0)
 		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
 		    "only root can try what Dovecot's user may do");

@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 29)
+        check_eq(len({f["code"] for f in found}), 32)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -111,6 +111,15 @@ def main_cf(*lines):
     return lambda p: p.main_cf(*lines)
 
 
+def no_submission(*lines):
+    """What master.cf says of its own services for logins is gone, and main.cf has LINES."""
+    def plant(p):
+        p.edit(os.path.join(p.postfix, "master.cf"), r"^.*smtpd_tls_auth_only = no.*\n", "")
+        os.utime(os.path.join(p.postfix, "master.cf"), (0, 0))
+        p.main_cf(*lines)
+    return plant
+
+
 def conf(pattern, text):
     return lambda p: p.edit(p.conf, pattern, text)
 
@@ -121,6 +130,12 @@ def dovecot(pattern, text):
 
 def dovecot_24(p):
     p.program("dovecot", "echo '2.4.1-4 (deadbeef)'")
+
+
+def other_script(p):
+    path = os.path.join(p.tmp, "other.lua")
+    write_file(path, "-- it knows nobody\n")
+    p.passdb("passdb lua {\n  lua_file = %s\n}\n" % path)
 
 
 def fresh_store(p):
@@ -266,7 +281,8 @@ FAULTS = [
      {"listener": "error", "twin": "error", "reach": "error", "main-cf": "error", "probe": "error"}),
     ("sockets that Postfix's user cannot use", unreachable, {"reach": "error"}),
     ("a socket that Dovecot's user cannot use", unreachable_for_dovecot, {"dovecot-reach": "error"}),
-    ("another queue directory", no_twin, {"twin": "error", "reach": "error"}),
+    ("another queue directory, where no Postfix runs", no_twin,
+     {"twin": "error", "reach": "error", "postfix-running": "error"}),
     ("no Postfix", lambda p: p.program("postconf", "exit 1"), {"postfix": "error"}),
     ("a message bigger than the disk", main_cf("message_size_limit = 900000000000000"), {"postfix-disk": "error"}),
     ("mailboxes of a file", main_cf("virtual_mailbox_maps = hash:/etc/postfix/vmailbox"), {"main-cf": "error"}),
@@ -295,11 +311,18 @@ FAULTS = [
      {"delimiter": "warning", "dovecot-delimiter": "warning"}),
     ("no propagation", main_cf("propagate_unmatched_extensions = canonical"), {"propagation": "warning"}),
     ("logins elsewhere", main_cf("smtpd_sasl_path = private/auth"), {"logins": "warning"}),
+    ("logins over TLS, and no TLS", no_submission(), {"login-tls": "error"}),
+    ("logins over TLS, and no certificate", no_submission("smtpd_tls_security_level = may"), {"login-tls": "error"}),
+    ("logins over TLS, and a certificate that is not there", no_submission(
+        "smtpd_tls_security_level = may", "smtpd_tls_cert_file = /nowhere.pem"), {"login-tls": "error"}),
+    ("logins over TLS", no_submission("smtpd_tls_security_level = may", "smtpd_tls_cert_file = /etc/passwd"), {}),
     ("logins by Cyrus", main_cf("smtpd_sasl_type = cyrus"), {"logins": "warning"}),
     ("no postmap", lambda p: p.program("postmap", "echo postmap: fatal: no such table >&2; exit 1"), {"probe": "error"}),
     ("a postmap that finds nothing", lambda p: p.program("postmap", "exit 1"), {"probe": "error"}),
     ("no Dovecot", lambda p: p.program("dovecot", "exit 1"), {"dovecot": "notice"}),
     ("a Dovecot that does not understand", dovecot(r"\Z", "\nnonsense = 1\n"), {"dovecot-conf": "error"}),
+    ("a Dovecot that does not run", lambda p: p.edit(p.dovecot, r"^base_dir = .*", "base_dir = %s/run" % p.tmp),
+     {"dovecot-running": "error"}),
     ("a passdb of others", lambda p: p.passdb(OF_OTHERS[VERSION or "2.3"]), {"dovecot-passdb": "error"}),
     ("system users", dovecot(r"\Z", OF_THE_SYSTEM[VERSION or "2.3"]), {"dovecot-system-users": "notice"}),
     ("no LMTP in Dovecot", dovecot(r"^protocols = .*", "protocols = imap"), {"dovecot-lmtp": "error"}),
@@ -319,11 +342,14 @@ FAULTS_23 = [
     ("checkpassword and Dovecot 2.4", dovecot_24, {"dovecot-passdb": "error"}),
     ("a helper that is not there", dovecot(r"/\S*/vmail-checkpassword", "/nowhere/vmail-checkpassword"),
      {"dovecot-passdb": "error"}),
+    ("a certificate of Dovecot's that is not there", dovecot(
+        r"\Z", "\nssl = yes\nssl_cert = </nowhere/cert.pem\nssl_key = </nowhere/key.pem\n"), {"dovecot-conf": "error"}),
 ]
 FAULTS_24 = [
-    ("a script that is not there", dovecot(r"/\S*/vmaild\.lua", "/nowhere/vmaild.lua"), {"dovecot-passdb": "error"}),
-    ("a script of others", lambda p: p.passdb("passdb lua {\n  lua_file = /srv/other.lua\n}\n"),
-     {"dovecot-passdb": "error"}),
+    ("a script that is not there", dovecot(r"/\S*/vmaild\.lua", "/nowhere/vmaild.lua"), {"dovecot-conf": "error"}),
+    ("a script of others", other_script, {"dovecot-passdb": "error"}),
+    ("a certificate of Dovecot's that is not there", dovecot(
+        r"\Z", "\nssl = yes\nssl_server_cert_file = /nowhere/cert.pem\n"), {"dovecot-conf": "error"}),
     ("the store, which is another, by sql", lambda p: p.passdb(
         "sql_driver = sqlite\nsqlite_path = /srv/other.db\npassdb sql {\n  query = SELECT password FROM user\n}\n"),
      {"dovecot-passdb": "error"}),
@@ -355,6 +381,16 @@ for name, *row in FAULTS:
 
 
 case("doctor: the cure for a store of somebody else helps")(cured)
+
+
+@case("doctor: of what is not there nothing is said to be right")
+def _(host):
+    with patient(host) as p:
+        check_in("dovecot-reach", [f["code"] for f in p.findings()])
+        p.passdb(OF_OTHERS[VERSION or "2.3"])
+        p.edit(p.dovecot, r"vmail-checkpassword|vmaild\.lua", "other")
+        codes = [f["code"] for f in p.findings()]
+        check("dovecot-reach" not in codes, codes)
 
 
 @case("doctor: the daemon is down")
