@@ -73,6 +73,10 @@ mapped_existing(void **out, const char *path, size_t *size, struct error *err)
 
 	if (fd < 0 && errno == ENOENT)
 		return error_set(err, NONE, "there is no '%s'", path);
+	if (fd < 0 && errno == EACCES)
+		return error_set(err, RETRY,
+		    "not allowed to read and write '%s': be root, or in the group of that file",
+		    path);
 	if (fd < 0)
 		return fail(path, errno, err);
 	if (fstat(fd, &st) != 0)

@@ -3,11 +3,15 @@
  * doctor: whether this host is put together so that mail flows. Each check is a row; what it looks
  * at is in the files beside this one.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmailctl/doctor.h"
+
+enum { TEXT_MAX = 1024 };
 
 static const struct check checks[] = {
 	{ "configuration", SEVERITY_ERROR, "the configuration of vmaild can be read",
@@ -131,26 +135,47 @@ static const struct check checks[] = {
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 6, 0))) add(struct doctor *d, const struct check *c,
-    enum severity severity, struct slice subject, const char *cure, const char *fmt, va_list ap)
+static void
+add(struct doctor *d, const struct check *c, enum severity severity, struct slice subject,
+    const char *cure, const char *text)
 {
-	char text[1024];
-	struct finding one = { .code = c->code, .severity = severity, .subject = subject };
+	const struct finding one = { .code = c->code,
+		.severity = severity,
+		.subject = subject,
+		.text = slice_str(text),
+		.cure = slice_str(cure) };
 
-	vsnprintf(text, sizeof text, fmt, ap);
-	one.text = slice_str(text);
-	one.cure = slice_str(cure);
 	findings_add(&d->findings, &one);
+}
+
+bool
+doctor_unseen(struct doctor *d, const struct check *c, struct slice subject, const char *what)
+{
+	d->has_unseen = true;
+	add(d, c, SEVERITY_NOTICE, subject, "run doctor as root", what);
+	return false;
+}
+
+/* By what the system says, and the store: of other programs there is nothing but their words. */
+static bool
+is_refusal(const char *text)
+{
+	return geteuid() != 0 &&
+	       (strstr(text, strerror(EACCES)) != NULL || strstr(text, "not allowed to ") != NULL);
 }
 
 bool
 doctor_bad(struct doctor *d, const struct check *c, struct slice subject, const char *fmt, ...)
 {
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(d, c, c->severity, subject, c->cure, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (is_refusal(text))
+		return doctor_unseen(d, c, subject, text);
+	add(d, c, c->severity, subject, c->cure, text);
 	return false;
 }
 
@@ -158,11 +183,13 @@ bool
 doctor_say(struct doctor *d, const struct check *c, enum severity severity, struct slice subject,
     const char *cure, const char *fmt, ...)
 {
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(d, c, severity, subject, cure, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	add(d, c, severity, subject, cure, text);
 	return false;
 }
 
@@ -194,14 +221,14 @@ has(const struct doctor *d, enum doctor_need need)
 static void
 doctor_init(struct doctor *d, struct ctl *ctl)
 {
-	enum { TEXT_MAX = 4 << 20 };
+	enum { OUTPUT_MAX = 4 << 20 };
 
 	*d = (struct doctor){ .ctl = ctl };
-	sbuf_init(&d->main_cf, TEXT_MAX);
-	sbuf_init(&d->master_cf, TEXT_MAX);
-	sbuf_init(&d->dovecot_conf, TEXT_MAX);
-	sbuf_init(&d->dovecot_version, TEXT_MAX);
-	sbuf_init(&d->queue, TEXT_MAX);
+	sbuf_init(&d->main_cf, OUTPUT_MAX);
+	sbuf_init(&d->master_cf, OUTPUT_MAX);
+	sbuf_init(&d->dovecot_conf, OUTPUT_MAX);
+	sbuf_init(&d->dovecot_version, OUTPUT_MAX);
+	sbuf_init(&d->queue, OUTPUT_MAX);
 }
 
 static void
@@ -221,11 +248,28 @@ run_check(struct doctor *d, const struct check *c)
 		doctor_say(d, c, SEVERITY_OK, slice_str(NULL), NULL, "%s", c->what);
 }
 
+static enum exit_code
+judge(const struct doctor *d)
+{
+	if (d->findings.count[SEVERITY_ERROR] > 0)
+		return EXIT_NOT;
+	return d->has_unseen ? EXIT_AGAIN : EXIT_DONE;
+}
+
+static void
+print_verdict(enum exit_code e)
+{
+	if (e == EXIT_AGAIN)
+		puts("mail would flow, as far as this user can see: run doctor as root");
+	else
+		puts(e == EXIT_DONE ? "mail would flow" : "mail would not flow");
+}
+
 enum exit_code
 doctor_run(struct ctl *ctl, const char *postfix, const char *dovecot, struct json_t *list)
 {
 	struct doctor d;
-	bool flows;
+	enum exit_code e;
 
 	doctor_init(&d, ctl);
 	d.postfix = postfix;
@@ -233,13 +277,13 @@ doctor_run(struct ctl *ctl, const char *postfix, const char *dovecot, struct jso
 	findings_init(&d.findings, ctl, list);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		run_check(&d, &checks[i]);
-	flows = d.findings.count[SEVERITY_ERROR] == 0;
+	e = judge(&d);
 	if (!ctl->json && list == NULL)
-		puts(flows ? "mail would flow" : "mail would not flow");
+		print_verdict(e);
 	findings_end(&d.findings);
 	doctor_release(&d);
 	ctl->err.text[0] = '\0';
-	return flows ? EXIT_DONE : EXIT_NOT;
+	return e;
 }
 
 enum exit_code

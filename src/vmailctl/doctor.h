@@ -17,6 +17,7 @@ struct doctor {
 	bool is_remote;      /* ... and is on a server */
 	bool has_postfix;
 	bool has_dovecot;
+	bool has_unseen;       /* an ordinary user was not let in somewhere */
 	struct sbuf main_cf;   /* every parameter, expanded, as postconf prints it */
 	struct sbuf master_cf; /* those that master.cf sets for a service alone */
 	struct sbuf dovecot_conf;
@@ -49,9 +50,14 @@ struct check {
 	check_fn *run;
 };
 
-/* Report what is wrong with SUBJECT (may be empty), as severe as the row says, and return false. */
+/* Report what is wrong with SUBJECT (may be empty), as severe as the row says, and return false.
+ * Where an ordinary user is not let in, nothing need be wrong: that is reported as
+ * doctor_unseen does. */
 bool doctor_bad(struct doctor *d, const struct check *c, struct slice subject, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Report that WHAT is for root to see, and return false. */
+bool doctor_unseen(struct doctor *d, const struct check *c, struct slice subject, const char *what);
 
 /* The same with a severity, and a cure (NULL: none) of its own. */
 bool doctor_say(struct doctor *d, const struct check *c, enum severity severity,
@@ -68,7 +74,8 @@ struct slice doctor_setting(const struct doctor *d, const char *name);
 bool doctor_same_delimiters(struct slice a, struct slice b);
 
 /* Run a whole examination, with the findings into LIST (NULL: printed). EXIT_DONE when mail would
- * flow, EXIT_NOT when it would not. */
+ * flow, EXIT_NOT when it would not, EXIT_AGAIN when nothing is wrong as far as this user can see.
+ */
 struct json_t;
 enum exit_code doctor_run(
     struct ctl *ctl, const char *postfix, const char *dovecot, struct json_t *list);

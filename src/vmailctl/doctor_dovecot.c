@@ -102,8 +102,8 @@ check_dovecot_running(struct doctor *d, const struct check *c)
 	int status;
 
 	if (geteuid() != 0)
-		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
-		    "only root can ask Dovecot whether it runs");
+		return doctor_unseen(
+		    d, c, slice_str(NULL), "only root can ask Dovecot whether it runs");
 	sbuf_init(&out, 1 << 20);
 	sbuf_init(&trouble, 1 << 16);
 	status = ask(d, "doveadm", "service", "status", &out, &trouble);
@@ -317,7 +317,9 @@ check_dovecot_names(struct doctor *d, const struct check *c)
 	struct names n = { .allowed = doctor_setting(d, "auth_username_chars") };
 	struct error err = { "" };
 
-	if (!d->has_store || (n.allowed.p != NULL && n.allowed.n == 0))
+	if (!d->has_store)
+		return false;
+	if (n.allowed.p != NULL && n.allowed.n == 0)
 		return true;
 	sbuf_init(&n.first, ADDRESS_MAX + 1);
 	if (store_scan(d->ctl->store, SCAN_ALL_MAILBOXES, 0, look_at_name, &n, &err) != FOUND)

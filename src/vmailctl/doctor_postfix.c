@@ -79,8 +79,8 @@ check_running(struct doctor *d, const struct check *c)
 	int status;
 
 	if (geteuid() != 0)
-		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
-		    "only root can ask Postfix whether it runs");
+		return doctor_unseen(
+		    d, c, slice_str(NULL), "only root can ask Postfix whether it runs");
 	sbuf_init(&out, 1 << 16);
 	status = run(&out, d, "postfix", "status", NULL);
 	sbuf_release(&out);
@@ -336,7 +336,9 @@ check_mydestination(struct doctor *d, const struct check *c)
 	struct slice rest = doctor_parameter(d, "mydestination"), word;
 	bool ok = true;
 
-	while (d->has_store && rest.n > 0) {
+	if (!d->has_store)
+		return false;
+	while (rest.n > 0) {
 		word = next_word(&rest);
 		if (word.n > 0 && memchr(word.p, ':', word.n) == NULL && is_virtual(d, word))
 			ok = doctor_bad(d, c, word, "mydestination has it, and vmaild too");

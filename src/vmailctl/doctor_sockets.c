@@ -271,8 +271,8 @@ check_reach(struct doctor *d, const struct check *c)
 	bool ok = true;
 
 	if (geteuid() != 0)
-		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
-		    "only root can try what Postfix's user may do");
+		return doctor_unseen(
+		    d, c, slice_str(NULL), "only root can try what Postfix's user may do");
 	snprintf(name, sizeof name, "%.*s", (int)owner.n, owner.p != NULL ? owner.p : "postfix");
 	if (identity_of_user(&who, name, &err) != FOUND)
 		return doctor_bad(d, c, slice_str(name), "%s", err.text);
@@ -312,8 +312,8 @@ check_dovecot_reach(struct doctor *d, const struct check *c)
 	    strstr(sbuf_cstr(&d->dovecot_conf), ".lua") == NULL)
 		return false;
 	if (geteuid() != 0)
-		return doctor_say(d, c, SEVERITY_NOTICE, slice_str(NULL), "run doctor as root",
-		    "only root can try what Dovecot's user may do");
+		return doctor_unseen(
+		    d, c, slice_str(NULL), "only root can try what Dovecot's user may do");
 	snprintf(name, sizeof name, "%.*s", (int)owner.n, owner.n > 0 ? owner.p : "");
 	if (identity_of_user(&who, owner.n > 0 ? name : "dovecot", &err) != FOUND)
 		return doctor_bad(d, c, slice_str(name), "%s", err.text);
