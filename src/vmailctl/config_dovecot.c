@@ -130,20 +130,29 @@ static const char names_24[] =
 	"  auth_username_format = %{user | lower}\n"
 	"}\n";
 
-static const char quota_23[] =
+static const char quota_comment[] =
 	"\n"
-	"# quotas of 'vmailctl user quota'\n"
+	"# quotas of 'vmailctl user quota', which users can see; vmaild-dovecot(7), Quotas, says how mail for a\n"
+	"# full mailbox is refused by Postfix, and not bounced later\n";
+
+static const char quota_23[] =
 	"mail_plugins = $mail_plugins quota\n"
+	"protocol imap {\n"
+	"  mail_plugins = $mail_plugins imap_quota\n"
+	"}\n"
 	"plugin {\n"
 	"  quota = count:User quota\n"
 	"  quota_vsizes = yes\n"
 	"}\n";
 
 static const char quota_24[] =
-	"\n"
-	"# quotas of 'vmailctl user quota'\n"
 	"mail_plugins {\n"
 	"  quota = yes\n"
+	"}\n"
+	"protocol imap {\n"
+	"  mail_plugins {\n"
+	"    imap_quota = yes\n"
+	"  }\n"
 	"}\n"
 	"quota \"User quota\" {\n"
 	"}\n";
@@ -474,6 +483,7 @@ put_file(struct sbuf *out, const struct dovecot *d)
 	if (d->beyond_ascii)
 		sbuf_printf(out, smtputf8, d->way->version);
 	put_delimiter(out, d->conf);
+	sbuf_add_str(out, quota_comment);
 	sbuf_add_str(out, words[v].quota);
 }
 

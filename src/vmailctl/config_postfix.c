@@ -48,7 +48,9 @@ static const char no_logins[] =
 	"# logins: no listener of the configuration has 'protocol = auth'\n";
 
 static const char logins[] =
-	"# logins are checked by vmaild itself, which speaks Dovecot's protocol\n"
+	"# logins are checked by vmaild itself, which speaks Dovecot's protocol. For mail programs take the '#'\n"
+	"# away in master.cf from 'submission' (port 587), 'submissions' (465) and their '-o' lines, but not from\n"
+	"# '-o smtpd_sender_restrictions=', which would undo the last of these lines\n"
 	"smtpd_sasl_type = dovecot\n"
 	"smtpd_sasl_path = %s\n"
 	"smtpd_sasl_auth_enable = yes\n"

@@ -49,6 +49,25 @@ def _(host):
         host.site.ctl("user", "remove", odd)
 
 
+@case("a full mailbox is refused at RCPT, where Dovecot is asked as vmaild-dovecot(7) says; others are not")
+def _(host):
+    full = "full@example.test"
+    host.site.user_add(full, None)
+    try:
+        host.site.ctl("user", "quota", full, "100K")
+        check_eq(host.postfix.rcpt(full, host.careful), (250, ""))
+        host.deliver(full)
+        host.site.ctl("user", "quota", full, "1")
+        code, text = host.postfix.rcpt(full, host.careful)
+        check_eq(code, 552, text)
+        check_in("5.2.2", text)
+        for other in (HARRY, "harry+news@example.test", "post@example.test", "any@catch.test", "harry@old.test"):
+            check_eq(host.postfix.rcpt(other, host.careful), (250, ""), other)
+        check_eq(host.postfix.rcpt("nobody@example.test", host.careful)[0], 550)
+    finally:
+        host.site.ctl("user", "remove", full)
+
+
 @rows([
     ("nobody in a mailbox domain is refused at RCPT", "nobody@example.test"),
     ("nobody+tag is refused at RCPT", "nobody+tag@example.test"),

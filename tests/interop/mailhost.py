@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import uuid
 
-from dovecot import Dovecot
+from dovecot import VERSION, Dovecot
 from harness import Site, check, check_eq, free_port, is_sanitized, listener
 from postfix import Postfix
 
@@ -43,6 +43,23 @@ ALIASES = {
     "@catch.test": ["rest@catch.test"],
 }
 
+
+# As vmaild-dovecot(7) has it, under Quotas.
+QUOTA_STATUS = """
+service quota-status {{
+  executable = quota-status -p postfix
+  client_limit = 1
+  unix_listener {queue}/private/quota-status {{
+    user = postfix
+    mode = 0600
+  }}
+}}
+%s
+quota_status_success = DUNNO
+quota_status_nouser = DUNNO
+quota_status_overquota = 552 5.2.2 Mailbox is full
+%s
+""" % (("plugin {{", "}}") if VERSION == "2.3" else ("", ""))
 
 # AddressSanitizer maps terabytes, Dovecot allows its children 256 MiB.
 UNLIMITED = """
@@ -142,13 +159,15 @@ class MailHost:
         self.policy_port = self.postfix.smtpd(
             "smtpd_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service unix:%s/policy.sock"
             % self.tmp)
+        self.careful = self.postfix.smtpd(
+            "smtpd_recipient_restrictions = reject_unlisted_recipient, check_policy_service unix:private/quota-status")
         self.proxied = self.postfix.smtpd("virtual_alias_maps = " + table)
         self.postfix.configure("")
         self.postfix_lines = self.printed("config", "postfix")
         self.postfix.configure(self.postfix_lines + "proxy_read_maps = " + table)
 
     def configure_dovecot(self):
-        self.dovecot_lines = self.configure_by(self.dovecot)
+        self.dovecot_lines = self.configure_by(self.dovecot, more=QUOTA_STATUS.format(queue=self.postfix.queue))
 
     def configure_by(self, dovecot, *options, more="", conf=None, stock=False):
         """dovecot.conf likewise, by `config dovecot OPTIONS`; what belongs to this build is not where `make

@@ -278,6 +278,10 @@ def _(host, server, way):
         check_eq(lmtp(host, server, user, letter("someone@outside.test", user)[1] + filler * 180), "250 2.0.0")
         check_eq(lmtp(host, server, user, letter("someone@outside.test", user)[1] + filler * 180), "552 5.2.2")
         imap = server.login(user, password)
+        # half of it is there, and the user can see it
+        status, said = imap.getquotaroot("INBOX")
+        check_eq(status, "OK", said)
+        check(re.search(rb"STORAGE 1[0-9] 20\b", said[1][0]), said)
         status, said = imap.append("INBOX", None, None, (letter(user, user)[1] + filler * 180).encode())
         check_eq(status, "NO")
         check_in("[OVERQUOTA]", said[0].decode())
