@@ -369,27 +369,6 @@ sqlite_copy_in(struct db *db, const char *path, const char *keep,
 /* --- in place of a database that is none --------------------------------------------------------
  */
 
-/* A log without its file may be the only copy of changes that somebody goes on to make in a file
- * that was moved away: it gets the name that db_file.c would give it. */
-static bool
-leave_log(const struct db *db)
-{
-	struct stat st;
-	char *name;
-	bool ok;
-
-	if (stat(db->file.wal, &st) != 0)
-		return errno == ENOENT;
-	if (st.st_size == 0)
-		return unlink(db->file.wal) == 0;
-	ok = asprintf(&name, "%s.left-%llu", db->file.wal, (unsigned long long)st.st_ino) >= 0;
-	if (!ok)
-		return false;
-	ok = rename(db->file.wal, name) == 0;
-	free(name);
-	return ok;
-}
-
 /* The log goes with its file, under the name that SQLite would look for; but behind it: there is
  * never a file without its log. */
 static bool
@@ -410,9 +389,9 @@ move_away(const struct db *db, const char *keep)
 static enum outcome
 put_away(struct db *db, const char *keep, struct error *err)
 {
-	bool ok = sqlite_is_missing(db) ? leave_log(db) : move_away(db, keep);
-
-	if (ok && (unlink(db->file.shm) == 0 || errno == ENOENT))
+	if (sqlite_is_missing(db))
+		return db_file_put_aside(&db->file, err);
+	if (move_away(db, keep) && (unlink(db->file.shm) == 0 || errno == ENOENT))
 		return FOUND;
 	return error_set(
 	    err, RETRY, "cannot move '%s' out of the way: %s", db->file.path, strerror(errno));
