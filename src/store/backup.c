@@ -280,9 +280,11 @@ restore_alone(struct db *db, struct stage *stage, const char *from, const char *
 	if (o != FOUND)
 		return o;
 	unfinished_begin(stage->path);
+	unfinished_begin(keep);
 	o = stage_fill(stage, from, progress, err);
 	if (o == FOUND)
 		o = stage_make_ready(stage, from, actor, err);
+	unfinished_end(keep); /* from here on it may be all there is */
 	if (o == FOUND)
 		o = put_in_place(db, stage, keep, progress, err);
 	stage_remove(stage);

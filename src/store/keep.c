@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/unfinished.h"
+
 /* --- the file that is kept -------------------------------------------------------------------- */
 
 /* An empty file is what a restore that was killed leaves. */
@@ -149,6 +151,8 @@ keep_lock(struct keep_lock *lock, const char *stage, struct error *err)
 	} while (o == NONE);
 	if (o != FOUND)
 		lock->fd = -1;
+	else
+		unfinished_begin(lock->path);
 	return o;
 }
 
@@ -156,6 +160,7 @@ void
 keep_unlock(struct keep_lock *lock)
 {
 	if (lock->fd >= 0) {
+		unfinished_end(lock->path); /* behind unlink it may be another's name */
 		unlink(lock->path);
 		close(lock->fd);
 	}

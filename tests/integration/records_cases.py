@@ -727,7 +727,9 @@ def _(build):
                     os.unlink(to)
                     caught = False
                 elif caught:
-                    check_eq(under(site.tmp) - {site.store + ".before-restore"}, before, arguments)
+                    # one that was not caught has kept something, which is never empty
+                    kept = {path for path in under(site.tmp) if ".before-restore" in path and os.path.getsize(path) > 0}
+                    check_eq(under(site.tmp) - kept, before, arguments)
                 elif os.path.exists(to):
                     os.unlink(to)
             check_eq(site.ctl("export"), exported)
