@@ -66,6 +66,7 @@ put(struct names *n, struct slice name)
 	uint64_t h = hash_of(name);
 	size_t i;
 
+	/* NOANALYZER(-Wanalyzer-malloc-leak): it is the table of N, which is the store's */
 	if (2 * n->n >= n->room && !grow(n))
 		return false;
 	i = place_of(n->hash, n->room, h);
@@ -137,7 +138,9 @@ names_ask(struct store *s, enum record_kind kind, struct slice name, bool *new, 
 bool
 names_are_read(struct store *s, enum record_kind kind)
 {
-	return names_of(s, kind)->read;
+	const struct names *n = names_of(s, kind);
+
+	return n != NULL && n->read;
 }
 
 void
