@@ -615,10 +615,14 @@ class Daemon:
         return status
 
     def kill(self):
-        """End it and its workers at once, whatever state they are in."""
+        """End it and its workers at once, whatever state they are in. When this returns nobody listens any more: what
+        is killed is still at it for a moment."""
+        family = [*self.supervisors(), *self.workers()]
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
+        for pid in family:
+            wait_gone(pid)
         self.notify.close()
 
     def stop(self):
