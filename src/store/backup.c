@@ -295,7 +295,7 @@ restore_alone(struct db *db, struct stage *stage, const char *from, const char *
 static enum outcome
 tell_kept(enum outcome o, const char *kept, struct error *err)
 {
-	struct error why = { "" };
+	struct error why;
 
 	if (o == FOUND || kept == NULL || err == NULL)
 		return o;

@@ -1014,6 +1014,7 @@ sqlite_migrate(struct db *db, int version, struct error *err)
 	if (o == FOUND && now < version)
 		o = apply(db, version, err);
 	db_rollback(db);
+	db->ours |= o == FOUND; /* a new one has become a store by this */
 	/* a rule that the data breaks is no mistake of whoever asked */
 	return o == BAD ? RETRY : o;
 }

@@ -980,9 +980,9 @@ test_unfinished(void **state)
 	listen_for_unfinished();
 	must(restore(f, path), &f->err, "restore");
 	sbuf_printf(&says,
-	    "+%s.restoring +%s.restoring.part -%s.restoring.part +kept.db.part -kept.db.part "
-	    "-%s.restoring ",
-	    name, name, name, name);
+	    "+%s.restoring.lock +%s.restoring +kept.db +%s.restoring.part -%s.restoring.part "
+	    "-kept.db +kept.db.part -kept.db.part -%s.restoring -%s.restoring.lock ",
+	    name, name, name, name, name, name);
 	expect_unfinished(sbuf_cstr(&says));
 	sbuf_release(&says);
 }
