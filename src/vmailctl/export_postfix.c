@@ -316,6 +316,7 @@ put_pattern(struct postfix *p, const struct record *r, struct slice targets)
 
 	sbuf_init(&value, TEXT_MAX);
 	for (size_t i = 0; i < targets.n; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): that has no length */
 		sbuf_printf(&value, targets.p[i] == '$' ? "$$" : "%c", targets.p[i]);
 	put_expression(p, "patterns", r->name, sbuf_slice(&value));
 	if (value.failed)
