@@ -420,19 +420,8 @@ turn_away(struct conn *c)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+take_in(struct conn *c)
 {
-	struct conn *c = arg;
-
-	(void)fd;
-	if (c->lingering > 0) {
-		on_lingering(c, what);
-		return;
-	}
-	if (c->held) {
-		turn_away(c);
-		return;
-	}
 	switch (fill(c)) {
 	case FILLED:
 		conn_serve(c);
@@ -448,6 +437,20 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		conn_close(c);
 		return;
 	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (c->lingering > 0)
+		on_lingering(c, what);
+	else if (c->held)
+		turn_away(c);
+	else
+		take_in(c);
 }
 
 static void
@@ -492,6 +495,8 @@ conn_drain(struct conn *c)
 	event_del(&c->pace);
 	if (c->lingering > 0)
 		conn_close(c);
+	else if (c->reading && !c->held)
+		take_in(c);
 	else
 		conn_settle(c);
 }

@@ -109,7 +109,8 @@ void conn_settle_waiting(struct loop *loop);
  * owed. One who has not spoken yet is served once: he may have come because another worker has just
  * hung up on him, and does not ask a third time. A local client who sends more after that cannot:
  * he is told so at once, and asks again elsewhere; Postfix would not take back a login that it got
- * rid of and that nobody has read. */
+ * rid of and that nobody has read. What is there to be read is read before: it may be the first
+ * word of a login whose second he still has to say. */
 void conn_drain(struct conn *c);
 
 /* The same for one who has not spoken in all the time that he was given. */

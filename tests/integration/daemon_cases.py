@@ -11,8 +11,9 @@ import socket
 import stat
 import subprocess
 
-from harness import (Asking, Auth, Site, Skip, Socketmap, check, check_eq, check_in, children, free_port, group_of, is_sanitized,
-                     listener, need_root, netstring, ordinary_user, process_name, scratch, wait_gone, wait_until, write_file)
+from harness import (Asking, Auth, Site, Skip, Socketmap, b64, check, check_eq, check_in, children, free_port, group_of,
+                     is_sanitized, listener, need_root, netstring, ordinary_user, process_name, scratch, wait_gone,
+                     wait_until, write_file)
 from world import PASSWORDS, fill, running, world
 
 HARRY = ("OK", "harry@example.com")
@@ -267,6 +268,30 @@ def drains_logins(env):
         check_eq(daemon.wait(), 0)
 
 
+def drains_first_words(env):
+    """The first word of a login by LOGIN came while the worker was being told to leave: it may be said to the end."""
+    with world(env) as site:
+        daemon = site.start()
+        try:
+            client = Auth(site.auth)
+            check_eq(client.plain("harry@example.com", "alohomora").word, "OK")
+            worker, supervisor = daemon.workers("auth")[0], daemon.supervisors()[0]
+            stopped(worker)
+            os.kill(supervisor, signal.SIGKILL)  # what is told so comes before the word; a signal would come behind it
+            wait_gone(supervisor)
+            number = client.start("LOGIN")
+            os.kill(worker, signal.SIGCONT)
+            for text in ("harry@example.com", "alohomora"):
+                reply = client.answer()
+                check_eq((reply.word, reply.id), ("CONT", number))
+                client.send("CONT\t%s\t%s\n" % (number, b64(text)))
+            reply = client.answer()
+            check_eq((reply.word, reply.id), ("OK", number))
+            check(client.closed())
+        finally:
+            daemon.kill()
+
+
 def terminal(env):
     """Ctrl-C reaches all processes at once."""
     with running(env) as (site, daemon):
@@ -423,6 +448,7 @@ def register(suite):
     suite.add("daemon: SIGTERM answers what was asked", drains)
     suite.add("daemon: SIGTERM lets newcomers ask once", drains_newcomers)
     suite.add("daemon: SIGTERM answers logins that were begun", drains_logins)
+    suite.add("daemon: a worker that leaves hears a login out whose first word was there", drains_first_words)
     suite.add("daemon: SIGINT from a terminal", terminal)
     suite.add("daemon: mode and group of its sockets", access)
     suite.add("daemon: sockets are taken away at the end", unlinked)
