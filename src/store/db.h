@@ -148,8 +148,8 @@ enum outcome db_copy_out(
     struct db *from, const char *path, const struct store_progress *progress, struct error *err);
 
 /* Make all that is in DB be what is in the file PATH, in one transaction: whoever reads sees the
- * old or the new. With KEEP, a name that is ours to write over, what was there is copied out to it
- * first, and nothing is lost in between. */
+ * old or the new. What was there is copied out first to KEEP, a name that is ours to write over,
+ * and nothing is lost in between. */
 enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
     const struct store_progress *progress, struct error *err);
 

@@ -16,6 +16,7 @@
 
 #include "store/db_bus.h"
 #include "store/kind.h"
+#include "store/store.h"
 
 enum {
 	WAIT_MS = 5000,  /* for others' locks, where a call has no limit of its own */
@@ -29,8 +30,6 @@ enum {
 	WAL_INDEX_DONE = 96, /* frames that were written into the file */
 	WAL_INDEX_BEGUN = 128,
 	WAL_CHECKPOINT_LOCK = 1,
-	FORMAT_AT = 18, /* of the file: by what it is written and read */
-	FORMAT_ALONE = 1,
 	CACHE_KIB = 2048,           /* enough, as measured */
 	MAPPED = 0x7fff0000,        /* the first 2 GiB: more SQLite never maps */
 	UNMAPPED_SHARE = 16,        /* of the file: one in so many may have been added since */
@@ -493,17 +492,16 @@ write_ahead(struct db *db)
 	return sqlite3_exec(db->sq, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 }
 
-/* Tell whether it is a file without a log, as a backup is. Reads it as nobody else may: any other
- * way would take the log for its own, or drop our locks. */
+/* Tell whether it is a file without a log: a backup. Reads it as nobody else may: any other way
+ * would take the log for its own, or drop our locks. */
 static bool
 is_alone(struct db *db)
 {
 	sqlite3_file *file = main_file(db);
-	unsigned char format[2] = { 0 };
+	char head[STORE_HEAD];
 
-	return file != NULL &&
-	       file->pMethods->xRead(file, format, sizeof format, FORMAT_AT) == SQLITE_OK &&
-	       format[0] == FORMAT_ALONE && format[1] == FORMAT_ALONE;
+	return file != NULL && file->pMethods->xRead(file, head, sizeof head, 0) == SQLITE_OK &&
+	       store_file_of(slice_of(head, sizeof head)) == STORE_FILE_BACKUP;
 }
 
 /* A log beside such a file is that of the one which was there before, and SQLite would read it into
