@@ -193,10 +193,10 @@ static enum outcome
 is_plain_mailbox(struct put *p, struct slice address, bool *plain, struct error *err)
 {
 	struct store *s = p->s;
-	bool new, alias;
-	enum outcome o = names_ask(s, RECORD_MAILBOX, address, &new, err);
+	bool fresh, alias;
+	enum outcome o = names_ask(s, RECORD_MAILBOX, address, &fresh, err);
 
-	*plain = o == FOUND && !new &&names_are_read(s, RECORD_MAILBOX);
+	*plain = o == FOUND && !fresh && names_are_read(s, RECORD_MAILBOX);
 	if (!names_are_read(s, RECORD_MAILBOX))
 		names_missed(s, RECORD_MAILBOX);
 	if (!*plain || slice_eq(address, sbuf_slice(&p->name))) {

@@ -170,17 +170,22 @@ def made_after_start(env):
             check_mended(site, *clients)
 
 
-def replace(site, path):
-    """Put the file PATH in the store's place, as somebody who restores a backup would."""
+def put_over(site, path):
+    """Put the file PATH in the store's place and leave alone what lies beside it, as those do who know no better."""
     status = os.stat(site.store)
     shutil.copyfile(path, site.store + ".new")
     if os.geteuid() == 0:
         os.chown(site.store + ".new", status.st_uid, status.st_gid)
     os.chmod(site.store + ".new", status.st_mode)
+    os.rename(site.store + ".new", site.store)
+
+
+def replace(site, path):
+    """The same as somebody does it who restores a backup: without what belonged to the other."""
     for end in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(site.store + end)
-    os.rename(site.store + ".new", site.store)
+    put_over(site, path)
 
 
 def backup(site, path):
@@ -232,16 +237,6 @@ def replaced(env):
         replace(site, other)
         check_eq(clients[0].ask("aliases", "post@example.com"), ("OK", "sally@example.com"))
         check_eq(clients[1].plain("harry@example.com", "alohomora").word, "OK")
-
-
-def put_over(site, path):
-    """Put the file PATH in the store's place and leave alone what lies beside it, as those do who know no better."""
-    status = os.stat(site.store)
-    shutil.copyfile(path, site.store + ".new")
-    if os.geteuid() == 0:
-        os.chown(site.store + ".new", status.st_uid, status.st_gid)
-    os.chmod(site.store + ".new", status.st_mode)
-    os.rename(site.store + ".new", site.store)
 
 
 def log_size(site):

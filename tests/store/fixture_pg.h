@@ -24,6 +24,17 @@ pg_server(void)
 	return getenv("VMAILD_TEST_STORE");
 }
 
+/* For a program that is about such a server: false, and the plan of its tests, where there is none.
+ */
+static inline bool
+pg_wanted(void)
+{
+	if (pg_server() != NULL)
+		return true;
+	puts("1..1\nok 1 # SKIP this is about a PostgreSQL server");
+	return false;
+}
+
 static inline bool
 is_pg(const char *path)
 {

@@ -12,12 +12,30 @@
 
 #include "mail/alike.h"
 
+struct row {
+	const char *text, *form; /* NULL: it has no other form */
+};
+
+static void
+forms(bool (*other)(struct sbuf *out, struct slice text), const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sbuf out;
+		bool ok;
+
+		sbuf_init(&out, 4096);
+		ok = other(&out, slice_str(rows[i].text));
+		if (ok != (rows[i].form != NULL) ||
+		    (ok && !slice_is(sbuf_slice(&out), rows[i].form)))
+			fail_msg("'%s': %d '%s'", rows[i].text, ok, sbuf_cstr(&out));
+		sbuf_release(&out);
+	}
+}
+
 static void
 test_plain(void **state)
 {
-	static const struct {
-		const char *text, *plain; /* NULL: there is nothing to take away */
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "harry@ex.test", NULL },
 		{ "ex.test", NULL },
 		{ "", NULL },
@@ -34,25 +52,13 @@ test_plain(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct sbuf out;
-		bool ok;
-
-		sbuf_init(&out, 4096);
-		ok = alike_plain(&out, slice_str(rows[i].text));
-		if (ok != (rows[i].plain != NULL) ||
-		    (ok && !slice_is(sbuf_slice(&out), rows[i].plain)))
-			fail_msg("'%s': %d '%s'", rows[i].text, ok, sbuf_cstr(&out));
-		sbuf_release(&out);
-	}
+	forms(alike_plain, rows, sizeof rows / sizeof *rows);
 }
 
 static void
 test_letters(void **state)
 {
-	static const struct {
-		const char *text, *letters; /* NULL: it has no other form */
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "ex.test", NULL },
 		{ "j\303\266rg@ex.test", NULL },
 		{ "xn--a@ex.test", NULL },
@@ -67,17 +73,7 @@ test_letters(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct sbuf out;
-		bool ok;
-
-		sbuf_init(&out, 4096);
-		ok = alike_letters(&out, slice_str(rows[i].text));
-		if (ok != (rows[i].letters != NULL) ||
-		    (ok && !slice_is(sbuf_slice(&out), rows[i].letters)))
-			fail_msg("'%s': %d '%s'", rows[i].text, ok, sbuf_cstr(&out));
-		sbuf_release(&out);
-	}
+	forms(alike_letters, rows, sizeof rows / sizeof *rows);
 }
 
 int
