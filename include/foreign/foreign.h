@@ -100,7 +100,12 @@ enum outcome foreign_settle(struct foreign *f, struct error *err);
  * foreign_free. */
 struct foreign_object *foreign_object_at(struct foreign *f, size_t i);
 
-/* Keep a copy of TEXT as long as F; p is NULL without memory. For what an object is to show. */
+/* Keep a copy of TEXT, or take N bytes aligned for anything, as long as F; NULL without memory. For
+ * what an object is to show. */
 struct slice foreign_keep(struct foreign *f, struct slice text);
+void *foreign_take(struct foreign *f, size_t n);
+
+/* FOUND when there was memory for all of it so far, or the objects do not show what they should. */
+enum outcome foreign_is_whole(const struct foreign *f, struct error *err);
 
 #endif

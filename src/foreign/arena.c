@@ -29,8 +29,10 @@ arena_take(struct arena *a, size_t n)
 		size_t size = want > CHUNK ? want : CHUNK;
 
 		c = malloc(CHUNK_HEAD + size);
-		if (c == NULL)
+		if (c == NULL) {
+			a->failed = true;
 			return NULL;
+		}
 		*c = (struct chunk){ .before = a->last, .size = size };
 		a->last = c;
 	}

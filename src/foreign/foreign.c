@@ -67,6 +67,20 @@ foreign_keep(struct foreign *f, struct slice text)
 	return arena_keep(&f->arena, text);
 }
 
+void *
+foreign_take(struct foreign *f, size_t n)
+{
+	return arena_take(&f->arena, n);
+}
+
+enum outcome
+foreign_is_whole(const struct foreign *f, struct error *err)
+{
+	if (f->no_memory || f->tables.no_memory || f->arena.failed)
+		return error_set(err, RETRY, "no memory for all of it");
+	return FOUND;
+}
+
 void
 remark(struct foreign *f, enum foreign_remark kind, const struct foreign_place *at, const char *fmt,
     ...)
@@ -489,10 +503,8 @@ object_add_item(struct foreign *f, struct object *o, struct slice text)
 		if (slice_eq(item->text, text))
 			return;
 	item = arena_take(&f->arena, sizeof *item);
-	if (item == NULL) {
-		f->no_memory = true;
+	if (item == NULL)
 		return;
-	}
 	*item = (struct item){ text, NULL };
 	if (o->last != NULL)
 		o->last->next = item;
@@ -554,8 +566,8 @@ foreign_settle(struct foreign *f, struct error *err)
 	if (f->format->guesses)
 		remark_unused(f);
 	settle_objects(f);
-	if (f->no_memory || f->tables.no_memory)
-		return error_set(err, RETRY, "no memory for all of it");
+	if (foreign_is_whole(f, err) != FOUND)
+		return RETRY;
 	if (used == 0 && f->format->file == NULL)
 		return error_set(err, BAD, "there is nothing in it that %s has", f->format->name);
 	clear_tables(f);

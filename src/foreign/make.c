@@ -432,9 +432,7 @@ with_commas(struct foreign *f, struct slice list)
 	 * refuses */
 	if (f->scratch.failed || f->scratch.n == 0)
 		return all;
-	list = arena_keep(&f->arena, sbuf_slice(&f->scratch));
-	f->no_memory |= list.p == NULL;
-	return list;
+	return arena_keep(&f->arena, sbuf_slice(&f->scratch));
 }
 
 static void
@@ -660,7 +658,6 @@ make_differ(struct read_row *r, const struct object *o, struct slice label)
 		differs = label;
 	for (unsigned n = 2; differs.p != NULL && label_taken(o, differs); n++)
 		differs = arena_printf(&f->arena, "%.*s %u", (int)label.n, label.p, n);
-	f->no_memory |= differs.p == NULL;
 	return differs;
 }
 
@@ -708,10 +705,8 @@ make_app_password(struct read_row *r)
 		return;
 	}
 	a = arena_take(&f->arena, sizeof *a);
-	if (a == NULL) {
-		f->no_memory = true;
+	if (a == NULL)
 		return;
-	}
 	*a = (struct app_password){ .next = o->app };
 	a->credential.label = label_of(r, o);
 	a->credential.hash = stored;
@@ -944,6 +939,7 @@ entry_name(struct foreign *f, struct slice map, struct slice key)
 		sbuf_truncate(&f->scratch, map.n + 1);
 		sbuf_add_slice(&f->scratch, key);
 	}
+	f->no_memory |= f->scratch.failed;
 	return sbuf_slice(&f->scratch);
 }
 

@@ -56,7 +56,7 @@ struct foreign {
 	const char *other_file;     /* one that is something else than the first */
 	const struct format *other;
 	bool told_base;
-	bool no_memory;
+	bool no_memory;  /* for what lies outside the arena */
 	bool bare_names; /* there are names without a domain */
 };
 

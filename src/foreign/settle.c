@@ -67,10 +67,8 @@ put_credentials(struct foreign *f, struct object *o)
 	if (o->no_login || (o->hash.p == NULL && o->apps == 0))
 		return;
 	list = arena_take(&f->arena, (o->apps + 1) * sizeof *list);
-	if (list == NULL) {
-		f->no_memory = true;
+	if (list == NULL)
 		return;
-	}
 	if (o->hash.p != NULL)
 		list[n++] = (struct record_credential){ .label = { "", 0 }, .hash = o->hash };
 	for (const struct app_password *a = o->app; a != NULL; a = a->next)
@@ -114,10 +112,8 @@ put_targets(struct foreign *f, struct object *o)
 	struct slice *list = arena_take(&f->arena, o->items * sizeof *list);
 	size_t n = 0;
 
-	if (list == NULL) {
-		f->no_memory = true;
+	if (list == NULL)
 		return;
-	}
 	for (const struct item *i = o->item; i != NULL; i = i->next)
 		list[n++] = i->text;
 	o->made.record.targets = list;
@@ -157,6 +153,7 @@ settle_entry(struct foreign *f, struct object *o)
 		sbuf_add_str(&f->scratch, f->scratch.n > 0 ? ", " : "");
 		sbuf_add_slice(&f->scratch, i->text);
 	}
+	f->no_memory |= f->scratch.failed;
 	o->made.record.value = arena_keep(&f->arena, sbuf_slice(&f->scratch));
 }
 

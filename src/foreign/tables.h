@@ -29,8 +29,8 @@ struct tables {
 	struct table *table;
 	size_t n;
 	size_t room;
-	bool copy; /* cells are copied; else they live as long as the arena */
-	bool no_memory;
+	bool copy;      /* cells are copied; else they live as long as the arena */
+	bool no_memory; /* no more is to be read */
 };
 
 /* Begin a table; NULL without memory. Its name and columns are folded and kept. */

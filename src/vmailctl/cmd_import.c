@@ -482,20 +482,16 @@ static void
 set_password(struct import *im, struct foreign_object *o, struct slice hash)
 {
 	struct record *r = &o->record;
-	struct record_credential *list = calloc(r->credentials + 1, sizeof *list);
-	struct slice kept;
+	struct record_credential *list =
+	    foreign_take(im->foreign, (r->credentials + 1) * sizeof *list);
 
 	if (list == NULL)
 		return;
 	list[0] = (struct record_credential){ .label = { "", 0 }, .hash = hash };
 	for (size_t i = 0; i < r->credentials; i++)
 		list[i + 1] = r->credential[i];
-	/* it lives as long as the object does */
-	kept = foreign_keep(
-	    im->foreign, slice_of((const char *)list, (r->credentials + 1) * sizeof *list));
-	free(list);
-	r->credential = (const struct record_credential *)(const void *)kept.p;
-	r->credentials = kept.p != NULL ? r->credentials + 1 : 0;
+	r->credential = list;
+	r->credentials++;
 	r->said |= RECORD_CREDENTIALS;
 }
 
@@ -568,20 +564,22 @@ hash_clear(struct import *im, size_t n)
 static enum outcome
 keep_clear(struct import *im)
 {
+	enum outcome done = FOUND;
 	struct foreign_object *o;
 	struct sbuf text;
 
 	sbuf_init(&text, PASSWORD_STORED_MAX);
-	for (size_t i = 0; (o = foreign_object_at(im->foreign, i)) != NULL; i++) {
+	for (size_t i = 0; done == FOUND && (o = foreign_object_at(im->foreign, i)) != NULL; i++) {
 		if (o->clear.n == 0)
 			continue;
 		sbuf_clear(&text);
 		sbuf_add_str(&text, "{PLAIN}");
-		sbuf_add_slice(&text, o->clear);
+		if (!sbuf_add_slice(&text, o->clear))
+			done = error_set(&im->ctl->err, RETRY, "no memory");
 		set_password(im, o, foreign_keep(im->foreign, sbuf_slice(&text)));
 	}
 	sbuf_release_secret(&text);
-	return FOUND;
+	return done;
 }
 
 static enum outcome
@@ -702,6 +700,8 @@ run(struct import *im)
 		o = read_all(im);
 	if (o == FOUND)
 		o = settle_clear(im);
+	if (o == FOUND)
+		o = foreign_is_whole(im->foreign, &ctl->err);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot import");
 	return put_in_batch(im);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../lib/shortage.h"
 #include "foreign/convert.h"
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -274,35 +275,87 @@ static const struct source {
 	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n" },
 };
 
+/* Read a source, and tell what came out: with remarks, if SAY is there to take them, and from the
+ * allocation AT on without memory, if it is not 0. Tells how many there were in *SEEN. */
+static enum outcome
+read_source(const struct source *s,
+    void (*say_it)(void *arg, enum foreign_remark, const struct foreign_place *, const char *),
+    unsigned at, unsigned *seen, struct error *err)
+{
+	struct foreign_options options = { .domain = slice_str("d.test"),
+		.base = slice_str("/base"),
+		.columns = slice_str(s->columns),
+		.cost = password_default_cost,
+		.say = say_it };
+	struct foreign *f = foreign_new(&options);
+	struct foreign_object *o;
+	enum outcome done;
+
+	assert_non_null(f);
+	sbuf_clear(&told);
+	shortage_begin(at, false);
+	foreign_use(f, format_by_name(s->format));
+	done = foreign_text(f, "f", slice_str(s->table), slice_str(s->text), err);
+	if (done == FOUND)
+		done = foreign_settle(f, err);
+	shortage_end();
+	*seen = shortage.seen;
+	for (size_t k = 0; done == FOUND && (o = foreign_object_at(f, k)) != NULL; k++)
+		put_object(o);
+	foreign_free(f);
+	return done;
+}
+
 static void
 test_sources(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
 		const struct source *s = &sources[i];
-		struct foreign_options options = { .domain = slice_str("d.test"),
-			.base = slice_str("/base"),
-			.columns = slice_str(s->columns),
-			.cost = password_default_cost,
-			.say = say };
-		struct foreign *f = foreign_new(&options);
-		struct foreign_object *o;
 		struct error err = { "" };
-		enum outcome done;
+		unsigned seen;
 
-		sbuf_clear(&told);
-		foreign_use(f, format_by_name(s->format));
-		done = foreign_text(f, "f", slice_str(s->table), slice_str(s->text), &err);
-		if (done == FOUND)
-			done = foreign_settle(f, &err);
-		if (done != FOUND)
+		if (read_source(s, say, 0, &seen, &err) != FOUND)
 			fail_msg("%s: %s", s->name, err.text);
-		for (size_t k = 0; (o = foreign_object_at(f, k)) != NULL; k++)
-			put_object(o);
 		if (strcmp(sbuf_cstr(&told), s->expected) != 0)
 			fail_msg(
 			    "%s:\n%s--- expected:\n%s", s->name, sbuf_cstr(&told), s->expected);
-		foreign_free(f);
+	}
+}
+
+static void
+say_nothing(void *arg, enum foreign_remark remark, const struct foreign_place *at, const char *text)
+{
+	(void)arg;
+	(void)remark;
+	(void)at;
+	(void)text;
+}
+
+/* Nothing is left out, or cut short, for want of memory: all of it comes out, or none. */
+static void
+test_shortage(void **state)
+{
+	(void)state;
+	if (!shortage_replaced)
+		skip();
+	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+		const struct source *s = &sources[i];
+		struct error err = { "" };
+		unsigned all, seen;
+		char *whole;
+
+		assert_int_equal(read_source(s, say_nothing, 0, &all, &err), FOUND);
+		whole = strdup(sbuf_cstr(&told));
+		for (unsigned at = 1; at <= all; at++) {
+			enum outcome done = read_source(s, say_nothing, at, &seen, &err);
+
+			if (done != RETRY &&
+			    (done != FOUND || strcmp(sbuf_cstr(&told), whole) != 0))
+				fail_msg("%s, without the allocation %u of %u: %d '%s'\n%s",
+				    s->name, at, all, done, err.text, sbuf_cstr(&told));
+		}
+		free(whole);
 	}
 }
 
@@ -409,6 +462,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_guesses),
 		cmocka_unit_test(test_mixtures),
 	};
