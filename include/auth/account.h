@@ -53,8 +53,9 @@ bool account_fields(
     const struct account *a, const struct account_rules *rules, account_field_fn *fn, void *arg);
 
 /* Name the setting of Dovecot 2.4 for a KEY behind the path of a mail location ("INDEX"); NULL when
- * there is none. */
+ * there is none. All of these keys, one by one; NULL behind the last. */
 const char *account_mail_setting(struct slice key);
+const char *account_mail_key_at(size_t i);
 
 /* Judge a home and a mail location that somebody typed for one mailbox: FOUND, or BAD with how to
  * write it. They are taken as they are, not as templates. */

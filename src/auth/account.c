@@ -266,6 +266,15 @@ account_mail_setting(struct slice key)
 	return NULL;
 }
 
+const char *
+account_mail_key_at(size_t i)
+{
+	for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++)
+		if (fields[k].key != NULL && i-- == 0)
+			return fields[k].key;
+	return NULL;
+}
+
 /* Room for the longest is had first: a field that is missing for want of memory would be an answer
  * of its own. */
 static bool

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/account.h"
 #include "auth/credential.h"
 #include "foreign/convert.h"
 #include "foreign/objects.h"
@@ -492,6 +493,44 @@ take_quota_rule(struct read_row *r, struct object *o, struct slice rule)
 	}
 }
 
+/* Add `:KEY=VALUE` to a mail location for each part of it that has a field of its own. */
+static struct slice
+with_parts(struct read_row *r, struct slice mail, struct slice extra)
+{
+	const char *key;
+	struct slice value;
+
+	for (size_t i = 0; (key = account_mail_key_at(i)) != NULL; i++) {
+		char field[64];
+
+		snprintf(field, sizeof field, "userdb_%s", account_mail_setting(slice_str(key)));
+		if (convert_extra(extra, field, &value))
+			mail = arena_printf(&r->f->arena, "%.*s:%s=%.*s", (int)mail.n, mail.p, key,
+			    (int)value.n, value.p);
+	}
+	return mail;
+}
+
+/* Where the mail is: in one field, as Dovecot 2.3 has it, or in one for each part of it. */
+static void
+take_location(struct read_row *r, struct object *o, struct slice extra)
+{
+	struct slice mail, driver;
+
+	if (convert_extra(extra, "userdb_mail", &mail)) {
+		take_mail(r, o, mail);
+		return;
+	}
+	if (!convert_extra(extra, "userdb_mail_path", &mail))
+		return;
+	if (convert_extra(extra, "userdb_mail_driver", &driver)) {
+		mail = arena_printf(
+		    &r->f->arena, "%.*s:%.*s", (int)driver.n, driver.p, (int)mail.n, mail.p);
+		mail = with_parts(r, mail, extra);
+	}
+	take_mail(r, o, mail);
+}
+
 /* Extra fields of a passwd-file, those that mean something here. */
 static void
 take_extra(struct read_row *r, struct object *o, struct slice extra)
@@ -505,9 +544,7 @@ take_extra(struct read_row *r, struct object *o, struct slice extra)
 		take_quota_rule(r, o, value);
 	if (convert_extra(extra, "userdb_quota_storage_size", &value))
 		take_size(r, o, value, 1);
-	if (convert_extra(extra, "userdb_mail", &value) ||
-	    convert_extra(extra, "userdb_mail_path", &value))
-		take_mail(r, o, value);
+	take_location(r, o, extra);
 	if (convert_extra(extra, "userdb_home", &value))
 		take_home(r, o, value);
 	if (convert_extra(extra, "allow_nets", &value))

@@ -14,7 +14,8 @@ enum { LINE_TEXT_MAX = 1 << 20 };
 /* A line of a passwd-file as it comes together. */
 struct line {
 	struct sbuf home;
-	struct sbuf extra;
+	struct sbuf extra; /* a colon in it is one of its own: Dovecot looks for none there */
+	bool odd;          /* there is something in it that nobody could read */
 };
 
 static bool
@@ -32,11 +33,13 @@ take_field(void *arg, const char *key, struct slice value)
 	struct line *line = arg;
 	size_t at;
 
-	if (strcmp(key, "home") == 0)
+	if (strcmp(key, "home") == 0) {
 		sbuf_add_slice(&line->home, value);
-	else if (!slice_chr(value, ' ', &at))
-		sbuf_printf(&line->extra, "%suserdb_%s=%.*s", line->extra.n > 0 ? " " : "", key,
-		    (int)value.n, value.p);
+		return;
+	}
+	sbuf_printf(&line->extra, "%suserdb_%s=%.*s", line->extra.n > 0 ? " " : "", key,
+	    (int)value.n, value.p);
+	line->odd |= slice_chr(value, ' ', &at);
 }
 
 static struct slice
@@ -61,8 +64,9 @@ fill_account(struct account *a, const struct record *r)
 {
 	sbuf_add_slice(&a->address, r->name);
 	sbuf_add_slice(&a->home, r->home);
+	sbuf_add_slice(&a->mail, r->mail);
 	a->quota = r->quota;
-	return !a->address.failed && !a->home.failed;
+	return !a->address.failed && !a->home.failed && !a->mail.failed;
 }
 
 static void
@@ -86,7 +90,7 @@ put_mailbox(struct export *e, const struct record *r, struct line *line)
 {
 	struct sbuf *out = &e->text;
 
-	if (has_colon(r->name) || has_colon(sbuf_slice(&line->home))) {
+	if (has_colon(r->name) || has_colon(sbuf_slice(&line->home)) || line->odd) {
 		e->left_out++;
 		return true;
 	}
@@ -109,9 +113,10 @@ put_mailbox(struct export *e, const struct record *r, struct line *line)
 static bool
 put(struct export *e, const struct record *r)
 {
-	const struct account_rules rules = { .home = e->ctl->conf->mail_home };
+	const struct account_rules rules = { .home = e->ctl->conf->mail_home,
+		.mail = e->ctl->conf->mail_location };
 	struct account a;
-	struct line line;
+	struct line line = { .odd = false };
 	bool ok;
 
 	if (r->kind != RECORD_MAILBOX)
@@ -119,10 +124,8 @@ put(struct export *e, const struct record *r)
 	account_init(&a);
 	sbuf_init(&line.home, LINE_TEXT_MAX);
 	sbuf_init(&line.extra, LINE_TEXT_MAX);
-	ok = fill_account(&a, r);
-	if (ok)
-		account_fields(&a, &rules, take_field, &line);
-	ok = ok && put_mailbox(e, r, &line);
+	ok = fill_account(&a, r) && account_fields(&a, &rules, take_field, &line) &&
+	     put_mailbox(e, r, &line);
 	sbuf_release(&line.home);
 	sbuf_release(&line.extra);
 	account_release(&a);
@@ -140,8 +143,8 @@ export_dovecot(struct ctl *ctl, const char *where, bool hashes)
 	o = export_file(&e, where, put);
 	sbuf_release_secret(&e.text);
 	if (o == FOUND && e.left_out > 0)
-		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for the ':' in "
-			 "their name or home",
+		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for a ':' in a "
+			 "name or home, nor for a blank in where the mail is",
 		    e.left_out);
 	if (o == FOUND)
 		export_warn_app_passwords(&e);

@@ -330,6 +330,7 @@ def _(build):
     with mail_host(build) as site, place(build) as other:
         furnish(site)
         site.ctl("user", "set", HARRY, "--networks", nets)
+        site.ctl("user", "set", HARRY, "--mail", "maildir:~/here:INDEX=/var/index")
         site.ctl("user", "set", SALLY, "--networks", "192.0.2.0/24")
         path = os.path.join(site.tmp, "passwd")
         site.ctl("export", "--format", "dovecot", path)
@@ -339,7 +340,8 @@ def _(build):
         other.ctl("init")
         other.ctl("import", "--from", "passwd-file", path)
         for who in (HARRY, SALLY):
-            check_eq(rows(other, "user", "show", who)["networks"], rows(site, "user", "show", who)["networks"])
+            for field in ("networks", "mail"):
+                check_eq(rows(other, "user", "show", who)[field], rows(site, "user", "show", who)[field])
         table = {row["name"]: row["networks"]
                  for row in csv.DictReader(site.ctl("export", "--format", "csv").splitlines())}
         check_eq((table[HARRY], table[SALLY], table["info@example.com"]), (nets, "192.0.2.0/24", ""))

@@ -95,12 +95,13 @@ def _(host):
 @case("an exported passwd-file: Dovecot takes the passwords, and from where vmaild would", version="2.3")
 def _(host):
     harry, home, away = "harry@example.test", "10.1.2.3", "192.0.2.9"
+    mail = "maildir:~/elsewhere:INDEX=/var/empty"
     path = os.path.join(host.tmp, "passwd-file")
-    host.site.ctl("user", "set", harry, "--networks", "10.0.0.0/8,2001:db8::/32")
+    host.site.ctl("user", "set", harry, "--networks", "10.0.0.0/8,2001:db8::/32", "--mail", mail)
     try:
         host.site.ctl("export", "--format", "dovecot", path)
     finally:
-        host.site.ctl("user", "set", harry, "--networks", "")
+        host.site.ctl("user", "set", harry, "--networks", "", "--mail", "")
     shutil.chown(path, "dovecot")
     dovecot = Dovecot(os.path.join(host.tmp, "passwd-file.d"))
     dovecot.configure("".join("%s {\n  driver = passwd-file\n  args = %s\n}\n" % (kind, path)
@@ -114,5 +115,7 @@ def _(host):
                  [True, True, False])
         check(login(harry, "wrong", home) != 0, "a wrong password")
         check_eq(login("sally@example.test", PASSWORDS["sally@example.test"], away), 0)
+        status, said = dovecot.doveadm("user", "-f", "mail", harry)
+        check_eq((status, said.strip()), (0, mail))
     finally:
         dovecot.stop()

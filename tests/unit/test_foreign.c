@@ -246,6 +246,13 @@ static const struct source {
 	    "domain b.test\ndomain d.test\n"
 	    "mailbox a@b.test quota=1073741824 mail=maildir:/m {CRYPT}q0l0D\n"
 	    "mailbox locked@d.test\nmailbox nologin@b.test\nmailbox plain@b.test\n" },
+	{ "a passwd-file of 2.4", "passwd-file", "", "",
+	    "a@b.test:" DES "::::::userdb_mail_path=~/Maildir userdb_mail_index_path=/var/index "
+	    "userdb_mail_driver=maildir\nb@b.test:" DES "::::::userdb_mail=mdbox:~/m "
+	    "userdb_mail_driver=maildir\n",
+	    "domain b.test\n"
+	    "mailbox a@b.test mail=maildir:~/Maildir:INDEX=/var/index {CRYPT}q0l0D\n"
+	    "mailbox b@b.test mail=mdbox:~/m {CRYPT}q0l0D\n" },
 	{ "virtual(5)", "postfix-virtual", "", "",
 	    "b.test anything\n@b.test a@c.test\nroot you\nx@b.test |cmd\n  , y@c.test\n  \n/re/ z\n"
 	    "key\n",
