@@ -251,6 +251,11 @@ void store_tidy(struct store *s);
  * the descriptor store_watched cannot be read, and otherwise calls store_stir. (-1: there is none
  * as yet.) */
 bool store_stay(struct store *s, bool look);
+
+/* Watch the store's file; whoever keeps views does already. The descriptor can be read when
+ * something happened to it, and then store_stir is called: for if another one is in its place, what
+ * we hold of the old one is in everybody's way, and nobody may ask us anything for a long time. */
+void store_watch(struct store *s);
 int store_watched(const struct store *s);
 void store_stir(struct store *s);
 

@@ -453,6 +453,14 @@ read_cost(struct password_cost *cost, const struct conf *c)
 		cost->max_passes = cost->passes;
 }
 
+static void
+on_stirred(void *arg)
+{
+	struct auth_worker *w = arg;
+
+	recorder_stir(w->recorder);
+}
+
 enum outcome
 logins_init(struct auth_worker *w, struct error *err)
 {
@@ -464,6 +472,7 @@ logins_init(struct auth_worker *w, struct error *err)
 	w->recorder = recorder_new(conf_store_for_logins(w->conf), w->conf->record_logins, err);
 	if (w->recorder == NULL)
 		return RETRY;
+	people_tell_stirred(&w->people, on_stirred, w);
 	w->pool =
 	    hash_pool_new(threads(w->conf), QUEUE_MAX, &w->cost, &w->loop.slot->hash_waiting, err);
 	if (w->pool == NULL)

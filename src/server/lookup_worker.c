@@ -43,10 +43,8 @@ struct lookup_worker {
 	int clock;         /* tells when the view is to be let go; -1: none */
 	struct event rest; /* it does */
 	bool resting;      /* it will */
-	struct event stir; /* when something happened to the store's file */
-	bool watching;
-	int round; /* how many events the loop learned of at once */
-	int left;  /* and how many of them are still to be served */
+	int round;         /* how many events the loop learned of at once */
+	int left;          /* and how many of them are still to be served */
 };
 
 /* --- the view of the store -------------------------------------------------------------------- */
@@ -87,29 +85,6 @@ stop_clock(struct lookup_worker *w)
 	close(w->clock);
 }
 
-static void
-on_stir(evutil_socket_t fd, short what, void *arg)
-{
-	struct lookup_worker *w = arg;
-
-	(void)fd;
-	(void)what;
-	store_stir(w->source.store);
-}
-
-/* The descriptor lives as long as the store does. */
-static void
-watch(struct lookup_worker *w)
-{
-	int fd = w->source.store == NULL ? -1 : store_watched(w->source.store);
-
-	if (fd < 0)
-		return;
-	event_assign(&w->stir, w->loop.base, fd, EV_READ | EV_PERSIST, on_stir, w);
-	event_priority_set(&w->stir, LOOP_FIRST);
-	w->watching = event_add(&w->stir, NULL) == 0;
-}
-
 /* Another one when there is more to be served than before. */
 static void
 count_round(struct lookup_worker *w)
@@ -127,7 +102,7 @@ count_round(struct lookup_worker *w)
 static bool
 must_look(const struct lookup_worker *w, const struct lookup_client *c, struct slice in)
 {
-	if (!w->watching || !lookup_session_is_one(&c->session, in))
+	if (!w->source.watching || !lookup_session_is_one(&c->session, in))
 		return true;
 	return w->round >= FEW && w->loop.unsent == NULL;
 }
@@ -140,8 +115,7 @@ enter(struct lookup_worker *w, const struct lookup_client *c, struct slice in)
 	enum outcome o = source_ready(&w->source, must_look(w, c, in), &err);
 
 	answers_turn(w->answers, o == FOUND ? store_view(w->source.store) : 0);
-	if (!w->watching)
-		watch(w);
+	source_watch(&w->source, w->loop.base);
 }
 
 /* The burst is over. */
@@ -355,12 +329,12 @@ lookup_worker(const struct worker_setup *setup)
 	start_clock(&w);
 	source_init(&w.source, conf_store_for_lookups(conf), STORE_LOOKUP,
 	    (unsigned)conf->lookup_deadline, &setup->slot->store_failures);
+	source_watch(&w.source, w.loop.base);
 	loop_run(&w.loop);
 	stop_clock(&w);
-	if (w.watching)
-		event_del(&w.stir);
+	loop_disconnect(&w.loop);
+	source_release(&w.source); /* its events are the loop's */
 	loop_release(&w.loop);
-	source_release(&w.source);
 	lookup_client_forget(w.answers);
 	facts_release(&w.facts);
 	policy_release(&w.policy);

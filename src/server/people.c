@@ -46,6 +46,7 @@ ask_now(struct people *p, const struct people_ask *a, struct error *err)
 	struct source *s = &p->source;
 	enum outcome o = source_begin(s, err);
 
+	source_watch(s, p->loop->base);
 	if (o == FOUND)
 		o = source_ask(s, err);
 	if (o == FOUND)
@@ -128,7 +129,15 @@ people_init(struct people *p, struct loop *loop, const struct conf *conf, struct
 	if (p->later)
 		return remote_source_init(&p->remote, loop, conf, STORE_LOGIN, err);
 	source_init(&p->source, uri, STORE_LOGIN, p->deadline, p->failures);
+	source_watch(&p->source, loop->base);
 	return true;
+}
+
+void
+people_tell_stirred(struct people *p, void (*stirred)(void *arg), void *arg)
+{
+	p->source.stirred = stirred;
+	p->source.arg = arg;
 }
 
 void

@@ -35,6 +35,9 @@ struct people_ask {
 bool people_init(struct people *p, struct loop *loop, const struct conf *conf, struct error *err);
 void people_release(struct people *p);
 
+/* Have STIRRED called with ARG whenever something happened to the store's file. */
+void people_tell_stirred(struct people *p, void (*stirred)(void *arg), void *arg);
+
 /* Ask, and wait MS at the most (0: as configured). True when *O is the answer already; otherwise it
  * comes by `done`. */
 bool people_ask(

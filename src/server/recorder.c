@@ -2,8 +2,8 @@
  *
  * The thread that writes what logins leave behind. What is to be written is one queue, oldest
  * first, with an index beside it by which the same login again is found; a new hash is in no index
- * and is written at once. The store is opened for each batch: this is no reason to hold it. One
- * that is a server is held while it fails: so the next try begins with the next server.
+ * and is written at once. A store that is a server is opened for each batch, and held while it
+ * fails: so the next try begins with the next server.
  */
 #include "recorder.h"
 
@@ -57,13 +57,14 @@ struct recorder {
 	struct entry *index[INDEX];
 	struct timespec due; /* when the first is to be written; a moment in CLOCK_MONOTONIC */
 	bool urgent;
+	bool stirred;
 	bool stopping;
 
 	/* the loop thread's */
 	struct trouble dropped;
 
 	/* the thread's */
-	struct store *store; /* NULL, but for a batch */
+	struct store *store; /* NULL: none as yet; of a server, but for a batch */
 	bool remote;
 	struct entry *batch[BATCH];
 	size_t batched;
@@ -239,6 +240,15 @@ recorder_rehash(struct recorder *r, struct slice address, struct slice label, st
 	pthread_mutex_unlock(&r->lock);
 }
 
+void
+recorder_stir(struct recorder *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->stirred = true;
+	pthread_cond_signal(&r->work);
+	pthread_mutex_unlock(&r->lock);
+}
+
 /* --- the thread ------------------------------------------------------------------------------- */
 
 static bool
@@ -255,17 +265,31 @@ is_due(const struct recorder *r)
 	       (now.tv_sec == r->due.tv_sec && now.tv_nsec >= r->due.tv_nsec);
 }
 
+/* Until there is something to do. With the lock held, but for what it takes to look at the store.
+ */
+static void
+wait_for_work(struct recorder *r)
+{
+	while (!is_due(r) && !r->stopping) {
+		if (r->stirred && r->store != NULL) {
+			r->stirred = false;
+			pthread_mutex_unlock(&r->lock);
+			store_stir(r->store);
+			pthread_mutex_lock(&r->lock);
+		} else if (r->first == NULL) {
+			pthread_cond_wait(&r->work, &r->lock);
+		} else {
+			pthread_cond_timedwait(&r->work, &r->lock, &r->due);
+		}
+	}
+}
+
 /* Wait until there is something to do, and take it; nothing is the end. */
 static void
 take_batch(struct recorder *r)
 {
 	pthread_mutex_lock(&r->lock);
-	while (!is_due(r) && !r->stopping) {
-		if (r->first == NULL)
-			pthread_cond_wait(&r->work, &r->lock);
-		else
-			pthread_cond_timedwait(&r->work, &r->lock, &r->due);
-	}
+	wait_for_work(r);
 	while (r->first != NULL && r->batched < BATCH)
 		r->batch[r->batched++] = take_first(r);
 	r->urgent = r->n >= BATCH;

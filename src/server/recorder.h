@@ -24,6 +24,9 @@ void recorder_login(struct recorder *r, const struct login_record *login);
 void recorder_rehash(struct recorder *r, struct slice address, struct slice label, struct slice old,
     struct slice fresh);
 
+/* Something happened to the store's file: see whether another one is in its place. */
+void recorder_stir(struct recorder *r);
+
 /* Write what is left, if the store lets us soon, and end. */
 void recorder_free(struct recorder *r);
 

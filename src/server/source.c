@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "clock.h"
+#include "loop.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
 
@@ -167,9 +168,42 @@ source_init(struct source *s, const char *uri, enum store_role role, unsigned de
 	source_end(s);
 }
 
+static void
+on_stir(evutil_socket_t fd, short what, void *arg)
+{
+	struct source *s = arg;
+
+	(void)fd;
+	(void)what;
+	source_end(s);
+	store_stir(s->store);
+	if (s->stirred != NULL)
+		s->stirred(s->arg);
+}
+
+/* The descriptor lives as long as the store does. */
+void
+source_watch(struct source *s, struct event_base *base)
+{
+	int fd;
+
+	if (s->watching || s->store == NULL)
+		return;
+	store_watch(s->store);
+	fd = store_watched(s->store);
+	if (fd < 0)
+		return;
+	event_assign(&s->stir, base, fd, EV_READ | EV_PERSIST, on_stir, s);
+	event_priority_set(&s->stir, LOOP_FIRST);
+	s->watching = event_add(&s->stir, NULL) == 0;
+}
+
 void
 source_release(struct source *s)
 {
+	if (s->watching)
+		event_del(&s->stir);
+	s->watching = false;
 	store_close(s->store);
 	s->store = NULL;
 }

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
 #include "base/counter.h"
 #include "store/store.h"
 #include "trouble.h"
@@ -31,7 +34,11 @@ struct source {
 	uint64_t begin_at; /* not before then is a burst begun again that took long to fail */
 	uint64_t outgrown; /* since when the store is out of this process's reach, 0: it is not */
 	bool leaving;      /* for that reason */
-	bool ailing;       /* the last thing tried failed */
+	struct event stir; /* when something happened to the store's file */
+	bool watching;
+	void (*stirred)(void *arg); /* called then, if it is not NULL */
+	void *arg;
+	bool ailing; /* the last thing tried failed */
 	uint64_t
 	    patient_at; /* ailing: not before then may a question take the full deadline again */
 	unsigned long failed;     /* since it began to ail */
@@ -44,6 +51,11 @@ struct source {
 void source_init(struct source *s, const char *uri, enum store_role role, unsigned deadline,
     struct counter *failures);
 void source_release(struct source *s);
+
+/* Have BASE see to it that what happens to the store's file is looked at when it happens, and
+ * before any client is served. It does not always work, so it is to be tried again while it does
+ * not: `watching` tells. */
+void source_watch(struct source *s, struct event_base *base);
 
 /* Begin a piece of work, or go on with one that was not reported yet: its time runs from the first
  * of these calls, and what making the store readable takes is taken from it. Readable it is until

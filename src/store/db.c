@@ -238,6 +238,13 @@ db_stay(struct db *db, bool look)
 	return of(db)->stay(db, look);
 }
 
+void
+db_watch(struct db *db)
+{
+	if (of(db)->watch != NULL)
+		of(db)->watch(db);
+}
+
 int
 db_watched(const struct db *db)
 {

@@ -100,8 +100,9 @@ void db_leave(struct db *db);
  * let go. LOOK: ask whether something happened to the database's file, too. */
 bool db_stay(struct db *db, bool look);
 
-/* The descriptor that can be read when something happened to the file, or -1; and to take note of
- * what happened. */
+/* Watch the file; who keeps views does already. The descriptor that can be read when something
+ * happened to it, or -1; and to take note of what happened. */
+void db_watch(struct db *db);
 int db_watched(const struct db *db);
 void db_stir(struct db *db);
 

@@ -49,7 +49,8 @@ struct engine {
 	bool (*has_view)(const struct db *db);
 	void (*leave)(struct db *db);
 	bool (*stay)(struct db *db, bool look);
-	int (*watched)(const struct db *db); /* NULL: there is no file */
+	void (*watch)(struct db *db);        /* NULL: there is no file */
+	int (*watched)(const struct db *db); /* the same */
 	void (*stir)(struct db *db);
 	void (*let_go)(struct db *db);
 	void (*tidy)(struct db *db); /* NULL: nothing lies beside it */

@@ -230,7 +230,7 @@ db_file_has_log(const struct db_file *f)
 {
 	struct stat st;
 
-	return stat(f->wal, &st) == 0 && st.st_size > 0;
+	return stat(f->wal, &st) == 0 || stat(f->shm, &st) == 0;
 }
 
 enum outcome

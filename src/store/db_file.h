@@ -82,8 +82,8 @@ void db_file_note(struct db_file *f);
  * with a text when somebody else does. */
 int db_file_lock(const struct db_file *f, struct error *err);
 
-/* Tell whether something stands in a -wal beside it; and put that away, for it is another file's.
- * To be called with the lock. RETRY when it cannot be moved. */
+/* Tell whether a -wal or its index, the -shm, lies beside it; and put that away, for it is another
+ * file's. To be called with the lock. RETRY when it cannot be moved. */
 bool db_file_has_log(const struct db_file *f);
 enum outcome db_file_put_aside(const struct db_file *f, struct error *err);
 

@@ -505,7 +505,8 @@ is_alone(struct db *db)
 }
 
 /* A log beside such a file is that of the one which was there before, and SQLite would read it into
- * this one. Who had that one open puts it aside; but perhaps nobody had. */
+ * this one; an index alone, as it lies beside an empty log, tells of pages that this one has not.
+ * Who had that one open puts it aside; but perhaps nobody had, or he has not yet seen. */
 static enum outcome
 shed_log(struct db *db, struct error *err)
 {
@@ -562,13 +563,14 @@ sqlite_connect(struct db *db, struct error *err)
 		return o;
 	}
 	db_file_note(&db->file);
-	if (db->keeping) {
+	if (db->watching)
 		db_file_watch(&db->file);
+	if (db->keeping)
 		find_index(db);
-	}
 	db->ours = o == FOUND;
 	if (o == FOUND && db->role == STORE_ADMIN)
 		write_ahead(db);
+	db->alone = is_alone(db);
 	if (db->role != STORE_ADMIN)
 		sqlite3_set_authorizer(db->sq, authorize, db);
 	return o;
@@ -834,7 +836,7 @@ is_outdated(const struct db *db)
 static void
 sqlite_keep_views(struct db *db)
 {
-	db->keeping = true;
+	db->keeping = db->watching = true;
 	db->broken = true; /* a connection made before does not know how */
 }
 
@@ -857,6 +859,16 @@ sqlite_leave(struct db *db)
 	db_rollback(db);
 }
 
+static void
+sqlite_watch(struct db *db)
+{
+	if (db->watching)
+		return;
+	db->watching = true;
+	if (db->ours)
+		db_file_watch(&db->file);
+}
+
 static int
 sqlite_watched(const struct db *db)
 {
@@ -864,15 +876,18 @@ sqlite_watched(const struct db *db)
 }
 
 /* Another file in our file's place has the log of ours beside it, and whoever opens it first would
- * have that read into it. We know whose the log is: so it is put aside at once. */
+ * have that read into it. We know whose the log is: so it is put aside at once. A file without a
+ * log that was copied over ours is ours by its inode: while we hold what was there for as long as
+ * we read with a log, nobody could begin one for it. */
 static void
 sqlite_stir(struct db *db)
 {
 	struct error err;
 
 	db_file_stir(&db->file);
-	if (!db->ours || db_file_is_same(&db->file))
+	if (!db->ours || (db_file_is_same(&db->file) && (db->alone || !is_alone(db))))
 		return;
+	db->broken = true;
 	db_let_go(db);
 	db_arm(db);
 	(void)sqlite_connect(db, &err); /* the next question tells what is wrong */
@@ -1032,6 +1047,7 @@ const struct engine engine_sqlite = {
 	.has_view = sqlite_has_view,
 	.leave = sqlite_leave,
 	.stay = sqlite_stay,
+	.watch = sqlite_watch,
 	.watched = sqlite_watched,
 	.stir = sqlite_stir,
 	.let_go = sqlite_let_go,

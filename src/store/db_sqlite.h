@@ -35,11 +35,14 @@ struct db {
 	bool ours;     /* it leads to a store */
 	bool broken;   /* the connection has seen something that a new one may not see */
 	bool damaged;  /* the file itself is what is broken */
+	bool alone;    /* it was without a log when the connection was made */
 	enum store_role role;
 	struct db_file file;
 	unsigned limit_ms;
 	int64_t armed_at;    /* when the call began, in milliseconds */
 	int64_t hasty_until; /* until then, wait for nothing */
+
+	bool watching; /* what happens to the file */
 
 	/* views that outlive their transaction */
 	bool keeping;

@@ -279,6 +279,12 @@ store_keep_views(struct store *s)
 		s->known = known_new();
 }
 
+void
+store_watch(struct store *s)
+{
+	db_watch(s->db);
+}
+
 int
 store_watched(const struct store *s)
 {

@@ -281,6 +281,38 @@ def replaced_unasked(env):
             site.ctl("alias", "remove", "kept%s@example.com" % mode.lower())
 
 
+def inode(path):
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def replaced_unknown(env):
+    """A bigger store is put in the place of one that is tidy, before anybody has asked anything of either worker."""
+    for side in ("all", "auth"):
+        with world(env) as site:
+            if side == "auth":
+                site.listeners = [each for each in site.listeners if "protocol = auth" in each]
+                site.configure()
+            big = os.path.join(site.tmp, "big.db")
+            backup(site, big)
+            with contextlib.closing(sqlite3.connect(big)) as db, db:
+                db.execute("CREATE TABLE filler AS WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i "
+                           "WHERE n < 500) SELECT n, hex(zeroblob(1000)) FROM i")
+            with site.start():
+                before = inode(site.store + "-shm")
+                check(before is not None, "nobody has it open")
+                put_over(site, big)
+                wait_until(lambda: inode(site.store + "-shm") != before, "the index to be put aside")
+                site.ctl("alias", "add", "kept@example.com", "harry@example.com")
+                check_sound(site, "kept")
+                with Auth(site.auth) as auth:
+                    check_eq(auth.plain("harry@example.com", "alohomora").word, "OK")
+                site.ctl("alias", "add", "kept2@example.com", "harry@example.com")
+                check_sound(site, "kept2", "kept")
+
+
 def replaced_before_logins(env):
     """Logins wait to be recorded, and a backup is put in the store's place: they go into that, and nothing else does."""
     with running(env, record_logins=1) as (site, _), Auth(site.auth) as auth:
@@ -483,6 +515,7 @@ def register(suite):
     suite.add("store: torn behind its first page", torn)
     suite.add("store: replaced by another one", replaced)
     suite.add("store: replaced while nobody asks", replaced_unasked)
+    suite.add("store: replaced before anybody asked", replaced_unknown)
     suite.add("store: replaced while logins wait to be recorded", replaced_before_logins)
     suite.add("store: stopped, and nothing lies beside it", nothing_beside)
     suite.add("store: replaced in a quiet moment", replaced_in_quiet)

@@ -638,6 +638,7 @@ class Daemon:
         self.notify.close()
         check(not SANITIZER.search(self.log.text), "sanitizer:", self.log.text[-6000:])
         check_eq(status, 0, "exit status of vmaild; log:", self.log.text[-3000:])
+        check("did not leave in time" not in self.log.text, "workers were killed:", self.log.text[-3000:])
 
     def __enter__(self):
         return self

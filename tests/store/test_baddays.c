@@ -888,6 +888,77 @@ test_replaced_and_stirred(void **state)
 	store_close(reader);
 }
 
+/* A backup, bigger than the store was. */
+static void
+make_big_backup(struct fixture *f, char path[100])
+{
+	sqlite3 *sq;
+
+	make_other(f, "other.db", path);
+	sq = raw_open(path);
+	raw_exec(sq,
+	    "CREATE TABLE filler AS WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 "
+	    "FROM i WHERE n < 500) SELECT n, hex(zeroblob(1000)) FROM i");
+	raw_exec(sq, "PRAGMA journal_mode = DELETE");
+	sqlite3_close(sq);
+}
+
+/* Beside a store that is tidy there is an index still, for as long as somebody has it open. */
+static void
+test_backup_beside_an_index(void **state)
+{
+	struct fixture *f = *state;
+	struct store *other = open_at(f->path, STORE_LOGIN), *fresh;
+	char path[100], shm[140];
+
+	must_find(other);
+	store_tidy(f->s);
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(shm, sizeof shm, "%s-shm", f->path);
+	assert_true(size_of(shm) > 0);
+	make_big_backup(f, path);
+	assert_int_equal(rename(path, f->path), 0);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tom@example.com", "", &f->err), &f->err, "tom");
+	assert_int_equal(ask_mailbox(other, "tom", "example.com"), FOUND);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	expect_other(other);
+	store_close(fresh);
+	assert_int_equal(ask_mailbox(other, "tim", "example.com"), FOUND);
+	assert_int_equal(count(f->path, "SELECT count(*) FROM mailbox"), 3);
+	store_close(other);
+}
+
+/* A backup is copied over the file while nobody asks: whoever holds what was there lets go, and it
+ * can be written. */
+static void
+test_copied_over_and_stirred(void **state)
+{
+	struct fixture *f = *state;
+	struct store *held[] = { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
+		open_at(f->path, STORE_RECORDER) };
+	struct store *fresh;
+	char path[100];
+
+	store_keep_views(held[0]);
+	for (size_t i = 0; i < 3; i++)
+		must_find(held[i]);
+	store_close(f->s);
+	f->s = NULL;
+	make_big_backup(f, path);
+	copy_over(path, f->path);
+	for (size_t i = 0; i < 3; i++)
+		store_stir(held[i]);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
+		store_close(held[i]);
+	}
+	store_close(fresh);
+}
+
 /* Nothing of a writer's stays beside the file when nobody is there any more, or he is asked to see
  * to it. */
 static void
@@ -1138,6 +1209,8 @@ main(int argc, char **argv)
 		FULL(test_replaced),
 		FULL(test_backup_beside_a_log),
 		FULL(test_replaced_and_stirred),
+		FULL(test_backup_beside_an_index),
+		FULL(test_copied_over_and_stirred),
 		FULL(test_tidy),
 		FULL(test_copied_over),
 		FULL(test_replaced_under_a_view),
