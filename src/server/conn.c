@@ -491,11 +491,13 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 void
 conn_drain(struct conn *c)
 {
+	bool heard = c->reading || c->paced;
+
 	c->paced = false;
 	event_del(&c->pace);
 	if (c->lingering > 0)
 		conn_close(c);
-	else if (c->reading && !c->held)
+	else if (heard && !c->held)
 		take_in(c);
 	else
 		conn_settle(c);
@@ -505,7 +507,7 @@ void
 conn_drain_silent(struct conn *c)
 {
 	c->spoke = true;
-	conn_settle(c);
+	conn_drain(c);
 }
 
 void
