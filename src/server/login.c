@@ -388,7 +388,11 @@ login_begin(struct auth_conn *c, struct auth_request *r)
 		auth_conn_answer(c, r, RETRY, NULL);
 		return;
 	}
-	o = name(l);
+	/* a name that is nobody's is not looked up, and would go the whole way */
+	if (l->worker->loop.hurried)
+		o = error_set(&l->trouble, RETRY, "this worker is leaving");
+	else
+		o = name(l);
 	l->ask.person = (struct person){ .want = PERSON_LOGIN,
 		.address = sbuf_slice(&l->user),
 		.network = sbuf_slice(&l->network),

@@ -33,7 +33,8 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	GROWN_UP_MS = 10000, /* who lived so long died of something new */
 	LEAVE_MS = 5000,
-	BEATS = 4, /* in the time of the watchdog: of each worker, and of ourselves */
+	TIDY_MS = 1000, /* for the store to be opened: somebody waits for our end */
+	BEATS = 4,      /* in the time of the watchdog: of each worker, and of ourselves */
 	WATCHED_MAX = 512
 };
 
@@ -52,7 +53,8 @@ struct supervisor {
 	uint64_t beat;              /* ms; 0: there is no watchdog */
 	uint64_t beat_at;
 	bool hand_over;  /* our sockets, as soon as there is no reload under way */
-	bool handed;     /* for good: our end is not that of the service */
+	bool handed;     /* to another program, which is still to hear that we are quiet */
+	bool ours;       /* the service: our end is its end */
 	sigset_t before; /* the signal mask the workers get back */
 	bool reloaded;   /* serves by another configuration than at the start */
 	bool unsaid;     /* that we are ready: the old generation still takes clients */
@@ -235,7 +237,7 @@ promote(struct supervisor *s)
 	listeners_say_unused(&s->now->listeners);
 	leave(s, old);
 	s->reloaded = old != NULL;
-	s->unsaid = true;
+	s->ours = s->unsaid = true;
 }
 
 /* Tell whether none of those that leave takes clients any more. */
@@ -377,6 +379,7 @@ retire(struct supervisor *s)
 {
 	log_info("another program serves in our place: leaving");
 	s->handed = true;
+	s->ours = false;
 	all_leave(s);
 }
 
@@ -548,8 +551,10 @@ tidy_store(const struct conf *c)
 
 	if (remote_wanted(c->store))
 		return;
-	if (store_new(&store, c->store, STORE_RECORDER, &err) == FOUND &&
-	    store_begin(store, &err) == FOUND)
+	if (store_new(&store, c->store, STORE_RECORDER, &err) != FOUND)
+		return;
+	store_deadline(store, TIDY_MS);
+	if (store_begin(store, &err) == FOUND)
 		store_end(store);
 	store_close(store);
 }
@@ -564,7 +569,7 @@ see_out(struct supervisor *s, uint64_t now)
 
 		if (!generation_alive(g)) {
 			*at = g->next;
-			if (!is_serving(s) && !s->handed && s->leaving == NULL)
+			if (!is_serving(s) && s->ours && s->leaving == NULL)
 				tidy_store(g->conf);
 			generation_free(g);
 			continue;

@@ -318,6 +318,29 @@ def hurried_are_told(env):
         check_eq(daemon.log.text.count(": temporary: "), later)
 
 
+def hurried_all(env):
+    """What lies behind as many logins as a connection may have under way is answered too when the worker leaves: names
+    that can be somebody's, and those that are no addresses."""
+    many = 64
+    names = [HARRY if i % 2 else "no name %d" % i for i in range(20)]
+    with watched(env, failure_delay=5000, throttle_network=0, throttle_user=0,
+                 throttle_user_network=0) as (site, daemon), Auth(site.auth) as client:
+        client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]))
+        for i in range(many):
+            client.start("PLAIN", "\0%s\0wrong %d" % (SALLY, i))
+        for name in names:
+            client.start("PLAIN", "\0%s\0wrong" % name)
+        check_eq(client.answer().word, "OK")
+        old = daemon.workers("auth")
+        daemon.reload()
+        answers = [client.answer() for _ in range(many + len(names))]
+        check_eq(sorted({a.id for a in answers}, key=int), [str(i + 2) for i in range(len(answers))])
+        for pid in old:
+            wait_gone(pid)
+        check_eq(Page(site.metrics).sum("vmaild_logins_total"), 1 + len(answers))
+        check_eq(daemon.log.text.count("user 'no name"), len(names) // 2)
+
+
 # --- without a slow hash
 
 SLOW = dict(hash_memory=65536, hash_passes=3, hash_threads=1, failure_delay=0)
@@ -538,6 +561,7 @@ def register(suite):
     suite.add("login: an old hash is replaced", rehash)
     suite.add("login: one that is held back is answered once when its worker leaves", hurried_once)
     suite.add("login: those that a leaving worker sends away are counted and logged", hurried_are_told)
+    suite.add("login: all that lies behind those is answered when their worker leaves", hurried_all)
     suite.add("login: a hash of a lower cost is replaced", rehash_to_a_higher_cost)
     suite.add("login: no hash is replaced where that is switched off", no_rehash)
     suite.add("login: no hash is replaced for a wrong password or a lookup", not_for_a_wrong_password)

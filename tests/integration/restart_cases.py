@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 
@@ -159,6 +160,27 @@ def upgrades(env):
                     check_eq(client.plain("harry@example.com", PASSWORDS["harry@example.com"]).word, "OK")
             daemon.reload()
         check(not os.path.exists(site.maps), "the socket of the last program is taken away")
+
+
+def store_of_the_next(env):
+    """Who leaves because another program serves in his place leaves the store to that: what lies beside the file stays
+    there until the service ends."""
+    with world(env) as site:
+        program = another_program(site, 0)
+        with site.start(program=program) as daemon, contextlib.closing(sqlite3.connect(site.store)) as db:
+            with Auth(site.auth):  # its worker leaves when all the others are quiet
+                before = daemon.supervisors()
+                another_program(site, 1)
+                db.execute("INSERT INTO domain (name, kind, created) VALUES ('late.example', 'mailbox', 1)")
+                db.commit()
+                log = os.stat(site.store + "-wal").st_size
+                check(log > 0, "nothing lies beside the file")
+                daemon.upgrade()
+                for pid in before:
+                    wait_gone(pid)
+                check_eq(os.stat(site.store + "-wal").st_size, log, "what lies beside the file")
+            daemon.stop()
+            check_eq(os.stat(site.store + "-wal").st_size, 0, "at the end of the service")
 
 
 BAD_PROGRAMS = [
@@ -344,6 +366,7 @@ def register(suite):
     suite.add("restart: sockets for another process", not_for_us)
     suite.add("restart: systemd-socket-activate", by_systemd)
     suite.add("restart: another program takes over", upgrades)
+    suite.add("restart: who makes room for another program leaves the store to it", store_of_the_next)
     suite.add("restart: a program that does not start changes nothing", bad_programs)
     suite.add("restart: signals faster than programs", together)
     suite.add("restart: SIGTERM while another program begins", stopped_meanwhile)
