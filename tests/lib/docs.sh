@@ -335,6 +335,14 @@ verdict "no page refers to a manual of ours that does not exist"
     }' "$tmp/help" - >>"$tmp/complaints"
 verdict "no example uses a command or option that does not exist"
 
+# A store is copied by `vmailctl backup' alone: what another program copies is for everybody to read, with all
+# hashes, and nobody has looked whether it is whole.
+for p in "$@" "${1%/*}/fleet" "${1%/*}"/moving-from/*.md README; do
+    [ -r "$p" ] && grep -nE "sqlite3 .*(\.backup|\.dump|VACUUM INTO)|(cp|rsync|scp|mv) .*vmail\.db" "$p" |
+        sed "s|^|${p##*/}:|; s|\$|: a store is copied by 'vmailctl backup'|"
+done >>"$tmp/complaints"
+verdict "no page copies a store but by vmailctl backup"
+
 # Netstrings that are shown could be sent.
 for p in "$@"; do
     awk -v page="${p##*/}" '/^[CS]: [0-9]+:.*,$/ {
