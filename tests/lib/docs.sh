@@ -154,6 +154,20 @@ diff "$tmp/real" "$tmp/page" | sed -n 's/^</vmaild.conf.5: not in its defaults:/
     s/^>/vmaild.conf.5: no default of the program:/p' >>"$tmp/complaints"
 verdict "the defaults in vmaild.conf.5 are those of the program"
 
+# The sample has them too, behind a #; its tcp listener is an example, and no default.
+sed -n 's/^#\([a-z][a-z-]* = \|listen "\|    [a-z][a-z-]* = \|}\)/\1/p' contrib/vmaild.conf |
+    sed '/^listen "inet:/,/^}/d' >"$tmp/sample.conf"
+if [ -s "$tmp/sample.conf" ]; then
+    ask sample -c "$tmp/sample.conf" config show
+    [ ! -s "$tmp/sample" ] || diff "$tmp/defaults" "$tmp/sample" | sed -n 's|^<|contrib/vmaild.conf: not in it:|p
+        s|^>|contrib/vmaild.conf: no default of the program:|p' >>"$tmp/complaints"
+    sed -n 's/^\([a-z-]*\) = .*/\1/p' "$tmp/sample.conf" >"$tmp/sample-keys"
+    compare "$tmp/keys" "$tmp/sample-keys" "key" contrib/vmaild.conf
+else
+    echo "contrib/vmaild.conf has no keys behind a #" >>"$tmp/complaints"
+fi
+verdict "contrib/vmaild.conf, without its #, is the defaults of the program"
+
 awk -F '\t' '$1 == "command" { print $2 ($3 == "" ? "" : " " $3) }' "$tmp/help" >"$tmp/commands"
 entries "$ctl" COMMANDS Cm >"$tmp/page"
 compare "$tmp/commands" "$tmp/page" "command" vmailctl.8
