@@ -168,6 +168,12 @@ else
 fi
 verdict "contrib/vmaild.conf, without its #, is the defaults of the program"
 
+# Who purges the package has no socket of ours left: the daemon's user cannot remove one from /run.
+sed -n 's|^listen "unix:/run/\(.*\)\.sock".*|\1|p' "$tmp/defaults" >"$tmp/sockets"
+sed -n 's/^ *for name in \(.*\); do$/\1/p' contrib/debian/vmaild.postrm | tr ' ' '\n' >"$tmp/removed"
+compare "$tmp/sockets" "$tmp/removed" "default socket" contrib/debian/vmaild.postrm
+verdict "the package removes every default socket"
+
 awk -F '\t' '$1 == "command" { print $2 ($3 == "" ? "" : " " $3) }' "$tmp/help" >"$tmp/commands"
 entries "$ctl" COMMANDS Cm >"$tmp/page"
 compare "$tmp/commands" "$tmp/page" "command" vmailctl.8

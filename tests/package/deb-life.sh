@@ -106,7 +106,7 @@ attempt "it ends again" stop
 attempt "the package is purged" dpkg -P vmaild
 {
     [ -s /var/lib/vmaild/vmail.db ] || echo "the store is gone with its accounts"
-    left /etc/vmaild /usr/sbin/vmaild /run/vmaild.sock /var/spool/postfix/run /var/vmail /var/lib/vmaild/.as-made
+    left /etc/vmaild /usr/sbin/vmaild /run/vmaild*.sock /var/spool/postfix/run /var/vmail /var/lib/vmaild/.as-made
     left /etc/systemd/system/multi-user.target.wants/vmaild.service /etc/systemd/system/sockets.target.wants/vmaild.socket \
         /etc/systemd/system/sockets.target.wants/vmaild-queue.socket
 } | verdict "a store with accounts stays, the rest goes"
@@ -119,6 +119,6 @@ attempt "and installed afresh" dpkg -i "$(deb new "$version")"
 attempt "the daemon starts on the empty store" start
 attempt "and ends" stop
 attempt "purged before it was used" dpkg -P vmaild
-left /etc/vmaild /var/lib/vmaild /var/vmail /run/vmaild.sock /usr/libexec/vmaild /usr/share/doc/vmaild |
+left /etc/vmaild /var/lib/vmaild /var/vmail /run/vmaild*.sock /usr/libexec/vmaild /usr/share/doc/vmaild |
     verdict "nothing of it is left"
 finish
