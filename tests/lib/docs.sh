@@ -154,6 +154,24 @@ diff "$tmp/real" "$tmp/page" | sed -n 's/^</vmaild.conf.5: not in its defaults:/
     s/^>/vmaild.conf.5: no default of the program:/p' >>"$tmp/complaints"
 verdict "the defaults in vmaild.conf.5 are those of the program"
 
+# Queries that somebody copies from a page decide who may log in: they are what the program prints, but for where a
+# line ends, and for the number that the owner of the mail has here.
+queries() {
+    grep -v '^#' | tr '\n' ' ' | sed 's/\\e\{0,1\} / /g; s/coalesce(\([ug]id\), [^)]*)/coalesce(\1, NUMBER)/g' |
+        tr -s ' ' | sed 's/ \(connect\|[a-z]*_query\) = /\n\1 = /g; s/ $/\n/'
+}
+ask sql -c "$tmp/empty.conf" config dovecot --version 2.3 --passdb sql --sql-file
+queries <"$tmp/sql" >"$tmp/real"
+awk '/^\.\\" config dovecot --sql-file/ { inside = 1; next } inside && /^\.Ed/ { exit } inside && !/^\.Bd/' \
+    "$(page vmaild-views.7)" | queries >"$tmp/page"
+diff "$tmp/real" "$tmp/page" | sed -n 's/^</vmaild-views.7: not in its queries:/p
+    s/^>/vmaild-views.7: no query of the program:/p' >>"$tmp/complaints"
+[ -s "$tmp/real" ] || echo "the program prints no queries" >>"$tmp/complaints"
+sed -n 's/^coalesce(.*/&/p' "$(page vmaild-views.7)" | while IFS= read -r part; do
+    grep -qF -e "$part" "$tmp/sql" || echo "vmaild-views.7: no part of a query: $part"
+done >>"$tmp/complaints"
+verdict "the queries in vmaild-views.7 are those of the program"
+
 # The sample has them too, behind a #; its tcp listener is an example, and no default.
 sed -n 's/^#\([a-z][a-z-]* = \|listen "\|    [a-z][a-z-]* = \|}\)/\1/p' contrib/vmaild.conf |
     sed '/^listen "inet:/,/^}/d' >"$tmp/sample.conf"
