@@ -15,6 +15,7 @@ SBINDIR    := $(PREFIX)/sbin
 LIBEXECDIR := $(PREFIX)/libexec/vmaild
 MANDIR     := $(PREFIX)/share/man
 DATADIR    := $(PREFIX)/share/vmaild
+DOCDIR     := $(PREFIX)/share/doc/vmaild
 
 VERSION    := 0.1.0
 CC         ?= cc
@@ -428,6 +429,9 @@ run: deps
 
 # --- installing ---------------------------------------------------------------------------------
 
+# A page in the tree has the paths of an installation with no PREFIX of its own; installed, it has those of this one.
+install_page = install -D -m 644 $(1) $(2)/$(notdir $(1)) && sed 's|/usr/local|$(PREFIX)|g' $(1) >$(2)/$(notdir $(1))
+
 install:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory install-files
@@ -436,9 +440,10 @@ install-files:
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
 	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
-	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
-	install -d $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
-	install -m 644 docs/moving-from/*.md $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
+	$(foreach m,$(MANUALS),$(call install_page,$(m),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))) &&) true
+	install -d $(DESTDIR)$(DOCDIR)/moving-from
+	install -m 644 README docs/HACKING docs/SECURITY docs/fleet $(DESTDIR)$(DOCDIR)
+	install -m 644 docs/moving-from/*.md $(DESTDIR)$(DOCDIR)/moving-from
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf

@@ -403,6 +403,27 @@ for p in "$@"; do
 done >>"$tmp/complaints"
 verdict "no page explains a message that no program has"
 
+# Installed, as the package is, below another PREFIX: pages have the paths of that one, and what they name is there.
+installed=$tmp/installed
+prefix=/opt/vmaild
+if env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory install-files \
+    B="$build" PREFIX=$prefix SYSCONFDIR=/etc DESTDIR="$installed" >"$tmp/err" 2>&1; then
+    grep -rnI /usr/local "$installed$prefix" | sed "s|^$installed||; s|\$| (PREFIX is $prefix)|" >>"$tmp/complaints"
+    for p in "$@"; do
+        [ -r "$installed$prefix/share/man/man${p##*.}/${p##*/}" ] || echo "${p##*/} is not installed"
+    done >>"$tmp/complaints"
+    grep -rnoE "$prefix/[A-Za-z0-9_./-]*[A-Za-z0-9_]" "$installed$prefix/share/man" |
+        while IFS=: read -r p line path; do
+            [ -e "$installed$path" ] || echo "${p##*/}:$line: '$path' is not installed"
+        done >>"$tmp/complaints"
+    grep -rhoE '\bdocs/(fleet|moving-from|[A-Z]+)\b' "$installed$prefix/share/doc" | sort -u | while read -r path; do
+        [ -e "$installed$prefix/share/doc/vmaild/${path#docs/}" ] || echo "installed pages name $path, which is not"
+    done >>"$tmp/complaints"
+else
+    cat "$tmp/err" >>"$tmp/complaints"
+fi
+verdict "installed pages name what is installed, by its paths"
+
 # Paths in HACKING are there; words in capitals stand for something.
 hacking=${1%/*}/HACKING
 if [ -r "$hacking" ]; then

@@ -74,6 +74,12 @@ attempt "the older one is installed" dpkg -i "$(deb old 0.0.9)"
     is /etc/vmaild/vmaild.conf 644 root:root
     [ "$(getent passwd vmaild | cut -d: -f7)" = /usr/sbin/nologin ] || getent passwd vmaild || echo "there is no vmaild"
 } | verdict "with users, directories, a configuration and a store"
+{
+    dpkg -L vmaild | grep '/man/man[1-8]/' | xargs zgrep -l /usr/local | sed 's|$| names paths below /usr/local|'
+    for page in README fleet SECURITY moving-from; do
+        dpkg -L vmaild | grep -qE "/share/doc/vmaild/$page(\.gz)?$" || echo "$page is not in the package"
+    done
+} | verdict "with pages that name its own paths"
 attempt "its configuration is good" vmaild -t
 attempt "the daemon starts" start
 no_such_domain 2>&1 | grep -E 'failed|error' | verdict "and answers: nothing is there yet"
