@@ -225,6 +225,31 @@ entries "$ctl" FINDINGS Li >"$tmp/page"
 compare "$tmp/codes" "$tmp/page" "finding" vmailctl.8
 verdict "every finding is in vmailctl.8"
 
+# Which commands have a mark in their table, and which are named between two lines of a section.
+marked() { # MARK
+    awk -v mark="\\.$1 = true" '
+        /\.noun = / {
+            name = verb = $0
+            gsub(/.*noun = "|".*/, "", name)
+            if (gsub(/.*verb = "|".*/, "", verb) > 1)
+                name = name " " verb
+        }
+        $0 ~ mark { print name }' src/vmailctl/commands.c
+}
+named() { # FIRST LAST: as sed's
+    sed -n "/$1/,/$2/p" "$ctl" | sed -n 's/^\.Cm //p' | sed 's/ , /\n/g; s/ [,.]$//'
+}
+
+marked many >"$tmp/real-names"
+named '^\.Sh MANY CHANGES' '^take their arguments' >"$tmp/page"
+compare "$tmp/real-names" "$tmp/page" "command for many lines" vmailctl.8
+verdict "vmailctl.8 names the commands that read lines"
+
+marked plans >"$tmp/real-names"
+named '^\.It Fl -dry-run' '^\.It Fl -yes' >"$tmp/page"
+compare "$tmp/real-names" "$tmp/page" "command that changes no record and has a --dry-run" vmailctl.8
+verdict "vmailctl.8 names what else has a dry run"
+
 for program in vmaild vmail-checkpassword; do
     "$build/$program" --help |
         awk '/^  -/ { for (i = 1; $i ~ /^-/; i++) { sub(/,$/, "", $i); print $i } }' >"$tmp/flags"
