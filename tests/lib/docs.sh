@@ -186,6 +186,31 @@ else
 fi
 verdict "contrib/vmaild.conf, without its #, is the defaults of the program"
 
+# Who serves which protocol, how each says what it found, and what each process is kept from; metrics is no question.
+sed -n 's/.*\[PROTOCOL_[A-Z]*\] = { "\([a-z]*\)".*/\1/p' src/base/protocol.c >"$tmp/protocols"
+daemon=$(page vmaild.8)
+between() { # FIRST LAST PAGE
+    awk -v first="$1" -v last="$2" '$0 ~ first { inside = 1; next } $0 ~ last { inside = 0 } inside' "$3"
+}
+between '^\.Ss Processes' '^\.S[sh]' "$daemon" >"$tmp/processes"
+sed -n 's/^\.Ql \([a-z]*\)\( [.:,]\)*$/\1/p' "$tmp/processes" >"$tmp/page"
+compare "$tmp/protocols" "$tmp/page" "protocol that a process answers" vmaild.8
+between '^and on the wire' '^\.El' "$daemon" | sed -n 's/^\.It \([a-z][a-z]*\).* Ta .*/\1/p' >"$tmp/page"
+grep -vx metrics "$tmp/protocols" >"$tmp/asked"
+compare "$tmp/asked" "$tmp/page" "protocol with outcomes" vmaild.8
+sed -n '/^#   protocol  /,/^#   map /s/^# *\(protocol\)* *\([a-z]*\) .*/\2/p' contrib/vmaild.conf | grep -vx map >"$tmp/page"
+compare "$tmp/protocols" "$tmp/page" "protocol" contrib/vmaild.conf
+verdict "every protocol is in vmaild.8 and in the sample"
+
+sed -n 's/^\.It \([a-z ]*\)$/\1/p' "$tmp/processes" >"$tmp/process-names"
+between '^\.Sh SECURITY CONSIDERATIONS' '^\.El' "$daemon" | sed -n 's/^\.It \([a-z ]*\)$/\1/p' >"$tmp/page"
+compare "$tmp/process-names" "$tmp/page" "process to be kept from something" vmaild.8
+sed 's/workers$/worker/' "$tmp/process-names" >"$tmp/roles"
+sed -n '/^Roles, and/,/^What keeps/s/^\([A-Z]\)\([a-z ]*\)$/\1\2/p' docs/SECURITY | tr A-Z a-z |
+    grep -E '^(keeper|supervisor|.* worker)$' >"$tmp/page"
+compare "$tmp/roles" "$tmp/page" "role" SECURITY
+verdict "every process has what it is kept from"
+
 # Who purges the package has no socket of ours left: the daemon's user cannot remove one from /run.
 sed -n 's|^listen "unix:/run/\(.*\)\.sock".*|\1|p' "$tmp/defaults" >"$tmp/sockets"
 sed -n 's/^ *for name in \(.*\); do$/\1/p' contrib/debian/vmaild.postrm | tr ' ' '\n' >"$tmp/removed"
