@@ -2,7 +2,7 @@
 #
 # One Makefile, no recursion into folders. The two commands: `make run`, `make check`.
 #
-#   make                      the three programs and the manual pages' check list, in build/
+#   make                      the three programs, in build/
 #   make SAN=address,undefined ...   the same with sanitizers, in build-address-undefined/
 #   make check-unit T=name    one unit test;  C=case for one case of it
 #   make fuzz T=name [TIME=60] one fuzzer, for that many seconds;  make fuzz-all T=10  all, ten minutes
@@ -68,7 +68,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
+.PHONY: all run check check-rest check-all built sanitized sanitized-rest long-torture releases \
         check-layers check-pure check-unit check-store check-store-pg check-corpus check-integration check-interop check-faults \
         check-storm check-restarts check-torture check-fleet check-trixie check-docs check-binaries check-units check-dist check-deb check-static check-static-quick \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
@@ -367,6 +367,7 @@ deb: dist
 # libFuzzer wants a scratch folder first (it writes there) and the seeds second.
 fuzz:
 	$(Q)test -n "$(T)" || { echo "usage: make fuzz T=name [TIME=60]; names: $(sort $(notdir $(FUZZERS:%=%)))"; exit 2; }
+	$(call wants,clang,$(BUILD_DEPS) $(FUZZ_DEPS))
 	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 build-fuzz/tests/fuzz/fuzz_$(T)
 	$(Q)mkdir -p build-fuzz/scratch/$(T)
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
@@ -374,6 +375,7 @@ fuzz:
 
 # All of them, two at a time, for T minutes altogether; what each did is printed, and a crash fails it.
 fuzz-all:
+	$(call wants,clang,$(BUILD_DEPS) $(FUZZ_DEPS))
 	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzzers
 	$(Q)python3 tests/fuzz/all.py --build $(if $(filter command,$(origin B)),$(B),build-fuzz) --minutes $(or $(T),10)
 
@@ -412,6 +414,11 @@ PACK_DEPS   := build-essential debhelper lintian
 FLEET_DEPS  := iproute2 patroni etcd-server
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
+
+FUZZ_DEPS   := clang libclang-rt-dev
+
+# $(call wants,PROGRAM,PACKAGES): them, unless the program is here, from wherever it came.
+wants = $(Q)command -v $(1) >/dev/null || contrib/deps $(2)
 
 # A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:
@@ -464,6 +471,7 @@ clean:
 	rm -rf build build-*
 
 format:
+	$(call wants,clang-format,clang-format)
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 -include $(shell find $(B) -type f -name '*.d' -not -path '*/source/*' 2>/dev/null)

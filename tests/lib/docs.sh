@@ -485,6 +485,15 @@ if [ -r "$hacking" ]; then
             done
         done >>"$tmp/complaints"
     verdict "every file that HACKING names is there"
+
+    # What has no rule and stands in .PHONY is done by doing nothing.
+    sed -n 's/^\([a-z][a-z-]*\):\($\| .*\)/\1/p' Makefile >"$tmp/rules"
+    sed -n '/^\.PHONY:/,/[^\\]$/p' Makefile | sed 's/^\.PHONY://; s/\\$//' | tr -s ' \t' '\n\n' | sed '/^$/d' >"$tmp/phony"
+    { grep -hoE '(^ {4}|`)make [a-z][a-z-]*\b' "$hacking" README; grep -oE '^#   make [a-z][a-z-]*\b' Makefile; } |
+        sed 's/.*make //' | cat - "$tmp/phony" | sort -u | while read -r target; do
+            grep -qx -e "$target" "$tmp/rules" || echo "there is no rule for 'make $target'"
+        done >>"$tmp/complaints"
+    verdict "every target that is spoken of has a rule"
 else
     skip "every file that HACKING names is there" "there is no HACKING"
 fi
