@@ -184,6 +184,8 @@ if [ -s "$tmp/sample.conf" ]; then
 else
     echo "contrib/vmaild.conf has no keys behind a #" >>"$tmp/complaints"
 fi
+sed -n 's/^#   \([a-z][a-z-]*\)  .*/\1/p' contrib/vmaild.conf >"$tmp/sample-keys"
+compare "$tmp/listen-keys" "$tmp/sample-keys" "key of a listen section" contrib/vmaild.conf
 verdict "contrib/vmaild.conf, without its #, is the defaults of the program"
 
 # Who serves which protocol, how each says what it found, and what each process is kept from; metrics is no question.
