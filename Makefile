@@ -2,7 +2,7 @@
 #
 # One Makefile, no recursion into folders. The two commands: `make run`, `make check`.
 #
-#   make                      the three programs and the manual pages' check list, in build/
+#   make                      the three programs, in build/
 #   make SAN=address,undefined ...   the same with sanitizers, in build-address-undefined/
 #   make check-unit T=name    one unit test;  C=case for one case of it
 #   make fuzz T=name [TIME=60] one fuzzer, for that many seconds;  make fuzz-all T=10  all, ten minutes
@@ -15,6 +15,7 @@ SBINDIR    := $(PREFIX)/sbin
 LIBEXECDIR := $(PREFIX)/libexec/vmaild
 MANDIR     := $(PREFIX)/share/man
 DATADIR    := $(PREFIX)/share/vmaild
+DOCDIR     := $(PREFIX)/share/doc/vmaild
 
 VERSION    := 0.1.0
 CC         ?= cc
@@ -67,7 +68,7 @@ STORET   := $(patsubst %.c,$(B)/%,$(wildcard tests/store/test_*.c))
 BENCH    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run demo check check-rest check-all built sanitized sanitized-rest long-torture releases \
+.PHONY: all run check check-rest check-all built sanitized sanitized-rest long-torture releases \
         check-layers check-pure check-unit check-store check-store-pg check-corpus check-integration check-interop check-faults \
         check-storm check-restarts check-torture check-fleet check-trixie check-docs check-binaries check-units check-dist check-deb check-static check-static-quick \
         check-valgrind check-coverage check-bench coverage covered dist deb fuzz fuzz-all fuzzers soak \
@@ -366,6 +367,7 @@ deb: dist
 # libFuzzer wants a scratch folder first (it writes there) and the seeds second.
 fuzz:
 	$(Q)test -n "$(T)" || { echo "usage: make fuzz T=name [TIME=60]; names: $(sort $(notdir $(FUZZERS:%=%)))"; exit 2; }
+	$(call wants,clang,$(BUILD_DEPS) $(FUZZ_DEPS))
 	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 build-fuzz/tests/fuzz/fuzz_$(T)
 	$(Q)mkdir -p build-fuzz/scratch/$(T)
 	build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(or $(TIME),60) -print_final_stats=1 \
@@ -373,6 +375,7 @@ fuzz:
 
 # All of them, two at a time, for T minutes altogether; what each did is printed, and a crash fails it.
 fuzz-all:
+	$(call wants,clang,$(BUILD_DEPS) $(FUZZ_DEPS))
 	$(Q)$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzzers
 	$(Q)python3 tests/fuzz/all.py --build $(if $(filter command,$(origin B)),$(B),build-fuzz) --minutes $(or $(T),10)
 
@@ -412,6 +415,11 @@ FLEET_DEPS  := iproute2 patroni etcd-server
 
 BENCH_DEPS := postfix-sqlite postfix-lmdb postfix-cdb postfix-pgsql postgresql strace
 
+FUZZ_DEPS   := clang libclang-rt-dev
+
+# $(call wants,PROGRAM,PACKAGES): them, unless the program is here, from wherever it came.
+wants = $(Q)command -v $(1) >/dev/null || contrib/deps $(2)
+
 # A fresh make in each recipe: the flags are asked of pkg-config after the installing.
 deps:
 	$(Q)contrib/deps $(BUILD_DEPS)
@@ -428,6 +436,9 @@ run: deps
 
 # --- installing ---------------------------------------------------------------------------------
 
+# A page in the tree has the paths of an installation with no PREFIX of its own; installed, it has those of this one.
+install_page = install -D -m 644 $(1) $(2)/$(notdir $(1)) && sed 's|/usr/local|$(PREFIX)|g' $(1) >$(2)/$(notdir $(1))
+
 install:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory install-files
@@ -436,9 +447,10 @@ install-files:
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/vmaild
 	install -m 755 $(B)/vmaild $(B)/vmailctl $(DESTDIR)$(SBINDIR)
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
-	$(foreach m,$(MANUALS),install -D -m 644 $(m) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
-	install -d $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
-	install -m 644 docs/moving-from/*.md $(DESTDIR)$(PREFIX)/share/doc/vmaild/moving-from
+	$(foreach m,$(MANUALS),$(call install_page,$(m),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))) &&) true
+	install -d $(DESTDIR)$(DOCDIR)/moving-from
+	install -m 644 README docs/HACKING docs/SECURITY docs/fleet $(DESTDIR)$(DOCDIR)
+	install -m 644 docs/moving-from/*.md $(DESTDIR)$(DOCDIR)/moving-from
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
 	install -D -m 644 contrib/fail2ban/jail.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/jail.d/vmaild.conf
@@ -459,6 +471,7 @@ clean:
 	rm -rf build build-*
 
 format:
+	$(call wants,clang-format,clang-format)
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 -include $(shell find $(B) -type f -name '*.d' -not -path '*/source/*' 2>/dev/null)

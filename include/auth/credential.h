@@ -33,10 +33,6 @@ enum credential_use {
 enum credential_use credential_use(
     const struct credential *c, struct slice service, struct slice remote, int64_t now);
 
-/* Say in the words of a log why it may not: "expired", "not for this service", "not from this
- * network". */
-const char *credential_use_name(enum credential_use use);
-
 /* Append the canonical form of a list of services that somebody typed: imap,smtp. BAD when a word
  * is no name of a service (letters, digits, - and _), or there are too many; none appends nothing.
  */

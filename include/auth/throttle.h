@@ -30,9 +30,6 @@ enum throttle_kind {
 	THROTTLE_KINDS
 };
 
-/* Name a kind for listings: "user and network", "network", "user". */
-const char *throttle_kind_name(enum throttle_kind k);
-
 struct throttle_rule {
 	uint32_t free;     /* failures that cost nothing; 0: this kind is not counted */
 	uint32_t first_ms; /* the wait after the first one beyond; doubles with each */

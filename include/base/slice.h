@@ -59,6 +59,16 @@ bool slice_is_nocase(struct slice s, const char *str);
 bool slice_starts(struct slice s, const char *prefix);
 bool slice_ends(struct slice s, const char *suffix);
 
+/* Tell whether no byte is beyond ASCII. */
+static inline bool
+slice_is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return false;
+	return true;
+}
+
 /* Find the first (last) C; false when there is none, and *AT is left alone. */
 bool slice_chr(struct slice s, char c, size_t *at);
 bool slice_rchr(struct slice s, char c, size_t *at);

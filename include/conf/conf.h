@@ -76,8 +76,7 @@ struct conf_key {
 	const char *preset; /* the default, as one would write it */
 	const char *help;
 };
-const struct conf_key *conf_key_at(size_t i);        /* NULL behind the last */
-const struct conf_key *conf_listen_key_at(size_t i); /* keys of a listen section */
+const struct conf_key *conf_key_at(size_t i); /* NULL behind the last */
 
 /* Read FILE. FILE NULL: the default file, or plain defaults when that does not exist. BAD with
  * 'file:line: what' when it cannot be used; *OUT is untouched then. */

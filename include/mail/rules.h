@@ -113,8 +113,7 @@ void expand_start(struct expand *x, const struct lookup_rules *rules, struct sli
 void expand_tell(struct expand *x, const struct facts *facts);
 void expand_fail(struct expand *x, const struct error *err);
 
-/* View the canonical text of node I, and the node that led to it (itself for the first). */
+/* View the canonical text of node I: for tests, which look on. */
 struct slice expand_address(const struct expand *x, size_t i);
-size_t expand_parent(const struct expand *x, size_t i);
 
 #endif

@@ -20,12 +20,10 @@ void log_open(const char *ident, bool syslog, enum log_level level, enum log_for
 void log_role(const char *role);
 bool log_level_by_name(const char *name, enum log_level *out);
 bool log_format_by_name(const char *name, enum log_format *out);
-const char *log_level_name(enum log_level level);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* What there is to know of an event: one of these. What is empty is left out. */
 struct log_field {

@@ -22,12 +22,12 @@ enum checkpw_exit {
 struct checkpw_input {
 	struct slice user;
 	struct slice password;
-	struct slice timestamp;
 };
 
-/* Read user NUL password NUL timestamp NUL. TAKEN at the third NUL (what follows is ignored) or,
- * with EOF set, once two NULs are there. MORE when bytes are missing and EOF is not set. TOO_LONG
- * over CHECKPW_MAX bytes. MALFORMED with EOF set and fewer than two NULs. */
+/* Read user NUL password NUL timestamp NUL; nobody wants the last. TAKEN at the third NUL (what
+ * follows is ignored) or, with EOF set, once two NULs are there. MORE when bytes are missing and
+ * EOF is not set. TOO_LONG over CHECKPW_MAX bytes. MALFORMED with EOF set and fewer than two NULs.
+ */
 enum take checkpw_take(struct slice in, bool eof, struct checkpw_input *out);
 
 /* Translate a verdict into the exit code of a failed authentication (or of a failed lookup).

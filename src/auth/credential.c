@@ -101,16 +101,3 @@ credential_use(const struct credential *c, struct slice service, struct slice re
 		return CREDENTIAL_OTHER_NETWORK;
 	return CREDENTIAL_GOOD;
 }
-
-const char *
-credential_use_name(enum credential_use use)
-{
-	static const char *const names[] = {
-		[CREDENTIAL_GOOD] = "good",
-		[CREDENTIAL_EXPIRED] = "expired",
-		[CREDENTIAL_OTHER_SERVICE] = "not for this service",
-		[CREDENTIAL_OTHER_NETWORK] = "not from this network",
-	};
-
-	return names[use];
-}

@@ -76,14 +76,6 @@ throttle_rules_of(uint32_t user_network, uint32_t network, uint32_t user, uint32
 	return rules;
 }
 
-const char *
-throttle_kind_name(enum throttle_kind k)
-{
-	static const char *const names[THROTTLE_KINDS] = { "user and network", "network", "user" };
-
-	return names[k];
-}
-
 /* --- the table -------------------------------------------------------------------------------- */
 
 size_t

@@ -174,14 +174,6 @@ conf_key_at(size_t i)
 	return i < sizeof conf_keys / sizeof *conf_keys - 1 ? &conf_keys[i].shown : NULL;
 }
 
-const struct conf_key *
-conf_listen_key_at(size_t i)
-{
-	return i < sizeof conf_listen_keys / sizeof *conf_listen_keys - 1
-		   ? &conf_listen_keys[i].shown
-		   : NULL;
-}
-
 const struct key *
 key_by_name(const struct key *table, const char *wanted)
 {

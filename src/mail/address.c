@@ -14,15 +14,6 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-static bool
-is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
 static void
 lower_ascii(char *to, struct slice s)
 {
@@ -135,7 +126,7 @@ fold_local(struct address *a)
 	size_t n = sizeof a->local;
 	uint8_t *folded;
 
-	if (is_ascii(spelled)) {
+	if (slice_is_ascii(spelled)) {
 		lower_ascii(a->local, spelled);
 		a->local_n = spelled.n;
 		return true;
@@ -225,7 +216,7 @@ fold_domain(struct address *a, struct slice text)
 {
 	if (text.n > 1 && text.p[text.n - 1] == '.')
 		text.n--;
-	if (!is_ascii(text)) {
+	if (!slice_is_ascii(text)) {
 		if (!fold_international(a, text))
 			return false;
 	} else {

@@ -287,9 +287,3 @@ expand_address(const struct expand *x, size_t i)
 {
 	return text_of(x, &x->node[i]);
 }
-
-size_t
-expand_parent(const struct expand *x, size_t i)
-{
-	return x->node[i].parent == NO_PARENT ? i : x->node[i].parent;
-}

@@ -56,15 +56,6 @@ is_keyable(struct slice text)
 	       !slice_chr(text, '\0', &at);
 }
 
-static bool
-is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
 /* Anything that is neither address nor domain: login names, `[host]:25`, `*`, `<>`. */
 static bool
 fold_other(struct sbuf *out, struct slice text, bool *no_memory)
@@ -178,7 +169,8 @@ key_fold(struct sbuf *out, struct slice text, bool *no_memory)
 	*no_memory = false;
 	if (!is_keyable(text))
 		return false;
-	ok = is_ascii(text) ? fold_once(out, text, no_memory) : fold_twice(out, text, no_memory);
+	ok = slice_is_ascii(text) ? fold_once(out, text, no_memory)
+				  : fold_twice(out, text, no_memory);
 	*no_memory |= out->failed;
 	return ok;
 }

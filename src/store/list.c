@@ -278,27 +278,36 @@ give_idle(struct listing *l, struct db_stmt *st, struct error *err)
 /* --- what can be listed -------------------------------------------------------------------------
  */
 
+/* All of it, or the row of NAME alone; that is the end of the listing. */
+static enum outcome
+list(struct listing *l, struct slice name, struct error *err)
+{
+	enum outcome o = name.n > 0 ? list_one(l, name, err) : list_pages(l, err);
+
+	listing_release(l);
+	return o;
+}
+
+/* What is behind AFTER, of DOMAIN unless that is empty; the same. */
+static enum outcome
+list_after(struct listing *l, struct slice domain, struct slice after, struct error *err)
+{
+	l->domain = domain;
+	if (sbuf_add_slice(&l->key, after))
+		return list(l, slice_str(NULL), err);
+	listing_release(l);
+	return error_set(err, RETRY, "no memory for a listing");
+}
+
 enum outcome
 store_domains(struct store *s, struct slice name, store_domain_fn *fn, void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, name.n > 0 ? Q_domain : Q_domains, arg);
 	l.give = give_domain;
 	l.domain_fn = fn;
-	o = name.n > 0 ? list_one(&l, name, err) : list_pages(&l, err);
-	listing_release(&l);
-	return o;
-}
-
-/* Only what is behind AFTER. */
-static enum outcome
-list_after(struct listing *l, struct slice after, struct error *err)
-{
-	if (!sbuf_add_slice(&l->key, after))
-		return error_set(err, RETRY, "no memory for a listing");
-	return list_pages(l, err);
+	return list(&l, name, err);
 }
 
 enum outcome
@@ -306,15 +315,11 @@ store_accounts(struct store *s, struct slice domain, struct slice after, store_a
     void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, domain.n > 0 ? Q_accounts_of : Q_accounts, arg);
 	l.give = give_account;
 	l.account_fn = fn;
-	l.domain = domain;
-	o = list_after(&l, after, err);
-	listing_release(&l);
-	return o;
+	return list_after(&l, domain, after, err);
 }
 
 enum outcome
@@ -322,16 +327,12 @@ store_idle_mailboxes(struct store *s, struct slice domain, int64_t since, struct
     store_idle_fn *fn, void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, domain.n > 0 ? Q_idle_of : Q_idle, arg);
 	l.give = give_idle;
 	l.idle_fn = fn;
 	l.since = since;
-	l.domain = domain;
-	o = list_after(&l, after, err);
-	listing_release(&l);
-	return o;
+	return list_after(&l, domain, after, err);
 }
 
 enum outcome
@@ -339,20 +340,13 @@ store_aliases(struct store *s, struct slice address, struct slice domain, store_
     void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
-	listing_init(&l, s, domain.n > 0 ? Q_aliases_of : Q_aliases, arg);
+	if (address.n == 0)
+		return store_aliases_after(s, domain, slice_str(NULL), fn, arg, err);
+	listing_init(&l, s, Q_alias, arg);
 	l.give = give_alias;
 	l.alias_fn = fn;
-	l.domain = domain;
-	if (address.n > 0) {
-		l.which = Q_alias;
-		o = list_one(&l, address, err);
-	} else {
-		o = list_pages(&l, err);
-	}
-	listing_release(&l);
-	return o;
+	return list(&l, address, err);
 }
 
 enum outcome
@@ -360,15 +354,11 @@ store_aliases_after(struct store *s, struct slice domain, struct slice after, st
     void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, domain.n > 0 ? Q_aliases_of : Q_aliases, arg);
 	l.give = give_alias;
 	l.alias_fn = fn;
-	l.domain = domain;
-	o = list_after(&l, after, err);
-	listing_release(&l);
-	return o;
+	return list_after(&l, domain, after, err);
 }
 
 enum outcome
@@ -397,16 +387,13 @@ store_changes_of(struct store *s, struct slice subject, int64_t after_id, store_
     void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, subject.n > 0 ? Q_changes_of : Q_changes, arg);
 	l.give = give_change;
 	l.change_fn = fn;
 	l.domain = subject;
 	l.id = after_id;
-	o = list_pages(&l, err);
-	listing_release(&l);
-	return o;
+	return list(&l, slice_str(NULL), err);
 }
 
 enum outcome
@@ -419,27 +406,21 @@ enum outcome
 store_maps(struct store *s, store_map_fn *fn, void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, Q_maps, arg);
 	l.give = give_map;
 	l.map_fn = fn;
-	o = list_pages(&l, err);
-	listing_release(&l);
-	return o;
+	return list(&l, slice_str(NULL), err);
 }
 
 enum outcome
 store_entries(struct store *s, struct slice map, store_entry_fn *fn, void *arg, struct error *err)
 {
 	struct listing l;
-	enum outcome o;
 
 	listing_init(&l, s, Q_entries, arg);
 	l.give = give_entry;
 	l.entry_fn = fn;
 	l.domain = map;
-	o = list_pages(&l, err);
-	listing_release(&l);
-	return o;
+	return list(&l, slice_str(NULL), err);
 }

@@ -56,12 +56,6 @@ log_level_by_name(const char *name, enum log_level *out)
 	return false;
 }
 
-const char *
-log_level_name(enum log_level level)
-{
-	return levels[level].name;
-}
-
 bool
 log_format_by_name(const char *name, enum log_format *out)
 {
@@ -372,16 +366,6 @@ log_info(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	say(LOG_LEVEL_INFO, NULL, NULL, fmt, ap);
-	va_end(ap);
-}
-
-void
-log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(LOG_LEVEL_DEBUG, NULL, NULL, fmt, ap);
 	va_end(ap);
 }
 

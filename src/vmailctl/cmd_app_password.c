@@ -133,9 +133,20 @@ take_back(struct ctl *ctl, const struct sbuf *address, struct slice label)
 	return ctl_fail(ctl, RETRY, "it cannot be removed");
 }
 
+/* This one is good for nothing, and what is really made will be another. */
+static enum exit_code
+show_none(const struct ctl *ctl)
+{
+	if (!ctl->json)
+		fputs("an app password would be made and printed\n", stderr);
+	return EXIT_DONE;
+}
+
 static enum exit_code
 show_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text)
 {
+	if (ctl->dry_run)
+		return show_none(ctl);
 	if (!print_made(ctl, address, label, text))
 		return take_back(ctl, address, label);
 	ctl->changed = true;

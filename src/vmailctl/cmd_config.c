@@ -123,11 +123,9 @@ cmd_config_postfix(struct ctl *ctl)
 static bool
 look_at_name(void *arg, const struct account *row)
 {
-	struct slice name = sbuf_slice(&row->address);
 	bool *beyond_ascii = arg;
 
-	for (size_t i = 0; i < name.n; i++)
-		*beyond_ascii = *beyond_ascii || (unsigned char)name.p[i] > 127;
+	*beyond_ascii = !slice_is_ascii(sbuf_slice(&row->address));
 	return !*beyond_ascii;
 }
 

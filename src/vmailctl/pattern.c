@@ -54,13 +54,11 @@ pattern_init(struct pattern *p, const char *typed, bool domains)
 {
 	struct slice glob = slice_str(typed);
 
-	p->letters = false;
+	p->letters = !slice_is_ascii(glob);
 	sbuf_init(&p->glob, NAME_ROOM);
 	sbuf_init(&p->name, NAME_ROOM);
 	if (glob.n > 0)
 		name_fold(&p->glob, glob, domains);
-	for (size_t i = 0; i < glob.n; i++)
-		p->letters |= (unsigned char)glob.p[i] > 127;
 }
 
 void

@@ -24,9 +24,8 @@ checkpw_take(struct slice in, bool eof, struct checkpw_input *out)
 			return MORE;
 		if (nuls < FIELDS - 1)
 			return MALFORMED;
-		field[nuls] = rest;
 	}
-	*out = (struct checkpw_input){ field[0], field[1], field[2] };
+	*out = (struct checkpw_input){ field[0], field[1] };
 	return TAKEN;
 }
 

@@ -555,6 +555,16 @@ def _(build):
             check_eq(len(json.loads(site.ctl("--json", "--dry-run", *arguments))), int(expected != ""), arguments)
         check_eq(site.ctl("--dry-run", "user", "add", "-", "--no-password", stdin="a@example.com\nb@example.com\n"),
                  "+ user a@example.com\n+ user b@example.com\n")
+        # a password that is shown is one that somebody will try
+        label = ["app-password", "add", HARRY, "--label", "phone"]
+        done = run(site, "--dry-run", *label)
+        check_eq((done.returncode, done.stdout), (DONE, "~ app-password harry@example.com: passwords\n"))
+        check_eq(done.stderr, "an app password would be made and printed\n")
+        done = run(site, "--dry-run", "--json", *label)
+        check_eq((done.returncode, done.stderr, len(json.loads(done.stdout))), (DONE, "", 1))
+        check_in("phone", done.stdout)
+        check("password\":" not in done.stdout, done.stdout)
+        check_eq(rows(site, "app-password", "list", HARRY), [])
         refused(site, NOT, ["--dry-run", "domain", "add", "example.com"], ["already exists"])
         refused(site, USAGE, ["--dry-run", "user", "list"], ["--dry-run"])
         check_eq(rows(site, "log"), before)

@@ -20,7 +20,7 @@ from harness import Suite
 MODULES = ("lookup_cases", "junk_cases", "store_cases", "daemon_cases", "reload_cases", "restart_cases", "auth_cases",
            "userdb_cases", "map_cases", "policy_cases", "login_cases", "fleet_login_cases", "guess_cases", "explain_cases", "lint_cases",
            "import_cases", "metrics_cases", "peer_cases", "log_cases", "storm_cases",
-           "postgres_cases", "engines_cases", "reach_cases", "move_cases", "fleet_cases", "demo_cases")
+           "postgres_cases", "engines_cases", "reach_cases", "move_cases", "fleet_cases", "demo_cases", "examples_cases")
 PROGRAMS = ("helper_cases", "cli_cases", "people_cases", "records_cases", "screen_cases")
 
 

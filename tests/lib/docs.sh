@@ -154,6 +154,71 @@ diff "$tmp/real" "$tmp/page" | sed -n 's/^</vmaild.conf.5: not in its defaults:/
     s/^>/vmaild.conf.5: no default of the program:/p' >>"$tmp/complaints"
 verdict "the defaults in vmaild.conf.5 are those of the program"
 
+# Queries that somebody copies from a page decide who may log in: they are what the program prints, but for where a
+# line ends, and for the number that the owner of the mail has here.
+queries() {
+    grep -v '^#' | tr '\n' ' ' | sed 's/\\e\{0,1\} / /g; s/coalesce(\([ug]id\), [^)]*)/coalesce(\1, NUMBER)/g' |
+        tr -s ' ' | sed 's/ \(connect\|[a-z]*_query\) = /\n\1 = /g; s/ $/\n/'
+}
+ask sql -c "$tmp/empty.conf" config dovecot --version 2.3 --passdb sql --sql-file
+queries <"$tmp/sql" >"$tmp/real"
+awk '/^\.\\" config dovecot --sql-file/ { inside = 1; next } inside && /^\.Ed/ { exit } inside && !/^\.Bd/' \
+    "$(page vmaild-views.7)" | queries >"$tmp/page"
+diff "$tmp/real" "$tmp/page" | sed -n 's/^</vmaild-views.7: not in its queries:/p
+    s/^>/vmaild-views.7: no query of the program:/p' >>"$tmp/complaints"
+[ -s "$tmp/real" ] || echo "the program prints no queries" >>"$tmp/complaints"
+sed -n 's/^coalesce(.*/&/p' "$(page vmaild-views.7)" | while IFS= read -r part; do
+    grep -qF -e "$part" "$tmp/sql" || echo "vmaild-views.7: no part of a query: $part"
+done >>"$tmp/complaints"
+verdict "the queries in vmaild-views.7 are those of the program"
+
+# The sample has them too, behind a #; its tcp listener is an example, and no default.
+sed -n 's/^#\([a-z][a-z-]* = \|listen "\|    [a-z][a-z-]* = \|}\)/\1/p' contrib/vmaild.conf |
+    sed '/^listen "inet:/,/^}/d' >"$tmp/sample.conf"
+if [ -s "$tmp/sample.conf" ]; then
+    ask sample -c "$tmp/sample.conf" config show
+    [ ! -s "$tmp/sample" ] || diff "$tmp/defaults" "$tmp/sample" | sed -n 's|^<|contrib/vmaild.conf: not in it:|p
+        s|^>|contrib/vmaild.conf: no default of the program:|p' >>"$tmp/complaints"
+    sed -n 's/^\([a-z-]*\) = .*/\1/p' "$tmp/sample.conf" >"$tmp/sample-keys"
+    compare "$tmp/keys" "$tmp/sample-keys" "key" contrib/vmaild.conf
+else
+    echo "contrib/vmaild.conf has no keys behind a #" >>"$tmp/complaints"
+fi
+sed -n 's/^#   \([a-z][a-z-]*\)  .*/\1/p' contrib/vmaild.conf >"$tmp/sample-keys"
+compare "$tmp/listen-keys" "$tmp/sample-keys" "key of a listen section" contrib/vmaild.conf
+verdict "contrib/vmaild.conf, without its #, is the defaults of the program"
+
+# Who serves which protocol, how each says what it found, and what each process is kept from; metrics is no question.
+sed -n 's/.*\[PROTOCOL_[A-Z]*\] = { "\([a-z]*\)".*/\1/p' src/base/protocol.c >"$tmp/protocols"
+daemon=$(page vmaild.8)
+between() { # FIRST LAST PAGE
+    awk -v first="$1" -v last="$2" '$0 ~ first { inside = 1; next } $0 ~ last { inside = 0 } inside' "$3"
+}
+between '^\.Ss Processes' '^\.S[sh]' "$daemon" >"$tmp/processes"
+sed -n 's/^\.Ql \([a-z]*\)\( [.:,]\)*$/\1/p' "$tmp/processes" >"$tmp/page"
+compare "$tmp/protocols" "$tmp/page" "protocol that a process answers" vmaild.8
+between '^and on the wire' '^\.El' "$daemon" | sed -n 's/^\.It \([a-z][a-z]*\).* Ta .*/\1/p' >"$tmp/page"
+grep -vx metrics "$tmp/protocols" >"$tmp/asked"
+compare "$tmp/asked" "$tmp/page" "protocol with outcomes" vmaild.8
+sed -n '/^#   protocol  /,/^#   map /s/^# *\(protocol\)* *\([a-z]*\) .*/\2/p' contrib/vmaild.conf | grep -vx map >"$tmp/page"
+compare "$tmp/protocols" "$tmp/page" "protocol" contrib/vmaild.conf
+verdict "every protocol is in vmaild.8 and in the sample"
+
+sed -n 's/^\.It \([a-z ]*\)$/\1/p' "$tmp/processes" >"$tmp/process-names"
+between '^\.Sh SECURITY CONSIDERATIONS' '^\.El' "$daemon" | sed -n 's/^\.It \([a-z ]*\)$/\1/p' >"$tmp/page"
+compare "$tmp/process-names" "$tmp/page" "process to be kept from something" vmaild.8
+sed 's/workers$/worker/' "$tmp/process-names" >"$tmp/roles"
+sed -n '/^Roles, and/,/^What keeps/s/^\([A-Z]\)\([a-z ]*\)$/\1\2/p' docs/SECURITY | tr A-Z a-z |
+    grep -E '^(keeper|supervisor|.* worker)$' >"$tmp/page"
+compare "$tmp/roles" "$tmp/page" "role" SECURITY
+verdict "every process has what it is kept from"
+
+# Who purges the package has no socket of ours left: the daemon's user cannot remove one from /run.
+sed -n 's|^listen "unix:/run/\(.*\)\.sock".*|\1|p' "$tmp/defaults" >"$tmp/sockets"
+sed -n 's/^ *for name in \(.*\); do$/\1/p' contrib/debian/vmaild.postrm | tr ' ' '\n' >"$tmp/removed"
+compare "$tmp/sockets" "$tmp/removed" "default socket" contrib/debian/vmaild.postrm
+verdict "the package removes every default socket"
+
 awk -F '\t' '$1 == "command" { print $2 ($3 == "" ? "" : " " $3) }' "$tmp/help" >"$tmp/commands"
 entries "$ctl" COMMANDS Cm >"$tmp/page"
 compare "$tmp/commands" "$tmp/page" "command" vmailctl.8
@@ -186,6 +251,31 @@ sed -n 's/.*{ "\([a-z0-9-]*\)", SEVERITY_.*/\1/p' src/vmailctl/cmd_lint.c src/vm
 entries "$ctl" FINDINGS Li >"$tmp/page"
 compare "$tmp/codes" "$tmp/page" "finding" vmailctl.8
 verdict "every finding is in vmailctl.8"
+
+# Which commands have a mark in their table, and which are named between two lines of a section.
+marked() { # MARK
+    awk -v mark="\\.$1 = true" '
+        /\.noun = / {
+            name = verb = $0
+            gsub(/.*noun = "|".*/, "", name)
+            if (gsub(/.*verb = "|".*/, "", verb) > 1)
+                name = name " " verb
+        }
+        $0 ~ mark { print name }' src/vmailctl/commands.c
+}
+named() { # FIRST LAST: as sed's
+    sed -n "/$1/,/$2/p" "$ctl" | sed -n 's/^\.Cm //p' | sed 's/ , /\n/g; s/ [,.]$//'
+}
+
+marked many >"$tmp/real-names"
+named '^\.Sh MANY CHANGES' '^take their arguments' >"$tmp/page"
+compare "$tmp/real-names" "$tmp/page" "command for many lines" vmailctl.8
+verdict "vmailctl.8 names the commands that read lines"
+
+marked plans >"$tmp/real-names"
+named '^\.It Fl -dry-run' '^\.It Fl -yes' >"$tmp/page"
+compare "$tmp/real-names" "$tmp/page" "command that changes no record and has a --dry-run" vmailctl.8
+verdict "vmailctl.8 names what else has a dry run"
 
 for program in vmaild vmail-checkpassword; do
     "$build/$program" --help |
@@ -335,6 +425,14 @@ verdict "no page refers to a manual of ours that does not exist"
     }' "$tmp/help" - >>"$tmp/complaints"
 verdict "no example uses a command or option that does not exist"
 
+# A store is copied by `vmailctl backup' alone: what another program copies is for everybody to read, with all
+# hashes, and nobody has looked whether it is whole.
+for p in "$@" "${1%/*}/fleet" "${1%/*}"/moving-from/*.md README; do
+    [ -r "$p" ] && grep -nE "sqlite3 .*(\.backup|\.dump|VACUUM INTO)|(cp|rsync|scp|mv) .*vmail\.db" "$p" |
+        sed "s|^|${p##*/}:|; s|\$|: a store is copied by 'vmailctl backup'|"
+done >>"$tmp/complaints"
+verdict "no page copies a store but by vmailctl backup"
+
 # Netstrings that are shown could be sent.
 for p in "$@"; do
     awk -v page="${p##*/}" '/^[CS]: [0-9]+:.*,$/ {
@@ -357,6 +455,27 @@ for p in "$@"; do
 done >>"$tmp/complaints"
 verdict "no page explains a message that no program has"
 
+# Installed, as the package is, below another PREFIX: pages have the paths of that one, and what they name is there.
+installed=$tmp/installed
+prefix=/opt/vmaild
+if env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory install-files \
+    B="$build" PREFIX=$prefix SYSCONFDIR=/etc DESTDIR="$installed" >"$tmp/err" 2>&1; then
+    grep -rnI /usr/local "$installed$prefix" | sed "s|^$installed||; s|\$| (PREFIX is $prefix)|" >>"$tmp/complaints"
+    for p in "$@"; do
+        [ -r "$installed$prefix/share/man/man${p##*.}/${p##*/}" ] || echo "${p##*/} is not installed"
+    done >>"$tmp/complaints"
+    grep -rnoE "$prefix/[A-Za-z0-9_./-]*[A-Za-z0-9_]" "$installed$prefix/share/man" |
+        while IFS=: read -r p line path; do
+            [ -e "$installed$path" ] || echo "${p##*/}:$line: '$path' is not installed"
+        done >>"$tmp/complaints"
+    grep -rhoE '\bdocs/(fleet|moving-from|[A-Z]+)\b' "$installed$prefix/share/doc" | sort -u | while read -r path; do
+        [ -e "$installed$prefix/share/doc/vmaild/${path#docs/}" ] || echo "installed pages name $path, which is not"
+    done >>"$tmp/complaints"
+else
+    cat "$tmp/err" >>"$tmp/complaints"
+fi
+verdict "installed pages name what is installed, by its paths"
+
 # Paths in HACKING are there; words in capitals stand for something.
 hacking=${1%/*}/HACKING
 if [ -r "$hacking" ]; then
@@ -368,6 +487,15 @@ if [ -r "$hacking" ]; then
             done
         done >>"$tmp/complaints"
     verdict "every file that HACKING names is there"
+
+    # What has no rule and stands in .PHONY is done by doing nothing.
+    sed -n 's/^\([a-z][a-z-]*\):\($\| .*\)/\1/p' Makefile >"$tmp/rules"
+    sed -n '/^\.PHONY:/,/[^\\]$/p' Makefile | sed 's/^\.PHONY://; s/\\$//' | tr -s ' \t' '\n\n' | sed '/^$/d' >"$tmp/phony"
+    { grep -hoE '(^ {4}|`)make [a-z][a-z-]*\b' "$hacking" README; grep -oE '^#   make [a-z][a-z-]*\b' Makefile; } |
+        sed 's/.*make //' | cat - "$tmp/phony" | sort -u | while read -r target; do
+            grep -qx -e "$target" "$tmp/rules" || echo "there is no rule for 'make $target'"
+        done >>"$tmp/complaints"
+    verdict "every target that is spoken of has a rule"
 else
     skip "every file that HACKING names is there" "there is no HACKING"
 fi

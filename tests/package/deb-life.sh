@@ -74,6 +74,12 @@ attempt "the older one is installed" dpkg -i "$(deb old 0.0.9)"
     is /etc/vmaild/vmaild.conf 644 root:root
     [ "$(getent passwd vmaild | cut -d: -f7)" = /usr/sbin/nologin ] || getent passwd vmaild || echo "there is no vmaild"
 } | verdict "with users, directories, a configuration and a store"
+{
+    dpkg -L vmaild | grep '/man/man[1-8]/' | xargs zgrep -l /usr/local | sed 's|$| names paths below /usr/local|'
+    for page in README fleet SECURITY moving-from; do
+        dpkg -L vmaild | grep -qE "/share/doc/vmaild/$page(\.gz)?$" || echo "$page is not in the package"
+    done
+} | verdict "with pages that name its own paths"
 attempt "its configuration is good" vmaild -t
 attempt "the daemon starts" start
 no_such_domain 2>&1 | grep -E 'failed|error' | verdict "and answers: nothing is there yet"
@@ -106,7 +112,7 @@ attempt "it ends again" stop
 attempt "the package is purged" dpkg -P vmaild
 {
     [ -s /var/lib/vmaild/vmail.db ] || echo "the store is gone with its accounts"
-    left /etc/vmaild /usr/sbin/vmaild /run/vmaild.sock /var/spool/postfix/run /var/vmail /var/lib/vmaild/.as-made
+    left /etc/vmaild /usr/sbin/vmaild /run/vmaild*.sock /var/spool/postfix/run /var/vmail /var/lib/vmaild/.as-made
     left /etc/systemd/system/multi-user.target.wants/vmaild.service /etc/systemd/system/sockets.target.wants/vmaild.socket \
         /etc/systemd/system/sockets.target.wants/vmaild-queue.socket
 } | verdict "a store with accounts stays, the rest goes"
@@ -119,6 +125,6 @@ attempt "and installed afresh" dpkg -i "$(deb new "$version")"
 attempt "the daemon starts on the empty store" start
 attempt "and ends" stop
 attempt "purged before it was used" dpkg -P vmaild
-left /etc/vmaild /var/lib/vmaild /var/vmail /run/vmaild.sock /usr/libexec/vmaild /usr/share/doc/vmaild |
+left /etc/vmaild /var/lib/vmaild /var/vmail /run/vmaild*.sock /usr/libexec/vmaild /usr/share/doc/vmaild |
     verdict "nothing of it is left"
 finish

@@ -760,21 +760,16 @@ every_key_is_described(void **state)
 		assert_true(strlen(conf_key_at(i)->preset) > 0);
 	}
 	assert_null(conf_key_at(i + 1));
-	for (i = 0; conf_listen_key_at(i) != NULL; i++) {
-		assert_true(strlen(conf_listen_key_at(i)->help) > 5);
-		assert_non_null(conf_listen_key_at(i)->preset);
-	}
-	assert_int_equal(i, 6);
 }
 
-/* Read from the top of the source tree, where `make check` runs. */
+/* Read from the top of the source tree, where `make check` runs. What is in it behind the # is
+ * looked at by tests/lib/docs.sh. */
 static void
-the_sample_shows_every_key_and_default(void **state)
+the_sample_sets_nothing(void **state)
 {
 	static char sample[1 << 16];
 	FILE *f = fopen("contrib/vmaild.conf", "r");
 	struct conf *c;
-	struct sbuf line;
 
 	(void)state;
 	if (f == NULL)
@@ -785,20 +780,6 @@ the_sample_shows_every_key_and_default(void **state)
 	assert_int_equal(c->listeners, 5);
 	assert_true(c->listener[0].builtin);
 	conf_free(c);
-	sbuf_init(&line, 256);
-	for (size_t i = 0; conf_key_at(i) != NULL; i++) {
-		sbuf_clear(&line);
-		sbuf_printf(&line, "\n#%s = %s\n", conf_key_at(i)->name, conf_key_at(i)->preset);
-		if (strstr(sample, sbuf_cstr(&line)) == NULL)
-			fail_msg("contrib/vmaild.conf lacks %s", sbuf_cstr(&line));
-	}
-	for (size_t i = 0; conf_listen_key_at(i) != NULL; i++) {
-		sbuf_clear(&line);
-		sbuf_printf(&line, "\n#   %s ", conf_listen_key_at(i)->name);
-		if (strstr(sample, sbuf_cstr(&line)) == NULL)
-			fail_msg("contrib/vmaild.conf lacks %s", sbuf_cstr(&line));
-	}
-	sbuf_release(&line);
 }
 
 /* --- addresses ------------------------------------------------------------------------------- */
@@ -875,7 +856,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(showing_into_a_full_buffer_fails),
 		cmocka_unit_test(every_key_is_described),
-		cmocka_unit_test(the_sample_shows_every_key_and_default),
+		cmocka_unit_test(the_sample_sets_nothing),
 		cmocka_unit_test(addresses),
 	};
 

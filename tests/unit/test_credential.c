@@ -53,7 +53,7 @@ test_use(void **state)
 		    &c, slice_str(uses[i].service), slice_str(uses[i].remote), uses[i].now);
 
 		if (use != uses[i].expected)
-			fail_msg("%s: %s", uses[i].name, credential_use_name(use));
+			fail_msg("%s: %d", uses[i].name, use);
 	}
 }
 

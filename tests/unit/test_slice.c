@@ -114,6 +114,16 @@ test_starts_and_ends(void **state)
 }
 
 static void
+test_ascii(void **state)
+{
+	(void)state;
+	assert_true(slice_is_ascii(nothing));
+	assert_true(slice_is_ascii(slice_of("a\0\x7f", 3)));
+	assert_false(slice_is_ascii(slice_str("\x80")));
+	assert_false(slice_is_ascii(slice_str("ab\xff")));
+}
+
+static void
 test_find(void **state)
 {
 	struct slice s = BYTES("a@b\0@c");
@@ -234,6 +244,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_starts_and_ends),
+		cmocka_unit_test(test_ascii),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_trim),

@@ -85,7 +85,6 @@ level_names(void **state)
 	for (int i = 0; i < 4; i++) {
 		assert_true(log_level_by_name(names[i], &level));
 		assert_int_equal(level, i);
-		assert_string_equal(log_level_name(level), names[i]);
 	}
 	assert_false(log_level_by_name("loud", &level));
 	assert_false(log_level_by_name("", &level));
@@ -146,7 +145,7 @@ lines_for_the_journal(void **state)
 	log_role("lookup");
 	log_error("no %s", "luck");
 	log_warning("two\nlines");
-	log_debug("too much");
+	log_event(LOG_LEVEL_DEBUG, "much", NULL, "too much");
 	assert_string_equal(captured(&c, buf, sizeof buf), "vmaild: ready\n"
 							   "vmaild[lookup]: error: no luck\n"
 							   "vmaild[lookup]: warning: two?lines\n");
@@ -161,7 +160,7 @@ lines_for_a_terminal_have_the_time_in_front(void **state)
 	(void)state;
 	capture(&c, false);
 	log_open("vmaild", false, LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
-	log_debug("x");
+	log_event(LOG_LEVEL_DEBUG, "x", NULL, "x");
 	captured(&c, buf, sizeof buf);
 	assert_int_equal(sscanf(buf, "%63[-0-9T:.+] %63[^\n]", stamp, rest), 2);
 	assert_int_equal(strlen(stamp), strlen("2024-01-31T23:59:59.000+0000"));

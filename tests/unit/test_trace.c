@@ -166,7 +166,6 @@ take_step(void *arg, const struct expand *x, enum expand_step step, struct slice
 		[EXPAND_DONE] = "done",
 	};
 
-	assert_true(expand_parent(x, x->at) <= x->at);
 	sbuf_printf(arg, "%.*s %s %.*s; ", (int)expand_address(x, x->at).n,
 	    expand_address(x, x->at).p, words[step], (int)to.n, to.p);
 }
