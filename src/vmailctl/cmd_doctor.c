@@ -115,7 +115,13 @@ static const struct check checks[] = {
 	{ "dovecot-reach", SEVERITY_ERROR, "Dovecot's user reaches the sockets that it asks",
 	    "give a unix listener of that protocol 'group = dovecot' and 'mode = 0660'",
 	    NEEDS_DOVECOT, check_dovecot_reach },
-	{ "dovecot-system-users", SEVERITY_NOTICE, "Dovecot asks nobody but vmaild for logins",
+	{ "dovecot-others", SEVERITY_WARNING,
+	    "no passdb and no userdb but vmaild's knows mailboxes",
+	    "put a # before it, when whom it knows is in the store: `vmailctl setup dovecot` does "
+	    "so "
+	    "in dovecot.conf and in conf.d/10-auth.conf",
+	    NEEDS_DOVECOT, check_dovecot_others },
+	{ "dovecot-system-users", SEVERITY_NOTICE, "Dovecot asks for no users of this host",
 	    "put a # before '!include auth-system.conf.ext' in conf.d/10-auth.conf, unless that is "
 	    "meant",
 	    NEEDS_DOVECOT, check_system_users },

@@ -28,7 +28,8 @@ static const char head[] =
 
 static const char system_users[] =
 	"# In conf.d/10-auth.conf put a # before '!include auth-system.conf.ext', unless system users\n"
-	"# shall have mail here too.\n";
+	"# shall have mail here too. Put one before every other passdb and userdb as well: whom they know\n"
+	"# could log in with the password that they have.\n";
 
 static const char who_helper[] =
 	"# who may log in: vmaild says, the helper carries the question\n";

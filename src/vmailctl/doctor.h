@@ -115,6 +115,7 @@ check_fn check_dovecot_running;
 check_fn check_passdb;
 check_fn check_dovecot_reach;
 check_fn check_system_users;
+check_fn check_dovecot_others;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
 check_fn check_dovecot_names;
