@@ -45,6 +45,7 @@ class Place:
         self.dovecot = os.path.join(self.dovecot_dir, "dovecot.conf")
         self.auth = os.path.join(self.dovecot_dir, "conf.d", "10-auth.conf")
         self.ours = os.path.join(self.dovecot_dir, "conf.d", "99-vmaild.conf")
+        self.conf = host.site.conf
         self.path = os.environ["PATH"]
 
     def write(self, path, text):
@@ -56,7 +57,7 @@ class Place:
             return f.read()
 
     def command(self, *arguments):
-        return [self.host.site.program("vmailctl"), "-c", self.host.site.conf, "setup", "--postfix", self.postfix,
+        return [self.host.site.program("vmailctl"), "-c", self.conf, "setup", "--postfix", self.postfix,
                 "--dovecot", self.dovecot, *arguments]
 
     def run(self, *arguments, code=0):
@@ -209,6 +210,49 @@ BEFORE = {
             "passdb deny {\n  driver = passwd-file\n  deny = yes\n  passwd_file_path = /etc/dovecot/deny\n}\n"
             "passdb masters {\n  driver = passwd-file\n  master = yes\n  passwd_file_path = /etc/dovecot/m\n}\n"),
 }
+
+
+# Where the mail is: as an admin has said, as we say it when nobody has, and as vmaild.conf may say.
+THEIRS = {"2.3": "mail_location = maildir:~\n", "2.4": "mail_driver = maildir\nmail_path = ~\nmail_inbox_path = ~\n"}
+USUAL = {"2.3": "mail_location = maildir:~/Maildir\n",
+         "2.4": "mail_driver = maildir\nmail_inbox_path = .\nmail_path = ~/Maildir\n"}
+SAID = {"2.3": "mail_location = sdbox:~/box\n", "2.4": "mail_driver = sdbox\n"}
+
+
+def told(text):
+    """Where the mail is, of what doveconf prints."""
+    return "".join(line + "\n" for line in text.splitlines()
+                   if re.match(r"mail_(location|driver|path|inbox_path) =", line))
+
+
+@case("setup: mail stays where Dovecot has it, unless vmaild.conf says where")
+def _(host):
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
+        p.write(p.dovecot, first + THEIRS[VERSION])
+        p.run("dovecot", "--yes")
+        check_eq(sorted(told(p.doveconf()).split()), sorted(THEIRS[VERSION].split()))
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+        p.conf = os.path.join(p.tmp, "vmaild.conf")
+        p.write(p.conf, 'mail-location = "sdbox:~/box"\n' + p.read(p.host.site.conf))
+        p.run("dovecot", "--yes")
+        check_in(SAID[VERSION], told(p.doveconf()))
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+
+
+@case("setup: where nobody has said it but a package, mail is in ~/Maildir")
+def _(host):
+    with place(host) as p:
+        check_in("mail_", told(p.doveconf()))
+        p.run("dovecot", "--yes")
+        check_eq(told(p.doveconf()), USUAL[VERSION])
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+    with place(host) as p:
+        os.unlink(os.path.join(p.dovecot_dir, "conf.d", "10-mail.conf"))
+        check_eq(told(p.doveconf()), "")
+        p.run("dovecot", "--yes")
+        check_eq(told(p.doveconf()), USUAL[VERSION])
 
 
 def commented(text):
