@@ -424,6 +424,31 @@ def alias_domains(env):
         check_eq(json.loads(site.ctl("--json", "domain", "show", "example.org"))["kind"], "alias")
 
 
+def one_login_for_two_domains(env):
+    """As docs/moving-from/virtual-and-users-file.md has it; and what is said when it is done too late."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        users, virtual = fixture("seeds", "virtual-users", "users"), fixture("seeds", "virtual-users", "virtual")
+        site.ctl("import", "--domain", "coldfix.de", "--from", "passwd-file", users)
+        site.ctl("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+        done = site.ctl_run("import", "--domain", "coldfix.de", virtual)
+        check_eq(done.returncode, SKIPPED, done.stdout)
+        check_in("'coldfix.eu' stands for 'coldfix.de'", done.stderr)
+        check_eq(site.ctl("lookup", "aliases", "thomas@coldfix.eu").strip(), "thomas@coldfix.de")
+        check_eq(site.ctl("lookup", "aliases", "any@coldfix.de").strip(), "thomas@coldfix.de")
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        site.ctl("import", "--domain", "coldfix.de", "--from", "passwd-file", users)
+        site.ctl("import", "--domain", "coldfix.de", virtual)
+        done = site.ctl_run("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+        check_eq(done.returncode, NOT, done.stdout)
+        check_in("`vmailctl domain remove --all`", done.stderr)
+        site.ctl("--yes", "domain", "remove", "coldfix.eu", "--all")
+        site.ctl("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+
+
 def refusals(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -545,6 +570,7 @@ def register(suite):
     suite.add("import: Postfix tables, line by line", postfix_tables)
     suite.add("import: extra fields of a passwd-file", extra_fields)
     suite.add("import: domains of a table", alias_domains)
+    suite.add("import: one login for two domains", one_login_for_two_domains)
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)
