@@ -137,6 +137,10 @@ static const struct check checks[] = {
 	    "'auth_username_chars =' leaves it to vmaild what is a name: `vmailctl setup dovecot` "
 	    "writes that",
 	    NEEDS_DOVECOT, check_dovecot_names },
+	{ "mail-owner", SEVERITY_ERROR, "whom Dovecot is told to be may write where the mail is",
+	    "name whose it is as mail-user in vmaild.conf, then `vmailctl setup dovecot`; or let "
+	    "it belong to him: chown -R",
+	    NEEDS_DOVECOT, check_mail_owner },
 };
 
 /* --- telling ---------------------------------------------------------------------------------- */

@@ -119,5 +119,6 @@ check_fn check_dovecot_others;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
 check_fn check_dovecot_names;
+check_fn check_mail_owner;
 
 #endif

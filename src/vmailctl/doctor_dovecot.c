@@ -2,10 +2,13 @@
  *
  * doctor: Dovecot's configuration, as doveconf understands it.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/doctor.h"
 #include "vmailctl/doveconf.h"
@@ -356,4 +359,71 @@ check_dovecot_names(struct doctor *d, const struct check *c)
 		    n.odd);
 	sbuf_release(&n.first);
 	return n.odd == 0 && err.text[0] == '\0';
+}
+
+/* --- whose the mail is ---------------------------------------------------------------------------
+ */
+
+enum { HOMES_LOOKED_AT = 1000 }; /* of a store from elsewhere all are wrong, or none */
+
+struct owners {
+	struct doctor *d;
+	const struct identity *mail_user;
+	size_t seen, odd;
+	struct sbuf first; /* the first home that is another's */
+	uid_t owner, wanted;
+};
+
+/* As its owner, or by a group that may write. */
+static bool
+can_be_written(const struct stat *st, uid_t uid, gid_t gid)
+{
+	return st->st_uid == uid || (st->st_gid == gid && (st->st_mode & S_IWGRP) != 0) ||
+	       (st->st_mode & S_IWOTH) != 0;
+}
+
+static bool
+look_at_home(void *arg, const struct account *a)
+{
+	struct owners *o = arg;
+	uid_t uid = a->uid != 0 ? a->uid : o->mail_user->uid;
+	gid_t gid = a->gid != 0 ? a->gid : o->mail_user->gid;
+	struct sbuf home;
+	struct stat st;
+
+	sbuf_init(&home, PATH_MAX);
+	ctl_put_home(&home, o->d->ctl, a);
+	if (home.n > 0 && stat(sbuf_cstr(&home), &st) == 0 && !can_be_written(&st, uid, gid) &&
+	    o->odd++ == 0) {
+		sbuf_add_slice(&o->first, sbuf_slice(&home));
+		o->owner = st.st_uid;
+		o->wanted = uid;
+	}
+	sbuf_release(&home);
+	return ++o->seen < HOMES_LOOKED_AT;
+}
+
+bool
+check_mail_owner(struct doctor *d, const struct check *c)
+{
+	struct identity mail_user;
+	struct owners o = { .d = d, .mail_user = &mail_user };
+	struct slice all = slice_str(NULL);
+	struct error err = { "" };
+
+	if (!d->has_store)
+		return false;
+	if (identity_of_user(&mail_user, d->ctl->conf->mail_user, &err) != FOUND)
+		return doctor_bad(d, c, slice_str(d->ctl->conf->mail_user), "%s", err.text);
+	sbuf_init(&o.first, PATH_MAX);
+	store_accounts(d->ctl->store, all, all, look_at_home, &o, &err);
+	if (err.text[0] != '\0')
+		doctor_bad(d, c, slice_str(NULL), "%s", err.text);
+	else if (o.odd > 0)
+		doctor_bad(d, c, sbuf_slice(&o.first),
+		    "it belongs to uid %lu, and Dovecot is told uid %lu for its mailbox, who may "
+		    "not write there: so it is with %zu of %zu mailboxes",
+		    (unsigned long)o.owner, (unsigned long)o.wanted, o.odd, o.seen);
+	sbuf_release(&o.first);
+	return o.odd == 0 && err.text[0] == '\0';
 }

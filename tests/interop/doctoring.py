@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 34)
+        check_eq(len({f["code"] for f in found}), 35)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -206,6 +206,14 @@ def odd_name(line):
         if line != "auth_username_chars =":
             p.edit(p.dovecot, r"^auth_username_chars =.*", line)
     return plant
+
+
+def other_owner(p):
+    """Mail that was brought along, and is another user's."""
+    where = os.path.join(p.tmp, "old", "example.test", "harry")
+    os.makedirs(where)
+    os.chown(where, 54321, 54321)
+    p.edit(p.conf, r"^mail-home = .*", 'mail-home = "%s/old/%%d/%%n"' % p.tmp)
 
 
 def no_setgid(p):
@@ -362,6 +370,8 @@ FAULTS = [
      {"dovecot-names": "error"}),
     ("a name that is in Dovecot's list", odd_name("auth_username_chars = abcdefghijklmnopqrstuvwxyz@.'"), {}),
     ("a name that is left to vmaild", odd_name("auth_username_chars ="), {}),
+    ("mail of another user", other_owner, {"mail-owner": "error"}),
+    ("no user who owns the mail", conf(r"^mail-user = .*", 'mail-user = "nosuchuser"'), {"mail-owner": "error"}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),
      {"dovecot-delimiter": "warning"}),
 ]
