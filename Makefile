@@ -460,6 +460,7 @@ install-files:
 	install -D -m 644 contrib/systemd/vmaild.service $(DESTDIR)$(PREFIX)/lib/systemd/system/vmaild.service
 	install -m 644 contrib/systemd/vmaild.socket contrib/systemd/vmaild-queue.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 contrib/systemd/vmaild-backup.service contrib/systemd/vmaild-backup.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -D -m 644 contrib/systemd/network.conf $(DESTDIR)$(DATADIR)/network.conf
 	install -D -m 644 contrib/systemd/sysusers.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmaild.conf
 	install -D -m 644 contrib/systemd/tmpfiles.d/vmaild.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmaild.conf
 	install -D -m 644 contrib/completion/vmailctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmailctl

@@ -143,9 +143,29 @@ settle_alias(struct foreign *f, struct object *o)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
+/* Where mailboxes are, a transport for the whole domain keeps the mail from them, unless it leads
+ * to them itself. Elsewhere it may have been asked for those who are no system users
+ * (fallback_transport_maps), or been the way to the mailboxes. */
+static void
+warn_of_transport(struct foreign *f, const struct object *o)
+{
+	const struct record *r = &o->made.record;
+	const struct object *d;
+
+	if (!slice_is(r->map, "transports"))
+		return;
+	d = object_find(f, CLASS_DOMAIN, r->name);
+	if (d != NULL && d->made.record.domain_kind == DOMAIN_MAILBOX)
+		remark(f, REMARK_NOTE, &o->made.at,
+		    "all mail for '%.*s' will go to '%.*s', and none to its mailboxes by "
+		    "virtual_transport: if that is not meant, `vmailctl map unset transports %.*s`",
+		    TEXT(r->name), TEXT(r->value), TEXT(r->name));
+}
+
 static void
 settle_entry(struct foreign *f, struct object *o)
 {
+	warn_of_transport(f, o);
 	if (o->items == 0)
 		return;
 	sbuf_clear(&f->scratch);

@@ -79,6 +79,19 @@ domain_insert(struct change *c, enum domain_kind kind, struct slice target, int6
 	return o == FOUND ? insert_row(c, kind, target, address_domain(&a), created, err) : o;
 }
 
+/* Who wants it to be what it is not has to take it away: its kind never changes. */
+static enum outcome
+is_there(
+    const struct sbuf *name, enum domain_kind kind, const struct sbuf *target, struct error *err)
+{
+	const char *wish = target->n > 0            ? ": to have it stand for another, "
+			   : kind != DOMAIN_MAILBOX ? ": to make it of another kind, "
+						    : "";
+
+	return error_set(err, BAD, "domain '%s' already exists%s%s", sbuf_cstr(name), wish,
+	    wish[0] != '\0' ? "remove it and what is in it, `vmailctl domain remove --all`" : "");
+}
+
 static enum outcome
 add_domain(struct store *s, const struct sbuf *name, enum domain_kind kind,
     const struct sbuf *target, struct error *err)
@@ -88,7 +101,7 @@ add_domain(struct store *s, const struct sbuf *name, enum domain_kind kind,
 
 	o = change_begin(&c, s, "domain add", Q_domain_image, sbuf_slice(name), err);
 	if (o == FOUND && change_existed(&c))
-		o = error_set(err, BAD, "domain '%s' already exists", sbuf_cstr(name));
+		o = is_there(name, kind, target, err);
 	if (o == FOUND && target->n > 0)
 		o = domain_check_target(s, sbuf_cstr(name), target, err);
 	if (o == FOUND)

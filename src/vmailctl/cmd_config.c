@@ -147,7 +147,8 @@ config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 	struct dovecot_wish wish = { .version = ctl_option(ctl, "version"),
 		.passdb = ctl_option(ctl, "passdb"),
 		.sql_file = ctl_option(ctl, "sql-file") != NULL,
-		.conf_file = ctl->conf_file };
+		.conf_file = ctl->conf_file,
+		.dovecot_file = ctl_option(ctl, "dovecot") };
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)

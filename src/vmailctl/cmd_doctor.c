@@ -115,7 +115,13 @@ static const struct check checks[] = {
 	{ "dovecot-reach", SEVERITY_ERROR, "Dovecot's user reaches the sockets that it asks",
 	    "give a unix listener of that protocol 'group = dovecot' and 'mode = 0660'",
 	    NEEDS_DOVECOT, check_dovecot_reach },
-	{ "dovecot-system-users", SEVERITY_NOTICE, "Dovecot asks nobody but vmaild for logins",
+	{ "dovecot-others", SEVERITY_WARNING,
+	    "no passdb and no userdb but vmaild's knows mailboxes",
+	    "put a # before it, when whom it knows is in the store: `vmailctl setup dovecot` does "
+	    "so "
+	    "in dovecot.conf and in conf.d/10-auth.conf",
+	    NEEDS_DOVECOT, check_dovecot_others },
+	{ "dovecot-system-users", SEVERITY_NOTICE, "Dovecot asks for no users of this host",
 	    "put a # before '!include auth-system.conf.ext' in conf.d/10-auth.conf, unless that is "
 	    "meant",
 	    NEEDS_DOVECOT, check_system_users },
@@ -131,6 +137,10 @@ static const struct check checks[] = {
 	    "'auth_username_chars =' leaves it to vmaild what is a name: `vmailctl setup dovecot` "
 	    "writes that",
 	    NEEDS_DOVECOT, check_dovecot_names },
+	{ "mail-owner", SEVERITY_ERROR, "whom Dovecot is told to be may write where the mail is",
+	    "name whose it is as mail-user in vmaild.conf, then `vmailctl setup dovecot`; or let "
+	    "it belong to him: chown -R",
+	    NEEDS_DOVECOT, check_mail_owner },
 };
 
 /* --- telling ---------------------------------------------------------------------------------- */

@@ -13,12 +13,13 @@ void config_put_postfix(struct sbuf *out, const struct conf *conf);
 
 /* What the lines for Dovecot shall be for. */
 struct dovecot_wish {
-	const char *version;   /* "2.3" or "2.4"; NULL: that of this host */
-	const char *passdb;    /* how logins go; NULL: the best of that version */
-	bool sql_file;         /* the file of queries that 2.3 keeps apart, alone */
-	const char *conf_file; /* what -c named, or NULL */
-	const char *store;     /* the store's URI */
-	bool beyond_ascii;     /* there is a mailbox whose name is */
+	const char *version;      /* "2.3" or "2.4"; NULL: that of this host */
+	const char *passdb;       /* how logins go; NULL: the best of that version */
+	bool sql_file;            /* the file of queries that 2.3 keeps apart, alone */
+	const char *conf_file;    /* what -c named, or NULL */
+	const char *dovecot_file; /* the configuration of Dovecot, or NULL: the usual one */
+	const char *store;        /* the store's URI */
+	bool beyond_ascii;        /* there is a mailbox whose name is */
 };
 
 /* Append the lines for Dovecot. BAD, with what there is, for a version or a passdb that there is

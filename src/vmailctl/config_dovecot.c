@@ -11,11 +11,13 @@
 #include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/config_dovecot.h"
+#include "vmailctl/doveconf.h"
 #include "vmailctl/host.h"
 #include "vmailctl/listeners.h"
 
 enum {
-	DOVECOT_FIRST_UID = 500 /* its default first_valid_uid */
+	DOVECOT_FIRST_UID = 500, /* its default first_valid_uid */
+	DOVECONF_MAX = 4 << 20
 };
 
 /* clang-format off */
@@ -28,7 +30,8 @@ static const char head[] =
 
 static const char system_users[] =
 	"# In conf.d/10-auth.conf put a # before '!include auth-system.conf.ext', unless system users\n"
-	"# shall have mail here too.\n";
+	"# shall have mail here too. Put one before every other passdb and userdb as well: whom they know\n"
+	"# could log in with the password that they have.\n";
 
 static const char who_helper[] =
 	"# who may log in: vmaild says, the helper carries the question\n";
@@ -122,7 +125,12 @@ static const char mail_comment[] =
 	"\n"
 	"# where the mail is; ~ is its home, %s\n";
 
-static const char usual_location[] = "maildir:~/Maildir";
+static const char mail_is_theirs[] =
+	"\n"
+	"# where the mail is stays as the rest of Dovecot's configuration has it, for mail-location in\n"
+	"# vmaild.conf is empty; ~ is its home, %s\n";
+
+#define USUAL_LOCATION "maildir:~/Maildir"
 
 /* Debian 13 takes the domain off there. */
 static const char names_24[] =
@@ -269,7 +277,48 @@ put_mail_24(struct sbuf *out, struct slice location)
 static struct slice
 mail_location(const struct conf *conf)
 {
-	return slice_str(conf->mail_location[0] != '\0' ? conf->mail_location : usual_location);
+	return slice_str(conf->mail_location[0] != '\0' ? conf->mail_location : USUAL_LOCATION);
+}
+
+/* A setting of where the mail is: as we write it when nobody has said, and as Debian ships it,
+ * which means the spools of users of the host. */
+struct told {
+	const char *name; /* NULL: there are no more */
+	const char *ours;
+	const char *debian;
+};
+
+static const struct told told_23[] = {
+	{ "mail_location", USUAL_LOCATION, "mbox:~/mail:INBOX=/var/mail/%u" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct told told_24[] = {
+	{ "mail_driver", "maildir", "mbox" },
+	{ "mail_path", "~/Maildir", "%{home}/mail" },
+	{ "mail_inbox_path", ".", "/var/mail/%{user}" },
+	{ NULL, NULL, NULL },
+};
+
+/* Has somebody else told this Dovecot where the mail is? Our own file, which is read last, says
+ * nothing then, or what is ours, so that it stays what it was when it is written again. */
+static bool
+has_location(const char *file, const struct told *t)
+{
+	struct sbuf said;
+	bool any = false, ours = true, debian = true;
+
+	sbuf_init(&said, DOVECONF_MAX);
+	if (doveconf_read(&said, NULL, file))
+		for (; t->name != NULL; t++) {
+			struct slice value = doveconf_setting(sbuf_slice(&said), t->name);
+
+			any |= value.n > 0;
+			ours &= slice_is(value, t->ours);
+			debian &= slice_is(value, t->debian);
+		}
+	sbuf_release(&said);
+	return any && !ours && !debian;
 }
 
 /* --- checkpassword ---------------------------------------------------------------------------- */
@@ -389,11 +438,12 @@ enum { WAYS = sizeof ways / sizeof ways[0] };
 static const struct {
 	const char *version;
 	void (*put_mail)(struct sbuf *out, struct slice location);
+	const struct told *told;
 	const char *lmtp;
 	const char *quota;
 } words[] = {
-	{ "2.3", put_mail_23, "", quota_23 },
-	{ "2.4", put_mail_24, names_24, quota_24 },
+	{ "2.3", put_mail_23, told_23, "", quota_23 },
+	{ "2.4", put_mail_24, told_24, names_24, quota_24 },
 };
 
 enum { VERSIONS = sizeof words / sizeof words[0] };
@@ -475,8 +525,13 @@ put_file(struct sbuf *out, const struct dovecot *d)
 	sbuf_printf(out, "\n%s", d->way->intro);
 	d->way->put(out, d);
 	sbuf_add_str(out, username_chars);
-	sbuf_printf(out, mail_comment, d->conf->mail_home);
-	words[v].put_mail(out, mail_location(d->conf));
+	if (d->is_here && d->conf->mail_location[0] == '\0' &&
+	    has_location(d->dovecot_file, words[v].told))
+		sbuf_printf(out, mail_is_theirs, d->conf->mail_home);
+	else {
+		sbuf_printf(out, mail_comment, d->conf->mail_home);
+		words[v].put_mail(out, mail_location(d->conf));
+	}
 	put_mail_user(out, d->conf);
 	put_lmtp(out, d->conf);
 	sbuf_add_str(out, words[v].lmtp);
@@ -491,15 +546,17 @@ enum outcome
 config_put_dovecot(
     struct sbuf *out, const struct conf *conf, const struct dovecot_wish *wish, struct error *err)
 {
-	struct dovecot d = {
-		.conf = conf, .conf_file = wish->conf_file, .beyond_ascii = wish->beyond_ascii
-	};
+	struct dovecot d = { .conf = conf,
+		.conf_file = wish->conf_file,
+		.dovecot_file = wish->dovecot_file,
+		.beyond_ascii = wish->beyond_ascii };
 	struct sbuf found;
 	const char *version;
 	enum outcome o;
 
 	sbuf_init(&found, 64);
 	version = choose_version(&found, wish->version);
+	d.is_here = wish->version == NULL && found.n > 0;
 	d.store = wish->store;
 	d.engine = dovecot_engine_of(&d);
 	o = find_way(&d.way, version, wish->passdb, err);

@@ -22,9 +22,11 @@ struct dovecot_way {
 
 struct dovecot {
 	const struct conf *conf;
-	const char *conf_file; /* what -c named, or NULL */
-	const char *store;     /* its URI */
-	bool beyond_ascii;     /* there is a mailbox whose name is */
+	const char *conf_file;    /* what -c named, or NULL */
+	const char *dovecot_file; /* its configuration, or NULL for the usual one */
+	bool is_here;             /* it is the Dovecot of this host */
+	const char *store;        /* its URI */
+	bool beyond_ascii;        /* there is a mailbox whose name is */
 	const struct dovecot_way *way;
 	const struct dovecot_engine *engine; /* for the sql driver */
 };

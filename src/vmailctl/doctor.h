@@ -115,8 +115,10 @@ check_fn check_dovecot_running;
 check_fn check_passdb;
 check_fn check_dovecot_reach;
 check_fn check_system_users;
+check_fn check_dovecot_others;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
 check_fn check_dovecot_names;
+check_fn check_mail_owner;
 
 #endif

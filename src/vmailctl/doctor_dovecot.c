@@ -2,38 +2,22 @@
  *
  * doctor: Dovecot's configuration, as doveconf understands it.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/privs.h"
 #include "vmailctl/config.h"
 #include "vmailctl/doctor.h"
+#include "vmailctl/doveconf.h"
 #include "vmailctl/host.h"
-#include "vmailctl/listeners.h"
-
-static struct slice
-unquoted(struct slice s)
-{
-	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
-		return slice_of(s.p + 1, s.n - 2);
-	return s;
-}
 
 struct slice
 doctor_setting(const struct doctor *d, const char *name)
 {
-	struct slice text = sbuf_slice(&d->dovecot_conf);
-
-	while (text.n > 0) {
-		struct slice value = slice_cut(&text, '\n'), word;
-
-		if (value.n == 0 || value.p[0] == ' ')
-			continue;
-		word = slice_trim(slice_cut(&value, '='));
-		if (value.p != NULL && slice_is(word, name))
-			return unquoted(slice_trim(value));
-	}
-	return slice_str(NULL);
+	return doveconf_setting(sbuf_slice(&d->dovecot_conf), name);
 }
 
 /* Run PROGRAM on the configuration. */
@@ -129,29 +113,17 @@ is_24(const struct doctor *d)
 	       !slice_starts(sbuf_slice(&d->dovecot_version), "2.2");
 }
 
-/* A passdb in what doveconf prints: "passdb {" or "passdb NAME {", to its "}". *REST goes on behind
- * it; p is NULL when there is none. */
-static struct slice
-next_passdb(struct slice *rest)
+/* Can it let somebody in, or say where his mail is? */
+static bool
+may_decide(const struct database *db)
 {
-	struct slice block = slice_str(NULL);
-
-	while (rest->n > 0) {
-		const char *start = rest->p;
-		struct slice line = slice_cut(rest, '\n');
-
-		if (block.p == NULL && slice_starts(line, "passdb ") && slice_ends(line, "{"))
-			block.p = start;
-		else if (block.p != NULL && slice_is(line, "}"))
-			return slice_of(block.p, (size_t)(line.p - block.p));
-	}
-	return slice_str(NULL);
+	return !db->only_refuses && !db->for_masters && !database_is_prefetch(db);
 }
 
 static bool
-holds(struct slice text, const char *word)
+is_for_all(const struct database *db)
 {
-	return word[0] != '\0' && memmem(text.p, text.n, word, strlen(word)) != NULL;
+	return !db->nested && may_decide(db);
 }
 
 /* What a passdb may name of ours, and what has to be possible with it. */
@@ -187,72 +159,128 @@ parts_are_there(struct doctor *d, const struct check *c, struct slice passdb)
 		struct slice line = slice_cut(&passdb, '\n');
 
 		while (line.n > 0)
-			if (!part_is_there(d, c, unquoted(slice_trim(slice_cut(&line, ' ')))))
+			if (!part_is_there(
+				d, c, doveconf_unquoted(slice_trim(slice_cut(&line, ' ')))))
 				return false;
 	}
 	return true;
 }
 
-/* By the helper, by a script or a socket that names our listener, or by the public views, in the
- * store itself or in a published file. */
 static bool
-asks_vmaild(const struct doctor *d, struct slice passdb)
+asks_vmaild(const struct doctor *d, const struct database *db)
 {
-	const char *uri = ctl_uri(d->ctl);
-	const char *store = strncmp(uri, "sqlite:", 7) == 0 ? uri + 7 : uri;
-
-	if (holds(passdb, "vmail-checkpassword") || holds(passdb, "vmaild"))
-		return true;
-	for (size_t i = 0; i < d->ctl->conf->listeners; i++) {
-		const struct conf_listener *l = &d->ctl->conf->listener[i];
-
-		if (l->protocol == PROTOCOL_AUTH && holds(passdb, listener_where(l)))
-			return true;
-	}
-	/* of 2.4 the file stands outside of the passdb */
-	return holds(passdb, store) || holds(passdb, "v1_login") ||
-	       (holds(passdb, "sql") && slice_is(doctor_setting(d, "sqlite_path"), store));
+	return database_asks_vmaild(db, d->ctl, sbuf_slice(&d->dovecot_conf));
 }
 
 bool
 check_passdb(struct doctor *d, const struct check *c)
 {
-	struct slice rest = sbuf_slice(&d->dovecot_conf), passdb;
+	struct slice rest = sbuf_slice(&d->dovecot_conf);
+	struct database db;
 	bool ours = false;
 
-	while ((passdb = next_passdb(&rest)).p != NULL) {
-		if (is_24(d) && holds(passdb, "checkpassword"))
+	while (doveconf_next(&rest, &db)) {
+		if (!db.is_passdb)
+			continue;
+		if (is_24(d) && slice_is(db.driver, "checkpassword"))
 			return doctor_bad(d, c, slice_str("passdb"),
 			    "Dovecot %s has no checkpassword any more: nobody can log in",
 			    sbuf_cstr(&d->dovecot_version));
-		ours |= asks_vmaild(d, passdb);
-		if (!parts_are_there(d, c, passdb))
+		ours |= is_for_all(&db) && asks_vmaild(d, &db);
+		if (!parts_are_there(d, c, db.text))
 			return false;
 	}
 	return ours ||
 	       doctor_bad(d, c, slice_str("passdb"), "none of Dovecot's passdbs asks vmaild");
 }
 
+/* --- who is asked besides -----------------------------------------------------------------------
+ */
+
 bool
 check_system_users(struct doctor *d, const struct check *c)
 {
-	static const char *const drivers[] = { "pam", "passwd", "shadow", "bsdauth" };
-	struct slice rest = sbuf_slice(&d->dovecot_conf), passdb;
-	char old[32], now[32];
+	struct slice rest = sbuf_slice(&d->dovecot_conf);
+	struct database db;
 
-	while ((passdb = next_passdb(&rest)).p != NULL) {
-		for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
-			/* as 2.3 writes it, and as 2.4 does */
-			snprintf(old, sizeof old, "driver = %s\n", drivers[i]);
-			snprintf(now, sizeof now, "passdb %s {", drivers[i]);
-			if (holds(passdb, old) || holds(passdb, now))
-				return doctor_bad(d, c, slice_str(drivers[i]),
-				    "users of this host may log in too, and each login of a "
-				    "mailbox is "
-				    "tried with their passwords as well");
-		}
+	while (doveconf_next(&rest, &db)) {
+		if (!database_is_of_system(&db) || !may_decide(&db))
+			continue;
+		return doctor_bad(d, c, db.driver, "%s",
+		    db.is_passdb ? "users of this host may log in too, and each login of a mailbox "
+				   "is tried with their passwords as well"
+				 : "users of this host have mail here too, and each mailbox is "
+				   "looked for among them as well");
 	}
 	return true;
+}
+
+/* Is there one of this kind, for all protocols, that asks vmaild? */
+static bool
+has_ours(const struct doctor *d, bool passdb)
+{
+	struct slice rest = sbuf_slice(&d->dovecot_conf);
+	struct database db;
+
+	while (doveconf_next(&rest, &db))
+		if (db.is_passdb == passdb && is_for_all(&db) && asks_vmaild(d, &db))
+			return true;
+	return false;
+}
+
+/* A login that one refuses goes on to the next, so behind vmaild a passdb does the same harm; a
+ * userdb there is asked for names that are nobody's. */
+static void
+report(struct doctor *d, const struct check *c, const struct database *db, bool ours, bool behind)
+{
+	char subject[128];
+
+	snprintf(subject, sizeof subject, "%s %.*s", db->is_passdb ? "passdb" : "userdb",
+	    (int)(db->driver.n < 100 ? db->driver.n : 100), db->driver.p);
+	if (db->is_passdb)
+		doctor_bad(d, c, slice_str(subject),
+		    "it does not ask vmaild, and is asked %s: whom it knows logs in with the "
+		    "password that it has, be the mailbox suspended or its password another by now",
+		    behind ? "when vmaild has refused" : "first");
+	else if (behind)
+		doctor_say(d, c, SEVERITY_NOTICE, slice_str(subject), c->cure,
+		    "it does not ask vmaild, and is asked for whom vmaild does not know");
+	else
+		doctor_bad(d, c, slice_str(subject),
+		    "it does not ask vmaild, %s: delivery and doveadm take from it where the mail "
+		    "of whom it knows is, and vmaild's quotas count for nothing",
+		    ours ? "and is asked first" : "and no userdb does");
+}
+
+static bool
+only_ours(struct doctor *d, const struct check *c, bool passdb)
+{
+	struct slice rest = sbuf_slice(&d->dovecot_conf);
+	struct database db;
+	bool ours = has_ours(d, passdb), behind = false, ok = true;
+
+	while (doveconf_next(&rest, &db)) {
+		if (db.is_passdb != passdb || !may_decide(&db))
+			continue;
+		if (asks_vmaild(d, &db)) {
+			behind |= is_for_all(&db);
+			continue;
+		}
+		if (database_is_of_system(&db))
+			continue;
+		report(d, c, &db, ours, behind);
+		ok = false;
+	}
+	return ok;
+}
+
+/* Where no passdb asks vmaild, that is what is wrong, and is said. */
+bool
+check_dovecot_others(struct doctor *d, const struct check *c)
+{
+	bool logins = has_ours(d, true) && only_ours(d, c, true);
+
+	return only_ours(d, c, false) && logins;
 }
 
 bool
@@ -331,4 +359,71 @@ check_dovecot_names(struct doctor *d, const struct check *c)
 		    n.odd);
 	sbuf_release(&n.first);
 	return n.odd == 0 && err.text[0] == '\0';
+}
+
+/* --- whose the mail is ---------------------------------------------------------------------------
+ */
+
+enum { HOMES_LOOKED_AT = 1000 }; /* of a store from elsewhere all are wrong, or none */
+
+struct owners {
+	struct doctor *d;
+	const struct identity *mail_user;
+	size_t seen, odd;
+	struct sbuf first; /* the first home that is another's */
+	uid_t owner, wanted;
+};
+
+/* As its owner, or by a group that may write. */
+static bool
+can_be_written(const struct stat *st, uid_t uid, gid_t gid)
+{
+	return st->st_uid == uid || (st->st_gid == gid && (st->st_mode & S_IWGRP) != 0) ||
+	       (st->st_mode & S_IWOTH) != 0;
+}
+
+static bool
+look_at_home(void *arg, const struct account *a)
+{
+	struct owners *o = arg;
+	uid_t uid = a->uid != 0 ? a->uid : o->mail_user->uid;
+	gid_t gid = a->gid != 0 ? a->gid : o->mail_user->gid;
+	struct sbuf home;
+	struct stat st;
+
+	sbuf_init(&home, PATH_MAX);
+	ctl_put_home(&home, o->d->ctl, a);
+	if (home.n > 0 && stat(sbuf_cstr(&home), &st) == 0 && !can_be_written(&st, uid, gid) &&
+	    o->odd++ == 0) {
+		sbuf_add_slice(&o->first, sbuf_slice(&home));
+		o->owner = st.st_uid;
+		o->wanted = uid;
+	}
+	sbuf_release(&home);
+	return ++o->seen < HOMES_LOOKED_AT;
+}
+
+bool
+check_mail_owner(struct doctor *d, const struct check *c)
+{
+	struct identity mail_user;
+	struct owners o = { .d = d, .mail_user = &mail_user };
+	struct slice all = slice_str(NULL);
+	struct error err = { "" };
+
+	if (!d->has_store)
+		return false;
+	if (identity_of_user(&mail_user, d->ctl->conf->mail_user, &err) != FOUND)
+		return doctor_bad(d, c, slice_str(d->ctl->conf->mail_user), "%s", err.text);
+	sbuf_init(&o.first, PATH_MAX);
+	store_accounts(d->ctl->store, all, all, look_at_home, &o, &err);
+	if (err.text[0] != '\0')
+		doctor_bad(d, c, slice_str(NULL), "%s", err.text);
+	else if (o.odd > 0)
+		doctor_bad(d, c, sbuf_slice(&o.first),
+		    "it belongs to uid %lu, and Dovecot is told uid %lu for its mailbox, who may "
+		    "not write there: so it is with %zu of %zu mailboxes",
+		    (unsigned long)o.owner, (unsigned long)o.wanted, o.odd, o.seen);
+	sbuf_release(&o.first);
+	return o.odd == 0 && err.text[0] == '\0';
 }

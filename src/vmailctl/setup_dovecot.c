@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * A file of our own beside Dovecot's, with what `vmailctl config dovecot` prints, and the system
- * users switched off, who would be asked for every login first.
+ * A file of our own beside Dovecot's, with what `vmailctl config dovecot` prints, and everybody
+ * else switched off who would be asked for logins and mailboxes.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "vmailctl/config.h"
+#include "vmailctl/doveconf.h"
 #include "vmailctl/host.h"
 #include "vmailctl/setup.h"
 
@@ -42,25 +43,107 @@ has_include(const struct edit *edit, const char *name)
 	return false;
 }
 
-/* Put a # in front of every line that includes NAME. */
+/* --- who is asked for logins ---------------------------------------------------------------------
+ */
+
+/* Files of Debian's with a passdb and a userdb in them. Those of masters, of who is denied, and of
+ * tokens are not among them: vmaild has none of these. */
+static const char *const login_files[] = { "auth-system.conf.ext", "auth-sql.conf.ext",
+	"auth-ldap.conf.ext", "auth-passwdfile.conf.ext", "auth-checkpassword.conf.ext",
+	"auth-static.conf.ext", "auth-dict.conf.ext", "auth-vpopmail.conf.ext",
+	"auth-lua.conf.ext" };
+
 static bool
-comment_out(struct edit *edit, const char *name)
+stays(const struct database *db)
 {
+	return db->only_refuses || db->for_masters || slice_is(db->driver, "oauth2");
+}
+
+/* Users of another database log in no more. Those of this host were never meant to be in the store.
+ */
+static void
+warn_of(struct slice what, const struct edit *edit)
+{
+	ctl_warn("Dovecot will ask '%.*s' of %s no more: whoever is in there must be in the store",
+	    (int)what.n, what.p, edit->path);
+}
+
+static bool
+includes_logins(struct slice line, const struct edit *edit)
+{
+	for (size_t i = 0; i < sizeof login_files / sizeof *login_files; i++) {
+		if (!includes(line, login_files[i]))
+			continue;
+		if (i > 0)
+			warn_of(slice_str(login_files[i]), edit);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_of_others(const struct database *db, struct ctl *ctl)
+{
+	return db->is_passdb && !database_is_of_system(db) &&
+	       !database_asks_vmaild(db, ctl, slice_str(NULL));
+}
+
+/* Take a line with its end off the front. */
+static struct slice
+take_line(struct slice *rest)
+{
+	size_t end;
+	struct slice line = slice_chr(*rest, '\n', &end) ? slice_head(*rest, end + 1) : *rest;
+
+	*rest = slice_tail(*rest, line.n);
+	return line;
+}
+
+/* Copy lines, with a # before those that include logins. */
+static void
+put_lines(struct sbuf *out, const struct edit *edit, struct slice lines)
+{
+	while (lines.n > 0) {
+		struct slice line = take_line(&lines);
+
+		if (includes_logins(slice_trim(line), edit))
+			sbuf_add_chr(out, '#');
+		sbuf_add_slice(out, line);
+	}
+}
+
+static void
+put_commented(struct sbuf *out, struct slice lines)
+{
+	while (lines.n > 0) {
+		sbuf_add_chr(out, '#');
+		sbuf_add_slice(out, take_line(&lines));
+	}
+}
+
+/* Put a # before all that says in this file who is asked for logins and mailboxes: our own file
+ * says both. */
+static bool
+take_logins_out(struct ctl *ctl, struct edit *edit)
+{
+	struct slice rest = sbuf_slice(&edit->now), lines = rest;
+	struct database db;
 	struct sbuf text;
-	struct slice rest = sbuf_slice(&edit->now);
 	bool ok;
 
 	sbuf_init(&text, 4 << 20);
-	while (rest.n > 0) {
-		bool ended = memchr(rest.p, '\n', rest.n) != NULL;
-		struct slice line = slice_cut(&rest, '\n');
-
-		if (includes(slice_trim(line), name))
-			sbuf_add_chr(&text, '#');
-		sbuf_add_slice(&text, line);
-		if (ended)
-			sbuf_add_chr(&text, '\n');
+	while (doveconf_next(&rest, &db)) {
+		put_lines(&text, edit, slice_of(lines.p, (size_t)(db.text.p - lines.p)));
+		lines = rest;
+		if (stays(&db)) {
+			sbuf_add_slice(&text, db.text);
+			continue;
+		}
+		put_commented(&text, db.text);
+		if (is_of_others(&db, ctl))
+			warn_of(db.driver, edit);
 	}
+	put_lines(&text, edit, lines);
 	sbuf_clear(&edit->now);
 	ok = !text.failed && (text.n == 0 || sbuf_add_slice(&edit->now, sbuf_slice(&text)));
 	sbuf_release(&text);
@@ -91,26 +174,28 @@ plan_ours(struct ctl *ctl, const char *path, struct edits *edits)
 }
 
 static enum outcome
-plan_system_users(struct ctl *ctl, const char *path, struct edits *edits)
+plan_logins(struct ctl *ctl, const char *path, struct edits *edits)
 {
 	struct edit *edit = edits_open(edits, path, true, &ctl->err);
 
 	if (edit == NULL)
 		return RETRY;
-	return comment_out(edit, "auth-system.conf.ext") ? FOUND : no_memory(ctl);
+	return take_logins_out(ctl, edit) ? FOUND : no_memory(ctl);
 }
 
 /* As Debian has it: files in conf.d, of which the last wins. */
 static enum outcome
-plan_conf_d(struct ctl *ctl, const char *directory, struct edits *edits)
+plan_conf_d(struct ctl *ctl, const char *directory, struct edit *main, struct edits *edits)
 {
 	char path[EDIT_PATH_MAX + 32];
 	enum outcome o;
 
+	if (!take_logins_out(ctl, main))
+		return no_memory(ctl);
 	snprintf(path, sizeof path, "%s/conf.d/99-vmaild.conf", directory);
 	o = plan_ours(ctl, path, edits);
 	snprintf(path, sizeof path, "%s/conf.d/10-auth.conf", directory);
-	return o == FOUND ? plan_system_users(ctl, path, edits) : o;
+	return o == FOUND ? plan_logins(ctl, path, edits) : o;
 }
 
 /* One file, which includes ours at its end. */
@@ -120,7 +205,7 @@ plan_include(struct ctl *ctl, const char *directory, struct edit *main, struct e
 	char path[EDIT_PATH_MAX + 32];
 
 	snprintf(path, sizeof path, "%s/vmaild.conf", directory);
-	if (!comment_out(main, "auth-system.conf.ext"))
+	if (!take_logins_out(ctl, main))
 		return no_memory(ctl);
 	if (!has_include(main, "vmaild.conf")) {
 		if (main->now.n > 0 && main->now.p[main->now.n - 1] != '\n')
@@ -149,7 +234,7 @@ setup_dovecot(struct ctl *ctl, const char *where, struct edits *edits)
 	snprintf(directory, sizeof directory, "%s", main->path);
 	*strrchr(directory, '/') = '\0'; /* a path with its links followed has one */
 	if (has_include(main, "conf.d/*.conf"))
-		return plan_conf_d(ctl, directory, edits);
+		return plan_conf_d(ctl, directory, main, edits);
 	return plan_include(ctl, directory, main, edits);
 }
 

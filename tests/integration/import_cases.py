@@ -424,6 +424,61 @@ def alias_domains(env):
         check_eq(json.loads(site.ctl("--json", "domain", "show", "example.org"))["kind"], "alias")
 
 
+def one_login_for_two_domains(env):
+    """As docs/moving-from/virtual-and-users-file.md has it; and what is said when it is done too late."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        users, virtual = fixture("seeds", "virtual-users", "users"), fixture("seeds", "virtual-users", "virtual")
+        site.ctl("import", "--domain", "coldfix.de", "--from", "passwd-file", users)
+        site.ctl("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+        done = site.ctl_run("import", "--domain", "coldfix.de", virtual)
+        check_eq(done.returncode, SKIPPED, done.stdout)
+        check_in("'coldfix.eu' stands for 'coldfix.de'", done.stderr)
+        check_eq(site.ctl("lookup", "aliases", "thomas@coldfix.eu").strip(), "thomas@coldfix.de")
+        check_eq(site.ctl("lookup", "aliases", "any@coldfix.de").strip(), "thomas@coldfix.de")
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        site.ctl("import", "--domain", "coldfix.de", "--from", "passwd-file", users)
+        site.ctl("import", "--domain", "coldfix.de", virtual)
+        done = site.ctl_run("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+        check_eq(done.returncode, NOT, done.stdout)
+        check_in("`vmailctl domain remove --all`", done.stderr)
+        site.ctl("--yes", "domain", "remove", "coldfix.eu", "--all")
+        site.ctl("domain", "add", "coldfix.eu", "--target", "coldfix.de")
+
+
+def transports_of_mailboxes(env):
+    """A transport for a domain with mailboxes is carried over, and said to keep the mail from them."""
+    with open(fixture("seeds", "postgres-md5", "mail.sql")) as f:
+        text = f.read().replace("yourdomain.tld\t500\tvirtual:", "yourdomain.tld\t500\tlmtp:unix:private/other")
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "mail.sql", text, "--base", "/home/mailboxes", tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("`vmailctl map unset transports yourdomain.tld`", done.stderr)
+        check_eq(done.stderr.count("virtual_transport"), 1, done.stderr)
+        check_eq(site.ctl("lookup", "transports", "root@yourdomain.tld").strip(), "lmtp:unix:private/other")
+        site.ctl("map", "unset", "transports", "yourdomain.tld")
+
+
+def system_users(env):
+    """As docs/moving-from/postgresql-tables.md has it: one domain for mailboxes and users of the host."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        site.ctl("import", "--base", "/home/mailboxes", fixture("seeds", "postgres-md5", "mail.sql"))
+        site.ctl("domain", "add", "localhost", "--kind", "local")
+        site.ctl("alias", "add", "vincent@yourdomain.tld", "vincent@localhost")
+        site.ctl("alias", "add", "admin@yourdomain.tld", "vincent@yourdomain.tld")
+        check_eq(site.ctl("lookup", "aliases", "vincent@yourdomain.tld").strip(), "vincent@localhost")
+        told = site.ctl("explain", "admin@yourdomain.tld")
+        check_in("delivered", told.splitlines()[-1], told)
+        check("leaves this host" not in told, told)
+
+
 def refusals(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -545,6 +600,9 @@ def register(suite):
     suite.add("import: Postfix tables, line by line", postfix_tables)
     suite.add("import: extra fields of a passwd-file", extra_fields)
     suite.add("import: domains of a table", alias_domains)
+    suite.add("import: one login for two domains", one_login_for_two_domains)
+    suite.add("import: transports of domains with mailboxes", transports_of_mailboxes)
+    suite.add("import: mailboxes and system users in one domain", system_users)
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)

@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 33)
+        check_eq(len({f["code"] for f in found}), 35)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -103,6 +103,27 @@ def _(host):
 OF_OTHERS = {"2.3": "passdb {\n  driver = static\n  args = password=x\n}\n",
              "2.4": "passdb static {\n  password = x\n}\n"}
 OF_THE_SYSTEM = {"2.3": "\npassdb {\n  driver = pam\n}\n", "2.4": "\npassdb pam {\n}\n"}
+HOMES = {"2.3": "\nuserdb {\n  driver = static\n  args = uid=vmail gid=vmail home=/var/vmail/%n\n}\n",
+         "2.4": "\nuserdb static {\n  fields {\n    home = /var/vmail/%{user | username}\n  }\n}\n"}
+USERS = {"2.3": "\npassdb {\n  driver = passwd-file\n  args = username_format=%%n /etc/dovecot/users\n%s}\n",
+         "2.4": "\npassdb old {\n  driver = passwd-file\n  passwd_file_path = /etc/dovecot/users\n%s}\n"}
+
+
+def users(more=""):
+    return USERS[VERSION or "2.3"] % more
+
+
+def in_front(text):
+    """TEXT before the databases that ask vmaild."""
+    return dovecot(r"^(?=protocols = )", text)
+
+
+def behind(text):
+    return dovecot(r"\Z", text)
+
+
+def nested(text):
+    return "\nprotocol imap {%s}\n" % text
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -185,6 +206,14 @@ def odd_name(line):
         if line != "auth_username_chars =":
             p.edit(p.dovecot, r"^auth_username_chars =.*", line)
     return plant
+
+
+def other_owner(p):
+    """Mail that was brought along, and is another user's."""
+    where = os.path.join(p.tmp, "old", "example.test", "harry")
+    os.makedirs(where)
+    os.chown(where, 54321, 54321)
+    p.edit(p.conf, r"^mail-home = .*", 'mail-home = "%s/old/%%d/%%n"' % p.tmp)
 
 
 def no_setgid(p):
@@ -325,6 +354,15 @@ FAULTS = [
      {"dovecot-running": "error"}),
     ("a passdb of others", lambda p: p.passdb(OF_OTHERS[VERSION or "2.3"]), {"dovecot-passdb": "error"}),
     ("system users", dovecot(r"\Z", OF_THE_SYSTEM[VERSION or "2.3"]), {"dovecot-system-users": "notice"}),
+    ("a users file that is asked first", in_front(users()), {"dovecot-others": "warning"}),
+    ("a users file that is asked when vmaild has refused", behind(users()), {"dovecot-others": "warning"}),
+    ("a users file for one protocol", behind(nested(users())), {"dovecot-others": "warning"}),
+    ("masters, and who is denied", in_front(users("  master = yes\n") + users("  deny = yes\n").replace("old", "no")),
+     {}),
+    ("homes of others that are asked first", in_front(HOMES[VERSION or "2.3"]), {"dovecot-others": "warning"}),
+    ("homes for whom vmaild does not know", behind(HOMES[VERSION or "2.3"]), {"dovecot-others": "notice"}),
+    ("mail of system users", behind(OF_THE_SYSTEM[VERSION or "2.3"].replace("passdb", "userdb").replace("pam", "passwd")),
+     {"dovecot-system-users": "notice"}),
     ("no LMTP in Dovecot", dovecot(r"^protocols = .*", "protocols = imap"), {"dovecot-lmtp": "error"}),
     ("protocols as Debian writes them", dovecot(r"^protocols = .*", 'protocols = " imap lmtp"'), {}),
     ("a name that Dovecot does not take", odd_name(""), {"dovecot-names": "error"}),
@@ -332,6 +370,8 @@ FAULTS = [
      {"dovecot-names": "error"}),
     ("a name that is in Dovecot's list", odd_name("auth_username_chars = abcdefghijklmnopqrstuvwxyz@.'"), {}),
     ("a name that is left to vmaild", odd_name("auth_username_chars ="), {}),
+    ("mail of another user", other_owner, {"mail-owner": "error"}),
+    ("no user who owns the mail", conf(r"^mail-user = .*", 'mail-user = "nosuchuser"'), {"mail-owner": "error"}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),
      {"dovecot-delimiter": "warning"}),
 ]

@@ -14,8 +14,9 @@ import subprocess
 import tempfile
 
 from cases import case
-from dovecot import VERSION, WORDS, number
+from dovecot import VERSION, WORDS, Dovecot, number
 from harness import TIMEOUT, check, check_eq, check_in
+from mailhost import PASSWORDS
 from postfix import Postfix
 
 MAIN = """\
@@ -44,6 +45,7 @@ class Place:
         self.dovecot = os.path.join(self.dovecot_dir, "dovecot.conf")
         self.auth = os.path.join(self.dovecot_dir, "conf.d", "10-auth.conf")
         self.ours = os.path.join(self.dovecot_dir, "conf.d", "99-vmaild.conf")
+        self.conf = host.site.conf
         self.path = os.environ["PATH"]
 
     def write(self, path, text):
@@ -55,7 +57,7 @@ class Place:
             return f.read()
 
     def command(self, *arguments):
-        return [self.host.site.program("vmailctl"), "-c", self.host.site.conf, "setup", "--postfix", self.postfix,
+        return [self.host.site.program("vmailctl"), "-c", self.conf, "setup", "--postfix", self.postfix,
                 "--dovecot", self.dovecot, *arguments]
 
     def run(self, *arguments, code=0):
@@ -64,6 +66,11 @@ class Place:
                               env=dict(os.environ, PATH=self.path))
         check_eq(done.returncode, code, arguments, done.stdout, done.stderr)
         return done
+
+    def without_certificates(self):
+        """They are made when the package is installed, and doctor looks no further without them."""
+        path = os.path.join(self.dovecot_dir, "conf.d", "10-ssl.conf")
+        self.write(path, re.sub(r"(?m)^(?=ssl)", "#", self.read(path)))
 
     def postconf(self, name):
         return subprocess.run(["postconf", "-c", self.postfix, "-h", name], stdout=subprocess.PIPE, text=True,
@@ -190,6 +197,140 @@ def _(host):
         check_eq(p.read(p.dovecot), own + "\n!include vmaild.conf\n")
         check_in({"2.3": "vmail-checkpassword", "2.4": "vmaild.lua"}[VERSION], p.doveconf())
         check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+
+
+# Who was asked before, as each version writes it; and the names of what stays.
+BEFORE = {
+    "2.3": ("passdb { # by hand\n  driver = passwd-file\n  args = username_format=%n /etc/dovecot/users\n}\n"
+            "userdb {\n  driver = static\n  args = uid=vmail gid=vmail home=/var/vmail/%n\n}\n",
+            "passdb {\n  driver = passwd-file\n  deny = yes\n  args = /etc/dovecot/deny\n}\n"
+            "passdb {\n  driver = passwd-file\n  master = yes\n  args = /etc/dovecot/masters\n}\n"),
+    "2.4": ("passdb passwd-file {\n  passwd_file_path = /etc/dovecot/users\n}\n"
+            "userdb static {\n  fields {\n    home = /var/vmail/%{user | username}\n  }\n}\n",
+            "passdb deny {\n  driver = passwd-file\n  deny = yes\n  passwd_file_path = /etc/dovecot/deny\n}\n"
+            "passdb masters {\n  driver = passwd-file\n  master = yes\n  passwd_file_path = /etc/dovecot/m\n}\n"),
+}
+
+
+# Where the mail is: as an admin has said, as we say it when nobody has, and as vmaild.conf may say.
+THEIRS = {"2.3": "mail_location = maildir:~\n", "2.4": "mail_driver = maildir\nmail_path = ~\nmail_inbox_path = ~\n"}
+USUAL = {"2.3": "mail_location = maildir:~/Maildir\n",
+         "2.4": "mail_driver = maildir\nmail_inbox_path = .\nmail_path = ~/Maildir\n"}
+SAID = {"2.3": "mail_location = sdbox:~/box\n", "2.4": "mail_driver = sdbox\n"}
+
+
+def told(text):
+    """Where the mail is, of what doveconf prints."""
+    return "".join(line + "\n" for line in text.splitlines()
+                   if re.match(r"mail_(location|driver|path|inbox_path) =", line))
+
+
+@case("setup: mail stays where Dovecot has it, unless vmaild.conf says where")
+def _(host):
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
+        p.write(p.dovecot, first + THEIRS[VERSION])
+        p.run("dovecot", "--yes")
+        check_eq(sorted(told(p.doveconf()).split()), sorted(THEIRS[VERSION].split()))
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+        p.conf = os.path.join(p.tmp, "vmaild.conf")
+        p.write(p.conf, 'mail-location = "sdbox:~/box"\n' + p.read(p.host.site.conf))
+        p.run("dovecot", "--yes")
+        check_in(SAID[VERSION], told(p.doveconf()))
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+
+
+@case("setup: where nobody has said it but a package, mail is in ~/Maildir")
+def _(host):
+    with place(host) as p:
+        check_in("mail_", told(p.doveconf()))
+        p.run("dovecot", "--yes")
+        check_eq(told(p.doveconf()), USUAL[VERSION])
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+    with place(host) as p:
+        os.unlink(os.path.join(p.dovecot_dir, "conf.d", "10-mail.conf"))
+        check_eq(told(p.doveconf()), "")
+        p.run("dovecot", "--yes")
+        check_eq(told(p.doveconf()), USUAL[VERSION])
+
+
+def commented(text):
+    return "".join("#" + line for line in text.splitlines(True))
+
+
+def others(p, ours):
+    """What doctor says of whom Dovecot asks besides, when OUR file names the script that this build has: a Dovecot
+    2.4 without it is not understood, and no further looked at."""
+    p.write(ours, p.host.found_here(p.read(ours)))
+    done = subprocess.run([p.command()[0], "-c", p.conf, "doctor", "--dovecot", p.dovecot, "--json"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    return [(f["severity"], f["subject"]) for f in json.loads(done.stdout) if f["code"] == "dovecot-others"]
+
+
+@case("setup: a Dovecot that asked somebody else asks vmaild only")
+def _(host):
+    theirs, stays = BEFORE[VERSION]
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
+        p.write(p.dovecot, first + theirs + stays)
+        done = p.run("dovecot", "--yes")
+        check_in("will ask 'passwd-file' of %s no more" % p.dovecot, done.stderr)
+        check_eq(done.stderr.count("no more"), 1, done.stderr)
+        check_eq(p.read(p.dovecot), first + commented(theirs) + stays + "!include vmaild.conf\n")
+        check("/var/vmail/%" not in p.doveconf().replace(p.host.dovecot_lines, ""), p.doveconf())
+        check_in("nothing is to be changed", p.run("dovecot", "--yes").stdout)
+        check_eq(others(p, os.path.join(p.dovecot_dir, "vmaild.conf")), [("ok", None)])
+
+
+@case("setup: a Dovecot as Debian ships it that asked somebody else asks vmaild only")
+def _(host):
+    theirs, stays = BEFORE[VERSION]
+    with place(host) as p:
+        p.without_certificates()
+        auth = p.read(p.auth) + "!include auth-master.conf.ext\n"
+        p.write(p.auth, auth.replace("#!include auth-passwdfile", "!include auth-passwdfile"))
+        main = p.read(p.dovecot)
+        p.write(p.dovecot, main + theirs)
+        done = p.run("dovecot", "--yes")
+        check_in("'auth-passwdfile.conf.ext'", done.stderr)
+        check_eq(p.read(p.dovecot), main + commented(theirs))
+        check_eq(p.read(p.auth), auth.replace("\n!include auth-system", "\n#!include auth-system"))
+        check_eq(others(p, p.ours), [("ok", None)])
+
+
+@case("setup: whom it cannot take out doctor names")
+def _(host):
+    theirs, _ = BEFORE[VERSION]
+    with place(host) as p:
+        p.without_certificates()
+        p.write(os.path.join(p.dovecot_dir, "conf.d", "20-mine.conf"), theirs)
+        p.run("dovecot", "--yes")
+        check_eq(others(p, p.ours), [("warning", "passdb passwd-file"), ("warning", "userdb static")])
+
+
+@case("setup: a password that Dovecot knew before is good for nothing any more")
+def _(host):
+    with place(host) as p:
+        mine = Dovecot(os.path.join(p.tmp, "mine"))
+        p.write(os.path.join(p.tmp, "users"), "harry@example.test:{PLAIN}old:::::\n")
+        os.chmod(os.path.join(p.tmp, "users"), 0o644)
+        theirs = BEFORE[VERSION][0].replace("username_format=%n ", "").replace("/etc/dovecot/users",
+                                                                              os.path.join(p.tmp, "users"))
+        mine.configure(theirs)
+        p.run("dovecot", "--yes", "--dovecot", mine.file)
+        ours = os.path.join(mine.top, "vmaild.conf")
+        text = p.host.found_here(p.read(ours)).replace(p.host.postfix.queue + "/private/dovecot-lmtp", mine.lmtp)
+        p.write(ours, text)
+        mine.start()
+        try:
+            mine.refusal("harry@example.test", "old")
+            mine.login("harry@example.test", PASSWORDS["harry@example.test"]).logout()
+            home = mine.doveadm("user", "-f", "home", "harry@example.test")
+            check_eq(home, (0, os.path.join(p.host.mail, "example.test/harry") + "\n"), text)
+        finally:
+            mine.stop()
 
 
 @case("setup: what does not work is taken back")

@@ -57,6 +57,14 @@ def _(host, server, way):
         imap.logout()
 
 
+@each_way("a name without a domain, where Dovecot is told one")
+def _(host, server, way):
+    realm = {"2.3": "auth_default_realm", "2.4": "auth_default_domain"}[dovecot.VERSION]
+    server = host.dovecot_by("--passdb", way, more=realm + " = example.test\n")
+    server.login("harry", SECRET).logout()
+    server.login(HARRY, SECRET).logout()
+
+
 @each_way("the wrong password, and nobody")
 def _(host, server, way):
     words = {server.refusal(*who) for who in ((HARRY, "wrong"), (HARRY, PASSWORDS[SALLY]), (NOBODY, SECRET))}

@@ -27,6 +27,31 @@ else
     skip "vmaild.service is exposed 1.5 at the most" "systemd-analyze is not installed"
 fi
 
+# Without the drop-in there is no network, for a store on PostgreSQL or for whomever; with it there is, and no more.
+network() { # UNIT: what systemd says of its network
+    systemd-analyze security --offline=true --json=short "$1" | tr '}' '\n' |
+        sed -nE 's/.*"set":(true|false).*"json_field":"(PrivateNetwork|RestrictAddressFamilies_AF_INET_INET6|IPAddressDeny)".*/\2 \1/p' |
+        sort | tr '\n' ' '
+}
+
+if command -v systemd-analyze >/dev/null; then
+    for unit in vmaild vmaild-backup; do
+        mkdir -p "$tmp/units/$unit.service.d"
+        cp "$units/$unit.service" "$tmp/units"
+        network "$tmp/units/$unit.service" |
+            grep -vx 'IPAddressDeny true PrivateNetwork true RestrictAddressFamilies_AF_INET_INET6 true ' |
+            verdict "$unit.service has no network"
+        cp "$units/network.conf" "$tmp/units/$unit.service.d"
+        network "$tmp/units/$unit.service" |
+            grep -vx 'IPAddressDeny false PrivateNetwork false RestrictAddressFamilies_AF_INET_INET6 false ' |
+            verdict "$unit.service has one with network.conf"
+        attempt "$unit.service is exposed 2.5 at the most then" \
+            systemd-analyze security --offline=true --threshold=25 "$tmp/units/$unit.service"
+    done
+    systemd-analyze verify --man=no "$tmp/units/vmaild.service" 2>&1 | grep 'network\.conf' |
+        verdict "systemd understands network.conf"
+fi
+
 # What a daemon without a configuration listens on and what the units have open are the same.
 {
     sed -n 's/^ListenStream=//p' "$units/vmaild.socket" | sort >"$tmp/held"
