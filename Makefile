@@ -449,7 +449,8 @@ install-files:
 	install -m 755 $(B)/vmail-checkpassword $(DESTDIR)$(LIBEXECDIR)
 	$(foreach m,$(MANUALS),$(call install_page,$(m),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))) &&) true
 	install -d $(DESTDIR)$(DOCDIR)/moving-from
-	install -m 644 README docs/HACKING docs/SECURITY docs/fleet $(DESTDIR)$(DOCDIR)
+	install -m 644 README docs/HACKING docs/SECURITY $(DESTDIR)$(DOCDIR)
+	$(call install_page,docs/fleet,$(DESTDIR)$(DOCDIR))
 	install -m 644 docs/moving-from/*.md $(DESTDIR)$(DOCDIR)/moving-from
 	install -D -m 644 contrib/vmaild.conf $(DESTDIR)$(DATADIR)/vmaild.conf.sample
 	install -D -m 644 contrib/fail2ban/filter.d/vmaild.conf $(DESTDIR)$(DATADIR)/fail2ban/filter.d/vmaild.conf
