@@ -190,12 +190,15 @@ is_in_file(struct plan *p, const struct record *r)
 
 static const char *const nouns[] = { "domain", "user", "alias", "map", "map" };
 
+/* Passwords that the file says nothing of stay, and are in neither image. */
 static bool
-put_image(struct sbuf *out, const struct record *r)
+put_image(struct sbuf *out, const struct record *r, const struct record *wanted)
 {
 	struct record shown = *r;
 
 	shown.created = 0;
+	if (wanted != NULL && (wanted->said & RECORD_CREDENTIALS) == 0)
+		shown.said &= ~(unsigned)RECORD_CREDENTIALS;
 	sbuf_clear(out);
 	return jsonl_put(out, &shown, true);
 }
@@ -230,9 +233,9 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 	sbuf_clear(&p->wanted);
 	sbuf_clear(&p->line);
 	if (now != NULL)
-		ok = put_image(&p->now, now);
+		ok = put_image(&p->now, now, wanted);
 	if (wanted != NULL)
-		ok = put_image(&p->wanted, wanted) && ok;
+		ok = put_image(&p->wanted, wanted, wanted) && ok;
 	row.before = sbuf_slice(&p->now);
 	row.after = sbuf_slice(&p->wanted);
 	add_to_digest(p, row.what);

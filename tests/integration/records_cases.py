@@ -501,6 +501,22 @@ def _(build):
                      {"outcome": "done", "added": 1, "changed": 2, "removed": 1})
 
 
+@case("passwords that a file says nothing of are no difference")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        bare, whole = export(site, "bare.jsonl", "--no-hashes"), export(site)
+        site.ctl("user", "quota", HARRY, "5M")
+        change = "~ user %s: quota 5242880 -> none\n" % HARRY
+        for command in (["diff", bare], ["diff", whole]):
+            check_eq(run(site, *command).stdout, change, command)
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="something else\n")
+        check_eq(run(site, "diff", bare).stdout, change)
+        check_eq(run(site, "diff", whole).stdout, change.replace("quota", "passwords, quota"))
+        check_in(change, site.ctl("apply", bare))
+        check_eq(run(site, "diff", bare).returncode, DONE)
+
+
 # --- many at a time -------------------------------------------------------------------------------
 
 @case("many are added from standard input, all or none")
