@@ -464,26 +464,42 @@ keep_removed(void *arg, const struct record *r)
 
 	if (!p->present[r->kind] || is_in_file(p, r))
 		return p->outcome == FOUND;
+	name.domain_kind = r->domain_kind;
+	name.target = r->target;
 	if (!jsonl_put(&p->now, &name, false))
 		p->outcome = no_memory(p);
 	return p->outcome == FOUND;
 }
 
+/* When something goes, one after the other. */
+enum turn {
+	DROP_CONTENTS,
+	DROP_STAND_INS, /* before what they stand for, which may become something else */
+	DROP_THE_REST,  /* behind all that is put: domains and maps, which are empty by now */
+};
+
 struct dropping {
 	struct plan *p;
-	bool last; /* domains and maps; else what is in them */
+	enum turn turn;
 };
+
+static enum turn
+turn_of(const struct record *r)
+{
+	if (r->kind == RECORD_DOMAIN)
+		return r->target.n > 0 ? DROP_STAND_INS : DROP_THE_REST;
+	return r->kind == RECORD_MAP ? DROP_THE_REST : DROP_CONTENTS;
+}
 
 static enum outcome
 drop_record(void *arg, const struct record *r, size_t line, struct error *err)
 {
 	struct dropping *d = arg;
-	bool last = r->kind == RECORD_DOMAIN || r->kind == RECORD_MAP;
 	struct record name = *r;
 	enum outcome o;
 
 	(void)line;
-	if (last != d->last)
+	if (turn_of(r) != d->turn)
 		return FOUND;
 	name.force = true;
 	o = store_drop(d->p->ctl->store, &name, err);
@@ -491,12 +507,20 @@ drop_record(void *arg, const struct record *r, size_t line, struct error *err)
 }
 
 static enum outcome
-drop_all(struct plan *p, const struct sbuf *list, bool last)
+drop_all(struct plan *p, const struct sbuf *list, enum turn turn)
 {
-	struct dropping d = { p, last };
-	struct source again = { .file = "-", .text = *list };
+	struct dropping d = { p, turn };
+	struct source again = { .file = NULL, .text = *list };
+	enum outcome o;
 
-	return list->n > 0 ? source_each(&again, drop_record, &d, &p->ctl->err) : FOUND;
+	if (list->n == 0)
+		return FOUND;
+	o = source_each(&again, drop_record, &d, &p->ctl->err);
+	/* why is said by now, of each */
+	if (o == BAD)
+		error_set(&p->ctl->err, BAD, "not all can be removed that is not in '%s'",
+		    import_name(p->source.file));
+	return o;
 }
 
 /* What goes makes room for what comes, and domains go when they are empty. */
@@ -515,13 +539,15 @@ carry_out(struct plan *p)
 	list = p->now;
 	sbuf_init(&p->now, LINE_TEXT_MAX);
 	if (o == FOUND)
-		o = drop_all(p, &list, false);
+		o = drop_all(p, &list, DROP_CONTENTS);
+	if (o == FOUND)
+		o = drop_all(p, &list, DROP_STAND_INS);
 	if (o == FOUND)
 		o = source_each(&p->source, put_record, p, &ctl->err);
 	if (o == FOUND)
 		o = put_later(p);
 	if (o == FOUND)
-		o = drop_all(p, &list, true);
+		o = drop_all(p, &list, DROP_THE_REST);
 	sbuf_release(&list);
 	return o;
 }

@@ -109,7 +109,7 @@ walk_lines(struct walk *w, struct jsonl *j)
 	while ((o = jsonl_next(j, &r, w->err)) == FOUND || o == BAD) {
 		if (o == FOUND) {
 			o = w->fn(w->arg, &r, j->line, w->err);
-			if (o == BAD)
+			if (o == BAD && w->file != NULL)
 				import_name_line(w->err, w->file, j->line);
 		}
 		if (o == BAD)
@@ -123,7 +123,7 @@ walk_lines(struct walk *w, struct jsonl *j)
 static enum outcome
 open_lines(struct source *s, struct jsonl *j, struct error *err)
 {
-	if (strcmp(s->file, "-") != 0)
+	if (s->file != NULL && strcmp(s->file, "-") != 0)
 		return jsonl_open(j, s->file, err);
 	*j = (struct jsonl){ .name = "-" };
 	/* no file of no length can be opened in memory */
@@ -153,6 +153,6 @@ source_each(struct source *s, source_fn *fn, void *arg, struct error *err)
 	}
 	if (o == FOUND && w.refused > 0)
 		o = error_set(err, BAD, "'%s' has %zu records that are refused",
-		    import_name(s->file), w.refused);
+		    s->file != NULL ? import_name(s->file) : "a list", w.refused);
 	return o;
 }

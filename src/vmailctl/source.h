@@ -9,9 +9,9 @@
 #include "vmailctl/cmd.h"
 
 struct source {
-	const char *file;
+	const char *file;    /* NULL: TEXT is no file's, and no line of it is named */
 	struct store *store; /* it is one */
-	struct sbuf text;    /* of standard input: what is there can be read but once */
+	struct sbuf text;    /* of standard input, which can be read but once */
 };
 
 /* Find out what FILE is ("-": JSON lines on standard input). RETRY with a text. */

@@ -438,6 +438,42 @@ def _(build):
         check_eq(site.ctl("map", "get", "transports", "example.net"), "smtp:x\n")  # nor of maps
 
 
+PRUNED = [
+    ("a domain and its stand-in", ["a.ex", "b.ex --target a.ex", "k.ex"], [{"domain": "k.ex"}]),
+    ("what becomes a stand-in itself", ["a.ex", "b.ex", "c.ex --target b.ex"],
+     [{"domain": "a.ex"}, {"domain": "b.ex", "kind": "alias", "target": "a.ex"}]),
+    ("a stand-in that would close a loop", ["c.ex", "x.ex --target c.ex"],
+     [{"domain": "c.ex"}, {"alias": "@c.ex", "targets": ["@x.ex"]}]),
+]
+
+
+@case("stand-ins that are in no file go first")
+def _(build):
+    for name, domains, wanted in PRUNED:
+        with place(build) as site:
+            site.ctl("init")
+            for domain in domains:
+                site.ctl("domain", "add", *domain.split())
+            text = "".join(json.dumps(one) + "\n" for one in wanted)
+            done = run(site, "apply", "--prune", "--yes", "-", stdin=text)
+            check_eq((done.returncode, done.stderr), (DONE, ""), name)
+            check_eq(run(site, "diff", "-", stdin=text).returncode, DONE, name)
+            site.ctl("undo")
+            check_eq({row["name"] for row in rows(site, "domain", "list")}, {one.split()[0] for one in domains}, name)
+    with place(build) as site:
+        site.ctl("init")
+        site.ctl("domain", "add", "full.ex")
+        site.ctl("user", "add", "u@full.ex", "--no-password")
+        path = os.path.join(site.tmp, "one.jsonl")
+        write_file(path, '{"domain":"k.ex"}\n')
+        done = run(site, "apply", "--prune", "--yes", path)
+        check_eq(done.returncode, NOT, done.stderr)
+        for says in ("domain 'full.ex' still has 1 mailbox", "not all can be removed", path):
+            check_in(says, done.stderr)
+        check("standard input" not in done.stderr, done.stderr)
+        check_eq([row["name"] for row in rows(site, "domain", "list")], ["full.ex"])
+
+
 @case("on a terminal the plan is shown, and a no changes nothing")
 def _(build):
     with mail_host(build) as site:
