@@ -50,9 +50,7 @@ enum outcome rules_note(struct slice typed, struct error *err);
 enum outcome rules_reason(struct slice typed, struct error *err);
 enum outcome rules_delimiters(struct slice typed, struct error *err);
 
-/* Judge where a mailbox's mail is (WHAT says what it is: "home"), and the services that an app
- * password is good for (imap,smtp). */
-enum outcome rules_place(const char *what, struct slice typed, struct error *err);
+/* Judge the services that an app password is good for (imap,smtp). */
 enum outcome rules_services(struct slice typed, struct error *err);
 
 /* Judge the name of a map that an admin makes. */

@@ -617,17 +617,7 @@ rules_map_name(struct slice typed, struct error *err)
 	return FOUND;
 }
 
-/* --- where mail is, and who may log in ----------------------------------------------------------
- */
-
-enum outcome
-rules_place(const char *what, struct slice typed, struct error *err)
-{
-	if (typed.n > 1000)
-		return error_set(
-		    err, BAD, "a %s of %zu bytes: at most 1000 are kept", what, typed.n);
-	return check_text(what, typed, err);
-}
+/* --- who may log in --------------------------------------------------------------------------- */
 
 enum outcome
 rules_services(struct slice typed, struct error *err)

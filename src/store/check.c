@@ -190,6 +190,17 @@ check_networks(struct check *c, const struct record *r)
 }
 
 static void
+check_places(struct check *c, const struct record *r)
+{
+	struct error why = { "" };
+
+	if (r->home.n > 0 && account_home_check(r->home, &why) != FOUND)
+		found(c, where(r), r->name, why.text);
+	if (r->mail.n > 0 && account_mail_check(r->mail, &why) != FOUND)
+		found(c, where(r), r->name, why.text);
+}
+
+static void
 check_value(struct check *c, const struct record *r)
 {
 	enum key_search search;
@@ -219,6 +230,7 @@ check_record(void *arg, const struct record *r)
 		check_number(c, r);
 		check_labels(c, r);
 		check_networks(c, r);
+		check_places(c, r);
 		break;
 	case RECORD_ALIAS:
 		check_targets(c, r);

@@ -38,6 +38,9 @@ enum outcome put_merge_mailbox(struct put *p, struct error *err);
  * BAD. */
 enum outcome put_check_room(const struct put *p, struct error *err);
 
+/* Judge where its mail is, unless it is there already. FOUND, BAD. */
+enum outcome put_check_places(const struct put *p, struct error *err);
+
 /* Find what differs from what is there. */
 unsigned put_compare_domain(const struct record *now, const struct record *wanted);
 unsigned put_compare_mailbox(const struct record *now, const struct record *wanted);

@@ -118,8 +118,11 @@ static const struct record fresh = { .propagate = -1 };
 static enum outcome
 complete(struct put *p, struct error *err)
 {
+	enum outcome o;
+
 	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
-	return put_check_room(p, err);
+	o = put_check_room(p, err);
+	return o == FOUND ? put_check_places(p, err) : o;
 }
 
 /* *ST is the row that is there, if there is one. */

@@ -263,6 +263,12 @@ static const struct put_case puts_[] = {
 	    .said = RECORD_QUOTA, .quota = -1 }, BAD, "negative", 0, NULL, NULL },
 	{ "a uid that is nobody's", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_IDS, .uid = 4294967295 }, BAD, "at most 4294967294", 0, NULL, NULL },
+	{ "a home that is no whole path", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_HOME, .home = NAME("rel/../etc") }, BAD, "does not begin with a slash", 0, NULL, NULL },
+	{ "of a new one as well", { .kind = RECORD_MAILBOX, .name = NAME("tom@example.com"),
+	    .said = RECORD_HOME, .home = NAME("rel") }, BAD, "does not begin with a slash", 0, NULL, NULL },
+	{ "a place that says no kind", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_MAIL, .mail = NAME("nonsense %x") }, BAD, "does not tell where mail is", 0, NULL, NULL },
 	{ "an alias without targets", { .kind = RECORD_ALIAS, .name = NAME("new@example.com") },
 	  BAD, "at least one target", 0, NULL, NULL },
 	{ "a target that is none", { .kind = RECORD_ALIAS, .name = NAME("new@example.com"),
@@ -460,6 +466,57 @@ test_too_many_app_passwords_stay(void **state)
 		.said = RECORD_QUOTA,
 		.quota = 7 };
 	must(store_put(f->s, &r, &did, &f->err), &f->err, "a quota");
+}
+
+/* --- places of an earlier release ---------------------------------------------------------------
+ */
+
+static bool
+see_place(void *arg, struct slice where, struct slice name, const char *text)
+{
+	assert_true(slice_is(where, "mailbox"));
+	assert_true(slice_is(name, "harry@example.com"));
+	sbuf_printf(arg, "%s\n", text);
+	return true;
+}
+
+/* They may stay, go, and come back with what is undone; and are told of. */
+static void
+test_old_places_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct record r = { .kind = RECORD_MAILBOX,
+		.name = S("harry@example.com"),
+		.said = RECORD_QUOTA | RECORD_HOME | RECORD_MAIL,
+		.home = S("rel"),
+		.mail = S("odd"),
+		.quota = 7 };
+	enum record_change did;
+	struct sbuf out;
+	bool differs;
+
+	raw(f->path, "UPDATE mailbox SET home = 'rel', mail = 'odd' WHERE address LIKE 'harry%'");
+	sbuf_init(&out, 4096);
+	must(store_compare(f->s, &r, see_nothing, &differs, &f->err), &f->err, "compared");
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "with a quota");
+	must(store_check(f->s, see_place, &out, &f->err), &f->err, "checked");
+	assert_non_null(strstr(sbuf_cstr(&out), "the home 'rel' does not begin with a slash"));
+	assert_non_null(strstr(sbuf_cstr(&out), "'odd' does not tell where mail is"));
+	r.home = S("/srv/h");
+	r.mail = S("maildir:~/m");
+	must(store_put(f->s, &r, &did, &f->err), &f->err, "as they should be");
+	assert_int_equal(store_check(f->s, see_place, &out, &f->err), NONE);
+	r.home = S("rel");
+	assert_int_equal(store_put(f->s, &r, &did, &f->err), BAD);
+	assert_int_equal(store_compare(f->s, &r, see_nothing, &differs, &f->err), BAD);
+	must(store_undo(f->s, last_change(f->path), false, &f->err), &f->err, "undone");
+	sbuf_clear(&out);
+	raw_rows(
+	    f->path, &out, "SELECT home, mail, quota FROM mailbox WHERE address LIKE 'harry%'");
+	assert_string_equal(sbuf_cstr(&out), "rel|odd|7\n");
+	must(store_mailbox_remove(f->s, S("harry@example.com"), true, &f->err), &f->err, "removed");
+	must(store_undo(f->s, last_change(f->path), false, &f->err), &f->err, "and back");
+	sbuf_release(&out);
 }
 
 /* --- a whole store ------------------------------------------------------------------------------
@@ -683,6 +740,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_put),
 		CASE(test_app_passwords_are_bounded),
 		CASE(test_too_many_app_passwords_stay),
+		CASE(test_old_places_stay),
 		CASE(test_copy_is_the_same),
 		CASE(test_records_end_and_are_ordered),
 		CASE(test_records_are_of_one_moment),

@@ -93,7 +93,7 @@ put_user(struct store *s, struct error *err)
 		.credential = two,
 		.credentials = 2,
 		.home = S("/h"),
-		.mail = S("m"),
+		.mail = S("maildir:m"),
 		.uid = 3,
 		.gid = 4,
 		.networks = S("::/0") };
