@@ -286,6 +286,11 @@ check_source(struct ctl *ctl)
 	bool from_stdin = ctl_option(ctl, "password-stdin") != NULL;
 	bool none = ctl_option(ctl, "no-password") != NULL;
 
+	/* nor would anybody else get to the store meanwhile */
+	if (ctl->line > 0 && !none)
+		return ctl_usage(ctl,
+		    "many are not asked for their passwords: say --no-password, and set them with "
+		    "`vmailctl user passwd`");
 	if (from_stdin && none)
 		return ctl_usage(ctl, "--password-stdin and --no-password contradict each other");
 	if (!from_stdin && !none && !isatty(STDIN_FILENO))

@@ -5,7 +5,6 @@
  */
 #include "vmailctl/run.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "vmailctl/args.h"
 #include "vmailctl/changes.h"
 #include "vmailctl/output.h"
+#include "vmailctl/source.h"
 
 enum { WORDS_MAX = 1024 };
 
@@ -81,27 +81,25 @@ run_line(struct ctl *ctl, char *line)
 
 /* The worst that happened. Whoever could not look or write does not try the next line. */
 static enum exit_code
-run_lines(struct ctl *ctl)
+run_lines(struct ctl *ctl, char *text)
 {
 	enum exit_code worst = EXIT_DONE;
-	char *line = NULL;
-	size_t size = 0;
 
-	while (worst != EXIT_AGAIN && getline(&line, &size, stdin) >= 0) {
+	while (worst != EXIT_AGAIN && *text != '\0') {
+		char *end = text + strcspn(text, "\n"), *next = end + (*end != '\0');
 		enum exit_code e;
 
+		*end = '\0';
 		ctl->line++;
-		e = run_line(ctl, line);
+		e = run_line(ctl, text);
 		worst = e > worst ? e : worst;
+		text = next;
 	}
-	free(line);
-	if (ferror(stdin))
-		return ctl_fail(ctl, RETRY, "cannot read standard input: %s", strerror(errno));
 	return worst;
 }
 
 static enum exit_code
-run_many(struct ctl *ctl)
+run_text(struct ctl *ctl, char *text)
 {
 	const char **words = calloc(WORDS_MAX + 1, sizeof *words);
 	const char **typed = ctl->args;
@@ -110,10 +108,30 @@ run_many(struct ctl *ctl)
 	if (words == NULL)
 		return ctl_fail(ctl, RETRY, "no memory");
 	ctl->args = words;
-	e = run_lines(ctl);
+	e = run_lines(ctl, text);
 	ctl->args = typed;
 	ctl->n = 1;
 	free(words);
+	return e;
+}
+
+/* All lines are there before the first is made: from then on nobody else can write to the store,
+ * and whoever types them, or has them from a slow program, takes his time. */
+static enum exit_code
+run_many(struct ctl *ctl)
+{
+	enum exit_code e;
+	struct sbuf text;
+	enum outcome o;
+
+	sbuf_init(&text, SOURCE_STDIN_MAX);
+	o = source_stdin(&text, &ctl->err);
+	if (o == FOUND && memchr(sbuf_cstr(&text), '\0', text.n) != NULL)
+		o = error_set(&ctl->err, BAD, "standard input is no text: it has a NUL in it");
+	if (o == FOUND && !sbuf_add_chr(&text, '\0'))
+		o = error_set(&ctl->err, RETRY, "cannot read standard input: it is too large");
+	e = o == FOUND ? run_text(ctl, text.p) : ctl_fail(ctl, o, "cannot read standard input");
+	sbuf_release(&text);
 	return e;
 }
 

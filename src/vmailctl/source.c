@@ -13,7 +13,7 @@
 #include "vmailctl/import.h"
 #include "vmailctl/jsonl.h"
 
-enum { PIECE = 1 << 16, STDIN_MAX = 1 << 30, SHOWN_MAX = 20 };
+enum { PIECE = 1 << 16, SHOWN_MAX = 20 };
 
 static bool
 is_database(const char *file)
@@ -29,8 +29,8 @@ is_database(const char *file)
 	return is;
 }
 
-static enum outcome
-read_stdin(struct sbuf *out, struct error *err)
+enum outcome
+source_stdin(struct sbuf *out, struct error *err)
 {
 	for (;;) {
 		char *room = sbuf_room(out, PIECE);
@@ -49,9 +49,9 @@ enum outcome
 source_open(struct source *s, const char *file, struct error *err)
 {
 	*s = (struct source){ .file = file };
-	sbuf_init(&s->text, STDIN_MAX);
+	sbuf_init(&s->text, SOURCE_STDIN_MAX);
 	if (strcmp(file, "-") == 0)
-		return read_stdin(&s->text, err);
+		return source_stdin(&s->text, err);
 	if (is_database(file))
 		return store_open(&s->store, file, STORE_LOGIN, err);
 	return FOUND;

@@ -8,11 +8,16 @@
 #include "store/record.h"
 #include "vmailctl/cmd.h"
 
+enum { SOURCE_STDIN_MAX = 1 << 30 };
+
 struct source {
 	const char *file;    /* NULL: TEXT is no file's, and no line of it is named */
 	struct store *store; /* it is one */
 	struct sbuf text;    /* of standard input, which can be read but once */
 };
+
+/* Read standard input to its end, behind what is in OUT. RETRY with a text. */
+enum outcome source_stdin(struct sbuf *out, struct error *err);
 
 /* Find out what FILE is ("-": JSON lines on standard input). RETRY with a text. */
 enum outcome source_open(struct source *s, const char *file, struct error *err);

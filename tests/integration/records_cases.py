@@ -14,7 +14,9 @@ import re
 import sqlite3
 import signal
 import stat
+import struct
 import subprocess
+import termios
 import threading
 
 from cli_cases import (AGAIN, DONE, HARRY, NOT, SALLY, TIMEOUT, USAGE, dialogue, mail_host, place, refused, rows, run)
@@ -576,6 +578,40 @@ def _(build):
         check_eq(site.ctl("map", "get", "transports", "example.net"), "smtp:x\n")
         site.ctl("undo", "4")
         check_eq(rows(site, "log")[-1]["undoes"] is not None, True)
+
+
+@case("whoever takes his time with the lines holds nobody up")
+def _(build):
+    with mail_host(build) as site:
+        many = subprocess.Popen([site.program("vmailctl"), "-c", site.conf, "user", "add", "-", "--no-password"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            many.stdin.write("ron@example.com\n")
+            many.stdin.flush()
+            wait_until(lambda: not struct.unpack("i", fcntl.ioctl(many.stdin, termios.FIONREAD, bytes(4)))[0],
+                       "a line that is read")
+            site.ctl("domain", "add", "meanwhile.example")
+            check_eq(rows(site, "user", "list", "--match", "ron*"), [])
+            said = many.communicate("ginny@example.com", TIMEOUT)
+            check_eq((many.returncode, *said), (DONE, "", ""))
+        finally:
+            many.kill()
+            many.wait()
+        check_eq([row["address"] for row in rows(site, "user", "list")], ["ginny@example.com", HARRY, "ron@example.com", SALLY])
+        before = rows(site, "log")
+        refused(site, USAGE, ["user", "add", "-", "--password-stdin"], ["line 1: many are not asked", "--no-password"],
+                stdin="tom@example.com\nalohomora\n")
+        status, text = typed_lines(site, "user", "add", "-")
+        check_eq(status, USAGE, text)
+        check_in("many are not asked", text)
+        status, text = typed_lines(site, "user", "add", "-", "--no-password")
+        check_eq((status, len(rows(site, "log"))), (DONE, len(before) + 1), text)
+
+
+def typed_lines(site, *arguments):
+    t = dialogue(site, *arguments)
+    t.type("tom@example.com\n\x04")
+    return t.end()
 
 
 # --- looked at before -----------------------------------------------------------------------------
