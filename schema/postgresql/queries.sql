@@ -720,10 +720,33 @@ FROM alias_target
 WHERE address = $1;
 
 -- leads_into
--- The aliases with a target in a domain, or in one that stands for it; one may come more than once.
-SELECT address FROM alias_target WHERE domain = $1
+-- The aliases with a target in a domain, or in one that stands for it, and that target; one may come
+-- more than once.
+SELECT address, folded FROM alias_target WHERE domain = $1
 UNION ALL
-SELECT t.address FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = $1;
+SELECT t.address, t.folded FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = $1;
+
+-- arrives_in
+-- The same without targets that are mailboxes as they are written: no catch-all takes those.
+SELECT t.address, t.folded FROM alias_target t
+WHERE t.domain = $1 AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.address = t.folded)
+UNION ALL
+SELECT t.address, t.folded FROM domain d JOIN alias_target t ON t.domain = d.name WHERE d.target = $1;
+
+-- alias_carries
+-- Whether an alias leads to a whole domain.
+SELECT a.address FROM alias a JOIN alias_target t ON t.address = a.address
+WHERE a.address = $1 AND a.disabled = 0 AND substr(t.folded, 1, 1) = '@'
+LIMIT 1;
+
+-- domain_carries
+-- A catch-all or a pattern in a domain that leads to a whole domain.
+SELECT a.address FROM alias a JOIN alias_target t ON t.address = a.address
+WHERE a.address = '@' || $1 AND a.disabled = 0 AND substr(t.folded, 1, 1) = '@'
+UNION ALL
+SELECT a.address FROM alias a JOIN alias_target t ON t.address = a.address
+WHERE a.domain = $1 AND a.prefix IS NOT NULL AND a.disabled = 0 AND substr(t.folded, 1, 1) = '@'
+LIMIT 1;
 
 -- targets_delete
 -- All targets of an alias go; others follow.

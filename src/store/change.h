@@ -130,4 +130,8 @@ enum outcome entry_put(struct store *s, struct slice map, struct slice key, stru
 enum outcome loops_check_alias(struct store *s, struct slice address, struct error *err);
 enum outcome loops_check_domain(struct store *s, struct slice name, struct error *err);
 
+/* While a change is being taken back: tell in *WHOLE whether addresses lead then where they led
+ * before it, for all that was done to them since was taken back too. FOUND, RETRY. */
+enum outcome undo_is_whole(struct store *s, bool *whole, struct error *err);
+
 #endif

@@ -306,5 +306,8 @@ put_alias(struct put *p, struct error *err)
 		o = write_targets(p, err);
 	if (o == FOUND && settings != 0)
 		o = write_settings(p, err);
-	return o == FOUND ? loops_check_alias(p->s, sbuf_slice(&p->name), err) : o;
+	/* a note makes no loop, not even of one that is there */
+	if (o == FOUND && (p->differs & (RECORD_TARGETS | RECORD_DISABLED)) != 0)
+		o = loops_check_alias(p->s, sbuf_slice(&p->name), err);
+	return o;
 }

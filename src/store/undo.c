@@ -129,6 +129,49 @@ is_undone(struct store *s, int64_t id, int64_t *by, struct error *err)
 	}
 }
 
+/* Does the change bear on where mail goes? */
+static bool
+moves_mail(struct slice what)
+{
+	return slice_starts(what, "alias ") || slice_starts(what, "domain ") ||
+	       slice_is(what, "user add") || slice_is(what, "user remove") ||
+	       slice_is(what, "store restore");
+}
+
+/* Is the row a change of its own, which is still there? One that took a later one back is gone
+ * together with that. */
+static enum outcome
+is_standing(struct store *s, struct db_stmt *st, bool *standing, struct error *err)
+{
+	int64_t by = 0;
+	enum outcome o = FOUND;
+
+	*standing = false;
+	if (!moves_mail(db_text(st, 3)) || db_int(st, 7) > s->undoing)
+		return FOUND;
+	o = is_undone(s, db_int(st, 0), &by, err);
+	*standing = by == 0;
+	return o;
+}
+
+enum outcome
+undo_is_whole(struct store *s, bool *whole, struct error *err)
+{
+	struct db_stmt *st = db_prepare(s->db, Q_changes_back);
+	bool standing = false;
+	enum outcome o;
+
+	db_bind_int(st, 1, INT64_MAX);
+	while ((o = db_step(st, err)) == FOUND && db_int(st, 0) > s->undoing) {
+		o = is_standing(s, st, &standing, err);
+		if (o != FOUND || standing)
+			break;
+	}
+	db_reset(st);
+	*whole = !standing;
+	return o == NONE ? FOUND : o;
+}
+
 /* --- may it be taken back --------------------------------------------------------------------- */
 
 static enum outcome
