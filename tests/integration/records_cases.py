@@ -714,6 +714,20 @@ def _(build):
         check_eq(type(rows(site, "undo", "--id", str(rows(site, "log")[-1]["id"]))), dict)
 
 
+@case("logins are in no log: an undo brings back the mailbox without them")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("user", "passwd", HARRY, "--password-stdin", stdin="alohomora\n")
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            db.execute("INSERT INTO login VALUES (?, '192.0.2.0/24', '', 'imap', 1000000000)", [HARRY])
+        before = rows(site, "user", "show", HARRY)
+        check(before["last_login"] is not None, before)
+        site.ctl("user", "remove", HARRY, "--force")
+        site.ctl("undo")
+        check_eq(rows(site, "user", "logins", HARRY), [])
+        check_eq(rows(site, "user", "show", HARRY), dict(before, last_login=None))
+
+
 @case("what was changed since is not undone, and that is said")
 def _(build):
     with mail_host(build) as site:
