@@ -311,6 +311,31 @@ def _(build):
         check("allow_nets" not in "".join(users.values()), users)
 
 
+@case("what Dovecot and postmap would take for a comment, or for another key, is left out and told of")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder, path = os.path.join(site.tmp, "tables"), os.path.join(site.tmp, "passwd")
+        check_eq(run(site, "export", "--format", "postfix", folder).stderr, "")
+        check_eq(run(site, "export", "--format", "dovecot", path).stderr, "")
+        before = {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, read_file(path)
+        site.ctl("user", "add", "#x@example.com", "--no-password")
+        done = run(site, "export", "--format", "dovecot", path)
+        check_in("1 mailboxes are left out", done.stderr)
+        site.ctl("alias", "add", "#z@example.com", HARRY)
+        site.ctl("alias", "add", "#bare", HARRY)
+        site.ctl("map", "create", "free")
+        for key in ("key with blank", " lead", 'quo"te', "back\\"):
+            site.ctl("map", "set", "free", key, "v1")
+        site.ctl("map", "set", "free", "plain", "v 2")
+        done = run(site, "export", "--format", "postfix", folder)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("warning: 7 records are left out, the first is '#x@example.com'", done.stderr)
+        after = {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, read_file(path)
+        check_eq(after[0].pop("free").splitlines()[1:], ["plain\tv 2"])
+        check_eq(after, before)
+
+
 @case("a secondary MX is told of patterns, but of none that is off")
 def _(build):
     with mail_host(build) as site:
