@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "foreign/postmap.h"
+#include "mail/maps.h"
 #include "mail/rules.h"
 #include "vmailctl/export.h"
 
@@ -390,11 +391,24 @@ put_alias(struct postfix *p, const struct record *r)
 	sbuf_release(&targets);
 }
 
+/* Of a map that is called like another file here there is none: its keys would be taken for those
+ * of the other, as for recipients. */
+static void
+put_map(const struct record *r)
+{
+	if (map_name_is_taken(r->name))
+		ctl_warn("map '%.*s' is left out, for that is no name for a file of its own: make "
+			 "one with another name, and move its entries there",
+		    (int)r->name.n, r->name.p);
+}
+
 static void
 put_entry(struct postfix *p, const struct record *r)
 {
 	char name[MAP_NAME_MAX + 1];
 
+	if (map_name_is_taken(r->map))
+		return;
 	snprintf(name, sizeof name, "%.*s", (int)r->map.n, r->map.p);
 	put_line(p, name, r->name, r->value);
 }
@@ -429,6 +443,7 @@ put_record(void *arg, const struct record *r)
 		put_entry(p, r);
 		break;
 	case RECORD_MAP:
+		put_map(r);
 		break;
 	}
 	if (p->odd)

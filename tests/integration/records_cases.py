@@ -336,6 +336,40 @@ def _(build):
         check_eq(after, before)
 
 
+@case("a map is not called like another file of an export, and one that is already stays out of it")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder = os.path.join(site.tmp, "tables")
+        site.ctl("export", "--format", "postfix", folder)
+        files = set(os.listdir(folder))
+        before = {name: read_file(os.path.join(folder, name)) for name in files}
+        for name in (files - {"blocked"}) | {".", ".."}:
+            refused(site, NOT, ["map", "create", name], ["'%s' is" % name])
+            line = '{"map":"%s","search":"exact"}\n' % name
+            for command in (["apply", "-"], ["import", "--from", "vmaild", "-"]):
+                done = run(site, *command, stdin=line)
+                check_eq(done.returncode, NOT, command, name)
+                check_in("'%s' is" % name, done.stderr)
+        old = ("patterns", "mx-recipients", "..")
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            for name in old:
+                db.execute("INSERT INTO map (name, search, created) VALUES (?, 'exact', 1)", [name])
+        for name in old:
+            site.ctl("map", "set", name, "spam@example.com", "REJECT x")
+        done = run(site, "export", "--format", "postfix", folder)
+        check_eq(done.returncode, DONE, done.stderr)
+        for name in old:
+            check_in("warning: map '%s' is left out" % name, done.stderr)
+        check_eq({name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, before)
+        check_eq(site.ctl("check"), "")
+        kept = export(site)
+        site.ctl("map", "remove", "mx-recipients")
+        site.ctl("undo")
+        check_eq(read_file(export(site, "again")), read_file(kept))
+        check_eq(run(site, "apply", kept).returncode, DONE)
+
+
 @case("a secondary MX is told of patterns, but of none that is off")
 def _(build):
     with mail_host(build) as site:
