@@ -585,6 +585,27 @@ def _(build):
         check_eq(rows(site, "log")[-1]["undoes"] is not None, True)
 
 
+@case("a value with blanks comes from standard input without the quotes around it")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("map", "create", "own")
+        kept = {"a": "REJECT not from there", "key with blank": "v", "c": 'say "no" \\ and \\n', "d": 'half"of "it',
+                "#e": "plain", "f": '"whole"', "g": "a\\b", '"h i"@example.com': '"x y"@example.com'}
+        site.ctl("map", "set", "-", stdin='own a "REJECT not from there"\n# own b c\n\n  own "key with blank" v\n'
+                 'own c "say \\"no\\" \\\\ and \\n"\n own d half"of "it \nown "#e" "plain"\nown f "\\"whole\\""\n'
+                 'own g "a\\b"\nown "h i"@example.com "\\"x y\\"@example.com"')
+        check_eq({row["key"]: row["value"] for row in rows(site, "map", "list", "own")}, kept)
+        site.ctl("map", "unset", "-", stdin='own "key with blank"\n"own" "#e"\n')
+        check_eq({row["key"] for row in rows(site, "map", "list", "own")}, set(kept) - {"key with blank", "#e"})
+        site.ctl("alias", "add", "-", stdin='"#bare" harry@example.com "o p"@else.test\n"o p"@example.com "harry@example.com"\n')
+        check_eq(rows(site, "alias", "show", "#bare")["targets"], [HARRY, '"o p"@else.test'])
+        check_eq(rows(site, "alias", "show", '"o p"@example.com')["targets"], [HARRY])
+        for line in ('own x ""', '"" x y', 'own "" y', 'own x y z', "own x"):
+            done = run(site, "map", "set", "-", stdin=line + "\n")
+            check(done.returncode in (NOT, USAGE), line, done.stderr)
+            check_in("line 1: ", done.stderr, line)
+
+
 # --- looked at before -----------------------------------------------------------------------------
 
 DRY_RUNS = [
