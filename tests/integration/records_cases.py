@@ -645,6 +645,15 @@ def _(build):
         check_in("phone", done.stdout)
         check("password\":" not in done.stdout, done.stdout)
         check_eq(rows(site, "app-password", "list", HARRY), [])
+        lines = "example.net smtp:x\nexample.com smtp:y\n"
+        for options, expected in (((), "+ map transports example.net -> 'smtp:x'\n+ map transports example.com -> 'smtp:y'\n"),
+                                  (("--json",), None)):
+            done = run(site, "--dry-run", *options, "map", "import", "transports", "-", stdin=lines)
+            check_eq((done.returncode, done.stderr), (DONE, ""))
+            if expected is None:
+                check_eq([row["after"]["value"] for row in json.loads(done.stdout)], ["smtp:x", "smtp:y"])
+            else:
+                check_eq(done.stdout, expected)
         refused(site, NOT, ["--dry-run", "domain", "add", "example.com"], ["already exists"])
         refused(site, USAGE, ["--dry-run", "user", "list"], ["--dry-run"])
         check_eq(rows(site, "log"), before)
