@@ -310,6 +310,7 @@ static enum outcome
 fresh_make(struct fresh *f, const char *beside, struct error *err)
 {
 	enum outcome o;
+	bool made;
 
 	if (asprintf(&f->dir, "%s.XXXXXX", beside) < 0)
 		f->dir = NULL;
@@ -321,7 +322,7 @@ fresh_make(struct fresh *f, const char *beside, struct error *err)
 	if (f->db == NULL)
 		return error_set(err, RETRY, "no memory");
 	db_arm(f->db);
-	o = db_create(f->db, -1, -1, err);
+	o = db_create(f->db, -1, -1, &made, err);
 	if (o == FOUND)
 		o = db_connect(f->db, err);
 	return o == FOUND || o == NONE ? bring_up(f->db, err) : o;

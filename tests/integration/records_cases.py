@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import resource
 import sqlite3
 import signal
 import stat
@@ -72,6 +73,29 @@ def lines(path):
 
 
 # --- written out and brought back -----------------------------------------------------------------
+
+@case("a copy for which there is no room leaves nothing behind, and what was there")
+def _(build):
+    with mail_host(build) as site:
+        def limit(size):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        furnish(site)
+        folder = os.path.join(site.tmp, "new")
+        os.mkdir(folder)
+        path = os.path.join(folder, "new.db")
+        for size in (0, 40960, 65536):
+            done = subprocess.run([site.program("vmailctl"), "-c", site.conf, "copy", "-", "sqlite:" + path], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=TIMEOUT,
+                                  preexec_fn=lambda n=size: limit(n), restore_signals=False)
+            check_eq((done.returncode, os.listdir(folder)), (AGAIN, []), size, done.stderr)
+        with open(os.path.join(folder, "letters"), "w", encoding="utf-8") as f:
+            f.write("Dear Harry\n")
+        refused(site, AGAIN, ["copy", "-", "sqlite:" + f.name], ["no store"])
+        check_eq(read_file(f.name), "Dear Harry\n")
+        site.ctl("copy", "-", "sqlite:" + path)
+        check_eq(site.ctl("diff", path), "")
+
 
 @case("an export applied to an empty store exports the same")
 def _(build):
