@@ -747,6 +747,8 @@ def _(build):
         check_eq(len(ids("harry@example.com")), 3)
         check_eq(ids("--last", "2"), everything[-2:])
         check_eq(ids("--last", "9999"), everything)
+        for number in ("0", "00", "-1", "x"):
+            refused(site, USAGE, ["log", "--last", number], ["'%s' is no number" % number])
         users = ids("--what", "user")
         check(len(users) > 3 and users != everything[-len(users):], users, everything)
         site.ctl("domain", "add", "later.example")  # and what is asked for is not at the end
