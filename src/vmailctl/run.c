@@ -149,6 +149,8 @@ run_many(struct ctl *ctl)
 	e = run_lines(ctl);
 	ctl->args = typed;
 	ctl->n = 1;
+	if (ctl->json && ctl->refused != FOUND)
+		output_verdict(ctl, ctl->refused, slice_str(NULL), ctl->why.text);
 	free(words);
 	return e;
 }

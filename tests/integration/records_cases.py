@@ -609,6 +609,27 @@ def _(build):
         check_eq(rows(site, "log")[-1]["undoes"] is not None, True)
 
 
+@case("of many lines with --json there is one object, done or refused")
+def _(build):
+    with mail_host(build) as site:
+        for lines, code, outcome, reason in (
+                ("new.example\n", DONE, "done", None),
+                ("x.example\nnew.example\nexample.com\n", NOT, "refused", "line 2: domain 'new.example' already exists"),
+                ("# nothing\na.example b.example\nexample.com\n", USAGE, "refused", "line 2: too many arguments: 2")):
+            done = run(site, "--json", "domain", "add", "-", stdin=lines)
+            told = json.loads(done.stdout)
+            check_eq((done.returncode, told["outcome"], told["what"], told.get("reason")),
+                     (code, outcome, "domain add", reason), done.stderr)
+            check_eq(done.stderr.count("line "), lines.count("\n") - 1 if code == NOT or code == USAGE else 0, done.stderr)
+        done = run(site, "--json", "--dry-run", "domain", "add", "-", stdin="y.example\nexample.com\n")
+        check_eq(json.loads(done.stdout)["reason"][:8], "line 2: ")
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            done = run(site, "--json", "domain", "add", "-", stdin="y.example\nz.example\n")
+            told = json.loads(done.stdout)
+            check_eq((done.returncode, told["outcome"], told["reason"][:8]), (AGAIN, "try again", "line 1: "))
+
+
 @case("a value with blanks comes from standard input without the quotes around it")
 def _(build):
     with mail_host(build) as site:
