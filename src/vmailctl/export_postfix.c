@@ -48,6 +48,7 @@ struct postfix {
 	bool odd;        /* the record has a key that no table can have */
 	size_t left_out; /* such records, all or in part */
 	struct sbuf first;
+	size_t unnamed; /* entries of maps that have no file */
 	enum outcome outcome;
 };
 
@@ -407,8 +408,10 @@ put_entry(struct postfix *p, const struct record *r)
 {
 	char name[MAP_NAME_MAX + 1];
 
-	if (map_name_is_taken(r->map))
+	if (map_name_is_taken(r->map)) {
+		p->unnamed++;
 		return;
+	}
 	snprintf(name, sizeof name, "%.*s", (int)r->map.n, r->map.p);
 	put_line(p, name, r->name, r->value);
 }
@@ -497,12 +500,13 @@ warn(const struct postfix *p)
 }
 
 enum outcome
-export_postfix(struct ctl *ctl, const char *where, bool hashes)
+export_postfix(struct ctl *ctl, const char *where, bool hashes, size_t *left_out)
 {
 	struct postfix *p = calloc(1, sizeof *p);
 	enum outcome o = FOUND;
 
 	(void)hashes;
+	*left_out = 0;
 	if (p == NULL)
 		return error_set(&ctl->err, RETRY, "no memory");
 	init(p, ctl, where);
@@ -520,6 +524,7 @@ export_postfix(struct ctl *ctl, const char *where, bool hashes)
 	o = close_tables(p, o);
 	if (o == FOUND)
 		warn(p);
+	*left_out = p->left_out + p->unnamed;
 	release(p);
 	free(p);
 	return o;

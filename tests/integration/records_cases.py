@@ -355,6 +355,11 @@ def _(build):
         done = run(site, "export", "--format", "postfix", folder)
         check_eq(done.returncode, DONE, done.stderr)
         check_in("warning: 7 records are left out, the first is '#x@example.com'", done.stderr)
+        for form, file, n in (("postfix", folder, 7), ("dovecot", path, 1), ("jsonl", os.path.join(site.tmp, "all"), 0),
+                              ("csv", os.path.join(site.tmp, "table"), 0)):
+            check_eq(json.loads(site.ctl("--json", "export", "--format", form, file)),
+                     {"outcome": "done", "what": "export", "subject": file, "left_out": n})
+        check_eq(site.ctl("--json", "export"), site.ctl("export"))
         after = {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, read_file(path)
         check_eq(after[0].pop("free").splitlines()[1:], ["plain\tv 2"])
         check_eq(after, before)
@@ -386,6 +391,7 @@ def _(build):
         for name in old:
             check_in("warning: map '%s' is left out" % name, done.stderr)
         check_eq({name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, before)
+        check_eq(rows(site, "export", "--format", "postfix", folder)["left_out"], len(old))
         check_eq(site.ctl("check"), "")
         kept = export(site)
         site.ctl("map", "remove", "mx-recipients")
