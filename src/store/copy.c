@@ -456,6 +456,20 @@ check_empty(struct db *to, const char *uri, struct error *err)
 	    err, BAD, "there is something in the store '%s': give one that is new", shown);
 }
 
+/* What FROM was closed for goes on without this copy: it takes changes, as one of a store that
+ * follows another does. Where it is the one that was meant it has the line, as the move wants it.
+ */
+static enum outcome
+reopen(struct db *to, const char *uri, struct error *err)
+{
+	struct db_stmt *st = db_prepare(to, Q_copy_reopen);
+	char shown[STORE_SHOWN];
+
+	store_show(uri, shown, sizeof shown);
+	db_bind_text(st, 1, slice_str(shown));
+	return db_run(st, NULL, err);
+}
+
 static enum outcome
 copy_into_empty(struct db *to, const char *uri, struct db *from,
     const struct store_progress *progress, struct error *err)
@@ -469,6 +483,8 @@ copy_into_empty(struct db *to, const char *uri, struct db *from,
 		o = check_empty(to, uri, err);
 	if (o == FOUND)
 		o = copy_rows(to, from, progress, err);
+	if (o == FOUND)
+		o = reopen(to, uri, err);
 	if (o == FOUND)
 		o = db_commit(to, err);
 	db_rollback(to);
