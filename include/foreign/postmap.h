@@ -36,4 +36,8 @@ enum outcome postmap_scan(struct postmap *p, struct slice source, struct error *
 enum outcome postmap_read(
     struct postmap *p, struct slice source, const char *name, struct error *err);
 
+/* Tell whether a line that is TEXT, a blank and a value has TEXT for its key: it is no comment, and
+ * neither ends earlier nor goes on. */
+bool postmap_is_key(struct slice text);
+
 #endif

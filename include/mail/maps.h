@@ -62,6 +62,10 @@ bool map_has_entries(const struct map *map);
 /* Tell whether NAME could be that of a map an admin makes: letters, digits, '-', '_' and '.'. */
 bool map_name_ok(struct slice name);
 
+/* Tell whether NAME, which may be a map's, is what another file of an export is called (vmailctl,
+ * export_postfix.c), or a directory: a store of an earlier release may have such a map. */
+bool map_name_is_taken(struct slice name);
+
 /* Tell which one of the table it is, from 0; behind the last for one that is not in it. */
 size_t map_number(const struct map *map);
 

@@ -53,8 +53,10 @@ enum outcome rules_delimiters(struct slice typed, struct error *err);
 /* Judge the services that an app password is good for (imap,smtp). */
 enum outcome rules_services(struct slice typed, struct error *err);
 
-/* Judge the name of a map that an admin makes. */
+/* Judge the name of a map that an admin has made, and that of one to be made: what an export calls
+ * a file of its own is none any more. */
 enum outcome rules_map_name(struct slice typed, struct error *err);
+enum outcome rules_new_map(struct slice typed, struct error *err);
 
 /* What follows an address from step to step as Postfix does, to find what would never end.
  *

@@ -72,7 +72,10 @@ enum outcome store_open(
  * they are not -1), migrate it when it is old, and change nothing when it is current. *FROM and *TO
  * tell which: the version found before (0 for none) and the one it has now. BAD for a newer or
  * foreign file. FOUND with a text in ERR: done, and this is what its user should know. A PostgreSQL
- * database must be there; OWNER and GROUP mean nothing for it. */
+ * database must be there; OWNER and GROUP mean nothing for it. When it fails *FROM is
+ * STORE_UNKNOWN, or 0 if a file that is not finished was made by this call, and by nobody else. */
+enum { STORE_UNKNOWN = -1 };
+
 enum outcome store_create(
     const char *uri, int owner, int group, int *from, int *to, struct error *err);
 

@@ -1358,6 +1358,10 @@ SELECT at, what, subject
 FROM change
 WHERE id = (SELECT max(id) FROM change) AND what IN ('store close', 'store follow');
 
+-- copy_reopen
+-- A copy at another place (1) than the one that the store was closed for is none that moves.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store close' AND subject <> ?1;
+
 -- move_unfollow
 -- It does not follow any more.
 DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store follow';

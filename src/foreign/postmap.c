@@ -40,9 +40,10 @@ trim(struct slice s)
 	return s;
 }
 
-/* How long the key at the beginning of S is. */
+/* How long the key at the beginning of S is. *OPEN: a quote, or what a backslash begins, goes on
+ * behind the end. */
 static size_t
-key_length(struct slice s)
+key_length(struct slice s, bool *open)
 {
 	bool quoted = false;
 	size_t n = 0;
@@ -54,7 +55,16 @@ key_length(struct slice s)
 			quoted = !quoted;
 		n++;
 	}
+	*open = quoted || n > s.n;
 	return n < s.n ? n : s.n;
+}
+
+bool
+postmap_is_key(struct slice text)
+{
+	bool open;
+
+	return text.n > 0 && text.p[0] != '#' && key_length(text, &open) == text.n && !open;
 }
 
 static bool
@@ -80,13 +90,14 @@ take_logical(struct postmap *p, size_t begin, size_t line)
 {
 	struct slice all = slice_tail(sbuf_slice(&p->text), begin);
 	struct postmap_entry e = { .line = line };
+	bool open;
 
 	if (line == 0)
 		return true;
 	for (size_t i = begin; i < p->text.n; i++)
 		if (is_blank(p->text.p[i]))
 			p->text.p[i] = ' ';
-	e.key = slice_head(all, key_length(all));
+	e.key = slice_head(all, key_length(all, &open));
 	e.value = trim(slice_tail(all, e.key.n));
 	return add_entry(p, &e);
 }

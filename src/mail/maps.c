@@ -110,3 +110,15 @@ map_name_ok(struct slice name)
 	}
 	return name.n > 0 && name.n <= MAP_NAME_MAX;
 }
+
+bool
+map_name_is_taken(struct slice name)
+{
+	static const char *const taken[] = { ".", "..", "patterns", "mx-domains", "mx-recipients",
+		"mx-patterns" };
+
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		if (slice_is(name, taken[i]))
+			return true;
+	return false;
+}

@@ -617,6 +617,19 @@ rules_map_name(struct slice typed, struct error *err)
 	return FOUND;
 }
 
+enum outcome
+rules_new_map(struct slice typed, struct error *err)
+{
+	enum outcome o = rules_map_name(typed, err);
+
+	if (o == FOUND && map_name_is_taken(typed))
+		return error_set(err, BAD,
+		    "'%.*s' is no name for a map: `vmailctl export --format postfix` writes a file "
+		    "for each map, and could write none that is called so",
+		    shown(typed), typed.p);
+	return o;
+}
+
 /* --- who may log in --------------------------------------------------------------------------- */
 
 enum outcome

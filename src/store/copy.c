@@ -310,6 +310,7 @@ static enum outcome
 fresh_make(struct fresh *f, const char *beside, struct error *err)
 {
 	enum outcome o;
+	bool made;
 
 	if (asprintf(&f->dir, "%s.XXXXXX", beside) < 0)
 		f->dir = NULL;
@@ -321,7 +322,7 @@ fresh_make(struct fresh *f, const char *beside, struct error *err)
 	if (f->db == NULL)
 		return error_set(err, RETRY, "no memory");
 	db_arm(f->db);
-	o = db_create(f->db, -1, -1, err);
+	o = db_create(f->db, -1, -1, &made, err);
 	if (o == FOUND)
 		o = db_connect(f->db, err);
 	return o == FOUND || o == NONE ? bring_up(f->db, err) : o;
@@ -455,6 +456,20 @@ check_empty(struct db *to, const char *uri, struct error *err)
 	    err, BAD, "there is something in the store '%s': give one that is new", shown);
 }
 
+/* What FROM was closed for goes on without this copy: it takes changes, as one of a store that
+ * follows another does. Where it is the one that was meant it has the line, as the move wants it.
+ */
+static enum outcome
+reopen(struct db *to, const char *uri, struct error *err)
+{
+	struct db_stmt *st = db_prepare(to, Q_copy_reopen);
+	char shown[STORE_SHOWN];
+
+	store_show(uri, shown, sizeof shown);
+	db_bind_text(st, 1, slice_str(shown));
+	return db_run(st, NULL, err);
+}
+
 static enum outcome
 copy_into_empty(struct db *to, const char *uri, struct db *from,
     const struct store_progress *progress, struct error *err)
@@ -468,6 +483,8 @@ copy_into_empty(struct db *to, const char *uri, struct db *from,
 		o = check_empty(to, uri, err);
 	if (o == FOUND)
 		o = copy_rows(to, from, progress, err);
+	if (o == FOUND)
+		o = reopen(to, uri, err);
 	if (o == FOUND)
 		o = db_commit(to, err);
 	db_rollback(to);

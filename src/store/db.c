@@ -161,9 +161,9 @@ db_connect(struct db *db, struct error *err)
 }
 
 enum outcome
-db_create(struct db *db, int owner, int group, struct error *err)
+db_create(struct db *db, int owner, int group, bool *made, struct error *err)
 {
-	return of(db)->create(db, owner, group, err);
+	return of(db)->create(db, owner, group, made, err);
 }
 
 bool

@@ -56,8 +56,9 @@ void db_free(struct db *db);
  * else's. RETRY: to nothing at all. */
 enum outcome db_connect(struct db *db, struct error *err);
 
-/* Create the place of an embedded database where there is none, for OWNER and GROUP (-1: leave). */
-enum outcome db_create(struct db *db, int owner, int group, struct error *err);
+/* Create the place of an embedded database where there is none, for OWNER and GROUP (-1: leave).
+ * *MADE tells whether it is there now for that alone, also when it fails. */
+enum outcome db_create(struct db *db, int owner, int group, bool *made, struct error *err);
 
 /* Tell whether TEXT could be in one of its tables at all: a server takes proper UTF-8 alone, and
  * refuses to look for anything else. Names are asked for by whoever connects. */

@@ -36,7 +36,7 @@ struct engine {
 	struct db *(*new)(const char *place, enum store_role role);
 	void (*free)(struct db *db);
 	enum outcome (*connect)(struct db *db, struct error *err);
-	enum outcome (*create)(struct db *db, int owner, int group, struct error *err);
+	enum outcome (*create)(struct db *db, int owner, int group, bool *made, struct error *err);
 	bool (*can_hold)(struct slice text);                             /* NULL: whatever it is */
 	enum outcome (*takes_changes)(struct db *db, struct error *err); /* NULL: it does */
 	void (*limit)(struct db *db, unsigned ms);

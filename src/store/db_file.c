@@ -385,7 +385,7 @@ create_directory(const struct db_file *f, int owner, int group, struct error *er
 }
 
 static enum outcome
-create_file(const struct db_file *f, int owner, int group, struct error *err)
+create_file(const struct db_file *f, int owner, int group, bool *made, struct error *err)
 {
 	int fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	enum outcome o;
@@ -396,25 +396,27 @@ create_file(const struct db_file *f, int owner, int group, struct error *err)
 		return error_set(err, RETRY, "cannot make '%s': %s", f->path, strerror(errno));
 	o = hand_over(fd, f->path, 0660, owner, group, err);
 	close(fd);
+	*made = o == FOUND;
 	if (o != FOUND)
 		unlink(f->path);
 	return o;
 }
 
 enum outcome
-db_file_create(
-    struct db_file *f, int owner, int group, db_file_fn *fn, void *arg, struct error *err)
+db_file_create(struct db_file *f, int owner, int group, db_file_fn *fn, void *arg, bool *made,
+    struct error *err)
 {
 	struct stat st;
 	enum outcome o = create_directory(f, owner, group, err);
 	int lock;
 
+	*made = false;
 	if (o != FOUND)
 		return o;
 	lock = db_file_lock(f, err);
 	if (lock < 0)
 		return RETRY;
-	o = create_file(f, owner, group, err);
+	o = create_file(f, owner, group, made, err);
 	if (o == FOUND && stat(f->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
 		/* an empty file has no changes under way: these were another's */
 		o = db_file_put_aside(f, err);

@@ -91,9 +91,9 @@ enum outcome db_file_put_aside(const struct db_file *f, struct error *err);
 bool db_file_sync_name(const char *path);
 
 /* Make the file, and its directory, where they are missing. Calls FN while nobody else can do the
- * same, if the file is empty. */
+ * same, if the file is empty. *MADE tells whether it is there by this call. */
 typedef enum outcome db_file_fn(void *arg, struct error *err);
-enum outcome db_file_create(
-    struct db_file *f, int owner, int group, db_file_fn *fn, void *arg, struct error *err);
+enum outcome db_file_create(struct db_file *f, int owner, int group, db_file_fn *fn, void *arg,
+    bool *made, struct error *err);
 
 #endif

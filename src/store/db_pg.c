@@ -168,12 +168,13 @@ pg_connect(struct db *db, struct error *err)
 
 /* The database is made by whoever runs the server; what is in it comes with the first migration. */
 static enum outcome
-pg_create(struct db *db, int owner, int group, struct error *err)
+pg_create(struct db *db, int owner, int group, bool *made, struct error *err)
 {
 	(void)db;
 	(void)owner;
 	(void)group;
 	(void)err;
+	*made = false;
 	return FOUND;
 }
 

@@ -596,9 +596,9 @@ start_file(void *arg, struct error *err)
 }
 
 static enum outcome
-sqlite_create(struct db *db, int owner, int group, struct error *err)
+sqlite_create(struct db *db, int owner, int group, bool *made, struct error *err)
 {
-	return db_file_create(&db->file, owner, group, start_file, db, err);
+	return db_file_create(&db->file, owner, group, start_file, db, made, err);
 }
 
 /* --- statements ------------------------------------------------------------------------------- */

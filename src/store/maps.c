@@ -146,7 +146,8 @@ enum outcome
 map_create(
     struct store *s, struct slice name, enum key_search search, int64_t created, struct error *err)
 {
-	enum outcome o = rules_map_name(name, err);
+	/* what was there can be had back, whatever it is called */
+	enum outcome o = s->undoing != 0 ? rules_map_name(name, err) : rules_new_map(name, err);
 
 	return o == FOUND ? create_map(s, name, search, created, err) : o;
 }

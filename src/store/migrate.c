@@ -36,20 +36,24 @@ enum outcome
 store_create(const char *uri, int owner, int group, int *from, int *to, struct error *err)
 {
 	struct db *db;
+	bool made = false;
 	enum outcome o = db_check_uri(uri, err);
 
+	*from = STORE_UNKNOWN;
 	if (o != FOUND)
 		return o;
 	db = db_new(uri, STORE_ADMIN);
 	if (db == NULL)
 		return error_set(err, RETRY, "cannot make the store '%s': no memory", uri);
 	db_arm(db);
-	o = db_create(db, owner, group, err);
+	o = db_create(db, owner, group, &made, err);
 	if (o == FOUND)
 		o = db_connect(db, err);
 	/* NONE: a database with nothing in it, which is what was made */
 	if (o == FOUND || o == NONE)
 		o = migrate(db, from, to, err);
+	if (o != FOUND)
+		*from = made ? 0 : STORE_UNKNOWN;
 	db_free(db);
 	return o;
 }

@@ -48,15 +48,16 @@ failed_file(const char *path, struct error *err)
 /* --- its place -------------------------------------------------------------------------------- */
 
 static bool
-is_published(int fd)
+may_replace(int fd)
 {
 	char head[STORE_HEAD];
 	ssize_t n = read(fd, head, sizeof head);
 
-	return n > 0 && store_file_of(slice_of(head, (size_t)n)) == STORE_FILE_VIEWS;
+	return n == 0 || (n > 0 && store_file_of(slice_of(head, (size_t)n)) == STORE_FILE_VIEWS);
 }
 
-/* A store, or anybody's letters, are not to be lost by a slip of the pen. */
+/* A store, or anybody's letters, are not to be lost by a slip of the pen. In an empty file is
+ * nothing to lose. */
 static enum outcome
 check_place(struct published *p, struct error *err)
 {
@@ -68,7 +69,7 @@ check_place(struct published *p, struct error *err)
 		return FOUND;
 	if (fd < 0)
 		return failed_file(p->path, err);
-	ours = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && is_published(fd);
+	ours = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && may_replace(fd);
 	if (ours && p->group == -1)
 		p->group = (int)st.st_gid;
 	close(fd);

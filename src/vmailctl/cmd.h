@@ -83,10 +83,12 @@ struct ctl {
 	char who[WHO_MAX];
 
 	/* many at once, and changes that are not kept (run.c) */
-	size_t line;    /* of standard input, or 0 */
-	bool batch;     /* one transaction around all of it */
-	size_t count;   /* how many changes it made */
-	int64_t before; /* the last change that was there when it began */
+	size_t line;          /* of standard input, or 0 */
+	bool batch;           /* one transaction around all of it */
+	size_t count;         /* how many changes it made */
+	int64_t before;       /* the last change that was there when it began */
+	enum outcome refused; /* what became of the line that WHY is about; FOUND: all went well */
+	struct error why;
 
 	/* how it goes */
 	struct error err;

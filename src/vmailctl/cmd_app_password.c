@@ -119,11 +119,40 @@ print_made(struct ctl *ctl, const struct sbuf *address, struct slice label, cons
 	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
+/* Make it by a change whose number is known. */
+static enum outcome
+make_known(
+    struct ctl *ctl, const struct sbuf *address, const struct app_password_new *p, int64_t *change)
+{
+	bool mine = !ctl->batch;
+	enum outcome o = mine ? store_batch_begin(ctl->store, &ctl->err) : FOUND;
+
+	if (o != FOUND)
+		return o;
+	o = store_app_password_add(ctl->store, sbuf_slice(address), p, &ctl->err);
+	if (o == FOUND)
+		o = store_last_change(ctl->store, change, &ctl->err);
+	if (mine && store_batch_end(ctl->store, o == FOUND, o == FOUND ? &ctl->err : NULL) != FOUND)
+		o = RETRY;
+	return o;
+}
+
+/* The next undo would bring back what was removed, and leaves alone what was undone; which can only
+ * be what nobody has changed since. */
+static enum outcome
+unmake(struct ctl *ctl, const struct sbuf *address, struct slice label, int64_t change)
+{
+	if (store_undo(ctl->store, change, false, &ctl->err) == FOUND)
+		return FOUND;
+	ctl->err.text[0] = '\0';
+	return store_app_password_remove(ctl->store, sbuf_slice(address), label, &ctl->err);
+}
+
 /* Nobody can use it, and nobody would know what it is doing there. */
 static enum exit_code
-take_back(struct ctl *ctl, const struct sbuf *address, struct slice label)
+take_back(struct ctl *ctl, const struct sbuf *address, struct slice label, int64_t change)
 {
-	if (store_app_password_remove(ctl->store, sbuf_slice(address), label, &ctl->err) == FOUND)
+	if (unmake(ctl, address, label, change) == FOUND)
 		return ctl_fail(ctl, RETRY,
 		    "the app password '%.*s' of '%s' could not be shown: it was removed again",
 		    (int)label.n, label.p, sbuf_cstr(address));
@@ -143,12 +172,13 @@ show_none(const struct ctl *ctl)
 }
 
 static enum exit_code
-show_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text)
+show_made(struct ctl *ctl, const struct sbuf *address, struct slice label, const char *text,
+    int64_t change)
 {
 	if (ctl->dry_run)
 		return show_none(ctl);
 	if (!print_made(ctl, address, label, text))
-		return take_back(ctl, address, label);
+		return take_back(ctl, address, label, change);
 	ctl->changed = true;
 	if (!ctl->json && isatty(STDERR_FILENO))
 		fprintf(stderr, "This is the app password '%.*s' of '%s'. It is not shown again.\n",
@@ -161,17 +191,18 @@ add(struct ctl *ctl, const struct sbuf *address, void *arg)
 {
 	struct app_password_new *p = arg;
 	struct made *m = make(&ctl->err);
+	int64_t change = 0;
 	enum exit_code e;
 	enum outcome o;
 
 	if (m == NULL)
 		return ctl_fail(ctl, RETRY, "cannot make a password");
 	p->secret = slice_str(m->text);
-	o = store_app_password_add(ctl->store, sbuf_slice(address), p, &ctl->err);
+	o = make_known(ctl, address, p, &change);
 	if (o == FOUND)
 		warn_of_services(p->services);
 	if (o == FOUND)
-		e = show_made(ctl, address, p->label, m->text);
+		e = show_made(ctl, address, p->label, m->text, change);
 	else
 		e = ctl_no_mailbox(ctl, o, address);
 	sodium_free(m);

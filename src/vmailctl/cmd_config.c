@@ -116,7 +116,7 @@ cmd_config_postfix(struct ctl *ctl)
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot read the configuration");
 	sbuf_init(&text, CONFIG_MAX);
-	config_put_postfix(&text, ctl->conf);
+	config_put_postfix(&text, ctl->conf, NULL);
 	return print_text(ctl, &text);
 }
 
@@ -148,7 +148,8 @@ config_dovecot_text(struct ctl *ctl, struct sbuf *out)
 		.passdb = ctl_option(ctl, "passdb"),
 		.sql_file = ctl_option(ctl, "sql-file") != NULL,
 		.conf_file = ctl->conf_file,
-		.dovecot_file = ctl_option(ctl, "dovecot") };
+		.dovecot_file = ctl_option(ctl, "dovecot"),
+		.postfix = ctl_option(ctl, "postfix") };
 	enum outcome o = ctl_conf(ctl);
 
 	if (o != FOUND)

@@ -55,7 +55,8 @@ check_source(const struct copy *c, struct error *err)
 	return o == FOUND ? FOUND : RETRY;
 }
 
-/* The store is made as `init` makes it. *FROM: the version of what was there, 0 for nothing. */
+/* The store is made as `init` makes it. *FROM: the version of what was there, 0 for nothing, else
+ * STORE_UNKNOWN. */
 static enum outcome
 make_target(struct ctl *ctl, const char *uri, int *from)
 {
@@ -64,6 +65,7 @@ make_target(struct ctl *ctl, const char *uri, int *from)
 	int to;
 	enum outcome o = FOUND;
 
+	*from = STORE_UNKNOWN;
 	if (root)
 		o = identity_of_user(&who, ctl->conf->user, &ctl->err);
 	if (o != FOUND)
@@ -90,18 +92,21 @@ make_and_fill(struct ctl *ctl, const struct copy *c)
 	struct progress bar;
 	struct store_progress progress = { progress_store, &bar };
 	const char *new = new_file(c->to);
-	int before = 0;
+	int before;
 	enum outcome o;
 
 	if (new != NULL)
 		remains_note_database(new, true);
 	o = make_target(ctl, c->to, &before);
-	if (new != NULL && (o != FOUND || before != 0)) {
+	if (new != NULL && before != 0) {
 		remains_note_database(new, false);
-		new = NULL; /* somebody else has made it */
+		new = NULL; /* somebody else has made it, if it is there */
 	}
-	if (o != FOUND)
+	if (o != FOUND) {
+		if (new != NULL)
+			remains_drop_database(new);
 		return o;
+	}
 	progress_begin(&bar, "copying rows", 0);
 	o = store_copy(c->from, c->to, &progress, &ctl->err);
 	progress_end(&bar);

@@ -7,6 +7,7 @@
 
 #include "vmailctl/export.h"
 #include "vmailctl/jsonl.h"
+#include "vmailctl/output.h"
 
 enum { RECORD_TEXT_MAX = 64 << 20 };
 
@@ -73,7 +74,7 @@ put_jsonl(struct export *e, const struct record *r)
 }
 
 enum outcome
-export_jsonl(struct ctl *ctl, const char *where, bool hashes)
+export_jsonl(struct ctl *ctl, const char *where, bool hashes, size_t *left_out)
 {
 	struct export e = { .ctl = ctl, .hashes = hashes };
 	enum outcome o;
@@ -82,6 +83,7 @@ export_jsonl(struct ctl *ctl, const char *where, bool hashes)
 	jsonl_put_head(&e.text);
 	o = export_file(&e, where, put_jsonl);
 	sbuf_release_secret(&e.text);
+	*left_out = e.left_out;
 	return o;
 }
 
@@ -193,7 +195,7 @@ put_csv(struct export *e, const struct record *r)
 }
 
 enum outcome
-export_csv(struct ctl *ctl, const char *where, bool hashes)
+export_csv(struct ctl *ctl, const char *where, bool hashes, size_t *left_out)
 {
 	struct export e = { .ctl = ctl, .hashes = hashes };
 	enum outcome o;
@@ -202,6 +204,7 @@ export_csv(struct ctl *ctl, const char *where, bool hashes)
 	sbuf_add_str(&e.text, csv_head);
 	o = export_file(&e, where, put_csv);
 	sbuf_release_secret(&e.text);
+	*left_out = e.left_out;
 	if (o == FOUND)
 		export_warn_app_passwords(&e);
 	return o;
@@ -212,7 +215,7 @@ export_csv(struct ctl *ctl, const char *where, bool hashes)
 
 static const struct {
 	const char *name;
-	enum outcome (*run)(struct ctl *ctl, const char *where, bool hashes);
+	enum outcome (*run)(struct ctl *ctl, const char *where, bool hashes, size_t *left_out);
 	bool directory;
 	bool no_secrets; /* it has none in any case */
 } forms[] = {
@@ -234,11 +237,18 @@ find_form(struct ctl *ctl, size_t *out)
 	    ctl, "there is no format '%s': take one of %s", typed, argument_words("FORM")->words);
 }
 
+static bool
+goes_to_stdout(const struct ctl *ctl)
+{
+	const char *where = ctl->args[0];
+
+	return where == NULL || strcmp(where, "-") == 0 || place_is_stdout(where);
+}
+
 static enum exit_code
 check_place(struct ctl *ctl, size_t form, bool hashes)
 {
-	const char *where = ctl->args[0];
-	bool to_stdout = where == NULL || strcmp(where, "-") == 0 || place_is_stdout(where);
+	bool to_stdout = goes_to_stdout(ctl);
 
 	if (forms[form].directory && to_stdout)
 		return ctl_usage(ctl, "name the directory that the files for Postfix go to");
@@ -251,8 +261,8 @@ check_place(struct ctl *ctl, size_t form, bool hashes)
 enum exit_code
 cmd_export(struct ctl *ctl)
 {
-	bool hashes = ctl_option(ctl, "no-hashes") == NULL;
-	size_t form;
+	bool hashes = ctl_option(ctl, "no-hashes") == NULL, to_stdout;
+	size_t form, left_out = 0;
 	enum exit_code e = find_form(ctl, &form);
 	enum outcome o;
 
@@ -260,11 +270,14 @@ cmd_export(struct ctl *ctl)
 		e = check_place(ctl, form, hashes);
 	if (e != EXIT_DONE)
 		return e;
+	to_stdout = goes_to_stdout(ctl); /* a file is another one behind it */
 	o = ctl_store(ctl, STORE_ADMIN);
 	if (o == FOUND)
-		o = forms[form].run(ctl, ctl->args[0], hashes);
+		o = forms[form].run(ctl, ctl->args[0], hashes, &left_out);
 	if (o != FOUND)
 		return ctl_fail(ctl, o, "cannot export the store");
+	if (!to_stdout)
+		return output_exported(ctl, left_out);
 	ctl->printed = true;
 	return EXIT_DONE;
 }

@@ -209,6 +209,8 @@ take_filter(struct ctl *ctl, struct filter *f, int64_t *last)
 	f->typed = ctl_option(ctl, "match");
 	if (e == EXIT_DONE)
 		e = take_number(ctl, "last", last);
+	if (e == EXIT_DONE && *last == 0 && ctl_option(ctl, "last") != NULL)
+		e = ctl_usage(ctl, "'%s' is no number of changes", ctl_option(ctl, "last"));
 	if (e == EXIT_DONE)
 		e = take_time(ctl, "since", &f->since);
 	return e == EXIT_DONE ? take_time(ctl, "until", &f->until) : e;

@@ -323,10 +323,10 @@ cmd_map_import(struct ctl *ctl)
 		o = import(ctl, &p, file);
 	for (size_t i = 0; o == FOUND && i < p.n; i++)
 		warn_of_doubt(kind, p.entry[i].key, p.entry[i].value);
-	if (o == FOUND)
-		output_set(ctl, slice_str(map), p.n);
-	else
+	if (o != FOUND)
 		e = ctl_fail(ctl, o, "cannot import '%s'", import_name(file));
+	else if (!ctl->dry_run) /* else what would have changed is printed at the end */
+		output_set(ctl, slice_str(map), p.n);
 	postmap_release(&p);
 	return e;
 }

@@ -8,8 +8,8 @@
 #include "base/sbuf.h"
 #include "conf/conf.h"
 
-/* Append main.cf lines for CONF. */
-void config_put_postfix(struct sbuf *out, const struct conf *conf);
+/* Append main.cf lines for CONF, and for the main.cf in DIRECTORY (NULL: the usual one). */
+void config_put_postfix(struct sbuf *out, const struct conf *conf, const char *directory);
 
 /* What the lines for Dovecot shall be for. */
 struct dovecot_wish {
@@ -18,6 +18,7 @@ struct dovecot_wish {
 	bool sql_file;            /* the file of queries that 2.3 keeps apart, alone */
 	const char *conf_file;    /* what -c named, or NULL */
 	const char *dovecot_file; /* the configuration of Dovecot, or NULL: the usual one */
+	const char *postfix;      /* the directory of main.cf, or NULL: the usual one */
 	const char *store;        /* the store's URI */
 	bool beyond_ascii;        /* there is a mailbox whose name is */
 };
@@ -39,8 +40,8 @@ bool config_dovecot_takes(struct slice name);
 	"refuses their logins"
 #define CONFIG_NAME_CURE "`vmailctl doctor` looks for that, and `vmailctl setup dovecot` sets it"
 
-/* Append Postfix's queue directory: as postconf says, else the first of queue-directories, else
- * Postfix's own default. */
-void config_put_queue(struct sbuf *out, const struct conf *conf);
+/* Append the queue directory of the Postfix in DIRECTORY (NULL: the usual one): as postconf says,
+ * else the first of queue-directories, else Postfix's own default. */
+void config_put_queue(struct sbuf *out, const struct conf *conf, const char *directory);
 
 #endif

@@ -184,10 +184,10 @@ put_mail_user(struct sbuf *out, const struct conf *conf)
 }
 
 static void
-put_lmtp(struct sbuf *out, const struct conf *conf)
+put_lmtp(struct sbuf *out, const struct conf *conf, const char *postfix)
 {
 	sbuf_add_str(out, lmtp_begin);
-	config_put_queue(out, conf);
+	config_put_queue(out, conf, postfix);
 	sbuf_add_str(out, lmtp_end);
 }
 
@@ -533,7 +533,7 @@ put_file(struct sbuf *out, const struct dovecot *d)
 		words[v].put_mail(out, mail_location(d->conf));
 	}
 	put_mail_user(out, d->conf);
-	put_lmtp(out, d->conf);
+	put_lmtp(out, d->conf, d->postfix);
 	sbuf_add_str(out, words[v].lmtp);
 	if (d->beyond_ascii)
 		sbuf_printf(out, smtputf8, d->way->version);
@@ -558,6 +558,7 @@ config_put_dovecot(
 	version = choose_version(&found, wish->version);
 	d.is_here = wish->version == NULL && found.n > 0;
 	d.store = wish->store;
+	d.postfix = wish->postfix;
 	d.engine = dovecot_engine_of(&d);
 	o = find_way(&d.way, version, wish->passdb, err);
 	if (o == FOUND && wish->sql_file && d.way->put != put_sql_23)

@@ -24,6 +24,7 @@ struct dovecot {
 	const struct conf *conf;
 	const char *conf_file;    /* what -c named, or NULL */
 	const char *dovecot_file; /* its configuration, or NULL for the usual one */
+	const char *postfix;      /* the directory of main.cf, or NULL */
 	bool is_here;             /* it is the Dovecot of this host */
 	const char *store;        /* its URI */
 	bool beyond_ascii;        /* there is a mailbox whose name is */

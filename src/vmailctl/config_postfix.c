@@ -124,9 +124,9 @@ enum { GROUPS = sizeof groups / sizeof groups[0], USAGES = sizeof usages / sizeo
 /* clang-format on */
 
 void
-config_put_queue(struct sbuf *out, const struct conf *conf)
+config_put_queue(struct sbuf *out, const struct conf *conf, const char *directory)
 {
-	if (host_queue_directory(out))
+	if (host_queue_directory(out, directory))
 		return;
 	sbuf_add_str(out,
 	    conf->queue_directory[0] != NULL ? conf->queue_directory[0] : "/var/spool/postfix");
@@ -258,7 +258,8 @@ is_listed(const struct conf *conf, const char *directory)
 
 /* Chrooted daemons see a socket only below the queue directory: the twin that vmaild binds. */
 static void
-put_chroot_warning(struct sbuf *out, const struct conf *conf, const struct conf_listener *l)
+put_chroot_warning(
+    struct sbuf *out, const struct conf *conf, const struct conf_listener *l, const char *directory)
 {
 	struct sbuf queue;
 
@@ -267,22 +268,22 @@ put_chroot_warning(struct sbuf *out, const struct conf *conf, const struct conf_
 	sbuf_init(&queue, 4096);
 	if (!l->twin)
 		sbuf_printf(out, no_twin, l->address);
-	else if (host_queue_directory(&queue) && !is_listed(conf, sbuf_cstr(&queue)))
+	else if (host_queue_directory(&queue, directory) && !is_listed(conf, sbuf_cstr(&queue)))
 		sbuf_printf(out, other_queue, sbuf_cstr(&queue), l->address, sbuf_cstr(&queue));
 	sbuf_release(&queue);
 }
 
 void
-config_put_postfix(struct sbuf *out, const struct conf *conf)
+config_put_postfix(struct sbuf *out, const struct conf *conf, const char *directory)
 {
 	const struct conf_listener *maps = listener_for(conf, PROTOCOL_SOCKETMAP, NULL);
 	const struct conf_listener *auth = listener_for(conf, PROTOCOL_AUTH, NULL);
 
 	sbuf_add_str(out, head);
-	put_chroot_warning(out, conf, maps);
+	put_chroot_warning(out, conf, maps, directory);
 	put_maps(out, conf);
 	sbuf_add_str(out, delivery);
-	put_chroot_warning(out, conf, auth);
+	put_chroot_warning(out, conf, auth, directory);
 	if (auth == NULL)
 		sbuf_add_str(out, no_logins);
 	else

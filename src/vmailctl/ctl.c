@@ -193,6 +193,18 @@ exit_of(enum outcome o)
 	return codes[o];
 }
 
+/* Of many lines the first that is refused stands for all, but for one that could not be looked at:
+ * that is the last. */
+static void
+fail_line(struct ctl *ctl, enum outcome o, const char *text)
+{
+	fprintf(stderr, "vmailctl: line %zu: %s\n", ctl->line, text);
+	if (ctl->refused != FOUND && o != RETRY)
+		return;
+	ctl->refused = o;
+	error_set(&ctl->why, o, "line %zu: %s", ctl->line, text);
+}
+
 enum exit_code
 ctl_fail(struct ctl *ctl, enum outcome o, const char *fmt, ...)
 {
@@ -204,7 +216,7 @@ ctl_fail(struct ctl *ctl, enum outcome o, const char *fmt, ...)
 		va_end(ap);
 	}
 	if (ctl->line > 0)
-		fprintf(stderr, "vmailctl: line %zu: %s\n", ctl->line, ctl->err.text);
+		fail_line(ctl, o, ctl->err.text);
 	else
 		fprintf(stderr, "vmailctl: %s\n", ctl->err.text);
 	if (ctl->json && !ctl->printed && ctl->line == 0)
@@ -234,17 +246,20 @@ ctl_done(struct ctl *ctl, struct slice subject, const char *fmt, ...)
 enum exit_code
 ctl_usage(struct ctl *ctl, const char *fmt, ...)
 {
+	struct error text;
 	struct sbuf line;
 	va_list ap;
 
-	fputs("vmailctl: ", stderr);
-	if (ctl->line > 0)
-		fprintf(stderr, "line %zu: ", ctl->line);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (ctl->line > 0)
+		vsnprintf(text.text, sizeof text.text, fmt, ap);
+	else {
+		fputs("vmailctl: ", stderr);
+		vfprintf(stderr, fmt, ap);
+	}
 	va_end(ap);
 	if (ctl->line > 0) {
-		fputc('\n', stderr);
+		fail_line(ctl, BAD, text.text);
 		return EXIT_USAGE;
 	}
 	sbuf_init(&line, 1024);

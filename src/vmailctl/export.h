@@ -10,11 +10,11 @@
 #include "vmailctl/outfile.h"
 
 /* Write every record of the store, or say in ctl->err why not. WHERE is a file, or (for Postfix) a
- * directory; NULL: standard output. */
-enum outcome export_jsonl(struct ctl *ctl, const char *where, bool hashes);
-enum outcome export_csv(struct ctl *ctl, const char *where, bool hashes);
-enum outcome export_dovecot(struct ctl *ctl, const char *where, bool hashes);
-enum outcome export_postfix(struct ctl *ctl, const char *where, bool hashes);
+ * directory; NULL: standard output. *LEFT_OUT: how many records that shape cannot say. */
+enum outcome export_jsonl(struct ctl *ctl, const char *where, bool hashes, size_t *left_out);
+enum outcome export_csv(struct ctl *ctl, const char *where, bool hashes, size_t *left_out);
+enum outcome export_dovecot(struct ctl *ctl, const char *where, bool hashes, size_t *left_out);
+enum outcome export_postfix(struct ctl *ctl, const char *where, bool hashes, size_t *left_out);
 
 /* The frame of those that write one file: FN is called per record. */
 struct export

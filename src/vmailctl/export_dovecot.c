@@ -90,7 +90,8 @@ put_mailbox(struct export *e, const struct record *r, struct line *line)
 {
 	struct sbuf *out = &e->text;
 
-	if (has_colon(r->name) || has_colon(sbuf_slice(&line->home)) || line->odd) {
+	if (slice_starts(r->name, "#") || has_colon(r->name) ||
+	    has_colon(sbuf_slice(&line->home)) || line->odd) {
 		e->left_out++;
 		return true;
 	}
@@ -133,7 +134,7 @@ put(struct export *e, const struct record *r)
 }
 
 enum outcome
-export_dovecot(struct ctl *ctl, const char *where, bool hashes)
+export_dovecot(struct ctl *ctl, const char *where, bool hashes, size_t *left_out)
 {
 	struct export e = { .ctl = ctl, .hashes = hashes };
 	enum outcome o;
@@ -142,9 +143,10 @@ export_dovecot(struct ctl *ctl, const char *where, bool hashes)
 	sbuf_add_str(&e.text, place_mark);
 	o = export_file(&e, where, put);
 	sbuf_release_secret(&e.text);
+	*left_out = e.left_out;
 	if (o == FOUND && e.left_out > 0)
-		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for a ':' in a "
-			 "name or home, nor for a blank in where the mail is",
+		ctl_warn("%zu mailboxes are left out: a passwd-file has no place for a '#' before "
+			 "a name, a ':' in a name or home, nor for a blank in where the mail is",
 		    e.left_out);
 	if (o == FOUND)
 		export_warn_app_passwords(&e);

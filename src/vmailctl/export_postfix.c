@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "foreign/postmap.h"
+#include "mail/maps.h"
 #include "mail/rules.h"
 #include "vmailctl/export.h"
 
@@ -43,6 +45,10 @@ struct postfix {
 	struct lookup lookup;
 	struct facts facts;
 	struct sbuf text;
+	bool odd;        /* the record has a key that no table can have */
+	size_t left_out; /* such records, all or in part */
+	struct sbuf first;
+	size_t unnamed; /* entries of maps that have no file */
 	enum outcome outcome;
 };
 
@@ -93,7 +99,7 @@ table(struct postfix *p, const char *name)
 }
 
 static void
-put_line(struct postfix *p, const char *name, struct slice key, struct slice value)
+write_line(struct postfix *p, const char *name, struct slice key, struct slice value)
 {
 	FILE *f = table(p, name);
 
@@ -104,6 +110,16 @@ put_line(struct postfix *p, const char *name, struct slice key, struct slice val
 	fwrite(value.p, 1, value.n, f);
 	if (fputc('\n', f) == EOF)
 		p->outcome = error_set(&p->ctl->err, RETRY, "cannot write '%s/%s'", p->dir, name);
+}
+
+/* What postmap would take for a comment, or for another key, is in no table. */
+static void
+put_line(struct postfix *p, const char *name, struct slice key, struct slice value)
+{
+	if (postmap_is_key(key))
+		write_line(p, name, key, value);
+	else
+		p->odd = true;
 }
 
 static enum outcome
@@ -297,7 +313,7 @@ put_expression(struct postfix *p, const char *file, struct slice pattern, struct
 			sbuf_add_chr(&expression, c);
 	}
 	sbuf_add_str(&expression, "$/");
-	put_line(p, file, sbuf_slice(&expression), value);
+	write_line(p, file, sbuf_slice(&expression), value);
 	if (expression.failed)
 		p->outcome = no_memory(p);
 	sbuf_release(&expression);
@@ -376,13 +392,37 @@ put_alias(struct postfix *p, const struct record *r)
 	sbuf_release(&targets);
 }
 
+/* Of a map that is called like another file here there is none: its keys would be taken for those
+ * of the other, as for recipients. */
+static void
+put_map(const struct record *r)
+{
+	if (map_name_is_taken(r->name))
+		ctl_warn("map '%.*s' is left out, for that is no name for a file of its own: make "
+			 "one with another name, and move its entries there",
+		    (int)r->name.n, r->name.p);
+}
+
 static void
 put_entry(struct postfix *p, const struct record *r)
 {
 	char name[MAP_NAME_MAX + 1];
 
+	if (map_name_is_taken(r->map)) {
+		p->unnamed++;
+		return;
+	}
 	snprintf(name, sizeof name, "%.*s", (int)r->map.n, r->map.p);
 	put_line(p, name, r->name, r->value);
+}
+
+static void
+leave_out(struct postfix *p, struct slice name)
+{
+	if (p->left_out++ == 0)
+		sbuf_add_slice(&p->first, name);
+	if (p->first.failed)
+		p->outcome = no_memory(p);
 }
 
 static bool
@@ -391,6 +431,7 @@ put_record(void *arg, const struct record *r)
 	struct postfix *p = arg;
 
 	sbuf_clear(&p->text);
+	p->odd = false;
 	switch (r->kind) {
 	case RECORD_DOMAIN:
 		put_domain(p, r);
@@ -405,8 +446,11 @@ put_record(void *arg, const struct record *r)
 		put_entry(p, r);
 		break;
 	case RECORD_MAP:
+		put_map(r);
 		break;
 	}
+	if (p->odd)
+		leave_out(p, r->name);
 	return p->outcome == FOUND;
 }
 
@@ -429,6 +473,7 @@ init(struct postfix *p, struct ctl *ctl, const char *dir)
 {
 	*p = (struct postfix){ .ctl = ctl, .dir = dir };
 	sbuf_init(&p->text, TEXT_MAX);
+	sbuf_init(&p->first, TEXT_MAX);
 	lookup_init(&p->lookup);
 	facts_init(&p->facts);
 }
@@ -441,15 +486,27 @@ release(struct postfix *p)
 	lookup_release(&p->lookup);
 	facts_release(&p->facts);
 	sbuf_release(&p->text);
+	sbuf_release(&p->first);
+}
+
+static void
+warn(const struct postfix *p)
+{
+	if (p->left_out > 0)
+		ctl_warn("%zu records are left out, the first is '%s': a key in a table for "
+			 "postmap neither begins with '#' or a blank nor has one outside double "
+			 "quotes; such an address gets no mail, or its catch-all does",
+		    p->left_out, sbuf_cstr(&p->first));
 }
 
 enum outcome
-export_postfix(struct ctl *ctl, const char *where, bool hashes)
+export_postfix(struct ctl *ctl, const char *where, bool hashes, size_t *left_out)
 {
 	struct postfix *p = calloc(1, sizeof *p);
 	enum outcome o = FOUND;
 
 	(void)hashes;
+	*left_out = 0;
 	if (p == NULL)
 		return error_set(&ctl->err, RETRY, "no memory");
 	init(p, ctl, where);
@@ -465,6 +522,9 @@ export_postfix(struct ctl *ctl, const char *where, bool hashes)
 	if (o == FOUND)
 		o = p->outcome;
 	o = close_tables(p, o);
+	if (o == FOUND)
+		warn(p);
+	*left_out = p->left_out + p->unnamed;
 	release(p);
 	free(p);
 	return o;

@@ -142,11 +142,12 @@ host_ask(struct sbuf *out, const char *const argv[])
 }
 
 bool
-host_queue_directory(struct sbuf *out)
+host_queue_directory(struct sbuf *out, const char *directory)
 {
-	static const char *const argv[] = { "postconf", "-h", "queue_directory", NULL };
+	const char *const usual[] = { "postconf", "-h", "queue_directory", NULL };
+	const char *const there[] = { "postconf", "-c", directory, "-h", "queue_directory", NULL };
 
-	return host_ask(out, argv);
+	return host_ask(out, directory != NULL ? there : usual);
 }
 
 bool

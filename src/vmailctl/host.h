@@ -17,8 +17,9 @@ bool host_ask(struct sbuf *out, const char *const argv[]);
  * (NULL). Returns its exit status, or -1 when it is not there, was killed, or takes too long. */
 int host_run(struct sbuf *out, struct sbuf *trouble, const char *const argv[]);
 
-/* Append Postfix's queue directory; false when there is no Postfix to ask. */
-bool host_queue_directory(struct sbuf *out);
+/* Append the queue directory of the Postfix whose main.cf is in DIRECTORY (NULL: the usual one);
+ * false when there is no Postfix to ask. */
+bool host_queue_directory(struct sbuf *out, const char *directory);
 
 /* Append Dovecot's version, "2.3.19.1"; false when there is no Dovecot to ask. */
 bool host_dovecot_version(struct sbuf *out);

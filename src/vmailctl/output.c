@@ -606,6 +606,19 @@ output_set(struct ctl *ctl, struct slice map, size_t n)
 }
 
 enum exit_code
+output_exported(struct ctl *ctl, size_t left_out)
+{
+	const char *file = ctl->args[0];
+	json_t *j;
+
+	if (!ctl->json)
+		return EXIT_DONE;
+	j = verdict(ctl, FOUND, slice_str(file), "");
+	json_object_set_new(j, "left_out", json_integer((json_int_t)left_out));
+	return output_json(ctl, j);
+}
+
+enum exit_code
 output_restored(struct ctl *ctl, const char *file, const char *kept)
 {
 	json_t *j;

@@ -95,6 +95,9 @@ void output_verdict(struct ctl *ctl, enum outcome o, struct slice subject, const
 /* Say that N entries of MAP were set: this is what was asked for, so it is said on stdout. */
 void output_set(struct ctl *ctl, struct slice map, size_t n);
 
+/* Tell that the export into a file has gone well, where JSON is asked for. */
+enum exit_code output_exported(struct ctl *ctl, size_t left_out);
+
 /* Say that the store was restored from FILE, and that what it was is KEPT; NULL: it was none. */
 enum exit_code output_restored(struct ctl *ctl, const char *file, const char *kept);
 

@@ -30,8 +30,15 @@ is_backup(struct slice head)
 	return store_file_of(head) == STORE_FILE_BACKUP;
 }
 
+static bool
+is_views(struct slice head)
+{
+	return store_file_of(head) == STORE_FILE_VIEWS;
+}
+
 const struct place_rule place_of_export = { "an earlier export", is_export, true };
 const struct place_rule place_of_backup = { "an earlier backup", is_backup, false };
+const struct place_rule place_of_views = { "an earlier file of views", is_views, false };
 
 /* --- names ------------------------------------------------------------------------------------ */
 

@@ -15,7 +15,7 @@ struct place_rule {
 	bool streams; /* it can also be written into a device or a pipe */
 };
 
-extern const struct place_rule place_of_export, place_of_backup;
+extern const struct place_rule place_of_export, place_of_backup, place_of_views;
 
 /* What an export that has no head of its own begins with, where lines behind a # are none. */
 extern const char place_mark[];

@@ -16,6 +16,8 @@
 
 enum { WORDS_MAX = 1024 };
 
+static const char blanks[] = " \t\r\n";
+
 bool
 run_is_many(const struct ctl *ctl)
 {
@@ -40,8 +42,40 @@ run_batch_begin(struct ctl *ctl)
 /* --- lines --------------------------------------------------------------------------------------
  */
 
-/* Cut LINE into words at blanks; those within double quotes belong to the word, as in an address.
- */
+/* Where the double quote that WORD begins with is closed. */
+static const char *
+closing_quote(const char *word)
+{
+	const char *p = word + 1;
+
+	for (; *p != '\0' && *p != '"'; p++)
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+	return p;
+}
+
+/* Quotes around a whole word are there for its blanks alone: they go, and within them a backslash
+ * before a quote or another. Those of an address, which has something behind them, are a part of
+ * it. */
+static void
+unquote(char *word)
+{
+	const char *from = word + 1, *end;
+
+	if (word[0] != '"')
+		return;
+	end = closing_quote(word);
+	if (end[0] != '"' || end[1] != '\0')
+		return;
+	for (; from < end; from++) {
+		if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
+			from++;
+		*word++ = *from;
+	}
+	*word = '\0';
+}
+
+/* Cut LINE into words at blanks; those within double quotes belong to the word. */
 static size_t
 cut_words(char *line, const char **words)
 {
@@ -49,11 +83,10 @@ cut_words(char *line, const char **words)
 	bool quoted = false;
 
 	while (*line != '\0' && n < WORDS_MAX) {
-		line += strspn(line, " \t\r\n");
-		if (*line == '\0')
-			break;
-		words[n++] = line;
-		for (; *line != '\0' && (quoted || strchr(" \t\r\n", *line) == NULL); line++) {
+		char *word = line;
+
+		words[n++] = word;
+		for (; *line != '\0' && (quoted || strchr(blanks, *line) == NULL); line++) {
 			if (*line == '\\' && line[1] != '\0')
 				line++;
 			else if (*line == '"')
@@ -61,6 +94,8 @@ cut_words(char *line, const char **words)
 		}
 		if (*line != '\0')
 			*line++ = '\0';
+		line += strspn(line, blanks);
+		unquote(word);
 	}
 	words[n] = NULL;
 	return n;
@@ -72,9 +107,10 @@ run_line(struct ctl *ctl, char *line)
 	enum exit_code e;
 
 	ctl->err.text[0] = '\0';
-	ctl->n = cut_words(line, ctl->args);
-	if (ctl->n == 0 || ctl->args[0][0] == '#')
+	line += strspn(line, blanks);
+	if (line[0] == '\0' || line[0] == '#')
 		return EXIT_DONE;
+	ctl->n = cut_words(line, ctl->args);
 	e = args_check_count(ctl);
 	return e == EXIT_DONE ? ctl->command->run(ctl) : e;
 }
@@ -111,6 +147,8 @@ run_text(struct ctl *ctl, char *text)
 	e = run_lines(ctl, text);
 	ctl->args = typed;
 	ctl->n = 1;
+	if (ctl->json && ctl->refused != FOUND)
+		output_verdict(ctl, ctl->refused, slice_str(NULL), ctl->why.text);
 	free(words);
 	return e;
 }

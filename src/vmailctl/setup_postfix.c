@@ -108,7 +108,7 @@ gather(struct lines *lines, struct ctl *ctl, const char *directory)
 	struct slice rest;
 
 	sbuf_init(&text, TEXT_MAX);
-	config_put_postfix(&text, ctl->conf);
+	config_put_postfix(&text, ctl->conf, directory);
 	rest = sbuf_slice(&text);
 	while (rest.n > 0) {
 		struct slice value = slice_cut(&rest, '\n'), name;

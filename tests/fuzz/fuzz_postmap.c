@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Any bytes as the source of a Postfix table: keys and values are trimmed, lines count up, and what
- * is without fault is the same table when it is written out again.
+ * is without fault is the same table when it is written out again. And as a key: what is one is
+ * read from a line of its own as it is.
  */
 #undef NDEBUG
 #include <assert.h>
@@ -37,6 +38,26 @@ check_same(const struct postmap *p)
 	sbuf_release(&text);
 }
 
+static void
+check_key(struct slice key)
+{
+	struct error err = { "" };
+	struct postmap p;
+	struct sbuf line;
+	size_t at;
+
+	if (slice_chr(key, '\n', &at) || !postmap_is_key(key))
+		return;
+	postmap_init(&p);
+	sbuf_init(&line, 1 << 20);
+	sbuf_add_slice(&line, key);
+	sbuf_add_str(&line, "\tx");
+	assert(postmap_read(&p, sbuf_slice(&line), "file", &err) == FOUND && p.n == 1);
+	assert(p.entry[0].key.n == key.n && slice_is(p.entry[0].value, "x"));
+	postmap_release(&p);
+	sbuf_release(&line);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -58,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (o == FOUND)
 		check_same(&p);
+	check_key(in);
 	postmap_release(&p);
 	bytes_free(in);
 	return 0;

@@ -24,7 +24,7 @@ import termios
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import (SANITIZER, TIMEOUT, Auth, Site, Skip, check, check_eq, check_in,  # noqa: E402
+from harness import (SANITIZER, TIMEOUT, Auth, Site, Skip, check, check_eq, check_in, write_file,  # noqa: E402
                      need_root, netstring, ordinary_user, scratch)
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -1201,8 +1201,29 @@ def _(build):
         before = site.ctl("user", "list", "--names")
         done = run(site, "views", "publish", site.store)
         check_eq(done.returncode, 1)
-        check_in("something else than a file made by this command", done.stderr)
+        check_in("'%s' is the store itself" % site.store, done.stderr)
         check_eq(site.ctl("user", "list", "--names"), before)
+        for suffix, says in (("-wal", "belongs to the store"), ("-journal", "belongs to the store"),
+                             ("-throttle", "wrong passwords are counted")):
+            there = os.path.exists(site.store + suffix)
+            done = run(site, "views", "publish", site.store + suffix)
+            check_eq((done.returncode, os.path.exists(site.store + suffix)), (1, there), suffix)
+            check_in(says, done.stderr)
+        path, link, letters = (os.path.join(site.tmp, name) for name in ("users.db", "link", "letters"))
+        write_file(letters, "Dear Harry\n")
+        backup = os.path.join(site.tmp, "backup.db")
+        site.ctl("backup", backup)
+        for file in (letters, backup):
+            done = run(site, "views", "publish", file)
+            check_eq(done.returncode, 1)
+            check_in("'%s' is something else, and not an earlier file of views" % file, done.stderr)
+        os.symlink("users.db", link)
+        write_file(path, "")
+        for _ in range(2):
+            site.ctl("views", "publish", link)
+            with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as db:
+                check_eq(db.execute("SELECT count(*) FROM v1_user").fetchone(), (2,))
+        check(os.path.islink(link) and not os.path.islink(path), link)
         done = run(site, "views", "publish", os.path.join(site.tmp, "no", "such", "place"))
         check_eq(done.returncode, 75)
         done = run(site, "views", "publish", "--group", "no-such-group", os.path.join(site.tmp, "x"))

@@ -105,6 +105,7 @@ def _(build):
 @case("an app password that nobody could see is not kept")
 def _(build):
     with mail_host(build) as site:
+        site.ctl("user", "quota", HARRY, "5M")
         for options in ((), ("--json",)):
             command = [site.program("vmailctl"), "-c", site.conf, *options, "app-password", "add", HARRY, "--label", "phone"]
             reader, gone = os.pipe()
@@ -118,7 +119,12 @@ def _(build):
                 check_eq(rows(site, "app-password", "list", HARRY), [])
                 if out is not None:
                     os.close(out)
+        site.ctl("undo")  # of the quota: what nobody has seen does not come back
+        check_eq(rows(site, "app-password", "list", HARRY), [])
+        check_eq(rows(site, "user", "show", HARRY)["quota"], None)
         check(SECRET.match(site.ctl("app-password", "add", HARRY, "--label", "phone").strip()), "none was made")
+        site.ctl("undo")
+        check_eq(rows(site, "app-password", "list", HARRY), [])
 
 
 @case("app passwords are listed with their limits and their last use, and revoked")

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import resource
 import sqlite3
 import signal
 import stat
@@ -74,6 +75,29 @@ def lines(path):
 
 
 # --- written out and brought back -----------------------------------------------------------------
+
+@case("a copy for which there is no room leaves nothing behind, and what was there")
+def _(build):
+    with mail_host(build) as site:
+        def limit(size):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        furnish(site)
+        folder = os.path.join(site.tmp, "new")
+        os.mkdir(folder)
+        path = os.path.join(folder, "new.db")
+        for size in (0, 40960, 65536):
+            done = subprocess.run([site.program("vmailctl"), "-c", site.conf, "copy", "-", "sqlite:" + path], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=TIMEOUT,
+                                  preexec_fn=lambda n=size: limit(n), restore_signals=False)
+            check_eq((done.returncode, os.listdir(folder)), (AGAIN, []), size, done.stderr)
+        with open(os.path.join(folder, "letters"), "w", encoding="utf-8") as f:
+            f.write("Dear Harry\n")
+        refused(site, AGAIN, ["copy", "-", "sqlite:" + f.name], ["no store"])
+        check_eq(read_file(f.name), "Dear Harry\n")
+        site.ctl("copy", "-", "sqlite:" + path)
+        check_eq(site.ctl("diff", path), "")
+
 
 @case("an export applied to an empty store exports the same")
 def _(build):
@@ -311,6 +335,71 @@ def _(build):
         check_in(":{CRYPT}!:", users['"a b"@example.com'])  # nobody can log in
         check_in("nologin=y", users[SALLY])
         check("allow_nets" not in "".join(users.values()), users)
+
+
+@case("what Dovecot and postmap would take for a comment, or for another key, is left out and told of")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder, path = os.path.join(site.tmp, "tables"), os.path.join(site.tmp, "passwd")
+        check_eq(run(site, "export", "--format", "postfix", folder).stderr, "")
+        check_eq(run(site, "export", "--format", "dovecot", path).stderr, "")
+        before = {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, read_file(path)
+        site.ctl("user", "add", "#x@example.com", "--no-password")
+        done = run(site, "export", "--format", "dovecot", path)
+        check_in("1 mailboxes are left out", done.stderr)
+        site.ctl("alias", "add", "#z@example.com", HARRY)
+        site.ctl("alias", "add", "#bare", HARRY)
+        site.ctl("map", "create", "free")
+        for key in ("key with blank", " lead", 'quo"te', "back\\"):
+            site.ctl("map", "set", "free", key, "v1")
+        site.ctl("map", "set", "free", "plain", "v 2")
+        done = run(site, "export", "--format", "postfix", folder)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("warning: 7 records are left out, the first is '#x@example.com'", done.stderr)
+        for form, file, n in (("postfix", folder, 7), ("dovecot", path, 1), ("jsonl", os.path.join(site.tmp, "all"), 0),
+                              ("csv", os.path.join(site.tmp, "table"), 0)):
+            check_eq(json.loads(site.ctl("--json", "export", "--format", form, file)),
+                     {"outcome": "done", "what": "export", "subject": file, "left_out": n})
+        check_eq(site.ctl("--json", "export"), site.ctl("export"))
+        after = {name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, read_file(path)
+        check_eq(after[0].pop("free").splitlines()[1:], ["plain\tv 2"])
+        check_eq(after, before)
+
+
+@case("a map is not called like another file of an export, and one that is already stays out of it")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder = os.path.join(site.tmp, "tables")
+        site.ctl("export", "--format", "postfix", folder)
+        files = set(os.listdir(folder))
+        before = {name: read_file(os.path.join(folder, name)) for name in files}
+        for name in (files - {"blocked"}) | {".", ".."}:
+            refused(site, NOT, ["map", "create", name], ["'%s' is" % name])
+            line = '{"map":"%s","search":"exact"}\n' % name
+            for command in (["apply", "-"], ["import", "--from", "vmaild", "-"]):
+                done = run(site, *command, stdin=line)
+                check_eq(done.returncode, NOT, command, name)
+                check_in("'%s' is" % name, done.stderr)
+        old = ("patterns", "mx-recipients", "..")
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            for name in old:
+                db.execute("INSERT INTO map (name, search, created) VALUES (?, 'exact', 1)", [name])
+        for name in old:
+            site.ctl("map", "set", name, "spam@example.com", "REJECT x")
+        done = run(site, "export", "--format", "postfix", folder)
+        check_eq(done.returncode, DONE, done.stderr)
+        for name in old:
+            check_in("warning: map '%s' is left out" % name, done.stderr)
+        check_eq({name: read_file(os.path.join(folder, name)) for name in os.listdir(folder)}, before)
+        check_eq(rows(site, "export", "--format", "postfix", folder)["left_out"], len(old))
+        check_eq(site.ctl("check"), "")
+        kept = export(site)
+        site.ctl("map", "remove", "mx-recipients")
+        site.ctl("undo")
+        check_eq(read_file(export(site, "again")), read_file(kept))
+        check_eq(run(site, "apply", kept).returncode, DONE)
 
 
 @case("a secondary MX is told of patterns, but of none that is off")
@@ -644,6 +733,48 @@ def typed_lines(site, *arguments):
     return t.end()
 
 
+@case("of many lines with --json there is one object, done or refused")
+def _(build):
+    with mail_host(build) as site:
+        for lines, code, outcome, reason in (
+                ("new.example\n", DONE, "done", None),
+                ("x.example\nnew.example\nexample.com\n", NOT, "refused", "line 2: domain 'new.example' already exists"),
+                ("# nothing\na.example b.example\nexample.com\n", USAGE, "refused", "line 2: too many arguments: 2")):
+            done = run(site, "--json", "domain", "add", "-", stdin=lines)
+            told = json.loads(done.stdout)
+            check_eq((done.returncode, told["outcome"], told["what"], told.get("reason")),
+                     (code, outcome, "domain add", reason), done.stderr)
+            check_eq(done.stderr.count("line "), lines.count("\n") - 1 if code == NOT or code == USAGE else 0, done.stderr)
+        done = run(site, "--json", "--dry-run", "domain", "add", "-", stdin="y.example\nexample.com\n")
+        check_eq(json.loads(done.stdout)["reason"][:8], "line 2: ")
+        with contextlib.closing(sqlite3.connect(site.store, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            done = run(site, "--json", "domain", "add", "-", stdin="y.example\nz.example\n")
+            told = json.loads(done.stdout)
+            check_eq((done.returncode, told["outcome"], told["reason"][:8]), (AGAIN, "try again", "line 1: "))
+
+
+@case("a value with blanks comes from standard input without the quotes around it")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("map", "create", "own")
+        kept = {"a": "REJECT not from there", "key with blank": "v", "c": 'say "no" \\ and \\n', "d": 'half"of "it',
+                "#e": "plain", "f": '"whole"', "g": "a\\b", '"h i"@example.com': '"x y"@example.com'}
+        site.ctl("map", "set", "-", stdin='own a "REJECT not from there"\n# own b c\n\n  own "key with blank" v\n'
+                 'own c "say \\"no\\" \\\\ and \\n"\n own d half"of "it \nown "#e" "plain"\nown f "\\"whole\\""\n'
+                 'own g "a\\b"\nown "h i"@example.com "\\"x y\\"@example.com"')
+        check_eq({row["key"]: row["value"] for row in rows(site, "map", "list", "own")}, kept)
+        site.ctl("map", "unset", "-", stdin='own "key with blank"\n"own" "#e"\n')
+        check_eq({row["key"] for row in rows(site, "map", "list", "own")}, set(kept) - {"key with blank", "#e"})
+        site.ctl("alias", "add", "-", stdin='"#bare" harry@example.com "o p"@else.test\n"o p"@example.com "harry@example.com"\n')
+        check_eq(rows(site, "alias", "show", "#bare")["targets"], [HARRY, '"o p"@else.test'])
+        check_eq(rows(site, "alias", "show", '"o p"@example.com')["targets"], [HARRY])
+        for line in ('own x ""', '"" x y', 'own "" y', 'own x y z', "own x"):
+            done = run(site, "map", "set", "-", stdin=line + "\n")
+            check(done.returncode in (NOT, USAGE), line, done.stderr)
+            check_in("line 1: ", done.stderr, line)
+
+
 # --- looked at before -----------------------------------------------------------------------------
 
 DRY_RUNS = [
@@ -683,6 +814,15 @@ def _(build):
         check_in("phone", done.stdout)
         check("password\":" not in done.stdout, done.stdout)
         check_eq(rows(site, "app-password", "list", HARRY), [])
+        lines = "example.net smtp:x\nexample.com smtp:y\n"
+        for options, expected in (((), "+ map transports example.net -> 'smtp:x'\n+ map transports example.com -> 'smtp:y'\n"),
+                                  (("--json",), None)):
+            done = run(site, "--dry-run", *options, "map", "import", "transports", "-", stdin=lines)
+            check_eq((done.returncode, done.stderr), (DONE, ""))
+            if expected is None:
+                check_eq([row["after"]["value"] for row in json.loads(done.stdout)], ["smtp:x", "smtp:y"])
+            else:
+                check_eq(done.stdout, expected)
         refused(site, NOT, ["--dry-run", "domain", "add", "example.com"], ["already exists"])
         refused(site, USAGE, ["--dry-run", "user", "list"], ["--dry-run"])
         check_eq(rows(site, "log"), before)
@@ -766,6 +906,8 @@ def _(build):
         check_eq(len(ids("harry@example.com")), 3)
         check_eq(ids("--last", "2"), everything[-2:])
         check_eq(ids("--last", "9999"), everything)
+        for number in ("0", "00", "-1", "x"):
+            refused(site, USAGE, ["log", "--last", number], ["'%s' is no number" % number])
         users = ids("--what", "user")
         check(len(users) > 3 and users != everything[-len(users):], users, everything)
         site.ctl("domain", "add", "later.example")  # and what is asked for is not at the end

@@ -92,6 +92,27 @@ def _(host):
         check_eq((status, answer), (0, "x") if is_taken else (1, ""), address)
 
 
+@case("exported tables: what has a name that no table can have is in none, and postmap has no word to say")
+def _(host):
+    names = ("#x@catch.test", '"a b"@catch.test')
+    for name in names:
+        host.site.ctl("user", "add", name, "--no-password")
+    host.site.ctl("map", "create", "free")
+    for key in ("key with blank", " lead", "plain"):
+        host.site.ctl("map", "set", "free", key, "x y")
+    try:
+        folder, tables = exported(host)
+    finally:
+        host.site.ctl("map", "remove", "free")
+        for name in names:
+            host.site.ctl("user", "remove", name)
+    check_eq(tables["free"], [("plain", "x y")])
+    check_eq(host.postfix.postmap("hash:%s/mailboxes" % folder, '"a b"@catch.test')[:2], (0, '"a b"@catch.test'))
+    for name in tables:
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            check("#x@" not in f.read(), name)
+
+
 @case("an exported passwd-file: Dovecot takes the passwords, and from where vmaild would", version="2.3")
 def _(host):
     harry, home, away = "harry@example.test", "10.1.2.3", "192.0.2.9"

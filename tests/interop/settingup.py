@@ -421,6 +421,8 @@ def _(host):
     with place(host) as p:
         mine = Postfix(os.path.join(p.tmp, "mine"))
         mine.configure("")
+        planned = p.run("dovecot", "--dry-run", "--postfix", mine.config).stdout
+        check_in("unix_listener %s/private/dovecot-lmtp {" % mine.queue, planned)
         p.run("postfix", "--yes", "--postfix", mine.config)
         table = mine.run("postconf", "-h", "virtual_alias_maps").stdout.strip()
         done = mine.run("postmap", "-q", "post@example.test", table)

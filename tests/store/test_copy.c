@@ -875,6 +875,33 @@ test_cancel(void **state)
 	three_end(&t);
 }
 
+/* A copy of one that was closed takes changes, unless it is at the place that it was closed for. */
+static void
+test_copy_of_closed(void **state)
+{
+	static const char *const beside[] = { "", "-wal", "-shm" };
+	struct three t;
+	char fourth[128], name[160];
+
+	three_begin(&t, *state);
+	must(move(store_move_close, t.f->path, t.file, NULL, &t.f->err), &t.f->err, "close");
+	file_in(t.f, "fourth/vmail.db", fourth, sizeof fourth);
+	create_at(fourth);
+	must(store_copy(t.f->path, fourth, NULL, &t.f->err), &t.f->err, "elsewhere");
+	check_takes_changes(fourth, "free.test");
+	check_closed(t.f->path);
+	for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+		snprintf(name, sizeof name, "%s%s", t.file, beside[i]);
+		assert_true(unlink(name) == 0 || beside[i][0] != '\0');
+	}
+	create_at(t.file);
+	must(store_copy(t.f->path, t.file, NULL, &t.f->err), &t.f->err, "there again");
+	check_closed(t.file);
+	must(move(store_move_open, t.f->path, t.file, NULL, &t.f->err), &t.f->err, "open");
+	check_takes_changes(t.file, "moved.test");
+	three_end(&t);
+}
+
 /* Nothing can be changed in it, or it could be caught up with no more. */
 static void
 check_follows(const char *path)
@@ -1042,6 +1069,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_target_dies, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_and_open, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, rich_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_of_closed, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_follows, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_let_go, rich_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_move_back, rich_setup, teardown),

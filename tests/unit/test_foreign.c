@@ -16,6 +16,7 @@
 
 #include "../lib/shortage.h"
 #include "foreign/convert.h"
+#include "foreign/postmap.h"
 
 /* --- values ----------------------------------------------------------------------------------- */
 
@@ -461,6 +462,37 @@ test_mixtures(void **state)
 	}
 }
 
+/* What a table for postmap can have as a key. */
+static void
+test_keys(void **state)
+{
+	static const struct {
+		const char *key;
+		bool is;
+	} rows[] = {
+		{ "harry@example.com", true },
+		{ "@example.com", true },
+		{ "har#ry@example.com", true },
+		{ "\"a b\"@example.com", true },
+		{ "\"a\\\" b\"@example.com", true },
+		{ "a\\ b", true },
+		{ "", false },
+		{ "#harry@example.com", false },
+		{ " harry@example.com", false },
+		{ "har ry", false },
+		{ "har\try", false },
+		{ "harry ", false },
+		{ "a\"b", false },
+		{ "\"a b", false },
+		{ "harry\\", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (postmap_is_key(slice_str(rows[i].key)) != rows[i].is)
+			fail_msg("'%s'", rows[i].key);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -472,6 +504,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_guesses),
 		cmocka_unit_test(test_mixtures),
+		cmocka_unit_test(test_keys),
 	};
 	int failed;
 
