@@ -35,6 +35,12 @@ struct answered {
 	struct slice text; /* until the next answer is added */
 };
 
+/* Have the CPU fetch what finding the answer to QUESTION (map, blank, key) will look at, in two
+ * steps: the first gives what the second takes, once what it has begun to fetch is there. Neither
+ * changes anything. */
+uint64_t answers_foresee(const struct answers *a, struct slice question);
+void answers_fetch(const struct answers *a, uint64_t foreseen);
+
 /* Find what was answered to this very key of this very map in the present view. If there is
  * nothing, the question is noted for answers_add. */
 bool answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out);

@@ -30,6 +30,7 @@ struct lookup_session {
 	const struct lookup_rules *rules;
 	struct answers *answers;      /* given before, to anybody; NULL: none are remembered */
 	struct tally *tally;          /* where answers are counted; NULL: nowhere */
+	uint64_t foreseen;            /* for answers_fetch; 0: nothing */
 	bool answering;               /* a lookup was started and not yet answered */
 	size_t skip;                  /* bytes of an over-long request still to be dropped */
 	struct sbuf key;              /* tcp: the decoded key */
@@ -46,6 +47,10 @@ void lookup_session_release(struct lookup_session *s);
 
 /* Tell whether IN has one request at most: a client that waits for each answer. */
 bool lookup_session_is_one(const struct lookup_session *s, struct slice in);
+
+/* Have the CPU fetch what leads to the answer to the first request of IN, if that was given before.
+ * answers_fetch goes on with `foreseen`. */
+void lookup_session_foresee(struct lookup_session *s, struct slice in);
 
 /* Go on: take requests off the front of *IN (a view that is advanced), append replies to OUT. L, as
  * POLICY above, is the caller's, may serve many sessions in turn, and is this one's from WANT_FACTS

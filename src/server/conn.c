@@ -32,30 +32,29 @@ static void on_paced(evutil_socket_t fd, short what, void *arg);
 /* --- buffers ---------------------------------------------------------------------------------- */
 
 static void
-borrow(struct sbuf *b, struct sbuf *spare)
+borrow(struct sbuf *b, struct spares *spares)
 {
-	struct sbuf empty = *b;
+	size_t max = b->max;
 
-	if (b->p != NULL)
+	if (b->p != NULL || spares->n == 0)
 		return;
-	*b = *spare;
-	b->max = empty.max;
-	*spare = empty;
+	*b = spares->buffer[--spares->n];
+	b->max = max;
 }
 
 static void
-give_back(struct sbuf *b, struct sbuf *spare)
+give_back(struct sbuf *b, struct spares *spares)
 {
-	struct sbuf used = *b;
+	size_t max = b->max;
 
 	if (b->n > 0 || b->failed || b->p == NULL)
 		return;
-	if (spare->p != NULL || used.size > SPARE_SIZE) {
+	if (spares->n == LOOP_LINE || b->size > SPARE_SIZE) {
 		sbuf_release(b);
 		return;
 	}
-	sbuf_init(b, used.max);
-	*spare = used;
+	spares->buffer[spares->n++] = *b;
+	sbuf_init(b, max);
 }
 
 static void
@@ -65,75 +64,33 @@ wipe(struct sbuf *b)
 		explicit_bzero(b->p + b->n, b->size - b->n);
 }
 
-/* Of these the loop has some: many may have something to say at the same time. */
-static void
-borrow_out(struct conn *c)
-{
-	struct loop *l = c->loop;
-
-	if (c->out.p == NULL && l->spares_out > 0)
-		borrow(&c->out, &l->spare_out[--l->spares_out]);
-}
-
-static void
-give_back_out(struct conn *c)
-{
-	struct loop *l = c->loop;
-	struct sbuf *spare = &l->spare_out[l->spares_out];
-
-	if (l->spares_out < LOOP_UNSENT) {
-		give_back(&c->out, spare);
-		l->spares_out += spare->p != NULL;
-	} else if (c->out.n == 0) {
-		sbuf_release(&c->out);
-	}
-}
-
 static void
 give_back_both(struct conn *c)
 {
 	if (c->kind->secret)
 		wipe(&c->in);
 	give_back(&c->in, &c->loop->spare_in);
-	give_back_out(c);
+	give_back(&c->out, &c->loop->spare_out);
 }
 
-/* --- the line of the unsent ------------------------------------------------------------------- */
+/* --- the line ---------------------------------------------------------------------------------
+ *
+ * Many clients speak at the same time. They are all read from, then served, then answered, so that
+ * one's wait for memory is another's time to be read from.
+ */
 
 static void
-join_unsent(struct conn *c)
+leave_line(struct conn *c)
 {
 	struct loop *l = c->loop;
+	size_t i = 0;
 
-	c->waiting = true;
-	c->unsent = NULL;
-	*l->unsent_end = c;
-	l->unsent_end = &c->unsent;
-	l->unsents++;
-}
-
-static void
-leave_unsent(struct conn *c)
-{
-	struct loop *l = c->loop;
-	struct conn **at = &l->unsent;
-
-	if (!c->waiting)
+	if (!c->lined)
 		return;
-	while (*at != c)
-		at = &(*at)->unsent;
-	*at = c->unsent;
-	if (l->unsent_end == &c->unsent)
-		l->unsent_end = at;
-	l->unsents--;
-	c->waiting = false;
-}
-
-void
-conn_settle_waiting(struct loop *loop)
-{
-	while (loop->unsent != NULL)
-		conn_settle(loop->unsent);
+	while (l->line[i] != c)
+		i++;
+	l->line[i] = NULL;
+	c->lined = c->unserved = false;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -157,7 +114,7 @@ conn_close(struct conn *c)
 {
 	struct loop *loop = c->loop;
 
-	leave_unsent(c);
+	leave_line(c);
 	event_del(&c->readable);
 	event_del(&c->writable);
 	event_del(&c->turn);
@@ -346,7 +303,8 @@ advance(struct conn *c)
 void
 conn_settle(struct conn *c)
 {
-	leave_unsent(c);
+	if (!c->unserved)
+		leave_line(c);
 	if (c->lingering > 0)
 		return;
 	stop_listening(c);
@@ -372,30 +330,81 @@ is_last(const struct loop *l)
 	return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) == 0;
 }
 
-/* What is made active now is served behind all that is active already: the end of the line. */
+/* The line is called behind all that is active already, for what is made active now is served then.
+ */
 static void
-settle_later(struct conn *c)
+line_up(struct conn *c)
 {
 	struct loop *l = c->loop;
 
-	if (l->unsent == NULL)
-		event_active(&l->send, EV_TIMEOUT, 0);
-	if (!c->waiting)
-		join_unsent(c);
-	if (l->unsents == LOOP_UNSENT)
-		conn_settle_waiting(l);
+	if (c->lined)
+		return;
+	if (l->lined == LOOP_LINE) { /* it is being called */
+		conn_settle(c);
+		return;
+	}
+	if (l->lined == 0)
+		event_active(&l->call, EV_TIMEOUT, 0);
+	c->lined = true;
+	l->line[l->lined++] = c;
+	if (l->lined == LOOP_LINE)
+		conn_call_line(l);
+}
+
+static void
+serve(struct conn *c)
+{
+	borrow(&c->out, &c->loop->spare_out);
+	c->unserved = false;
+	if (!c->closing && !c->full)
+		c->kind->serve(c);
 }
 
 void
 conn_serve(struct conn *c)
 {
-	borrow_out(c);
-	if (!c->closing && !c->full)
-		c->kind->serve(c);
+	serve(c);
 	if (c->loop->draining || c->out.n == 0 || c->out.n >= OUT_FULL || is_last(c->loop))
 		conn_settle(c);
 	else
-		settle_later(c);
+		line_up(c);
+}
+
+/* Who is served is not settled before all are: nobody leaves the line meanwhile but by his end. */
+void
+conn_call_line(struct loop *l)
+{
+	for (size_t i = 0; i < l->lined; i++)
+		if (l->line[i] != NULL && l->line[i]->unserved)
+			l->line[i]->kind->fetch(l->line[i]);
+	for (size_t i = 0; i < l->lined; i++) {
+		if (l->line[i] != NULL && l->line[i]->unserved)
+			serve(l->line[i]);
+		l->serving = true;
+	}
+	l->serving = false;
+	for (size_t i = 0; i < l->lined; i++) {
+		struct conn *c = l->line[i];
+
+		if (c == NULL)
+			continue;
+		l->line[i] = NULL;
+		c->lined = false;
+		conn_settle(c);
+	}
+	l->lined = 0;
+}
+
+static void
+serve_soon(struct conn *c)
+{
+	if (c->kind->foresee == NULL || c->loop->draining || is_last(c->loop)) {
+		conn_serve(c);
+		return;
+	}
+	c->unserved = true;
+	c->kind->foresee(c);
+	line_up(c);
 }
 
 static void
@@ -424,7 +433,7 @@ take_in(struct conn *c)
 {
 	switch (fill(c)) {
 	case FILLED:
-		conn_serve(c);
+		serve_soon(c);
 		return;
 	case FILLED_NOTHING:
 		conn_settle(c);

@@ -29,6 +29,13 @@ struct conn_kind {
 	 * c->again, once everybody else had a turn. Must not close: set c->closing. */
 	void (*serve)(struct conn *c);
 
+	/* Input was read, and `serve` comes when others who spoke at the same time were read from
+	 * too: have the CPU fetch the memory that it will look at, in two steps; the second needs
+	 * what the first has fetched. Called in that order, before `serve` looks at the input.
+	 * NULL: what is read is served at once. */
+	void (*foresee)(struct conn *c);
+	void (*fetch)(struct conn *c);
+
 	/* Tell whether answers are still being worked on: then the connection is kept, though the
 	 * client has ended its side. */
 	bool (*busy)(const struct conn *c);
@@ -51,19 +58,19 @@ struct conn {
 	const struct conn_kind *kind;
 	struct loop *loop;
 	const struct listener *from;
-	struct conn *unsent; /* the next in the loop's line of those whose replies wait */
 	int fd;
-	bool spoke;   /* the client has asked something */
-	bool ended;   /* the client sends no more */
-	bool closing; /* take nothing more in; close when all is sent */
-	bool deaf;    /* nothing more can be sent to us, but for what was */
-	bool abrupt;  /* and then at once, whatever the client may still send */
-	bool held;    /* its kind wants no more input for now */
-	bool again;   /* its kind has more to do, when the others had their turn */
-	bool paced;   /* it sent too much in too short a time: no more is read for a moment */
-	bool full;    /* too much is unsent; cleared when all of it is gone */
-	bool waiting; /* it stands in the loop's line of the unsent */
-	bool reading; /* which of its events are pending */
+	bool spoke;    /* the client has asked something */
+	bool ended;    /* the client sends no more */
+	bool closing;  /* take nothing more in; close when all is sent */
+	bool deaf;     /* nothing more can be sent to us, but for what was */
+	bool abrupt;   /* and then at once, whatever the client may still send */
+	bool held;     /* its kind wants no more input for now */
+	bool again;    /* its kind has more to do, when the others had their turn */
+	bool paced;    /* it sent too much in too short a time: no more is read for a moment */
+	bool full;     /* too much is unsent; cleared when all of it is gone */
+	bool lined;    /* it stands in the loop's line */
+	bool unserved; /* there, and was read from */
+	bool reading;  /* which of its events are pending */
 	bool writing;
 	bool queued;
 	bool counted; /* as one of his user's */
@@ -102,8 +109,8 @@ bool conn_roomy(struct conn *c);
  * A client that is woken finds the replies of many others then, and need not be woken for each. */
 void conn_serve(struct conn *c);
 
-/* Settle all who wait for that. */
-void conn_settle_waiting(struct loop *loop);
+/* Serve all who stand in the line, then settle them. */
+void conn_call_line(struct loop *loop);
 
 /* The worker is going: answer what the client has sent already, then close as soon as nothing is
  * owed. One who has not spoken yet is served once: he may have come because another worker has just

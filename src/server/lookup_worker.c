@@ -104,7 +104,7 @@ must_look(const struct lookup_worker *w, const struct lookup_client *c, struct s
 {
 	if (!w->source.watching || !lookup_session_is_one(&c->session, in))
 		return true;
-	return w->round >= FEW && w->loop.unsent == NULL;
+	return w->round >= FEW && !w->loop.serving;
 }
 
 /* Have the store as it is at this moment, for what IN asks. */
@@ -246,6 +246,23 @@ serve(struct conn *conn)
 }
 
 static void
+foresee(struct conn *conn)
+{
+	struct lookup_client *c = (struct lookup_client *)conn;
+
+	count_round((struct lookup_worker *)conn->loop);
+	lookup_session_foresee(&c->session, sbuf_slice(&conn->in));
+}
+
+static void
+fetch(struct conn *conn)
+{
+	struct lookup_client *c = (struct lookup_client *)conn;
+
+	answers_fetch(c->session.answers, c->session.foreseen);
+}
+
+static void
 free_conn(struct conn *conn)
 {
 	struct lookup_client *c = (struct lookup_client *)conn;
@@ -258,6 +275,8 @@ static const struct conn_kind lookup_kind = {
 	.in_max = 2 * TCPTABLE_LINE_MAX,
 	.send_limit = 100, /* what Postfix itself waits */
 	.serve = serve,
+	.foresee = foresee,
+	.fetch = fetch,
 	.busy = lookup_client_never,
 	.midway = lookup_client_never,
 	.free = free_conn,

@@ -20,7 +20,6 @@ enum {
 	SILENT_MS = 1000, /* who is about to speak has spoken by then, also on a busy machine */
 	DRAIN_S = 3,
 	HURRY_MS = 1000, /* for last words to be sent; all of it less than the supervisor waits */
-	SPARE_MAX = 16 * 1024 * 1024 /* the borrower's own cap counts */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -316,11 +315,11 @@ init_gates(struct loop *l, const struct listener_set *set, enum protocol_side si
 }
 
 static void
-on_send(evutil_socket_t fd, short what, void *arg)
+on_call(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	conn_settle_waiting(arg);
+	conn_call_line(arg);
 }
 
 static bool
@@ -331,7 +330,7 @@ init_events(struct loop *l, const struct worker_setup *setup)
 	l->term = evsignal_new(l->base, SIGTERM, on_term, l);
 	l->life = event_new(l->base, setup->life_fd, EV_READ | EV_PERSIST, on_life, l);
 	l->leave = evtimer_new(l->base, on_leave, l);
-	event_assign(&l->send, l->base, -1, 0, on_send, l);
+	event_assign(&l->call, l->base, -1, 0, on_call, l);
 	evtimer_assign(&l->beat, l->base, on_beat, l);
 	if (l->term == NULL || l->life == NULL || l->leave == NULL ||
 	    event_add(l->term, NULL) != 0 || event_add(l->life, NULL) != 0)
@@ -356,8 +355,6 @@ loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side s
 	if (l->max_per_user == 0)
 		l->max_per_user = l->max - l->max / 4;
 	l->max_rate = (uint64_t)setup->conf->max_client_rate * 1024;
-	sbuf_init(&l->spare_in, SPARE_MAX);
-	l->unsent_end = &l->unsent;
 	l->base = event_base_new();
 	if (l->base != NULL)
 		event_base_priority_init(l->base, LOOP_PRIORITIES);
@@ -411,8 +408,9 @@ loop_release(struct loop *l)
 		event_del(&l->beat);
 	if (l->base != NULL)
 		event_base_free(l->base);
-	sbuf_release_secret(&l->spare_in);
-	while (l->spares_out > 0)
-		sbuf_release(&l->spare_out[--l->spares_out]);
+	while (l->spare_in.n > 0)
+		sbuf_release_secret(&l->spare_in.buffer[--l->spare_in.n]);
+	while (l->spare_out.n > 0)
+		sbuf_release(&l->spare_out.buffer[--l->spare_out.n]);
 	*l = (struct loop){ .draining = false };
 }

@@ -16,7 +16,7 @@
 struct loop;
 
 enum {
-	LOOP_UNSENT = 64,
+	LOOP_LINE = 64,
 	LOOP_PRIORITIES = 2, /* what is to be known before any client is served; all else */
 	LOOP_FIRST = 0
 };
@@ -61,14 +61,16 @@ struct loop {
 	struct trouble crowded;
 	struct trouble unwanted;
 	struct trouble greedy;
-	struct sbuf spare_in; /* buffers for whoever has something to say just now */
-	struct sbuf spare_out[LOOP_UNSENT];
-	size_t spares_out;
-	struct conn *unsent; /* served, and not yet settled: until all who spoke are served, or
-			      * there are LOOP_UNSENT of them */
-	struct conn **unsent_end;
-	size_t unsents;
-	struct event send;
+	struct spares {
+		struct sbuf buffer[LOOP_LINE];
+		size_t n;
+	} spare_in, spare_out; /* for whoever has something to say just now */
+	/* read from or served, and not yet settled: until all who spoke stand here, or there is no
+	 * more room; NULL: has left */
+	struct conn *line[LOOP_LINE];
+	size_t lined;
+	bool serving; /* the line is called, and not the first of it is being served */
+	struct event call;
 };
 
 /* Set up for the listeners of one side; with ACCEPT NULL, to accept from none. False with a text

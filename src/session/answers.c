@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+	LINE = 64,         /* of the CPU's memory */
 	ANSWER_MAX = 1024, /* a question, and a text; what is longer is rare */
 	ANSWER_USUAL = 80, /* with its head: how many the table has places for */
 	ALIGNMENT = 8,
@@ -175,6 +176,38 @@ answers_find(struct answers *a, struct slice map, struct slice key, struct answe
 	out->map = answer->map;
 	out->text = slice_of(answer->bytes + answer->question_n, answer->text_n);
 	return true;
+}
+
+uint64_t
+answers_foresee(const struct answers *a, struct slice question)
+{
+	uint64_t hash;
+
+	if (a == NULL || question.n > ANSWER_MAX)
+		return 0;
+	crypto_shorthash(
+	    (unsigned char *)&hash, (const unsigned char *)question.p, question.n, a->key);
+	__builtin_prefetch(shelf_of(a, hash));
+	return hash;
+}
+
+/* What an answer usually has lies in two lines. */
+void
+answers_fetch(const struct answers *a, uint64_t foreseen)
+{
+	const place *shelf;
+
+	if (a == NULL || foreseen == 0)
+		return;
+	shelf = shelf_of(a, foreseen);
+	for (size_t i = 0; i < SHELF; i++) {
+		const unsigned char *answer = a->ring + place_at(shelf[i]) % a->size;
+
+		if ((shelf[i] ^ foreseen) >> (64 - MARK_BITS) != 0)
+			continue;
+		__builtin_prefetch(answer);
+		__builtin_prefetch(answer + LINE);
+	}
 }
 
 /* --- remembering ------------------------------------------------------------------------------ */

@@ -247,6 +247,19 @@ lookup_session_is_one(const struct lookup_session *s, struct slice in)
 	}
 }
 
+void
+lookup_session_foresee(struct lookup_session *s, struct slice in)
+{
+	struct slice map, key;
+	size_t n;
+
+	s->foreseen = 0;
+	if (s->protocol == PROTOCOL_SOCKETMAP && s->skip == 0 &&
+	    socketmap_take(in, &map, &key, &n) == TAKEN)
+		s->foreseen =
+		    answers_foresee(s->answers, slice_of(map.p, (size_t)(key.p + key.n - map.p)));
+}
+
 static void
 skip(struct lookup_session *s, struct slice *in)
 {

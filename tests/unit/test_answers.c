@@ -239,6 +239,31 @@ test_kept(void **state)
 	keep(NULL, "n4@b", FOUND, "other@b");
 }
 
+/* To look ahead finds nothing, changes nothing, and may be in vain. */
+static void
+test_foreseen(void **state)
+{
+	struct answers *a = *state;
+	char key[64];
+
+	answers_turn(a, 1);
+	for (unsigned i = 0; i < 5000; i++) {
+		uint64_t foreseen;
+
+		snprintf(key, sizeof key, "aliases user%u@ex.test", i);
+		foreseen = answers_foresee(a, slice_str(key));
+		assert_int_not_equal(foreseen, 0);
+		answers_fetch(a, foreseen);
+		assert_false(knows(a, "aliases", key + 8));
+		give(a, "aliases", key + 8, FOUND, "x@y.test");
+		answers_fetch(a, answers_foresee(a, slice_str(key)));
+		assert_true(knows(a, "aliases", key + 8));
+	}
+	answers_fetch(a, UINT64_MAX);
+	answers_fetch(a, 0);
+	answers_fetch(NULL, answers_foresee(NULL, slice_str("aliases x")));
+}
+
 static void
 test_without_memory(void **state)
 {
@@ -261,6 +286,7 @@ main(int argc, char **argv)
 		CASE(test_round_and_round),
 		CASE(test_side_by_side),
 		CASE(test_kept),
+		CASE(test_foreseen),
 		CASE(test_without_memory),
 	};
 
