@@ -210,10 +210,10 @@ def crowd(env):
         clients = [Socketmap(site.maps) for _ in range(40)]
         for client in clients:
             client.request("aliases", "post@example.com")
+        daemon.wait_log("max-connections")  # for nobody has left yet
         for client in clients:
             check_eq(client.reply(), ("OK", "harry@example.com"))
             client.close()
-        daemon.wait_log("max-connections")
 
 
 def may_raise_limits():
