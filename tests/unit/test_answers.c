@@ -244,20 +244,20 @@ static void
 test_foreseen(void **state)
 {
 	struct answers *a = *state;
-	char key[64];
+	char question[64];
 
 	answers_turn(a, 1);
 	for (unsigned i = 0; i < 5000; i++) {
 		uint64_t foreseen;
 
-		snprintf(key, sizeof key, "aliases user%u@ex.test", i);
-		foreseen = answers_foresee(a, slice_str(key));
+		snprintf(question, sizeof question, "aliases user%u@ex.test", i);
+		foreseen = answers_foresee(a, slice_str(question));
 		assert_int_not_equal(foreseen, 0);
 		answers_fetch(a, foreseen);
-		assert_false(knows(a, "aliases", key + 8));
-		give(a, "aliases", key + 8, FOUND, "x@y.test");
-		answers_fetch(a, answers_foresee(a, slice_str(key)));
-		assert_true(knows(a, "aliases", key + 8));
+		assert_false(knows(a, "aliases", question + 8));
+		give(a, "aliases", question + 8, FOUND, "x@y.test");
+		answers_fetch(a, answers_foresee(a, slice_str(question)));
+		assert_true(knows(a, "aliases", question + 8));
 	}
 	answers_fetch(a, UINT64_MAX);
 	answers_fetch(a, 0);
