@@ -182,8 +182,12 @@ class MailHost:
             with open(dovecot.top + "/vmaild-sql.conf.ext", "w") as f:
                 f.write(self.printed("config", "dovecot", *options, "--sql-file"))
         configure = dovecot.configure_stock if stock else dovecot.configure
-        configure(lines + more + (UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""))
+        configure(lines + more + self.unlimited())
         return printed
+
+    def unlimited(self):
+        """What Dovecot needs to be told for this build's helper."""
+        return UNLIMITED if is_sanitized(os.path.join(self.bin, HELPER)) else ""
 
     def found_here(self, lines):
         """LINES with the paths of this build's helper and script."""

@@ -318,7 +318,7 @@ def _(host):
         os.chmod(os.path.join(p.tmp, "users"), 0o644)
         theirs = BEFORE[VERSION][0].replace("username_format=%n ", "").replace("/etc/dovecot/users",
                                                                               os.path.join(p.tmp, "users"))
-        mine.configure(theirs)
+        mine.configure(theirs + p.host.unlimited())
         p.run("dovecot", "--yes", "--dovecot", mine.file)
         ours = os.path.join(mine.top, "vmaild.conf")
         text = p.host.found_here(p.read(ours)).replace(p.host.postfix.queue + "/private/dovecot-lmtp", mine.lmtp)
