@@ -333,8 +333,13 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 	int rc =
 	    sqlite3_open_v2(db->file.path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
+	/* this reads the file, and those who ask may just be beginning a log for it anew; the
+	 * copying waits for others by itself */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(to, WAIT_MS);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(to, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	sqlite3_busy_timeout(to, 0);
 	if (rc != SQLITE_OK)
 		o = copy_failed(db->file.path, rc, err);
 	for (int i = 0; o == FOUND && !same && i < TRIES; i++) {
