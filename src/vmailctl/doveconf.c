@@ -58,7 +58,7 @@ bare(struct slice line)
 static bool
 opens(struct slice line, struct database *db)
 {
-	struct slice name = line;
+	struct slice name;
 
 	if (!slice_ends(line, "{") ||
 	    !(slice_starts(line, "passdb") || slice_starts(line, "userdb")))
