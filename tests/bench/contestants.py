@@ -127,8 +127,9 @@ class Fixed:
 
 
 def shared_buffers():
-    """What a server of its own would be given: a quarter of the memory, of which little is touched; MiB."""
-    return min(2048, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 ** 22)
+    """What a server of its own would be given: a quarter of the memory, of which no more is touched than there are
+    data; MiB."""
+    return min(8192, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 ** 22)
 
 
 class Postgres:
