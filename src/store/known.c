@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	SHELVES = 2048,
+	SHELVES = 8192,
 	SHELF = 4,
 	TEXT = 160 /* the name, what it is called in the store, and what it stands for: longer ones
 		      are looked up each time */
