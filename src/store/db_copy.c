@@ -339,7 +339,8 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 		rc = sqlite3_busy_timeout(to, WAIT_MS);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(to, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
-	sqlite3_busy_timeout(to, 0);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(to, 0);
 	if (rc != SQLITE_OK)
 		o = copy_failed(db->file.path, rc, err);
 	for (int i = 0; o == FOUND && !same && i < TRIES; i++) {
