@@ -99,6 +99,15 @@ put(unsigned char *out, struct slice s)
 		memcpy(out, s.p, s.n);
 }
 
+static uint64_t
+hash_of(const struct answers *a, const void *question, size_t n)
+{
+	uint64_t hash;
+
+	crypto_shorthash((unsigned char *)&hash, question, n, a->key);
+	return hash;
+}
+
 /* Note the question; false when it is longer than what is remembered. */
 static bool
 note(struct answers *a, struct slice map, struct slice key)
@@ -109,7 +118,7 @@ note(struct answers *a, struct slice map, struct slice key)
 	a->question[map.n] = ' '; /* of which no map's name has one */
 	put(a->question + map.n + 1, key);
 	a->question_n = map.n + 1 + key.n;
-	crypto_shorthash((unsigned char *)&a->hash, a->question, a->question_n, a->key);
+	a->hash = hash_of(a, a->question, a->question_n);
 	return true;
 }
 
@@ -131,6 +140,12 @@ place_of(uint64_t at, uint64_t hash)
 	return at / ALIGNMENT | hash >> (64 - MARK_BITS) << (64 - MARK_BITS);
 }
 
+static bool
+is_marked(place p, uint64_t hash)
+{
+	return (p ^ hash) >> (64 - MARK_BITS) == 0;
+}
+
 /* What lies there, if it is the answer to the question noted. */
 static const struct answer *
 look(const struct answers *a, place p)
@@ -138,7 +153,7 @@ look(const struct answers *a, place p)
 	uint64_t at = place_at(p);
 	const struct answer *answer;
 
-	if ((p ^ a->hash) >> (64 - MARK_BITS) != 0 || at < a->begin || a->end - at > a->size)
+	if (!is_marked(p, a->hash) || at < a->begin || a->end - at > a->size)
 		return NULL;
 	answer = (const struct answer *)(a->ring + at % a->size);
 	if (answer->hash != a->hash || answer->question_n != a->question_n ||
@@ -185,8 +200,7 @@ answers_foresee(const struct answers *a, struct slice question)
 
 	if (a == NULL || question.n > ANSWER_MAX)
 		return 0;
-	crypto_shorthash(
-	    (unsigned char *)&hash, (const unsigned char *)question.p, question.n, a->key);
+	hash = hash_of(a, question.p, question.n);
 	__builtin_prefetch(shelf_of(a, hash));
 	return hash;
 }
@@ -203,7 +217,7 @@ answers_fetch(const struct answers *a, uint64_t foreseen)
 	for (size_t i = 0; i < SHELF; i++) {
 		const unsigned char *answer = a->ring + place_at(shelf[i]) % a->size;
 
-		if ((shelf[i] ^ foreseen) >> (64 - MARK_BITS) != 0)
+		if (!is_marked(shelf[i], foreseen))
 			continue;
 		__builtin_prefetch(answer);
 		__builtin_prefetch(answer + LINE);
