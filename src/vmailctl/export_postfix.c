@@ -6,6 +6,7 @@
  * A hash: table cannot say all. A catch-all of Postfix's takes the mail of real mailboxes too, so
  * in a domain that has one each of them leads to itself; and so does what is nobody on purpose.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -464,8 +465,12 @@ open_known(struct postfix *p)
 		"local-domains", "mailboxes", "aliases", "patterns", "mx-domains", "mx-recipients",
 		"mx-patterns" };
 
-	for (size_t i = 0; p->outcome == FOUND && i < sizeof known / sizeof *known; i++)
+	for (size_t i = 0; p->outcome == FOUND && i < sizeof known / sizeof *known; i++) {
+		/* no map of the admin's has the name of a file of these */
+		assert(map_by_name(slice_str(known[i])) != NULL ||
+		       map_name_is_taken(slice_str(known[i])));
 		table(p, known[i]);
+	}
 }
 
 static void
