@@ -171,7 +171,7 @@ additions_write(struct store *s, struct error *err)
 	struct additions *a = &s->additions;
 	enum outcome o;
 
-	if (db_rows_n(&a->mailbox) == 0)
+	if (db_rows_n(&a->mailbox) == 0 && !a->mailbox.failed)
 		return FOUND;
 	o = db_run_rows(s->db, Q_mailboxes_add, &a->mailbox, err);
 	if (o == FOUND)

@@ -152,9 +152,9 @@ sqlite_run_rows(struct db *db, enum statement which, const struct db_rows *rows,
 {
 	enum outcome o;
 
-	assert(rows->width <= DB_ROWS_COLUMNS && rows->n % rows->width == 0);
 	if (rows->failed)
 		return error_set(err, RETRY, "no memory for what is to be written");
+	assert(rows->width <= DB_ROWS_COLUMNS && rows->n % rows->width == 0);
 	if (rows->n == 0)
 		return FOUND;
 	db->pending = rows;

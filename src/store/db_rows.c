@@ -32,12 +32,15 @@ db_rows_clear(struct db_rows *r)
 	sbuf_clear(&r->text);
 }
 
+/* Behind one that found no memory there is none: what follows would stand in the wrong column. */
 static void
 add_cell(struct db_rows *r, struct db_cell cell)
 {
 	size_t room = r->room == 0 ? 64 * r->width : 2 * r->room;
 	struct db_cell *more;
 
+	if (r->failed)
+		return;
 	if (r->n == r->room) {
 		more = realloc(r->cell, room * sizeof *more);
 		if (more == NULL) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Every map, asked typical keys while memory runs out: at each allocation in turn, once or from
- * then on. The answer is the right one or "try again", and never that there is nothing.
+ * then on. The answer is the right one or "try again", and never that there is nothing. And a new
+ * mailbox that was told to be made is there.
  *
  * The allocator is replaced for the whole program, libraries and engine included, which a sanitizer
  * does itself: in such a build there is nothing to run.
@@ -9,6 +10,7 @@
 #include "../lib/shortage.h"
 #include "fixture.h"
 #include "mail/maps.h"
+#include "store/record.h"
 
 #define JOERG "j\303\266rg"
 #define SHARP "stra\303\237e.test"
@@ -267,6 +269,34 @@ test_view_is_lost(void **state)
 	}
 }
 
+static void
+test_one_more(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = { "" };
+	bool short_of_any = true;
+
+	if (!shortage_replaced)
+		skip();
+	for (unsigned at = 1; short_of_any; at++) {
+		struct store *s = open_at(f->path, STORE_ADMIN);
+		struct record r = { .kind = RECORD_MAILBOX, .said = RECORD_QUOTA, .quota = 7 };
+		enum record_change did;
+		enum outcome o;
+		char name[40];
+
+		snprintf(name, sizeof name, "new%u@example.com", at);
+		r.name = S(name);
+		shortage_begin(at, at % 2 == 0);
+		o = store_put(s, &r, &did, &e);
+		shortage_end();
+		short_of_any = shortage.seen >= at;
+		store_close(s);
+		if (o != RETRY && look_up(f->s, "mailboxes", name).outcome != o)
+			fail_msg("without allocation %u: told to be made, and is not there", at);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -274,6 +304,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_every_map, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_question, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_view_is_lost, memory_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_more, memory_setup, teardown),
 	};
 
 	if (!is_for_sqlite())

@@ -176,6 +176,9 @@ edit_batch(struct fixture *f, struct error *err)
 	return o == FOUND ? end : o;
 }
 
+/* One alone, with all that it comes with. */
+EDIT(edit_put, put_one(f->s, 300, err))
+
 static const struct step edits[] = {
 	{ edit_domain, NULL, NULL },
 	{ edit_mailbox, "mailboxes", "tom@example.com" },
@@ -185,6 +188,7 @@ static const struct step edits[] = {
 	{ edit_quota, NULL, NULL },
 	{ edit_undo, NULL, NULL },
 	{ edit_rehash, NULL, NULL },
+	{ edit_put, "mailboxes", "put300@example.com" },
 	{ edit_logins, NULL, NULL },
 	{ edit_entry, NULL, NULL },
 	{ edit_remove, NULL, NULL },
