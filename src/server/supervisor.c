@@ -153,7 +153,8 @@ put_off(struct worker *w, bool young)
 	w->backoff = young ? longer(w->backoff) : 0;
 }
 
-static void
+/* False when it could not be started; it is due again then. */
+static bool
 start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 {
 	char name[32];
@@ -163,7 +164,7 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 		log_error(
 		    "cannot start the %s: %s", worker_name(w, name, sizeof name), strerror(errno));
 		put_off(w, true);
-		return;
+		return false;
 	}
 	w->slot = w->kind == SIDE_METRICS ? NULL : slab_take(&s->slab);
 	w->pid = fork();
@@ -180,20 +181,13 @@ start_worker(struct supervisor *s, struct generation *g, struct worker *w)
 		w->slot = NULL;
 		w->pid = 0;
 		put_off(w, true);
-		return;
+		return false;
 	}
 	w->ready_fd = ready[0];
 	w->ready = false;
 	w->started = w->beat = clock_ms();
 	w->still = false;
-}
-
-static void
-start_workers(struct supervisor *s, struct generation *g)
-{
-	assert(g != NULL);
-	for (size_t i = 0; i < g->workers; i++)
-		start_worker(s, g, &g->worker[i]);
+	return true;
 }
 
 /* --- the keeper ------------------------------------------------------------------------------- */
@@ -277,7 +271,7 @@ keep_old(struct supervisor *s, const char *why)
 		say(s, SAY_READY);
 }
 
-/* A worker of the new generation died before all were ready. */
+/* A worker of the new generation could not be started, or died before all were ready. */
 static void
 abandon(struct supervisor *s)
 {
@@ -293,6 +287,19 @@ abandon(struct supervisor *s)
 	}
 	log_error("the workers did not start");
 	s->status = 1;
+}
+
+static void
+start_next(struct supervisor *s)
+{
+	struct generation *g = s->next;
+	bool started = true;
+
+	assert(g != NULL);
+	for (size_t i = 0; i < g->workers && started; i++)
+		started = start_worker(s, g, &g->worker[i]);
+	if (!started)
+		abandon(s);
 }
 
 /* What only root can do is not done again. */
@@ -327,7 +334,7 @@ reload(struct supervisor *s)
 	}
 	slab_number(&s->slab, &s->next->listeners);
 	say_unchanged(s, c);
-	start_workers(s, s->next);
+	start_next(s);
 }
 
 static bool
@@ -537,7 +544,7 @@ start_due(struct supervisor *s, uint64_t now)
 		struct worker *w = &s->now->worker[i];
 
 		if (w->pid == 0 && w->due <= now)
-			start_worker(s, s->now, w);
+			(void)start_worker(s, s->now, w);
 	}
 }
 
@@ -753,7 +760,7 @@ supervise(struct generation *first, const struct supervisor_birth *birth)
 	counter_set(&slab_top(&s.slab)->started, (uint64_t)(clock_unix_ms() / 1000));
 	slab_number(&s.slab, &first->listeners);
 	if (init_signals(&s)) {
-		start_workers(&s, s.next);
+		start_next(&s);
 	} else {
 		log_error("cannot set up signals: %s", strerror(errno));
 		abandon(&s);

@@ -153,6 +153,20 @@ def no_memory(env):
                 check_eq(client.ask("aliases", "post@example.com"), HARRY)
 
 
+def no_descriptors(env):
+    """When a worker cannot be started the old configuration stays, and the next reload works."""
+    with world(env, max_connections=16, lookup_workers=1) as site:
+        with site.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))) as daemon:
+            for workers, said in ((60, "cannot start the lookup worker .*: Too many open files"), (2, "configuration reloaded")):
+                site.configure(lookup_workers=workers)
+                mark = daemon.mark()
+                daemon.reload()
+                daemon.wait_log(said, mark)
+                with Socketmap(site.maps) as client:
+                    check_eq(client.ask("aliases", "post@example.com"), HARRY)
+            check_eq(daemon.log.text.count("the old configuration stays"), 1)
+
+
 def bad_configuration(env):
     with running(env) as (site, daemon), Socketmap(site.maps) as client, Auth(site.auth) as auth:
         before = daemon.workers()
@@ -209,6 +223,7 @@ def register(suite):
     suite.add("reload: what takes a restart is said", takes_restart)
     suite.add("reload: more connections than files are allowed", more_files)
     suite.add("reload: out of memory", no_memory)
+    suite.add("reload: out of descriptors", no_descriptors)
     suite.add("reload: a bad configuration changes nothing", bad_configuration)
     suite.add("reload: again and again", again_and_again)
     suite.add("reload: a socket file that was removed", socket_came_back)
