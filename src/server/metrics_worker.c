@@ -8,6 +8,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@
 
 #include "loop.h"
 #include "metrics_page.h"
+#include "store/remote.h"
 #include "store/store.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 #include "worker.h"
 
 enum {
@@ -66,7 +69,22 @@ ask_store(struct metrics_worker *w, struct error *err)
 	    store_new(&w->store, conf_store_for_lookups(c), STORE_LOOKUP, err) != FOUND)
 		return RETRY;
 	store_deadline(w->store, (unsigned)c->lookup_deadline);
-	return look(w, err);
+	if (look(w, err) == FOUND)
+		return FOUND;
+	/* out of this process's reach it stays: another one is asked the next time */
+	if (sandbox_outgrown())
+		raise(SIGTERM);
+	return RETRY;
+}
+
+/* Who asks seldom would hold on to a file long after another one was put in its place. */
+static void
+leave_store(struct metrics_worker *w)
+{
+	if (remote_wanted(conf_store_for_lookups(w->conf)))
+		return;
+	store_close(w->store);
+	w->store = NULL;
 }
 
 /* Those who are to serve do, and what they ask answers. */
@@ -176,6 +194,7 @@ on_health(struct evhttp_request *r, void *arg)
 	if (!is_welcome(w, r))
 		return;
 	well = check(w, &err) == FOUND;
+	leave_store(w);
 	snprintf(text, sizeof text, "%s\n", well ? "ok" : err.text);
 	reply(w, r, well ? HTTP_OK : HTTP_SERVUNAVAIL, plain, slice_str(text));
 }
@@ -197,6 +216,7 @@ on_metrics(struct evhttp_request *r, void *arg)
 		report.version = store_found_version(w->store);
 		store_size(w->store, &report.main, &report.log);
 	}
+	leave_store(w);
 	if (metrics_page(&page, w->slab, &report, time(NULL)))
 		reply(w, r, HTTP_OK, prometheus, sbuf_slice(&page));
 	else

@@ -9,11 +9,13 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 
 from harness import (TIMEOUT, Auth, Client, Site, Socketmap, TcpTable, check, check_eq, check_in, free_port, listener,
                      scratch, wait_gone, wait_until)
+from store_cases import put_directory
 from world import fill
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -217,6 +219,20 @@ def healthy(env):
         check_in("vmaild answers on every listener", site.ctl_run("doctor").stdout)
 
 
+def store_replaced(env):
+    """Whoever was asked how the store is does not hold on to it: another one in its place can be written, and is asked."""
+    with watched(env) as (site, _):
+        good = os.path.join(site.tmp, "good.db")
+        site.ctl("backup", good)
+        for i in range(2):
+            check_eq(get(site.metrics, "/healthz")[0], 200)
+            check_eq(Page(site.metrics).sum("vmaild_store_up"), 1)
+            shutil.copyfile(good, site.store)
+            site.ctl("alias", "add", "later@example.com", "harry@example.com")
+        put_directory(site)
+        wait_until(lambda: get(site.metrics, "/healthz")[0] == 200, "health, as everybody can be answered")
+
+
 def nobody(env):
     """Without a daemon, or without a listener for it, nobody can tell."""
     with scratch() as tmp:
@@ -335,6 +351,7 @@ def register(suite):
     suite.add("metrics: what was asked is what is counted", counted)
     suite.add("metrics: counts outlive workers and generations", outlive)
     suite.add("metrics: health is that of the store", healthy)
+    suite.add("metrics: the store is replaced between two questions", store_replaced)
     suite.add("metrics: nobody to tell", nobody)
     suite.add("metrics: whatever is sent, the next is answered", strangers)
     suite.add("metrics: each process reaches its own counts only", least)

@@ -400,15 +400,20 @@ def copied_over(env):
         check_eq(daemon.workers("lookup"), workers)
 
 
+def put_directory(site):
+    """Put a copy in the place of the store's directory."""
+    os.rename(site.store_directory, site.store_directory + ".old")
+    shutil.copytree(site.store_directory + ".old", site.store_directory)
+    if os.geteuid() == 0:
+        for path in (".", *os.listdir(site.store_directory)):
+            shutil.chown(os.path.join(site.store_directory, path), site.user, group_of(site.user))
+
+
 def another_directory(env):
     """The sandbox of a worker is about the directory that was there: the worker makes way for another."""
     with running(env, lookup_workers=1) as (site, daemon):
         before = daemon.workers()
-        os.rename(site.store_directory, site.store_directory + ".old")
-        shutil.copytree(site.store_directory + ".old", site.store_directory)
-        if os.geteuid() == 0:
-            for path in (".", *os.listdir(site.store_directory)):
-                shutil.chown(os.path.join(site.store_directory, path), site.user, group_of(site.user))
+        put_directory(site)
 
         def good():
             with Socketmap(site.maps) as maps, Auth(site.auth) as auth:
