@@ -98,11 +98,12 @@ count_round(struct lookup_worker *w)
 
 /* Tell whether the store is to be asked if its file was replaced. The kernel tells of that by
  * itself before it tells of any client who asked later, if it does not have too many of them to
- * tell of. But what came behind a first request may have been sent after that. */
+ * tell of. But what came behind a first request may have been sent after that; and who leaves reads
+ * from clients of whom the kernel has not told. */
 static bool
 must_look(const struct lookup_worker *w, const struct lookup_client *c, struct slice in)
 {
-	if (!w->source.watching || !lookup_session_is_one(&c->session, in))
+	if (w->loop.draining || !w->source.watching || !lookup_session_is_one(&c->session, in))
 		return true;
 	return w->round >= FEW && !w->loop.serving;
 }
