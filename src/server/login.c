@@ -501,7 +501,7 @@ logins_release(struct auth_worker *w)
 		hash_pool_free(w->pool, give_back);
 		w->pool = NULL;
 	}
-	recorder_free(w->recorder);
+	recorder_free(w->recorder, w->loop.end_at);
 	w->recorder = NULL;
 	recall_release(&w->recall);
 	guard_release(&w->guard);

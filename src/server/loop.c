@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sys/log.h"
 
 enum {
@@ -231,6 +232,7 @@ drain(struct loop *l)
 	if (l->draining)
 		return;
 	l->draining = true;
+	l->end_at = clock_ms() + DRAIN_S * 1000 + HURRY_MS;
 	for (size_t i = 0; i < l->gates; i++) {
 		event_del(&l->gate[i].acceptable);
 		event_del(&l->gate[i].pause);

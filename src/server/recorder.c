@@ -8,6 +8,7 @@
 #include "recorder.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "store/remote.h"
 #include "sys/log.h"
 #include "trouble.h"
@@ -24,7 +26,8 @@ enum {
 	ENTRIES_MAX = 10000,
 	INDEX = 4096, /* a power of two */
 	RETRY_S = 1,
-	PATIENCE_MS = 1000 /* at the end somebody waits for us */
+	RETRY_LAST_MS = 50, /* at the end somebody waits for us */
+	PATIENCE_MS = 1000
 };
 
 /* In the log of changes. */
@@ -59,6 +62,7 @@ struct recorder {
 	bool urgent;
 	bool stirred;
 	bool stopping;
+	uint64_t until; /* stopping: when no more is tried; clock_ms */
 
 	/* the loop thread's */
 	struct trouble dropped;
@@ -396,15 +400,18 @@ static bool
 pause_or_stop(struct recorder *r)
 {
 	struct timespec until;
-	bool on;
+	bool stopping;
 
 	set_due(&until, RETRY_S);
 	pthread_mutex_lock(&r->lock);
 	while (!r->stopping && pthread_cond_timedwait(&r->work, &r->lock, &until) != ETIMEDOUT)
 		;
-	on = !r->stopping;
+	stopping = r->stopping;
 	pthread_mutex_unlock(&r->lock);
-	return on;
+	if (!stopping)
+		return true;
+	poll(NULL, 0, RETRY_LAST_MS);
+	return clock_ms() < r->until;
 }
 
 static void *
@@ -476,12 +483,13 @@ recorder_new(const char *uri, long interval, struct error *err)
 }
 
 void
-recorder_free(struct recorder *r)
+recorder_free(struct recorder *r, uint64_t until)
 {
 	if (r == NULL)
 		return;
 	pthread_mutex_lock(&r->lock);
 	r->stopping = true;
+	r->until = until;
 	pthread_cond_signal(&r->work);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);

@@ -27,7 +27,7 @@ void recorder_rehash(struct recorder *r, struct slice address, struct slice labe
 /* Something happened to the store's file: see whether another one is in its place. */
 void recorder_stir(struct recorder *r);
 
-/* Write what is left, if the store lets us soon, and end. */
-void recorder_free(struct recorder *r);
+/* Write what is left, if the store lets us before UNTIL (clock_ms) or at the next try, and end. */
+void recorder_free(struct recorder *r, uint64_t until);
 
 #endif

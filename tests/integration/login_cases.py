@@ -298,6 +298,24 @@ def hurried_once(env):
         check(not re.search(r"died of signal (?!9\b)", daemon.log.text), daemon.log.text)
 
 
+def recorded_at_last(env):
+    """A login waits to be recorded in a store that is locked, and the worker has to end: as long as it may it tries."""
+    with world(env, record_logins=1) as site, site.start() as daemon:
+        with database(site) as db, Auth(site.auth) as client:
+            db.execute("BEGIN IMMEDIATE")
+            check_eq(client.plain(HARRY, RIGHT[HARRY], parameters=("rip=" + HERE,)).word, "OK")
+            daemon.wait_log("logins are recorded later")
+            daemon.signal(signal.SIGTERM)
+            with contextlib.suppress(ConnectionResetError):
+                while client.more():
+                    pass
+            db.rollback()
+        check_eq(daemon.wait(), 0)
+        check("logins are not recorded" not in daemon.log.text, daemon.log.text)
+        with database(site) as db:
+            check_eq(db.execute("SELECT count(*) FROM login").fetchone()[0], 1)
+
+
 def hurried_are_told(env):
     """Who is told to try again because his worker leaves is counted and logged as that, once, whatever his password is
     found to be."""
@@ -559,6 +577,7 @@ def no_password_stays(env):
 
 def register(suite):
     suite.add("login: an old hash is replaced", rehash)
+    suite.add("login: recorded when the store is free again, though the worker leaves", recorded_at_last)
     suite.add("login: one that is held back is answered once when its worker leaves", hurried_once)
     suite.add("login: those that a leaving worker sends away are counted and logged", hurried_are_told)
     suite.add("login: all that lies behind those is answered when their worker leaves", hurried_all)
