@@ -77,8 +77,9 @@ put_reply(struct lookup_session *s, enum outcome o, size_t map, struct slice tex
 	tell_ear(s, o, text);
 	if (s->protocol == PROTOCOL_TCP)
 		return tcptable_put(out, o, text);
+	/* that text Postfix passes on to whoever sends the mail: what is wrong here is not his */
 	if (s->protocol == PROTOCOL_POLICY)
-		return policy_put(out, o, text);
+		return policy_put(out, o, o == RETRY ? slice_str("") : text);
 	return socketmap_put(out, o, text);
 }
 
