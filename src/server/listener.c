@@ -71,6 +71,17 @@ listeners_close(struct listener_set *set)
 	*set = (struct listener_set){ 0 };
 }
 
+void
+listeners_keep(struct listener_set *set, enum protocol_side side)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (protocol_side(set->at[i].protocol) == side)
+			continue;
+		close(set->at[i].fd);
+		set->at[i].fd = -1;
+	}
+}
+
 /* Tell whether the file under its name is the one we bound. */
 static bool
 is_there(const struct listener *l)

@@ -60,6 +60,9 @@ enum outcome listeners_open(struct listener_set *set, const struct conf *conf,
 /* Close the sockets and free the set. */
 void listeners_close(struct listener_set *set);
 
+/* Close those of other sides: a worker has no use for them, and who owns it is to have none. */
+void listeners_keep(struct listener_set *set, enum protocol_side side);
+
 /* Remove the socket files that are still ours, but for those that are in EXCEPT (may be NULL) as
  * well. */
 void listeners_unlink(const struct listener_set *set, const struct listener_set *except);

@@ -75,7 +75,7 @@ static const struct {
 
 /* What the workers do not need of ours. Everything else they own by being our copy. */
 static void
-become_worker(struct supervisor *s, const struct generation *g, const struct worker *w)
+become_worker(struct supervisor *s, struct generation *g, const struct worker *w)
 {
 	char name[32];
 
@@ -89,6 +89,7 @@ become_worker(struct supervisor *s, const struct generation *g, const struct wor
 		listeners_close(&s->now->listeners);
 	if (s->next != NULL && s->next != g)
 		listeners_close(&s->next->listeners);
+	listeners_keep(&g->listeners, w->kind);
 	/* it waits until the loop can say what it means */
 	sigaddset(&mask, SIGTERM);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -111,7 +112,7 @@ shut_in(const struct generation *g, const struct worker *w)
 }
 
 static int
-run_worker(struct supervisor *s, const struct generation *g, const struct worker *w, int ready_fd)
+run_worker(struct supervisor *s, struct generation *g, const struct worker *w, int ready_fd)
 {
 	struct worker_setup setup = { .conf = g->conf,
 		.listeners = &g->listeners,
@@ -352,6 +353,14 @@ all_leave(struct supervisor *s)
 	s->again = s->unsaid = s->hand_over = false;
 }
 
+/* Who connects from now on is to be told so, and not to wait for us. */
+static void
+stop_listening(struct generation *g)
+{
+	if (g != NULL)
+		listeners_close(&g->listeners);
+}
+
 static void
 stop(struct supervisor *s, const char *why)
 {
@@ -361,6 +370,8 @@ stop(struct supervisor *s, const char *why)
 		listeners_unlink(&s->now->listeners, NULL);
 	if (s->next != NULL)
 		listeners_unlink(&s->next->listeners, s->given);
+	stop_listening(s->now);
+	stop_listening(s->next);
 	all_leave(s);
 }
 

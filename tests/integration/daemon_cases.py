@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import re
+import select
 import signal
 import socket
 import stat
@@ -115,6 +116,27 @@ def shut_in(env):
             if name == "vmaild-lookup":
                 check_eq(limits_of(pid)["Max processes"], ["0", "0"], name)
         check("sandbox:" not in daemon.log.text, daemon.log.text)
+
+
+def bound_paths(pid):
+    """The paths of the unix sockets that process PID listens on."""
+    with open("/proc/net/unix") as f:
+        rows = [line.split() for line in f]
+    paths = {"socket:[%s]" % row[6]: row[7] for row in rows if len(row) == 8}
+    held = set()
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(FileNotFoundError):
+            held.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+    return {paths[name] for name in held & set(paths)}
+
+
+def own_listeners(env):
+    """A worker has the listeners of its own side, and cannot take the clients of another: passwords, for one."""
+    need_root()
+    with running(env) as (site, daemon):
+        for kind, wanted in (("lookup", {site.maps}), ("auth", {site.auth, site.userdb})):
+            for pid in daemon.workers(kind):
+                check_eq(bound_paths(pid), wanted, kind)
 
 
 def forbidden_call(env):
@@ -234,6 +256,23 @@ def drains(env):
         check(client.closed() and idle.closed())
         check_eq(daemon.wait(), 0)
         daemon.notify.wait("STOPPING=1")
+
+
+def connects(address):
+    with socket.socket() as s:
+        return s.connect_ex(address) == 0
+
+
+def drains_alone(env):
+    """Who comes by TCP while the last answers are given is turned away at once, and does not wait for nobody."""
+    with running(env, failure_delay=2500) as (site, daemon), Auth(site.auth) as client:
+        client.start("PLAIN", "\0harry@example.com\0wrong")
+        wait_until(lambda: "login refused" in daemon.log.text, "the password to be found wrong")
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: not connects(site.tcp), "nobody to listen any more")
+        check_eq(select.select([client.socket], [], [], 0)[0], [], "an answer came first")
+        check_eq(client.answer().word, "FAIL")
+        check_eq(daemon.wait(), 0)
 
 
 def drains_newcomers(env):
@@ -438,6 +477,7 @@ def register(suite):
     suite.add("daemon: a user that does not exist", unknown_user)
     suite.add("daemon: no process keeps root", privileges)
     suite.add("daemon: every process is shut in", shut_in)
+    suite.add("daemon: every worker has its own listeners only", own_listeners)
     suite.add("daemon: a worker that made a forbidden call", forbidden_call)
     suite.add("daemon: started by an ordinary user", not_root)
     suite.add("daemon: which workers there are", which_workers)
@@ -446,6 +486,7 @@ def register(suite):
     suite.add("daemon: the auth worker is killed", kill_auth_worker)
     suite.add("daemon: workers leave when the supervisor is killed", orphans)
     suite.add("daemon: SIGTERM answers what was asked", drains)
+    suite.add("daemon: SIGTERM turns away who comes later", drains_alone)
     suite.add("daemon: SIGTERM lets newcomers ask once", drains_newcomers)
     suite.add("daemon: SIGTERM answers logins that were begun", drains_logins)
     suite.add("daemon: a worker that leaves hears a login out whose first word was there", drains_first_words)
