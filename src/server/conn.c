@@ -378,8 +378,9 @@ conn_call_line(struct loop *l)
 		if (l->line[i] != NULL && l->line[i]->unserved)
 			l->line[i]->kind->fetch(l->line[i]);
 	for (size_t i = 0; i < l->lined; i++) {
-		if (l->line[i] != NULL && l->line[i]->unserved)
-			serve(l->line[i]);
+		if (l->line[i] == NULL || !l->line[i]->unserved)
+			continue;
+		serve(l->line[i]);
 		l->serving = true;
 	}
 	l->serving = false;
