@@ -358,10 +358,9 @@ loop_init(struct loop *l, const struct worker_setup *setup, enum protocol_side s
 		l->max_per_user = l->max - l->max / 4;
 	l->max_rate = (uint64_t)setup->conf->max_client_rate * 1024;
 	l->base = event_base_new();
-	if (l->base != NULL)
-		event_base_priority_init(l->base, LOOP_PRIORITIES);
 	l->gate = calloc(setup->listeners->n + 1, sizeof *l->gate);
-	if (l->base == NULL || l->gate == NULL || !init_events(l, setup)) {
+	if (l->base == NULL || event_base_priority_init(l->base, LOOP_PRIORITIES) != 0 ||
+	    l->gate == NULL || !init_events(l, setup)) {
 		error_set(err, RETRY, "cannot set up the event loop: %s", strerror(errno));
 		loop_release(l);
 		return false;
