@@ -199,8 +199,8 @@ test_store_trouble(void **state)
 
 		sbuf_clear(&out);
 		talk(&t, 1 << 20, &out, at);
-		assert_string_equal(sbuf_cstr(&out),
-		    "action=DEFER_IF_PERMIT 4.3.0 try again later\n\n");
+		assert_string_equal(
+		    sbuf_cstr(&out), "action=DEFER_IF_PERMIT 4.3.0 try again later\n\n");
 	}
 	sbuf_release(&out);
 }
