@@ -403,18 +403,27 @@ put_away(struct db *db, const char *keep, struct error *err)
 	    err, RETRY, "cannot move '%s' out of the way: %s", db->file.path, strerror(errno));
 }
 
-/* The new file is for whom the old one was, or its directory. */
+/* The new file is for whom the old one was, or its directory. Others may write in that, and could
+ * put another file, or a way to one, in its place: what is handed over is a file with one name. */
 static bool
 hand_over(struct db *db, const char *path)
 {
-	struct stat st;
+	struct stat to, st;
 	mode_t mode = 0660;
+	bool ok;
+	int fd;
 
-	if (stat(db->file.path, &st) == 0)
-		mode = st.st_mode & 07777;
-	else if (stat(db->file.dir, &st) != 0)
+	if (stat(db->file.path, &to) == 0)
+		mode = to.st_mode & 07777;
+	else if (stat(db->file.dir, &to) != 0)
 		return false;
-	return (chown(path, st.st_uid, st.st_gid) == 0 || geteuid() != 0) && chmod(path, mode) == 0;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	     (fchown(fd, to.st_uid, to.st_gid) == 0 || geteuid() != 0) && fchmod(fd, mode) == 0;
+	close(fd);
+	return ok;
 }
 
 enum outcome
