@@ -20,7 +20,8 @@ enum outcome server_check(const struct conf *c, struct error *err);
 int server_run(struct conf *c, const char *file, char **argv);
 
 /* When this process was a server before, and has become a newer program since: go on, and put the
- * exit status into STATUS. False, and nothing done, when not. To be called before anything else. */
+ * exit status into STATUS. False when not; then it only closes what whoever started us had open. To
+ * be called before anything else. */
 bool server_resume(char **argv, int *status);
 
 /* Have as many files allowed as C needs. FOUND, or why it may not be enough. */

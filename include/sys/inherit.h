@@ -23,6 +23,9 @@ struct inheritance {
  * three, lest children take it for theirs. The descriptors are closed on exec from then on. */
 void inherit_take(struct inheritance *from);
 
+/* When the process begins: close whatever else whoever started it had open. */
+void inherit_drop_rest(void);
+
 /* In a process that is about to exec: put the descriptors of WHAT, and KEPT behind them, where the
  * next program looks for them, and say so in its environment. Returns KEPT's new number, or -1. */
 int inherit_give(const struct inheritance *what, int kept);

@@ -476,6 +476,12 @@ keeper_renewed(struct keeper_birth *birth)
 	return true;
 }
 
+bool
+keeper_started_us(void)
+{
+	return getenv(keeper_variable) != NULL;
+}
+
 int
 keeper_channel(void)
 {

@@ -52,7 +52,9 @@ int keeper_run(const struct keeper_birth *birth);
 /* When this process is a keeper that has become a newer program: fill BIRTH, but for argv. */
 bool keeper_renewed(struct keeper_birth *birth);
 
-/* When this process was started by a keeper to be a supervisor: its end of the channel, else -1. */
+/* Tell whether this process was started by a keeper to be a supervisor; its end of the channel,
+ * else -1. */
+bool keeper_started_us(void);
 int keeper_channel(void);
 
 #endif

@@ -271,8 +271,11 @@ server_resume(char **argv, int *status)
 	struct keeper_birth birth = { .argv = argv };
 	enum log_format format = LOG_FORMAT_TEXT;
 
-	if (!keeper_renewed(&birth))
+	if (!keeper_renewed(&birth)) {
+		if (!keeper_started_us())
+			inherit_drop_rest();
 		return false;
+	}
 	log_format_by_name(birth.format, &format);
 	log_open("vmaild", birth.syslog, LOG_LEVEL_INFO, format);
 	privs_harden();

@@ -73,6 +73,15 @@ static const struct {
 	[SIDE_METRICS] = { "vmaild-metrics", metrics_worker },
 };
 
+/* The other end of what its workers say. */
+static void
+stop_hearing(const struct generation *g)
+{
+	for (size_t i = 0; g != NULL && i < g->workers; i++)
+		if (g->worker[i].ready_fd >= 0)
+			close(g->worker[i].ready_fd);
+}
+
 /* What the workers do not need of ours. Everything else they own by being our copy. */
 static void
 become_worker(struct supervisor *s, struct generation *g, const struct worker *w)
@@ -90,6 +99,10 @@ become_worker(struct supervisor *s, struct generation *g, const struct worker *w
 	if (s->next != NULL && s->next != g)
 		listeners_close(&s->next->listeners);
 	listeners_keep(&g->listeners, w->kind);
+	stop_hearing(s->now);
+	stop_hearing(s->next);
+	for (const struct generation *old = s->leaving; old != NULL; old = old->next)
+		stop_hearing(old);
 	/* it waits until the loop can say what it means */
 	sigaddset(&mask, SIGTERM);
 	sigprocmask(SIG_SETMASK, &mask, NULL);

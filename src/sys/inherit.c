@@ -56,6 +56,26 @@ inherit_take(struct inheritance *from)
 	unsetenv("LISTEN_FDNAMES");
 }
 
+static void
+close_from(int first)
+{
+	if (close_range((unsigned)first, ~0U, 0) == 0)
+		return;
+	/* a kernel older than 5.9 */
+	for (int fd = first, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+		close(fd);
+}
+
+void
+inherit_drop_rest(void)
+{
+	unsigned long long pid, n = 0;
+
+	if (environment_number("LISTEN_PID", INT_MAX, &pid) && (pid_t)pid == getpid())
+		(void)environment_number("LISTEN_FDS", INHERIT_MAX, &n);
+	close_from(FIRST + (int)n);
+}
+
 /* --- giving ----------------------------------------------------------------------------------- */
 
 /* A copy that is out of the way, and then, in its place, one that outlives exec. */

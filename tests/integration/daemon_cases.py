@@ -130,6 +130,12 @@ def bound_paths(pid):
     return {paths[name] for name in held & set(paths)}
 
 
+def opened_to_read(pid, fd):
+    with open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
+        flags = next(int(line.split()[1], 8) for line in f if line.startswith("flags:"))
+    return flags & os.O_ACCMODE == os.O_RDONLY
+
+
 def own_listeners(env):
     """A worker has the listeners of its own side, and cannot take the clients of another: passwords, for one."""
     need_root()
@@ -137,6 +143,33 @@ def own_listeners(env):
         for kind, wanted in (("lookup", {site.maps}), ("auth", {site.auth, site.userdb})):
             for pid in daemon.workers(kind):
                 check_eq(bound_paths(pid), wanted, kind)
+
+
+def own_files(env):
+    """What whoever starts it has open is not handed on to anybody; nor does one worker hear what others tell of
+    themselves."""
+    need_root()
+    with world(env) as site:
+        file, wrapper = os.path.join(site.tmp, "secret"), os.path.join(site.tmp, "start")
+        write_file(file, "")
+        write_file(wrapper, "#!/bin/sh\nexec 9<>'%s'\nexec '%s' \"$@\"\n" % (file, env.program("vmaild")), 0o755)
+        with site.start(program=wrapper) as daemon:
+            family = [daemon.pid, *daemon.supervisors(), *daemon.workers()]
+            check_eq(len(family), 5)
+            held = {}
+            for pid in family:
+                for fd in os.listdir("/proc/%d/fd" % pid):
+                    with contextlib.suppress(FileNotFoundError):
+                        held.setdefault(os.readlink("/proc/%d/fd/%s" % (pid, fd)), []).append((pid, fd))
+            check(file not in held, held)
+            readers = {}
+            for name, ends in held.items():
+                for pid, fd in ends:
+                    if name.startswith("pipe:") and opened_to_read(pid, fd):
+                        readers.setdefault(name, set()).add(pid)
+            supervisor, = daemon.supervisors()
+            alone = [name for name, pids in readers.items() if pids == {supervisor}]
+            check(len(alone) >= 3, "the pipes of three workers", readers)
 
 
 def forbidden_call(env):
@@ -478,6 +511,7 @@ def register(suite):
     suite.add("daemon: no process keeps root", privileges)
     suite.add("daemon: every process is shut in", shut_in)
     suite.add("daemon: every worker has its own listeners only", own_listeners)
+    suite.add("daemon: nobody has what another one has open", own_files)
     suite.add("daemon: a worker that made a forbidden call", forbidden_call)
     suite.add("daemon: started by an ordinary user", not_root)
     suite.add("daemon: which workers there are", which_workers)
