@@ -171,9 +171,14 @@ check_copy(sqlite3 *sq)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(sq, "PRAGMA integrity_check(1)", -1, &st, NULL);
-	bool whole = rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW &&
-		     strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+	const char *text = NULL;
+	bool whole;
 
+	if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(st, 0);
+		rc = text == NULL ? SQLITE_NOMEM : SQLITE_OK;
+	}
+	whole = text != NULL && strcmp(text, "ok") == 0;
 	sqlite3_finalize(st);
 	return whole ? SQLITE_OK : rc != SQLITE_OK ? rc : SQLITE_CORRUPT;
 }
