@@ -888,6 +888,43 @@ test_replaced_and_stirred(void **state)
 	store_close(reader);
 }
 
+/* Likewise when the new file has nothing in it yet, as while it is copied: of what is written into
+ * it nobody is told. */
+static void
+test_replaced_by_what_is_being_written(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP), *fresh;
+	char path[100], wal[140], shm[140], aside[180];
+	struct stat st;
+
+	store_keep_views(reader);
+	must_find(reader);
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	snprintf(shm, sizeof shm, "%s-shm", f->path);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_true(st.st_size > 0);
+	snprintf(aside, sizeof aside, "%s.left-%llu", wal, (unsigned long long)st.st_ino);
+	make_other(f, "other.db", path);
+	assert_int_equal(unlink(f->path), 0);
+	store_stir(reader);
+	assert_int_equal(size_of(wal), st.st_size); /* it may have been moved, and come back */
+	close(open(f->path, O_CREAT | O_EXCL | O_WRONLY, 0660));
+	store_stir(reader);
+	assert_int_equal(size_of(aside), st.st_size);
+	assert_int_not_equal(access(wal, F_OK), 0);
+	assert_int_not_equal(access(shm, F_OK), 0);
+	copy_over(path, f->path);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	expect_other(fresh);
+	expect_other(reader);
+	assert_int_equal(ask_mailbox(reader, "tim", "example.com"), FOUND);
+	assert_int_equal(size_of(aside), st.st_size);
+	store_close(fresh);
+	store_close(reader);
+}
+
 /* A backup, bigger than the store was. */
 static void
 make_big_backup(struct fixture *f, char path[100])
@@ -1209,6 +1246,7 @@ main(int argc, char **argv)
 		FULL(test_replaced),
 		FULL(test_backup_beside_a_log),
 		FULL(test_replaced_and_stirred),
+		FULL(test_replaced_by_what_is_being_written),
 		FULL(test_backup_beside_an_index),
 		FULL(test_copied_over_and_stirred),
 		FULL(test_tidy),
