@@ -404,6 +404,77 @@ test_undo(void **state)
 	sbuf_release(&after);
 }
 
+/* --- what an older release stored ---------------------------------------------------------------
+ */
+
+#define OLD_JOERG "jo\314\210rg"
+
+static int
+older_setup(void **state)
+{
+	struct fixture *f;
+	char command[400];
+
+	if (empty_setup(state) != 0)
+		return -1;
+	f = *state;
+	raw(f->path,
+	    "INSERT INTO domain (name, kind, created) VALUES ('d.test', 'mailbox', 1);"
+	    "INSERT INTO mailbox (address, domain, created) VALUES ('" OLD_JOERG
+	    "@d.test', 'd.test', 1);"
+	    "INSERT INTO alias (address, domain, created) VALUES ('to@d.test', 'd.test', 1);"
+	    "INSERT INTO alias_target VALUES ('to@d.test', 1, '" OLD_JOERG "@d.test', '" OLD_JOERG
+	    "@d.test', 'd.test');");
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(command, sizeof command, "cp %s %s/base.db", f->path, f->dir);
+	return system(command);
+}
+
+static void
+ignore_line(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
+/* Whoever is told that it is done has it: under the new name, and with its mail where it was. */
+static void
+test_refold(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = { "" };
+	bool short_of_any = true;
+	struct sbuf now;
+
+	if (!shortage_replaced)
+		skip();
+	sbuf_init(&now, 4096);
+	for (unsigned at = 1; short_of_any; at++) {
+		struct store *s;
+		enum outcome o;
+
+		put_base_back(f);
+		s = open_at(f->path, STORE_ADMIN);
+		shortage_begin(at, false);
+		o = store_refold(s, "/var/%d/%n", ignore_line, NULL, &e);
+		shortage_end();
+		short_of_any = shortage.seen >= at;
+		if (o == RETRY)
+			o = store_refold(s, "/var/%d/%n", ignore_line, NULL, &e);
+		must(o, &e, "refold");
+		store_close(s);
+		sbuf_clear(&now);
+		raw_rows(f->path, &now,
+		    "SELECT address, home FROM mailbox UNION ALL SELECT address, folded FROM "
+		    "alias_target");
+		if (!slice_is(sbuf_slice(&now),
+			JOERG "@d.test|/var/d.test/" OLD_JOERG "\nto@d.test|" JOERG "@d.test\n"))
+			fail_msg("without allocation %u: %s", at, sbuf_cstr(&now));
+	}
+	sbuf_release(&now);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -413,6 +484,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_view_is_lost, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_more, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo, undo_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refold, older_setup, teardown),
 	};
 
 	if (!is_for_sqlite())
