@@ -895,6 +895,18 @@ sqlite_watched(const struct db *db)
 	return db_file_watched(&db->file);
 }
 
+/* Somebody has written to the file, and it was no checkpoint: another store that has a log may have
+ * been copied over it. As long as one of us holds the index of the old one, which says how many
+ * pages there are, whoever comes takes the new one for damaged. */
+static void
+yield_to_copy(struct db *db)
+{
+	db_let_go(db);
+	db_file_look(&db->file);
+	if (!db->alone && !is_as_known(db))
+		disconnect(db, false);
+}
+
 /* Another file in our file's place has the log of ours beside it, and whoever opens it first would
  * have that read into it. We know whose the log is: so it is put aside at once. A file without a
  * log that was copied over ours is ours by its inode: while we hold what was there for as long as
@@ -905,8 +917,12 @@ sqlite_stir(struct db *db)
 	struct error err;
 
 	db_file_stir(&db->file);
-	if (!db->ours || (db_file_is_same(&db->file) && (db->alone || !is_alone(db))))
+	if (!db->ours)
 		return;
+	if (db_file_is_same(&db->file) && (db->alone || !is_alone(db))) {
+		yield_to_copy(db);
+		return;
+	}
 	db->broken = true;
 	db_let_go(db);
 	db_arm(db);

@@ -996,6 +996,41 @@ test_copied_over_and_stirred(void **state)
 	store_close(fresh);
 }
 
+/* The same with the raw file of another store, which has a log as the old one had. */
+static void
+test_raw_copied_over_and_stirred(void **state)
+{
+	struct fixture *f = *state;
+	struct store *held[] = { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
+		open_at(f->path, STORE_RECORDER) };
+	struct store *fresh;
+	char path[100];
+
+	store_keep_views(held[0]);
+	for (size_t i = 0; i < 3; i++)
+		must_find(held[i]);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
+	store_close(f->s);
+	f->s = NULL;
+	for (size_t i = 0; i < 3; i++) {
+		store_stir(held[i]); /* by the checkpoint */
+		must_find(held[i]);
+	}
+	make_big_backup(f, path);
+	raw(path, "PRAGMA journal_mode = WAL");
+	copy_over(path, f->path);
+	for (size_t i = 0; i < 3; i++)
+		store_stir(held[i]);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	for (size_t i = 0; i < 3; i++) {
+		expect_other(held[i]);
+		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
+		store_close(held[i]);
+	}
+	store_close(fresh);
+}
+
 /* Nothing of a writer's stays beside the file when nobody is there any more, or he is asked to see
  * to it. */
 static void
@@ -1249,6 +1284,7 @@ main(int argc, char **argv)
 		FULL(test_replaced_by_what_is_being_written),
 		FULL(test_backup_beside_an_index),
 		FULL(test_copied_over_and_stirred),
+		FULL(test_raw_copied_over_and_stirred),
 		FULL(test_tidy),
 		FULL(test_copied_over),
 		FULL(test_replaced_under_a_view),
