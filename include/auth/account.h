@@ -52,6 +52,9 @@ typedef void account_field_fn(void *arg, const char *key, struct slice value);
 bool account_fields(
     const struct account *a, const struct account_rules *rules, account_field_fn *fn, void *arg);
 
+/* Tell whether it was for want of memory alone that account_fields was false. Needs none. */
+bool account_lacks_memory(const struct account *a, const struct account_rules *rules);
+
 /* Name the setting of Dovecot 2.4 for a KEY behind the path of a mail location ("INDEX"); NULL when
  * there is none. All of these keys, one by one; NULL behind the last. */
 const char *account_mail_setting(struct slice key);

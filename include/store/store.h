@@ -79,6 +79,11 @@ enum { STORE_UNKNOWN = -1 };
 enum outcome store_create(
     const char *uri, int owner, int group, int *from, int *to, struct error *err);
 
+/* The same; *MADE tells, whatever comes of it, whether the file was made by this call: *FROM is 0
+ * as well for one that somebody else has made and not filled yet. */
+enum outcome store_make(
+    const char *uri, int owner, int group, bool *made, int *from, int *to, struct error *err);
+
 /* Bring an existing store to this program's schema, one numbered migration after the other, each in
  * a transaction. Outcomes as store_create; RETRY when there is none. */
 enum outcome store_migrate(const char *uri, int *from, int *to, struct error *err);

@@ -314,6 +314,19 @@ account_fields(
 	return ok;
 }
 
+/* All that is refused stands in the templates; the room for them is at hand here. */
+bool
+account_lacks_memory(const struct account *a, const struct account_rules *rules)
+{
+	char room[TEXT_MAX + 1] = "";
+	struct sbuf text = { .p = room, .size = sizeof room, .max = TEXT_MAX };
+
+	if (!put_place(&text, &a->home, rules->home, sbuf_slice(&a->address)))
+		return false;
+	sbuf_clear(&text);
+	return put_place(&text, &a->mail, rules->mail, sbuf_slice(&a->address));
+}
+
 bool
 account_login_fields(const struct account *a, struct slice service, account_field_fn *fn, void *arg)
 {

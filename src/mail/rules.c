@@ -252,8 +252,8 @@ rules_alias(struct sbuf *out, struct slice typed, struct error *err)
 		return o;
 	if (a.local_n > 0)
 		return print_stored(out, &a, "alias", err);
-	sbuf_add_chr(out, '@');
-	if (!sbuf_add_slice(out, address_domain(&a)))
+	/* without the first it would be another alias */
+	if (!sbuf_add_chr(out, '@') || !sbuf_add_slice(out, address_domain(&a)))
 		return no_memory(err);
 	return FOUND;
 }

@@ -97,6 +97,17 @@ struct part {
 	int fd;
 };
 
+/* Who had the lock before us may have given the file the name it was made for: then it is finished,
+ * and what is locked is that. */
+static bool
+has_name(const struct part *p)
+{
+	struct stat ours, there;
+
+	return fstat(p->fd, &ours) == 0 && lstat(p->path, &there) == 0 &&
+	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
 static enum outcome
 part_begin(struct part *p, const char *path, struct error *err)
 {
@@ -106,15 +117,15 @@ part_begin(struct part *p, const char *path, struct error *err)
 		return error_set(err, RETRY, "no memory");
 	}
 	p->fd = open(p->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (p->fd < 0 || fchmod(p->fd, 0600) != 0)
+	if (p->fd < 0)
 		return error_set(err, RETRY, "cannot make '%s': %s", p->path, strerror(errno));
-	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0) {
+	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0 || !has_name(p)) {
 		close(p->fd);
 		p->fd = -1; /* so it is left to him */
 		return error_set(err, RETRY, "another program is writing '%s'", p->path);
 	}
 	unfinished_begin(p->path);
-	if (ftruncate(p->fd, 0) != 0)
+	if (fchmod(p->fd, 0600) != 0 || ftruncate(p->fd, 0) != 0)
 		return error_set(err, RETRY, "cannot empty '%s': %s", p->path, strerror(errno));
 	return FOUND;
 }
@@ -171,9 +182,14 @@ check_copy(sqlite3 *sq)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(sq, "PRAGMA integrity_check(1)", -1, &st, NULL);
-	bool whole = rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW &&
-		     strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+	const char *text = NULL;
+	bool whole;
 
+	if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(st, 0);
+		rc = text == NULL ? SQLITE_NOMEM : SQLITE_OK;
+	}
+	whole = text != NULL && strcmp(text, "ok") == 0;
 	sqlite3_finalize(st);
 	return whole ? SQLITE_OK : rc != SQLITE_OK ? rc : SQLITE_CORRUPT;
 }

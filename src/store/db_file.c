@@ -330,14 +330,15 @@ db_file_take(struct db_file *f, bool write, struct error *err)
 	o = check_access(f, write, err);
 	if (o != FOUND)
 		return o;
-	if (f->now.st_size == 0)
-		return error_set(err, NONE,
-		    "'%s' is empty: restore it, or make a new store with `vmailctl init`", f->path);
+	/* also of one with nothing in it yet: when it is written nobody is told */
 	if (f->id.known && !is_same(f->id, id_of(&f->now))) {
 		o = put_old_aside(f, err);
 		if (o != FOUND)
 			return o;
 	}
+	if (f->now.st_size == 0)
+		return error_set(err, NONE,
+		    "'%s' is empty: restore it, or make a new store with `vmailctl init`", f->path);
 	f->id = id_of(&f->now);
 	return FOUND;
 }

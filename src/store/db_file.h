@@ -71,8 +71,8 @@ void db_file_accept(struct db_file *f);
 
 /* Tell whether the file seen can be used, and remember it as the one that is. FOUND; NONE when it
  * is empty; RETRY with what to do when it is missing or not for us. If another file has taken the
- * name since the last time, what the old one left beside it is put out of the way, or SQLite would
- * read the old one's changes into the new one. */
+ * name since the last time, be it an empty one, what the old one left beside it is put out of the
+ * way, or SQLite would read the old one's changes into the new one. */
 enum outcome db_file_take(struct db_file *f, bool write, struct error *err);
 
 /* Remember what lies beside the file, now that it is in use. */

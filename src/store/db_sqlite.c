@@ -327,7 +327,7 @@ disconnect(struct db *db, bool orderly)
 	db->sq = NULL;
 	db->index = NULL;
 	db->view++;
-	db->ours = db->broken = db->kept = false;
+	db->ours = db->broken = db->kept = db->writing = db->starved = false;
 }
 
 /* Tell whether what the -wal holds is this file's. */
@@ -650,18 +650,34 @@ sqlite_bind_null(struct db_stmt *st, int n)
 		bound(st, sqlite3_bind_null(st->st, n));
 }
 
+/* Tell whether the transaction that writes is gone. SQLite rolls it back by itself when memory runs
+ * out, and what came behind would be written at once, each statement for itself. */
+static bool
+is_lost(const struct db *db)
+{
+	return db->writing && (db->starved || sqlite3_get_autocommit(db->sq));
+}
+
 static enum outcome
 sqlite_step(struct db_stmt *st, struct error *err)
 {
+	struct db *db = st->head.db;
 	enum outcome o = NONE;
-	int rc = st->rc == SQLITE_OK ? sqlite3_step(st->st) : st->rc;
+	int rc;
 
+	if (is_lost(db)) {
+		db_reset(st);
+		return error_set(err, RETRY,
+		    "a transaction of the store '%s' was lost: nothing of it was done, try again",
+		    db->file.path);
+	}
+	rc = st->rc == SQLITE_OK ? sqlite3_step(st->st) : st->rc;
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-		st->head.db->hasty_until = 0;
+		db->hasty_until = 0;
 	if (rc == SQLITE_ROW)
 		return FOUND;
 	if (rc != SQLITE_DONE)
-		o = db_failed(st->head.db, rc, err);
+		o = db_failed(db, rc, err);
 	db_reset(st);
 	return o;
 }
@@ -689,8 +705,12 @@ sqlite_run(struct db_stmt *st, int64_t *changes, struct error *err)
 static struct slice
 sqlite_text(struct db_stmt *st, int n)
 {
+	struct db *db = st->head.db;
 	const char *p = (const char *)sqlite3_column_text(st->st, n);
 
+	/* it would be taken for NULL */
+	if (p == NULL && db->writing && sqlite3_errcode(db->sq) == SQLITE_NOMEM)
+		db->starved = true;
 	return slice_of(p, p == NULL ? 0 : (size_t)sqlite3_column_bytes(st->st, n));
 }
 
@@ -843,7 +863,7 @@ sqlite_keep_views(struct db *db)
 static bool
 sqlite_has_view(const struct db *db)
 {
-	return db->sq != NULL && !sqlite3_get_autocommit(db->sq) && !is_cut(db);
+	return db->sq != NULL && !sqlite3_get_autocommit(db->sq) && !is_lost(db) && !is_cut(db);
 }
 
 static void
@@ -875,6 +895,18 @@ sqlite_watched(const struct db *db)
 	return db_file_watched(&db->file);
 }
 
+/* Somebody has written to the file, and it was no checkpoint: another store that has a log may have
+ * been copied over it. As long as one of us holds the index of the old one, which says how many
+ * pages there are, whoever comes takes the new one for damaged. */
+static void
+yield_to_copy(struct db *db)
+{
+	db_let_go(db);
+	db_file_look(&db->file);
+	if (!db->alone && !is_as_known(db))
+		disconnect(db, false);
+}
+
 /* Another file in our file's place has the log of ours beside it, and whoever opens it first would
  * have that read into it. We know whose the log is: so it is put aside at once. A file without a
  * log that was copied over ours is ours by its inode: while we hold what was there for as long as
@@ -885,8 +917,12 @@ sqlite_stir(struct db *db)
 	struct error err;
 
 	db_file_stir(&db->file);
-	if (!db->ours || (db_file_is_same(&db->file) && (db->alone || !is_alone(db))))
+	if (!db->ours)
 		return;
+	if (db_file_is_same(&db->file) && (db->alone || !is_alone(db))) {
+		yield_to_copy(db);
+		return;
+	}
 	db->broken = true;
 	db_let_go(db);
 	db_arm(db);
@@ -945,20 +981,29 @@ static enum outcome
 sqlite_begin(struct db *db, enum db_transaction kind, struct error *err)
 {
 	enum statement begin = kind == DB_WRITE ? Q_begin_write : Q_begin_read;
+	enum outcome o;
 
 	note_index(db);
-	return db_run(db_prepare(db, begin), NULL, err);
+	o = db_run(db_prepare(db, begin), NULL, err);
+	db->writing = o == FOUND && kind == DB_WRITE;
+	db->starved = false;
+	return o;
 }
 
 static enum outcome
 sqlite_commit(struct db *db, struct error *err)
 {
-	return db_run(db_prepare(db, Q_commit), NULL, err);
+	enum outcome o = db_run(db_prepare(db, Q_commit), NULL, err);
+
+	if (o == FOUND)
+		db->writing = false;
+	return o;
 }
 
 static void
 sqlite_rollback(struct db *db)
 {
+	db->writing = db->starved = false;
 	/* a failure may have ended the transaction already; and should even this fail, the
 	 * connection is not to be trusted any more */
 	if (db->sq != NULL && !sqlite3_get_autocommit(db->sq) &&

@@ -36,6 +36,8 @@ struct db {
 	bool broken;   /* the connection has seen something that a new one may not see */
 	bool damaged;  /* the file itself is what is broken */
 	bool alone;    /* it was without a log when the connection was made */
+	bool writing;  /* a transaction that writes was begun, and is to end as a whole */
+	bool starved;  /* and in it a text was not had for want of memory */
 	enum store_role role;
 	struct db_file file;
 	unsigned limit_ms;

@@ -33,12 +33,12 @@ migrate(struct db *db, int *from, int *to, struct error *err)
 }
 
 enum outcome
-store_create(const char *uri, int owner, int group, int *from, int *to, struct error *err)
+store_make(const char *uri, int owner, int group, bool *made, int *from, int *to, struct error *err)
 {
 	struct db *db;
-	bool made = false;
 	enum outcome o = db_check_uri(uri, err);
 
+	*made = false;
 	*from = STORE_UNKNOWN;
 	if (o != FOUND)
 		return o;
@@ -46,16 +46,24 @@ store_create(const char *uri, int owner, int group, int *from, int *to, struct e
 	if (db == NULL)
 		return error_set(err, RETRY, "cannot make the store '%s': no memory", uri);
 	db_arm(db);
-	o = db_create(db, owner, group, &made, err);
+	o = db_create(db, owner, group, made, err);
 	if (o == FOUND)
 		o = db_connect(db, err);
 	/* NONE: a database with nothing in it, which is what was made */
 	if (o == FOUND || o == NONE)
 		o = migrate(db, from, to, err);
 	if (o != FOUND)
-		*from = made ? 0 : STORE_UNKNOWN;
+		*from = *made ? 0 : STORE_UNKNOWN;
 	db_free(db);
 	return o;
+}
+
+enum outcome
+store_create(const char *uri, int owner, int group, int *from, int *to, struct error *err)
+{
+	bool made;
+
+	return store_make(uri, owner, group, &made, from, to, err);
 }
 
 enum outcome

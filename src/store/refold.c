@@ -87,8 +87,8 @@ old_home(struct refold *r, struct sbuf *out, struct error *err)
 
 	account_init(&account);
 	o = store_account(r->s, sbuf_slice(&r->old), &account, err);
-	if (o == FOUND)
-		account_fields(&account, &rules, take_home, out);
+	if (o == FOUND && !account_fields(&account, &rules, take_home, out))
+		out->failed |= account_lacks_memory(&account, &rules);
 	account_release(&account);
 	return o == FOUND && out->failed ? error_set(err, RETRY, "no memory for a home") : o;
 }
@@ -286,13 +286,14 @@ refold_kind(struct refold *r, const struct kind *kind, struct error *err)
 static enum outcome
 refold_target(struct refold *r, struct slice target, int64_t *changes, struct error *err)
 {
-	struct error ignored;
 	struct db_stmt *st;
+	enum outcome o;
 
 	*changes = 0;
 	sbuf_clear(&r->now);
-	if (target_fold(&r->now, target, &ignored) != FOUND)
-		return FOUND;
+	o = target_fold(&r->now, target, err);
+	if (o != FOUND)
+		return o == NONE ? FOUND : o;
 	st = db_prepare(r->s->db, Q_refold_target);
 	db_bind_text(st, 1, sbuf_slice(&r->old));
 	db_bind_text(st, 2, target);

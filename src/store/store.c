@@ -248,6 +248,9 @@ write_end(struct store *s, enum outcome o, struct error *err)
 {
 	assert(s->state == STORE_WRITING);
 	s->state = STORE_IDLE;
+	/* what was looked at may be what a lack of memory made of it */
+	if (o != RETRY && !db_has_view(s->db))
+		o = view_lost(err);
 	if (s->batch != BATCH_NONE)
 		return batch_step_end(s, o, err);
 	if (o == FOUND)

@@ -327,6 +327,9 @@ store_undo(struct store *s, int64_t id, bool force, struct error *err)
 	sbuf_init(&u.after, 16 << 20);
 	sbuf_init(&u.secret_after, 16 << 20);
 	o = take_back(&u, err);
+	/* what was read may be what a lack of memory made of it */
+	if (o != RETRY && !db_has_view(s->db))
+		o = view_lost(err);
 	sbuf_release(&u.subject);
 	sbuf_release(&u.what);
 	sbuf_release(&u.after);

@@ -2,7 +2,10 @@
  *
  * copy: a whole store into another one, at once or while it is in use.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "sys/privs.h"
@@ -55,66 +58,90 @@ check_source(const struct copy *c, struct error *err)
 	return o == FOUND ? FOUND : RETRY;
 }
 
-/* The store is made as `init` makes it. *FROM: the version of what was there, 0 for nothing, else
- * STORE_UNKNOWN. */
+/* The store is made as `init` makes it. */
 static enum outcome
-make_target(struct ctl *ctl, const char *uri, int *from)
+make_target(struct ctl *ctl, const char *uri, bool *made)
 {
 	struct identity who = { 0 };
 	bool root = geteuid() == 0;
-	int to;
+	int from, to;
 	enum outcome o = FOUND;
 
-	*from = STORE_UNKNOWN;
+	*made = false;
 	if (root)
 		o = identity_of_user(&who, ctl->conf->user, &ctl->err);
 	if (o != FOUND)
 		return o;
-	return store_create(
-	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, from, &to, &ctl->err);
+	return store_make(
+	    uri, root ? (int)who.uid : -1, root ? (int)who.gid : -1, made, &from, &to, &ctl->err);
 }
 
-/* The path of a store that is not there yet, or NULL. */
-static const char *
-new_file(const char *uri)
-{
-	const char *path = place_of_store(uri);
-	struct store_way way;
-
-	store_way(uri, &way);
-	return !way.remote && access(path, F_OK) != 0 ? path : NULL;
-}
-
-/* What does not become a copy is not left behind as a store with nothing in it. */
+/* One at a time may fill the store at PATH, until *FD is closed: who finds that he cannot removes
+ * what he has made, and that must be nobody else's by then. */
 static enum outcome
-make_and_fill(struct ctl *ctl, const struct copy *c)
+lock_target(const char *path, int *fd, struct error *err)
+{
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		return error_set(err, RETRY, "cannot open '%s': %s", path, strerror(errno));
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return FOUND;
+	return error_set(err, RETRY, "another program is copying to '%s' just now", path);
+}
+
+static enum outcome
+fill(struct ctl *ctl, const struct copy *c)
 {
 	struct progress bar;
 	struct store_progress progress = { progress_store, &bar };
-	const char *new = new_file(c->to);
-	int before;
 	enum outcome o;
 
-	if (new != NULL)
-		remains_note_database(new, true);
-	o = make_target(ctl, c->to, &before);
-	if (new != NULL && before != 0) {
-		remains_note_database(new, false);
-		new = NULL; /* somebody else has made it, if it is there */
-	}
-	if (o != FOUND) {
-		if (new != NULL)
-			remains_drop_database(new);
-		return o;
-	}
 	progress_begin(&bar, "copying rows", 0);
 	o = store_copy(c->from, c->to, &progress, &ctl->err);
 	progress_end(&bar);
-	if (new != NULL && o == FOUND)
-		remains_note_database(new, false);
-	else if (new != NULL)
-		remains_drop_database(new);
 	return o;
+}
+
+/* What does not become a copy is not left behind as a store with nothing in it. BAD: somebody has
+ * filled it before us. */
+static enum outcome
+fill_file(struct ctl *ctl, const struct copy *c, const char *path, bool made)
+{
+	int fd;
+	enum outcome o = lock_target(path, &fd, &ctl->err);
+	bool locked = o == FOUND;
+
+	if (locked)
+		o = fill(ctl, c);
+	if (made && locked && o == RETRY)
+		remains_drop_database(path);
+	else if (made)
+		remains_note_database(path, false);
+	if (fd >= 0)
+		close(fd); /* and not before: it would take SQLite's locks away */
+	return o;
+}
+
+static enum outcome
+make_and_fill(struct ctl *ctl, const struct copy *c)
+{
+	const char *path = place_of_store(c->to);
+	struct store_way way;
+	bool new, made;
+	enum outcome o;
+
+	store_way(c->to, &way);
+	new = !way.remote &&access(path, F_OK) != 0;
+	if (new)
+		remains_note_database(path, true);
+	o = make_target(ctl, c->to, &made);
+	if (new && !made)
+		remains_note_database(path, false); /* somebody else has made it, if it is there */
+	if (o != FOUND && made)
+		remains_drop_database(path);
+	if (o != FOUND)
+		return o;
+	return way.remote ? fill(ctl, c) : fill_file(ctl, c, path, made);
 }
 
 static enum exit_code

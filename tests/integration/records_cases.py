@@ -12,6 +12,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import sqlite3
 import signal
 import stat
@@ -96,6 +97,29 @@ def _(build):
         refused(site, AGAIN, ["copy", "-", "sqlite:" + f.name], ["no store"])
         check_eq(read_file(f.name), "Dear Harry\n")
         site.ctl("copy", "-", "sqlite:" + path)
+        check_eq(site.ctl("diff", path), "")
+
+
+@case("of two copies into one new place one is made, and stays")
+def _(build):
+    with mail_host(build) as site:
+        furnish(site)
+        folder = os.path.join(site.tmp, "new")
+        path = os.path.join(folder, "new.db")
+        for _round in range(40):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.mkdir(folder)
+            both = [subprocess.Popen([site.program("vmailctl"), "-c", site.conf, "copy", "-", "sqlite:" + path], text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+            said = [one.communicate(timeout=TIMEOUT)[0] for one in both]
+            if 0 in [one.returncode for one in both]:
+                check(os.path.exists(path) and os.path.getsize(path) > 0, said)
+        shutil.rmtree(folder)
+        site.ctl("copy", "-", "sqlite:" + path)
+        check_eq(site.ctl("diff", path), "")
+        with open(path, "rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            refused(site, AGAIN, ["copy", "-", "sqlite:" + path], ["another program is copying to"])
         check_eq(site.ctl("diff", path), "")
 
 

@@ -644,6 +644,41 @@ test_restore_of_moved(void **state)
 /* --- two at once -------------------------------------------------------------------------------
  */
 
+/* What another one renames, before we have our next lock. */
+static struct {
+	const char *from, *to;
+} renamed;
+
+int
+flock(int fd, int operation)
+{
+	if (renamed.from != NULL)
+		assert_int_equal(rename(renamed.from, renamed.to), 0);
+	renamed.from = NULL;
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* Two make a backup of the same name, and one has done it when the other has just opened what it
+ * was made in. */
+static void
+test_backups_at_once(void **state)
+{
+	struct fixture *f = *state;
+	char a[160], part[160];
+
+	path_in(f, a, sizeof a, "a.db");
+	path_in(f, part, sizeof part, "a.db.part");
+	backup(f, a);
+	assert_int_equal(rename(a, part), 0);
+	renamed.from = part;
+	renamed.to = a;
+	assert_int_equal(store_backup(f->s, a, NULL, &f->err), RETRY);
+	assert_non_null(strstr(f->err.text, "another program is writing"));
+	check_whole(a);
+	assert_int_not_equal(access(part, F_OK), 0);
+	backup(f, a);
+}
+
 static void
 test_restore_under_way(void **state)
 {
@@ -1031,6 +1066,7 @@ main(int argc, char **argv)
 		CASE(test_restore_of_older),
 		CASE(test_restore_of_damaged),
 		CASE(test_restore_of_moved),
+		CASE(test_backups_at_once),
 		CASE(test_restore_under_way),
 		CASE(test_restores_at_once),
 		CASE(test_backup_killed),

@@ -888,6 +888,43 @@ test_replaced_and_stirred(void **state)
 	store_close(reader);
 }
 
+/* Likewise when the new file has nothing in it yet, as while it is copied: of what is written into
+ * it nobody is told. */
+static void
+test_replaced_by_what_is_being_written(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = open_at(f->path, STORE_LOOKUP), *fresh;
+	char path[100], wal[140], shm[140], aside[180];
+	struct stat st;
+
+	store_keep_views(reader);
+	must_find(reader);
+	snprintf(wal, sizeof wal, "%s-wal", f->path);
+	snprintf(shm, sizeof shm, "%s-shm", f->path);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_true(st.st_size > 0);
+	snprintf(aside, sizeof aside, "%s.left-%llu", wal, (unsigned long long)st.st_ino);
+	make_other(f, "other.db", path);
+	assert_int_equal(unlink(f->path), 0);
+	store_stir(reader);
+	assert_int_equal(size_of(wal), st.st_size); /* it may have been moved, and come back */
+	close(open(f->path, O_CREAT | O_EXCL | O_WRONLY, 0660));
+	store_stir(reader);
+	assert_int_equal(size_of(aside), st.st_size);
+	assert_int_not_equal(access(wal, F_OK), 0);
+	assert_int_not_equal(access(shm, F_OK), 0);
+	copy_over(path, f->path);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	expect_other(fresh);
+	expect_other(reader);
+	assert_int_equal(ask_mailbox(reader, "tim", "example.com"), FOUND);
+	assert_int_equal(size_of(aside), st.st_size);
+	store_close(fresh);
+	store_close(reader);
+}
+
 /* A backup, bigger than the store was. */
 static void
 make_big_backup(struct fixture *f, char path[100])
@@ -953,6 +990,41 @@ test_copied_over_and_stirred(void **state)
 	fresh = open_at(f->path, STORE_ADMIN);
 	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
 	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
+		store_close(held[i]);
+	}
+	store_close(fresh);
+}
+
+/* The same with the raw file of another store, which has a log as the old one had. */
+static void
+test_raw_copied_over_and_stirred(void **state)
+{
+	struct fixture *f = *state;
+	struct store *held[] = { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
+		open_at(f->path, STORE_RECORDER) };
+	struct store *fresh;
+	char path[100];
+
+	store_keep_views(held[0]);
+	for (size_t i = 0; i < 3; i++)
+		must_find(held[i]);
+	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
+	store_close(f->s);
+	f->s = NULL;
+	for (size_t i = 0; i < 3; i++) {
+		store_stir(held[i]); /* by the checkpoint */
+		must_find(held[i]);
+	}
+	make_big_backup(f, path);
+	raw(path, "PRAGMA journal_mode = WAL");
+	copy_over(path, f->path);
+	for (size_t i = 0; i < 3; i++)
+		store_stir(held[i]);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	for (size_t i = 0; i < 3; i++) {
+		expect_other(held[i]);
 		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
 		store_close(held[i]);
 	}
@@ -1209,8 +1281,10 @@ main(int argc, char **argv)
 		FULL(test_replaced),
 		FULL(test_backup_beside_a_log),
 		FULL(test_replaced_and_stirred),
+		FULL(test_replaced_by_what_is_being_written),
 		FULL(test_backup_beside_an_index),
 		FULL(test_copied_over_and_stirred),
+		FULL(test_raw_copied_over_and_stirred),
 		FULL(test_tidy),
 		FULL(test_copied_over),
 		FULL(test_replaced_under_a_view),

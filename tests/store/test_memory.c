@@ -2,7 +2,7 @@
  *
  * Every map, asked typical keys while memory runs out: at each allocation in turn, once or from
  * then on. The answer is the right one or "try again", and never that there is nothing. And a new
- * mailbox that was told to be made is there.
+ * mailbox that was told to be made is there, and a transaction is taken back whole or not at all.
  *
  * The allocator is replaced for the whole program, libraries and engine included, which a sanitizer
  * does itself: in such a build there is nothing to run.
@@ -297,6 +297,184 @@ test_one_more(void **state)
 	}
 }
 
+/* --- taking back --------------------------------------------------------------------------------
+ */
+
+struct ids {
+	int64_t id[16];
+	size_t n;
+};
+
+static bool
+keep_id(void *arg, int64_t id)
+{
+	struct ids *ids = arg;
+
+	assert_true(ids->n < 16);
+	ids->id[ids->n++] = id;
+	return true;
+}
+
+/* As `vmailctl undo` does it. */
+static enum outcome
+undo_last(struct store *s, struct error *err)
+{
+	const struct undo_choice choice = { .n = 1 };
+	struct ids ids = { .n = 0 };
+	enum outcome o = store_batch_begin(s, err);
+	bool ok;
+
+	if (o != FOUND)
+		return o;
+	o = store_undoable(s, &choice, keep_id, &ids, err);
+	for (size_t i = 0; o == FOUND && i < ids.n; i++)
+		o = store_undo(s, ids.id[i], false, err);
+	ok = store_batch_end(s, o == FOUND, o == FOUND ? err : NULL) == FOUND;
+	return ok ? o : RETRY;
+}
+
+static int
+undo_setup(void **state)
+{
+	struct error e = { "" };
+	struct fixture *f;
+	char command[400];
+
+	if (full_setup(state) != 0)
+		return -1;
+	f = *state;
+	must(store_batch_begin(f->s, &e), &e, "batch");
+	must(alias_remove(f->s, "info@example.com", "Sally@Else.test", &e), &e, "alias");
+	must(store_mailbox_quota(f->s, S("sally@example.com"), 1 << 30, &e), &e, "quota");
+	must(store_batch_end(f->s, true, &e), &e, "batch");
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(command, sizeof command, "cp %s %s/base.db", f->path, f->dir);
+	return system(command);
+}
+
+static void
+put_base_back(struct fixture *f)
+{
+	char command[400];
+
+	snprintf(command, sizeof command, "cp %s/base.db %s", f->dir, f->path);
+	assert_int_equal(system(command), 0);
+}
+
+/* SQLite ends a transaction when memory runs out, even for a text that is read: nothing of it may
+ * be done then, whatever comes behind. */
+static void
+test_undo(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = { "" };
+	struct sbuf before, after, now;
+	bool short_of_any = true;
+	struct store *s;
+
+	if (!shortage_replaced)
+		skip();
+	dump(f->path, &before);
+	s = open_at(f->path, STORE_ADMIN);
+	must(undo_last(s, &e), &e, "undo");
+	store_close(s);
+	dump(f->path, &after);
+	put_base_back(f);
+	for (unsigned at = 1; short_of_any; at++) {
+		enum outcome o;
+
+		s = open_at(f->path, STORE_ADMIN);
+		shortage_begin(at, false);
+		o = undo_last(s, &e);
+		shortage_end();
+		short_of_any = shortage.seen >= at;
+		store_close(s);
+		dump(f->path, &now);
+		/* when it was done is no part of the difference */
+		if ((o == FOUND && now.n != after.n) || o == NONE || o == BAD ||
+		    (o == RETRY && !slice_eq(sbuf_slice(&now), sbuf_slice(&before))))
+			fail_msg("without allocation %u: %s: %s, and what is there is not that", at,
+			    outcome_name(o), e.text);
+		if (o == FOUND)
+			put_base_back(f);
+		sbuf_release(&now);
+	}
+	sbuf_release(&before);
+	sbuf_release(&after);
+}
+
+/* --- what an older release stored ---------------------------------------------------------------
+ */
+
+#define OLD_JOERG "jo\314\210rg"
+
+static int
+older_setup(void **state)
+{
+	struct fixture *f;
+	char command[400];
+
+	if (empty_setup(state) != 0)
+		return -1;
+	f = *state;
+	raw(f->path,
+	    "INSERT INTO domain (name, kind, created) VALUES ('d.test', 'mailbox', 1);"
+	    "INSERT INTO mailbox (address, domain, created) VALUES ('" OLD_JOERG
+	    "@d.test', 'd.test', 1);"
+	    "INSERT INTO alias (address, domain, created) VALUES ('to@d.test', 'd.test', 1);"
+	    "INSERT INTO alias_target VALUES ('to@d.test', 1, '" OLD_JOERG "@d.test', '" OLD_JOERG
+	    "@d.test', 'd.test');");
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(command, sizeof command, "cp %s %s/base.db", f->path, f->dir);
+	return system(command);
+}
+
+static void
+ignore_line(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
+/* Whoever is told that it is done has it: under the new name, and with its mail where it was. */
+static void
+test_refold(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = { "" };
+	bool short_of_any = true;
+	struct sbuf now;
+
+	if (!shortage_replaced)
+		skip();
+	sbuf_init(&now, 4096);
+	for (unsigned at = 1; short_of_any; at++) {
+		struct store *s;
+		enum outcome o;
+
+		put_base_back(f);
+		s = open_at(f->path, STORE_ADMIN);
+		shortage_begin(at, false);
+		o = store_refold(s, "/var/%d/%n", ignore_line, NULL, &e);
+		shortage_end();
+		short_of_any = shortage.seen >= at;
+		if (o == RETRY)
+			o = store_refold(s, "/var/%d/%n", ignore_line, NULL, &e);
+		must(o, &e, "refold");
+		store_close(s);
+		sbuf_clear(&now);
+		raw_rows(f->path, &now,
+		    "SELECT address, home FROM mailbox UNION ALL SELECT address, folded FROM "
+		    "alias_target");
+		if (!slice_is(sbuf_slice(&now),
+			JOERG "@d.test|/var/d.test/" OLD_JOERG "\nto@d.test|" JOERG "@d.test\n"))
+			fail_msg("without allocation %u: %s", at, sbuf_cstr(&now));
+	}
+	sbuf_release(&now);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -305,6 +483,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_first_question, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_view_is_lost, memory_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_more, memory_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undo, undo_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refold, older_setup, teardown),
 	};
 
 	if (!is_for_sqlite())

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../lib/memdir.h"
+#include "../lib/shortage.h"
 #include "mail/rules.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -375,11 +376,41 @@ test_expand_limits(void **state)
 	sbuf_release(&text);
 }
 
+/* A piece that finds no room is not left out: that would be another name. */
+static void
+test_shortage(void **state)
+{
+	(void)state;
+	if (!shortage_replaced)
+		skip();
+	for (size_t i = 0; i < COUNT(names); i++) {
+		bool short_of_any = names[i].out != NULL;
+
+		for (unsigned at = 1; short_of_any; at++) {
+			struct error err = { "" };
+			enum outcome o;
+			struct sbuf out;
+
+			sbuf_init(&out, 4096);
+			shortage_begin(at, false);
+			o = names[i].rule(&out, slice_str(names[i].typed), &err);
+			shortage_end();
+			short_of_any = shortage.seen >= at;
+			if (o != RETRY &&
+			    (o != FOUND || strcmp(sbuf_cstr(&out), names[i].out) != 0))
+				fail_msg("%s without allocation %u: '%s'", names[i].name, at,
+				    sbuf_cstr(&out));
+			sbuf_release(&out);
+		}
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_long_targets),
 		cmocka_unit_test(test_values),
