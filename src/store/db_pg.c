@@ -345,11 +345,15 @@ take_rows(struct db_stmt *st, struct pg_train *t)
 	st->ran = true;
 }
 
-/* What was refused for its values is prepared all the same. */
+/* Tell whether the statement that the train ends with is prepared by now: whatever came of running
+ * it, the connection, if it is still there, keeps it. */
 static bool
-is_prepared(const struct pg_train *t)
+is_prepared(const struct db *db, const struct pg_train *t)
 {
-	return t->n >= 2 && PQresultStatus(t->request[t->n - 2].result) == PGRES_COMMAND_OK;
+	const struct pg_request *before = t->n >= 2 ? &t->request[t->n - 2] : NULL;
+
+	return db->conn != NULL && before != NULL && before->name != NULL && before->text != NULL &&
+	       PQresultStatus(before->result) == PGRES_COMMAND_OK;
 }
 
 static enum outcome
@@ -368,7 +372,7 @@ run(struct db_stmt *st, struct error *err)
 	} else {
 		add_prepared(st, &t);
 		o = pg_run(db, &t, err);
-		st->known |= o == FOUND || (o == BAD && is_prepared(&t));
+		st->known |= is_prepared(db, &t);
 	}
 	if (o == FOUND)
 		take_rows(st, &t);
@@ -486,7 +490,7 @@ pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struc
 	t.request[t.n - 1].values = &values;
 	if (o == FOUND)
 		o = pg_run(db, &t, err);
-	*prepared |= o == FOUND;
+	*prepared |= is_prepared(db, &t);
 	if (o == FOUND)
 		o = pg_ask_read(t.request[t.n - 1].result, q, facts, &moment, err);
 	pg_train_clear(&t);
