@@ -120,6 +120,39 @@ def looked_after(env):
         check(not {"store-integrity", "store-permissions"} & set(found), found)
 
 
+def who_is_what(env):
+    """The owner may make no roles: a superuser's init makes them, and lets him be each of them. Doctor sees who is not."""
+    with server("-t") as uri, scratch() as tmp:
+        sql(uri, "CREATE USER keeper")
+        sql(uri, "CREATE DATABASE mail OWNER keeper")
+        above = uri + " dbname=mail"
+        site = Site(env.build, tmp, store=above.replace("user=postgres", "user=keeper"), lookup_workers=1)
+
+        def told(*options):
+            done = site.ctl_run(*options, "init")
+            check_eq(done.returncode, 0, done.stderr)
+            return done.stderr
+
+        def found():
+            rows = [f for f in json.loads(site.ctl_run("doctor", "--json").stdout) if f["code"] == "store-roles"]
+            return ["%s: %s" % (f["severity"], f["text"]) if f["severity"] != "ok" else "ok" for f in rows]
+
+        check_in("this user may not make them", told())
+        check_in("warning: the roles vmaild_lookup, ", found()[0])
+        check_eq((told("--store", above), found()), ("", ["ok"]))
+        check_eq(told(), "")
+        sql(uri, "REVOKE vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin FROM keeper")
+        check_in("as 'keeper', and can read passwords", found()[0])
+        check_in("owner 'keeper' is no member", told())
+        sql(uri, "GRANT vmaild_lookup TO keeper")
+        check_in("as 'keeper', and can change mailboxes", found()[0])
+        check_eq((told("--store", above), found()), ("", ["ok"]))
+        sql(uri, "REVOKE vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin FROM keeper")
+        sql(uri, "CREATE USER mx_lookup IN ROLE vmaild_lookup; CREATE USER mx_login IN ROLE vmaild_recorder")
+        site.configure(**{"store_" + role: above.replace("user=postgres", "user=mx_" + role) for role in ("lookup", "login")})
+        check_eq(found(), ["ok"])
+
+
 def too_many_passwords(env):
     """Those that a login looks at open the mailbox; for what is none of them the server is not to blame."""
     with running(env) as (site, daemon, uri), Auth(site.auth) as auth:
@@ -156,5 +189,6 @@ def register(suite):
     suite.add("postgres: workers reach it by name, as users of their own", over_tcp)
     suite.add("postgres: an outage is TEMP and ends by itself", outage)
     suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
+    suite.add("postgres: a superuser's init lets the owner be what workers are, and doctor sees who is not", who_is_what)
     suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)
