@@ -97,6 +97,10 @@ enum outcome store_refold(
  * than it need. FOUND also where there is no server. */
 enum outcome store_guarded(struct store *s, struct error *err);
 
+/* Tell whether every address can be in it. NONE, with a text, when its server keeps it in an
+ * encoding that lacks some of them. */
+enum outcome store_can_hold_all(struct store *s, struct error *err);
+
 void store_close(struct store *s);
 
 /* The schema version this program was built with. */

@@ -166,6 +166,21 @@ pg_connect(struct db *db, struct error *err)
 	return pg_reach(db, err) == FOUND ? identify(db, err) : RETRY;
 }
 
+/* What the server tells of itself; another one than PostgreSQL may say nothing. */
+static enum outcome
+pg_can_hold_all(struct db *db, struct error *err)
+{
+	const char *encoding =
+	    db->conn != NULL ? PQparameterStatus(db->conn, "server_encoding") : NULL;
+
+	if (encoding == NULL || strcmp(encoding, "UTF8") == 0)
+		return FOUND;
+	return error_set(err, NONE,
+	    "the database of '%s' is in %.32s: a store wants one in UTF8, in which every address "
+	    "can be, as `createdb -E UTF8 -T template0` makes it",
+	    db->place.shown, encoding);
+}
+
 /* The database is made by whoever runs the server; what is in it comes with the first migration. */
 static enum outcome
 pg_create(struct db *db, int owner, int group, bool *made, struct error *err)
@@ -745,8 +760,11 @@ pg_migrate(struct db *db, int version, struct error *err)
 {
 	bool first = db->empty;
 	int now = 0;
-	enum outcome o = db_begin(db, DB_WRITE, err);
+	enum outcome o;
 
+	if (first && pg_can_hold_all(db, err) != FOUND)
+		return BAD;
+	o = db_begin(db, DB_WRITE, err);
 	if (o == FOUND)
 		o = db_version(db, &now, err);
 	if (o == FOUND && now < version)
@@ -857,6 +875,7 @@ const struct engine engine_pg = {
 	.migrate = pg_migrate,
 	.settle = pg_settle,
 	.guarded = pg_guarded,
+	.can_hold_all = pg_can_hold_all,
 	.copy_out = pg_copy_out,
 	.copy_in = pg_copy_in,
 	.replace = pg_replace,

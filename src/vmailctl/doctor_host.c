@@ -182,6 +182,15 @@ check_roles(struct doctor *d, const struct check *c)
 	return is_guarded_from(d, c, conf->store_login, STORE_LOGIN) && ok;
 }
 
+bool
+check_encoding(struct doctor *d, const struct check *c)
+{
+	struct error err = { "" };
+
+	return store_can_hold_all(d->ctl->store, &err) == FOUND ||
+	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
+}
+
 /* libpq takes no password from a file that others may read, and no key. */
 static bool
 is_secret(struct doctor *d, const struct check *c, const struct identity *user, const char *path)

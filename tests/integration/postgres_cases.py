@@ -153,6 +153,43 @@ def who_is_what(env):
         check_eq(found(), ["ok"])
 
 
+def other_encodings(env):
+    """A store is made in a database in UTF8 alone. One that is in another is told of, answers for what can be in it, and
+    can be moved."""
+    with server() as uri, scratch() as tmp:
+        sql(uri, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        sql(uri, "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        sql(uri, "CREATE DATABASE mail")
+        latin, mail = (uri + " dbname=" + name for name in ("latin", "mail"))
+        site = Site(env.build, tmp, store=latin, lookup_workers=1, lookup_deadline=10000)
+        for name, encoding in (("latin", "LATIN1"), ("ascii", "SQL_ASCII")):
+            done = site.ctl_run("--store", uri + " dbname=" + name, "init")
+            check(done.returncode != 0, done.stdout)
+            check_in("is in %s: a store wants one in UTF8" % encoding, done.stderr)
+            check_eq(sql(uri, "SELECT count(*) FROM pg_namespace WHERE nspname = 'vmaild'", name), "0\n")
+        # as an older release made it
+        site.ctl("--store", mail, "init")
+        dump = subprocess.run(["pg_dump", "-n", "vmaild", uri.partition(":")[2] + " dbname=mail"], stdout=subprocess.PIPE,
+                              check=True).stdout
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri.partition(":")[2] + " dbname=latin"], input=dump,
+                       stdout=subprocess.DEVNULL, check=True)
+        sql(uri, "DROP SCHEMA vmaild CASCADE", "mail")
+        site.init("example.com", users={"harry@example.com": PASSWORD}, aliases={"j\u00fcrgen@example.com": ["harry@example.com"]})
+        found = {f["code"]: f["severity"] for f in json.loads(site.ctl_run("doctor", "--json").stdout)}
+        check_eq((found["store"], found["store-encoding"]), ("ok", "warning"))
+        check_in("is in a database that is not in UTF8", site.ctl_run("alias", "add", "\u0142@example.com", "harry@example.com").stderr)
+        with site.start() as daemon, Socketmap(site.maps) as maps:
+            for _ in range(2):
+                check_eq(maps.ask("aliases", "j\u00fcrgen@example.com"), ("OK", "harry@example.com"))
+                check_eq(maps.ask("aliases", "\u0142@example.com")[0], "TEMP")
+            daemon.wait_log("told to try again.*moves the store to a database in UTF8")
+        site.ctl("copy", latin, mail)
+        site.configure(store=mail)
+        found = {f["code"]: f["severity"] for f in json.loads(site.ctl_run("doctor", "--json").stdout)}
+        check_eq((found["store"], found["store-encoding"]), ("ok", "ok"))
+        check_in("j\u00fcrgen@example.com", site.ctl("alias", "list"))
+
+
 def too_many_passwords(env):
     """Those that a login looks at open the mailbox; for what is none of them the server is not to blame."""
     with running(env) as (site, daemon, uri), Auth(site.auth) as auth:
@@ -190,5 +227,6 @@ def register(suite):
     suite.add("postgres: an outage is TEMP and ends by itself", outage)
     suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
     suite.add("postgres: a superuser's init lets the owner be what workers are, and doctor sees who is not", who_is_what)
+    suite.add("postgres: a database that is not in UTF8", other_encodings)
     suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)
