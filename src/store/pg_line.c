@@ -369,10 +369,13 @@ say_failure(const PGresult *r, struct error *err)
 	    encoding ? " (`vmailctl copy` moves the store to a database in UTF8)" : "");
 }
 
-/* What was prepared does not fit to what is there any more: a new connection will. */
+/* What was prepared does not fit to what is there any more: a new connection will. But a right that
+ * we lack it has no more than this one, which sees at once that it was given. */
 static bool
 is_of_another_schema(const char *state)
 {
+	if (strcmp(state, "42501") == 0)
+		return false;
 	return strncmp(state, "42", 2) == 0 || strcmp(state, "0A000") == 0 ||
 	       strcmp(state, "26000") == 0;
 }

@@ -190,6 +190,21 @@ def other_encodings(env):
         check_in("j\u00fcrgen@example.com", site.ctl("alias", "list"))
 
 
+def right_is_missing(env):
+    """Who may not read a table says so, over the connection that he has, and reads it as soon as he may."""
+    with running(env) as (site, daemon, uri), Socketmap(site.maps) as maps:
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        sql(uri, "REVOKE SELECT ON vmaild.alias FROM vmaild_lookup", "mail")
+        for key in ("post@example.com", "nobody@example.com") * 10:
+            status, text = maps.ask("aliases", key)
+            check_eq(status, "TEMP")
+            check_in("permission denied", text)
+        sql(uri, "GRANT SELECT ON vmaild.alias TO vmaild_lookup", "mail")
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+        check("no server of the store" not in daemon.log.text, daemon.log.text)
+
+
 def too_many_passwords(env):
     """Those that a login looks at open the mailbox; for what is none of them the server is not to blame."""
     with running(env) as (site, daemon, uri), Auth(site.auth) as auth:
@@ -228,5 +243,6 @@ def register(suite):
     suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
     suite.add("postgres: a superuser's init lets the owner be what workers are, and doctor sees who is not", who_is_what)
     suite.add("postgres: a database that is not in UTF8", other_encodings)
+    suite.add("postgres: a right that is missing costs no connection", right_is_missing)
     suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)
