@@ -6,7 +6,11 @@
 import contextlib
 import json
 import os
+import queue
+import socket
 import subprocess
+import threading
+import time
 
 from harness import Auth, Site, Socketmap, check, check_eq, check_in, listener, scratch, wait_until
 
@@ -190,6 +194,62 @@ def other_encodings(env):
         check_in("j\u00fcrgen@example.com", site.ctl("alias", "list"))
 
 
+def carry(source, sink, delay):
+    """Pass on what comes from SOURCE, that much later."""
+    line = queue.Queue()
+
+    def deliver():
+        while True:
+            due, data = line.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(data)
+            except OSError:
+                return
+
+    threading.Thread(target=deliver, daemon=True).start()
+    data = b"?"
+    while data:
+        try:
+            data = source.recv(65536)
+        except OSError:
+            data = b""
+        line.put((time.monotonic() + delay, data))
+
+
+@contextlib.contextmanager
+def far_from(port, delay):
+    """A port that leads to PORT of this host, DELAY seconds away."""
+    def take():
+        while True:
+            try:
+                near, _ = listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", port))
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=carry, args=(*ends, delay), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=take, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def far_away(env):
+    """The one server there is may take longer to connect to than one of several would be given."""
+    with running(env, "-t") as (site, daemon, uri):
+        port = int(uri.partition("port=")[2].split()[0])
+        with far_from(port, 0.6) as far:
+            site.configure(store_lookup="postgresql://postgres@127.0.0.1:%d/mail?connect_timeout=20" % far, lookup_deadline=6000)
+            daemon.reload()
+            with Socketmap(site.maps) as maps:
+                wait_until(lambda: maps.ask("aliases", "post@example.com") == ("OK", "harry@example.com"), "the server that is far away")
+
+
 def right_is_missing(env):
     """Who may not read a table says so, over the connection that he has, and reads it as soon as he may."""
     with running(env) as (site, daemon, uri), Socketmap(site.maps) as maps:
@@ -244,5 +304,6 @@ def register(suite):
     suite.add("postgres: a superuser's init lets the owner be what workers are, and doctor sees who is not", who_is_what)
     suite.add("postgres: a database that is not in UTF8", other_encodings)
     suite.add("postgres: a right that is missing costs no connection", right_is_missing)
+    suite.add("postgres: one server that is far away", far_away)
     suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)
