@@ -98,8 +98,13 @@ enum outcome store_refold(
     struct store *s, const char *home, store_refold_fn *fn, void *arg, struct error *err);
 
 /* Tell whether a server keeps what a worker need not see from him. NONE, with a text, when it has
- * no roles for that; FOUND also where there is no server. */
+ * no roles for that; of a store that was opened as a worker does, when that one is let do more
+ * than it need. FOUND also where there is no server. */
 enum outcome store_guarded(struct store *s, struct error *err);
+
+/* Tell whether every address can be in it. NONE, with a text, when its server keeps it in an
+ * encoding that lacks some of them. */
+enum outcome store_can_hold_all(struct store *s, struct error *err);
 
 void store_close(struct store *s);
 

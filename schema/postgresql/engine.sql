@@ -12,7 +12,8 @@ WHERE n.nspname = 'vmaild';
 
 -- turn
 -- Whoever changes anything does this first, and whoever comes next waits here for the end of it.
--- Readers tell by the number whether two of their questions fell on both sides of a change.
+-- Readers tell by the number whether two of their questions fell on both sides of a change. Of SQL that is not ours,
+-- and does not do this, they cannot tell (vmaild.conf(5) asks for it).
 UPDATE store SET turn = turn + 1 WHERE one = 1 RETURNING version;
 
 -- wait

@@ -5,9 +5,16 @@
 -- this order, and it may be run again. Compiled in by src/store/queries.awk.
 
 -- count
--- How many of the roles there are.
-SELECT count(*) FROM pg_catalog.pg_roles
-WHERE rolname IN ('vmaild_lookup', 'vmaild_login', 'vmaild_recorder', 'vmaild_admin');
+-- How many of the roles there are, how many of them the store's owner can be, and who that is.
+SELECT count(*), count(CASE WHEN pg_catalog.pg_has_role(n.nspowner, r.oid, 'MEMBER') THEN 1 END),
+    coalesce(max(pg_catalog.pg_get_userbyid(n.nspowner)::text), '')
+FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'vmaild'
+WHERE r.rolname IN ('vmaild_lookup', 'vmaild_login', 'vmaild_recorder', 'vmaild_admin');
+
+-- may
+-- What no worker for lookups may, and what none for logins may, and as whom this one has connected.
+SELECT pg_catalog.has_table_privilege('vmaild.credential', 'SELECT')::integer,
+    pg_catalog.has_table_privilege('vmaild.mailbox', 'UPDATE')::integer, session_user;
 
 -- make_lookup
 -- For lookups: no passwords, no change log.
@@ -28,6 +35,11 @@ CREATE ROLE vmaild_admin NOLOGIN;
 -- be_all
 -- Who made the store can be each of them, for workers that have no user of their own.
 GRANT vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin TO CURRENT_USER;
+
+-- let_owner
+-- The same where somebody else runs this, for the owner may make no roles.
+DO $$ BEGIN EXECUTE pg_catalog.format('GRANT vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin TO %I',
+    (SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace WHERE nspname = 'vmaild')); END $$;
 
 -- enter
 -- All of them find the tables,

@@ -5,7 +5,8 @@
  * The facts of one lookup must be of one moment: one told that there is no alias, before a commit,
  * and that there is no mailbox, after it, would not find an address that was never gone. So each
  * answer says of which moment it is, and a lookup whose questions fell on both sides of a change is
- * begun anew.
+ * begun anew. The moments are counted by who changes the store: SQL that is not ours has to do so
+ * too (vmaild.conf(5)).
  */
 #include "lookup_later.h"
 

@@ -308,6 +308,12 @@ db_guarded(struct db *db, struct error *err)
 }
 
 enum outcome
+db_can_hold_all(struct db *db, struct error *err)
+{
+	return of(db)->can_hold_all != NULL ? of(db)->can_hold_all(db, err) : FOUND;
+}
+
+enum outcome
 db_settle(struct db *db, struct error *err)
 {
 	return of(db)->settle != NULL ? of(db)->settle(db, err) : FOUND;

@@ -142,6 +142,9 @@ enum outcome db_settle(struct db *db, struct error *err);
 /* Tell whether there are the roles for that; NONE with a text if not. */
 enum outcome db_guarded(struct db *db, struct error *err);
 
+/* Tell whether every text that is proper UTF-8 can be in its tables; NONE with a text if not. */
+enum outcome db_can_hold_all(struct db *db, struct error *err);
+
 /* --- whole databases -------------------------------------------------------------------------- */
 
 /* Copy all that is in FROM, as it is at one moment and while others write, into a new file PATH,

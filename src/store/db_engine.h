@@ -62,6 +62,7 @@ struct engine {
 	enum outcome (*settle)(struct db *db, struct error *err); /* NULL: there is nothing to do */
 	enum outcome (*guarded)(
 	    struct db *db, struct error *err); /* NULL: there is no such thing */
+	enum outcome (*can_hold_all)(struct db *db, struct error *err); /* NULL: it is */
 
 	enum outcome (*copy_out)(struct db *from, const char *path,
 	    const struct store_progress *progress, struct error *err);

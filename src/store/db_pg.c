@@ -166,6 +166,21 @@ pg_connect(struct db *db, struct error *err)
 	return pg_reach(db, err) == FOUND ? identify(db, err) : RETRY;
 }
 
+/* What the server tells of itself; another one than PostgreSQL may say nothing. */
+static enum outcome
+pg_can_hold_all(struct db *db, struct error *err)
+{
+	const char *encoding =
+	    db->conn != NULL ? PQparameterStatus(db->conn, "server_encoding") : NULL;
+
+	if (encoding == NULL || strcmp(encoding, "UTF8") == 0)
+		return FOUND;
+	return error_set(err, NONE,
+	    "the database of '%s' is in %.32s: a store wants one in UTF8, in which every address "
+	    "can be, as `createdb -E UTF8 -T template0` makes it",
+	    db->place.shown, encoding);
+}
+
 /* The database is made by whoever runs the server; what is in it comes with the first migration. */
 static enum outcome
 pg_create(struct db *db, int owner, int group, bool *made, struct error *err)
@@ -345,11 +360,15 @@ take_rows(struct db_stmt *st, struct pg_train *t)
 	st->ran = true;
 }
 
-/* What was refused for its values is prepared all the same. */
+/* Tell whether the statement that the train ends with is prepared by now: whatever came of running
+ * it, the connection, if it is still there, keeps it. */
 static bool
-is_prepared(const struct pg_train *t)
+is_prepared(const struct db *db, const struct pg_train *t)
 {
-	return t->n >= 2 && PQresultStatus(t->request[t->n - 2].result) == PGRES_COMMAND_OK;
+	const struct pg_request *before = t->n >= 2 ? &t->request[t->n - 2] : NULL;
+
+	return db->conn != NULL && before != NULL && before->name != NULL && before->text != NULL &&
+	       PQresultStatus(before->result) == PGRES_COMMAND_OK;
 }
 
 static enum outcome
@@ -368,7 +387,7 @@ run(struct db_stmt *st, struct error *err)
 	} else {
 		add_prepared(st, &t);
 		o = pg_run(db, &t, err);
-		st->known |= o == FOUND || (o == BAD && is_prepared(&t));
+		st->known |= is_prepared(db, &t);
 	}
 	if (o == FOUND)
 		take_rows(st, &t);
@@ -486,7 +505,7 @@ pg_ask_whole(struct db *db, const struct question *q, struct facts *facts, struc
 	t.request[t.n - 1].values = &values;
 	if (o == FOUND)
 		o = pg_run(db, &t, err);
-	*prepared |= o == FOUND;
+	*prepared |= is_prepared(db, &t);
 	if (o == FOUND)
 		o = pg_ask_read(t.request[t.n - 1].result, q, facts, &moment, err);
 	pg_train_clear(&t);
@@ -741,8 +760,11 @@ pg_migrate(struct db *db, int version, struct error *err)
 {
 	bool first = db->empty;
 	int now = 0;
-	enum outcome o = db_begin(db, DB_WRITE, err);
+	enum outcome o;
 
+	if (first && pg_can_hold_all(db, err) != FOUND)
+		return BAD;
+	o = db_begin(db, DB_WRITE, err);
 	if (o == FOUND)
 		o = db_version(db, &now, err);
 	if (o == FOUND && now < version)
@@ -853,6 +875,7 @@ const struct engine engine_pg = {
 	.migrate = pg_migrate,
 	.settle = pg_settle,
 	.guarded = pg_guarded,
+	.can_hold_all = pg_can_hold_all,
 	.copy_out = pg_copy_out,
 	.copy_in = pg_copy_in,
 	.replace = pg_replace,

@@ -443,7 +443,8 @@ start_host(struct pg_attempt *a, int64_t now)
 	long seconds = strtol(value_of(all, "connect_timeout"), NULL, 10);
 
 	a->give_up = now + (seconds > 0 ? (int64_t)seconds * 1000 : HOST_MS);
-	if (a->place->host_ms > 0 && a->give_up > now + a->place->host_ms)
+	/* so that there is time for the others, if there are any */
+	if (a->place->host_ms > 0 && a->hosts > 1 && a->give_up > now + a->place->host_ms)
 		a->give_up = now + a->place->host_ms;
 	set_all(&o, all);
 	set_host(&o, all, a->host, texts);

@@ -24,7 +24,7 @@ struct pg_place {
 	PQconninfoOption *option; /* as libpq read them */
 	PQconninfoOption *all; /* with what a service file and the environment add; NULL: not yet */
 	char shown[128];       /* for texts: the hosts and the database, never a password */
-	unsigned host_ms;      /* one host is not waited for longer; 0: as the URI says */
+	unsigned host_ms; /* one host of several is not waited for longer; 0: as the URI says */
 };
 
 /* Read URI: postgresql://..., postgres://..., or libpq's keyword form behind "postgresql:". BAD

@@ -361,15 +361,21 @@ static enum outcome
 say_failure(const PGresult *r, struct error *err)
 {
 	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	bool encoding = state != NULL && strcmp(state, "22P05") == 0;
 
-	return error_set(
-	    err, RETRY, "the store's server says: %.300s", text == NULL ? "nothing" : text);
+	return error_set(err, RETRY, "the store's server says: %.300s%s",
+	    text == NULL ? "nothing" : text,
+	    encoding ? " (`vmailctl copy` moves the store to a database in UTF8)" : "");
 }
 
-/* What was prepared does not fit to what is there any more: a new connection will. */
+/* What was prepared does not fit to what is there any more: a new connection will. But a right that
+ * we lack it has no more than this one, which sees at once that it was given. */
 static bool
 is_of_another_schema(const char *state)
 {
+	if (strcmp(state, "42501") == 0)
+		return false;
 	return strncmp(state, "42", 2) == 0 || strcmp(state, "0A000") == 0 ||
 	       strcmp(state, "26000") == 0;
 }

@@ -57,6 +57,9 @@ static const struct {
 } failures[] = {
 	{ "08", true, "could not be reached: try again" },
 	{ "0A000", true, "was changed meanwhile: try again" },
+	{ "22P05", false,
+	    "is in a database that is not in UTF8, and cannot hold that: `vmailctl copy` moves it "
+	    "to one that is" },
 	{ "25006", true, "is a standby, or may only be read: changes go to the primary" },
 	{ "26000", true,
 	    "lost what was prepared: is there a pool of connections in between? It must "

@@ -65,6 +65,12 @@ store_guarded(struct store *s, struct error *err)
 	return db_guarded(s->db, err);
 }
 
+enum outcome
+store_can_hold_all(struct store *s, struct error *err)
+{
+	return db_can_hold_all(s->db, err);
+}
+
 int
 store_found_version(const struct store *s)
 {

@@ -88,6 +88,7 @@ check_fn check_store;
 check_fn check_integrity;
 check_fn check_permissions;
 check_fn check_roles;
+check_fn check_encoding;
 check_fn check_secrets;
 check_fn check_closed;
 check_fn check_clock;

@@ -145,12 +145,49 @@ check_permissions(struct doctor *d, const struct check *c)
 
 /* --- a server --------------------------------------------------------------------------------- */
 
-bool
-check_roles(struct doctor *d, const struct check *c)
+static bool
+is_guarded(struct doctor *d, const struct check *c, struct store *s)
 {
 	struct error err = { "" };
 
-	return store_guarded(d->ctl->store, &err) == FOUND ||
+	return store_guarded(s, &err) == FOUND ||
+	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
+}
+
+/* As a worker connects; who cannot do that from here has seen nothing. */
+static bool
+is_guarded_from(struct doctor *d, const struct check *c, const char *own, enum store_role role)
+{
+	const char *uri = own[0] != '\0' ? own : ctl_uri(d->ctl);
+	struct error err = { "" };
+	struct store *s;
+	bool ok;
+
+	if (store_open(&s, uri, role, &err) != FOUND)
+		return true;
+	ok = is_guarded(d, c, s);
+	store_close(s);
+	return ok;
+}
+
+bool
+check_roles(struct doctor *d, const struct check *c)
+{
+	const struct conf *conf = d->ctl->conf;
+	bool ok;
+
+	if (!is_guarded(d, c, d->ctl->store))
+		return false;
+	ok = is_guarded_from(d, c, conf->store_lookup, STORE_LOOKUP);
+	return is_guarded_from(d, c, conf->store_login, STORE_LOGIN) && ok;
+}
+
+bool
+check_encoding(struct doctor *d, const struct check *c)
+{
+	struct error err = { "" };
+
+	return store_can_hold_all(d->ctl->store, &err) == FOUND ||
 	       doctor_bad(d, c, slice_str(d->ctl->store_shown), "%s", err.text);
 }
 

@@ -6,7 +6,11 @@
 import contextlib
 import json
 import os
+import queue
+import socket
 import subprocess
+import threading
+import time
 
 from harness import Auth, Site, Socketmap, check, check_eq, check_in, listener, scratch, wait_until
 
@@ -120,6 +124,147 @@ def looked_after(env):
         check(not {"store-integrity", "store-permissions"} & set(found), found)
 
 
+def who_is_what(env):
+    """The owner may make no roles: a superuser's init makes them, and lets him be each of them. Doctor sees who is not."""
+    with server("-t") as uri, scratch() as tmp:
+        sql(uri, "CREATE USER keeper")
+        sql(uri, "CREATE DATABASE mail OWNER keeper")
+        above = uri + " dbname=mail"
+        site = Site(env.build, tmp, store=above.replace("user=postgres", "user=keeper"), lookup_workers=1)
+
+        def told(*options):
+            done = site.ctl_run(*options, "init")
+            check_eq(done.returncode, 0, done.stderr)
+            return done.stderr
+
+        def found():
+            rows = [f for f in json.loads(site.ctl_run("doctor", "--json").stdout) if f["code"] == "store-roles"]
+            return ["%s: %s" % (f["severity"], f["text"]) if f["severity"] != "ok" else "ok" for f in rows]
+
+        check_in("this user may not make them", told())
+        check_in("warning: the roles vmaild_lookup, ", found()[0])
+        check_eq((told("--store", above), found()), ("", ["ok"]))
+        check_eq(told(), "")
+        sql(uri, "REVOKE vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin FROM keeper")
+        check_in("as 'keeper', and can read passwords", found()[0])
+        check_in("owner 'keeper' is no member", told())
+        sql(uri, "GRANT vmaild_lookup TO keeper")
+        check_in("as 'keeper', and can change mailboxes", found()[0])
+        check_eq((told("--store", above), found()), ("", ["ok"]))
+        sql(uri, "REVOKE vmaild_lookup, vmaild_login, vmaild_recorder, vmaild_admin FROM keeper")
+        sql(uri, "CREATE USER mx_lookup IN ROLE vmaild_lookup; CREATE USER mx_login IN ROLE vmaild_recorder")
+        site.configure(**{"store_" + role: above.replace("user=postgres", "user=mx_" + role) for role in ("lookup", "login")})
+        check_eq(found(), ["ok"])
+
+
+def other_encodings(env):
+    """A store is made in a database in UTF8 alone. One that is in another is told of, answers for what can be in it, and
+    can be moved."""
+    with server() as uri, scratch() as tmp:
+        sql(uri, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        sql(uri, "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        sql(uri, "CREATE DATABASE mail")
+        latin, mail = (uri + " dbname=" + name for name in ("latin", "mail"))
+        site = Site(env.build, tmp, store=latin, lookup_workers=1, lookup_deadline=10000)
+        for name, encoding in (("latin", "LATIN1"), ("ascii", "SQL_ASCII")):
+            done = site.ctl_run("--store", uri + " dbname=" + name, "init")
+            check(done.returncode != 0, done.stdout)
+            check_in("is in %s: a store wants one in UTF8" % encoding, done.stderr)
+            check_eq(sql(uri, "SELECT count(*) FROM pg_namespace WHERE nspname = 'vmaild'", name), "0\n")
+        # as an older release made it
+        site.ctl("--store", mail, "init")
+        dump = subprocess.run(["pg_dump", "-n", "vmaild", uri.partition(":")[2] + " dbname=mail"], stdout=subprocess.PIPE,
+                              check=True).stdout
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", uri.partition(":")[2] + " dbname=latin"], input=dump,
+                       stdout=subprocess.DEVNULL, check=True)
+        sql(uri, "DROP SCHEMA vmaild CASCADE", "mail")
+        site.init("example.com", users={"harry@example.com": PASSWORD}, aliases={"j\u00fcrgen@example.com": ["harry@example.com"]})
+        found = {f["code"]: f["severity"] for f in json.loads(site.ctl_run("doctor", "--json").stdout)}
+        check_eq((found["store"], found["store-encoding"]), ("ok", "warning"))
+        check_in("is in a database that is not in UTF8", site.ctl_run("alias", "add", "\u0142@example.com", "harry@example.com").stderr)
+        with site.start() as daemon, Socketmap(site.maps) as maps:
+            for _ in range(2):
+                check_eq(maps.ask("aliases", "j\u00fcrgen@example.com"), ("OK", "harry@example.com"))
+                check_eq(maps.ask("aliases", "\u0142@example.com")[0], "TEMP")
+            daemon.wait_log("told to try again.*moves the store to a database in UTF8")
+        site.ctl("copy", latin, mail)
+        site.configure(store=mail)
+        found = {f["code"]: f["severity"] for f in json.loads(site.ctl_run("doctor", "--json").stdout)}
+        check_eq((found["store"], found["store-encoding"]), ("ok", "ok"))
+        check_in("j\u00fcrgen@example.com", site.ctl("alias", "list"))
+
+
+def carry(source, sink, delay):
+    """Pass on what comes from SOURCE, that much later."""
+    line = queue.Queue()
+
+    def deliver():
+        while True:
+            due, data = line.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(data)
+            except OSError:
+                return
+
+    threading.Thread(target=deliver, daemon=True).start()
+    data = b"?"
+    while data:
+        try:
+            data = source.recv(65536)
+        except OSError:
+            data = b""
+        line.put((time.monotonic() + delay, data))
+
+
+@contextlib.contextmanager
+def far_from(port, delay):
+    """A port that leads to PORT of this host, DELAY seconds away."""
+    def take():
+        while True:
+            try:
+                near, _ = listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", port))
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=carry, args=(*ends, delay), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=take, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def far_away(env):
+    """The one server there is may take longer to connect to than one of several would be given."""
+    with running(env, "-t") as (site, daemon, uri):
+        port = int(uri.partition("port=")[2].split()[0])
+        with far_from(port, 0.6) as far:
+            site.configure(store_lookup="postgresql://postgres@127.0.0.1:%d/mail?connect_timeout=20" % far, lookup_deadline=6000)
+            daemon.reload()
+            with Socketmap(site.maps) as maps:
+                wait_until(lambda: maps.ask("aliases", "post@example.com") == ("OK", "harry@example.com"), "the server that is far away")
+
+
+def right_is_missing(env):
+    """Who may not read a table says so, over the connection that he has, and reads it as soon as he may."""
+    with running(env) as (site, daemon, uri), Socketmap(site.maps) as maps:
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        sql(uri, "REVOKE SELECT ON vmaild.alias FROM vmaild_lookup", "mail")
+        for key in ("post@example.com", "nobody@example.com") * 10:
+            status, text = maps.ask("aliases", key)
+            check_eq(status, "TEMP")
+            check_in("permission denied", text)
+        sql(uri, "GRANT SELECT ON vmaild.alias TO vmaild_lookup", "mail")
+        check_eq(maps.ask("aliases", "post@example.com"), ("OK", "harry@example.com"))
+        check_eq(maps.ask("aliases", "nobody@example.com"), ("NOTFOUND", ""))
+        check("no server of the store" not in daemon.log.text, daemon.log.text)
+
+
 def too_many_passwords(env):
     """Those that a login looks at open the mailbox; for what is none of them the server is not to blame."""
     with running(env) as (site, daemon, uri), Auth(site.auth) as auth:
@@ -156,5 +301,9 @@ def register(suite):
     suite.add("postgres: workers reach it by name, as users of their own", over_tcp)
     suite.add("postgres: an outage is TEMP and ends by itself", outage)
     suite.add("postgres: what an admin looks at: counts, size, doctor", looked_after)
+    suite.add("postgres: a superuser's init lets the owner be what workers are, and doctor sees who is not", who_is_what)
+    suite.add("postgres: a database that is not in UTF8", other_encodings)
+    suite.add("postgres: a right that is missing costs no connection", right_is_missing)
+    suite.add("postgres: one server that is far away", far_away)
     suite.add("postgres: more passwords than a login looks at", too_many_passwords)
     suite.add("postgres: a password stays where it belongs", passwords)

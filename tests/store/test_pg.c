@@ -245,6 +245,44 @@ test_too_slow(void **state)
 	store_close(s);
 }
 
+static enum outcome
+set_quota(struct fixture *f, int64_t quota)
+{
+	return store_mailbox_quota(f->s, slice_str("harry@example.com"), quota, &f->err);
+}
+
+/* A statement was prepared, and what came of running it is RETRY: the connection is kept, and so is
+ * what was prepared. */
+static void
+test_prepared_and_locked(void **state)
+{
+	struct fixture *f = *state;
+	struct other other = other_open(f->path);
+
+	store_deadline(f->s, 400);
+	other_exec(&other, "BEGIN; UPDATE mailbox SET reason = reason");
+	assert_int_equal(set_quota(f, 1), RETRY);
+	assert_non_null(strstr(f->err.text, "locked by another program"));
+	other_exec(&other, "COMMIT");
+	other_close(&other);
+	store_deadline(f->s, 5000);
+	must(set_quota(f, 2), &f->err, "with what is prepared already");
+}
+
+static void
+test_prepared_and_denied(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = open_at(f->path, STORE_LOOKUP);
+
+	pg_spoiled = true;
+	raw(f->path, "REVOKE SELECT ON mailbox FROM vmaild_lookup");
+	assert_int_equal(ask_mailbox(s, "harry", "example.com"), RETRY);
+	raw(f->path, "GRANT SELECT ON mailbox TO vmaild_lookup");
+	assert_int_equal(ask_mailbox(s, "harry", "example.com"), FOUND);
+	store_close(s);
+}
+
 static void
 set_read_only(const char *uri, const char *how)
 {
@@ -371,6 +409,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_lost_in_a_batch, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_of_the_site, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_slow, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prepared_and_locked, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prepared_and_denied, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roles, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_made_by_two, bare_setup, teardown),
