@@ -108,6 +108,26 @@ has_name(const struct part *p)
 	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 }
 
+/* One that was left by a process of ours that was killed may be used again. Whoever else put one
+ * there would have it open, and it would stay his. -1 with errno, which is EPERM then. */
+static int
+open_part(const char *path)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	struct stat st;
+
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	fd = open(path, flags);
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+			  st.st_nlink == 1))
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
 static enum outcome
 part_begin(struct part *p, const char *path, struct error *err)
 {
@@ -116,7 +136,10 @@ part_begin(struct part *p, const char *path, struct error *err)
 		p->path = NULL;
 		return error_set(err, RETRY, "no memory");
 	}
-	p->fd = open(p->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	p->fd = open_part(p->path);
+	if (p->fd < 0 && errno == EPERM)
+		return error_set(err, RETRY,
+		    "'%s' is there, and is not this user's: move it out of the way", p->path);
 	if (p->fd < 0)
 		return error_set(err, RETRY, "cannot make '%s': %s", p->path, strerror(errno));
 	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0 || !has_name(p)) {

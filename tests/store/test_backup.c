@@ -1022,6 +1022,28 @@ test_unfinished(void **state)
 	sbuf_release(&says);
 }
 
+/* Somebody's file where ours is to be made: he would have what is in it. */
+static void
+test_backup_into_anothers(void **state)
+{
+	struct fixture *f = *state;
+	char path[160], part[170], his[160];
+	struct stat st;
+
+	path_in(f, path, sizeof path, "b.db");
+	path_in(f, his, sizeof his, "his");
+	snprintf(part, sizeof part, "%s.part", path);
+	must(store_backup(f->s, his, NULL, &f->err), &f->err, "backup");
+	assert_int_equal(link(his, part), 0);
+	assert_int_equal(store_backup(f->s, path, NULL, &f->err), RETRY);
+	assert_non_null(strstr(f->err.text, "is not this user's"));
+	assert_int_equal(stat(part, &st), 0);
+	assert_int_equal(st.st_nlink, 2);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(part), 0);
+	must(store_backup(f->s, path, NULL, &f->err), &f->err, "backup");
+}
+
 /* Another one's unfinished file is left to him. */
 static void
 test_two_at_once(void **state)
@@ -1053,6 +1075,7 @@ main(int argc, char **argv)
 		CASE(test_kinds),
 		CASE(test_unfinished),
 		CASE(test_two_at_once),
+		CASE(test_backup_into_anothers),
 		CASE(test_backup_while_others_write),
 		CASE(test_restore),
 		CASE(test_restore_keeps_all),
