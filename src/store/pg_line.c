@@ -271,11 +271,11 @@ connect_on(struct pg_line *l, enum pg_progress progress, unsigned ms, struct err
 
 enum outcome
 pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role, size_t first,
-    unsigned ms, struct error *err)
+    unsigned but, unsigned ms, struct error *err)
 {
 	*l = (struct pg_line){ .state = PG_CONNECTING, .role = role };
-	return connect_on(
-	    l, pg_attempt_start(&l->attempt, place, false, first, (int64_t)remote_now()), ms, err);
+	return connect_on(l,
+	    pg_attempt_start_but(&l->attempt, place, first, but, (int64_t)remote_now()), ms, err);
 }
 
 /* The server's snapshots tell what was changed: domains can be remembered, and the rest asked for.

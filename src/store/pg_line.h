@@ -34,10 +34,10 @@ struct pg_line {
 	size_t first, n;
 };
 
-/* Begin to connect as ROLE, with the server FIRST of the URI's; each statement may take MS. RETRY
- * when none can be had. */
+/* Begin to connect as ROLE, with the server FIRST of the URI's, and with none of the set BUT; each
+ * statement may take MS. RETRY when none can be had. */
 enum outcome pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role,
-    size_t first, unsigned ms, struct error *err);
+    size_t first, unsigned but, unsigned ms, struct error *err);
 void pg_line_close(struct pg_line *l);
 
 /* Tell whether one question more may be asked, ask it, and send off what was asked. BAD: this one

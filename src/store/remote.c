@@ -5,7 +5,8 @@
  * the next server as long as it has time.
  *
  * Servers stand in the order of the URI; the first that can be reached is used. While a line leads
- * to a later one, a scout tries those before it now and then, and takes the line's place.
+ * to a later one, a scout tries those before it now and then, and takes the line's place. Where a
+ * standby is preferred, the primary comes behind all standbys, and before those that are behind.
  */
 #include "store/remote.h"
 
@@ -54,7 +55,7 @@ struct remote {
 	uint64_t scout_at;
 	unsigned scout_pause; /* ms, and then the next scout goes; more, when ... */
 	size_t scouts;        /* ... so many have come back with nothing */
-	size_t scout_first;   /* the server it tries first */
+	unsigned scout_but; /* servers that it need not try: the last ones have found them behind */
 	uint64_t pulse_at;
 	uint64_t seed;
 	uint64_t reached, lost;   /* lines, ever */
@@ -273,6 +274,8 @@ lose(struct remote *r, struct leg *g, const struct error *err)
 	g->leaving = false;
 	if (is_scout(r, g)) {
 		rest_scout(r);
+		if (err != NULL)
+			r->scout_but = 0;
 		if (left) /* the next line's turn */
 			r->scout_at = 0;
 		return;
@@ -286,8 +289,8 @@ open_line(struct remote *r, struct leg *g)
 {
 	struct error err;
 
-	if (pg_line_open(&g->line, &r->place, r->setup.role, g->first, r->setup.patience, &err) !=
-	    FOUND)
+	if (pg_line_open(&g->line, &r->place, r->setup.role, g->first,
+		is_scout(r, g) ? r->scout_but : 0, r->setup.patience, &err) != FOUND)
 		lose(r, g, &err);
 	else
 		watch(r, g);
@@ -302,11 +305,19 @@ is_behind(const struct remote *r, const struct pg_line *l)
 	return l->behind && r->setup.lag > 0 && remote_now() - l->behind_since >= r->setup.lag;
 }
 
-/* The smaller, the better: its place in the URI, unless it is behind. */
+/* A primary, where a standby is preferred and there may be one. */
+static bool
+is_second_choice(const struct remote *r, const struct pg_line *l)
+{
+	return r->servers > 1 && !pg_line_is_standby(l) && pg_place_prefers_standby(&r->place);
+}
+
+/* The smaller, the better: its place in the URI, unless it is behind, or of the other kind. */
 static size_t
 rank(const struct remote *r, const struct pg_line *l)
 {
-	return l->host + (is_behind(r, l) ? PG_HOSTS_MAX : 0);
+	return l->host + (is_second_choice(r, l) ? PG_HOSTS_MAX : 0) +
+	       (is_behind(r, l) ? 2 * PG_HOSTS_MAX : 0);
 }
 
 static struct leg *
@@ -325,18 +336,19 @@ worst(struct remote *r)
 }
 
 /* The scout has reached a server. If it stands before the worst in use they change places, and what
- * still flies to the worse one is waited for. */
+ * still flies to the worse one is waited for. If it is behind, the next scout goes to another: one
+ * that wants a standby would come to it again and again. */
 static void
 change_places(struct remote *r)
 {
 	struct leg *good = scout(r), *bad = worst(r), old;
 
 	if (bad == NULL || good->line.behind || rank(r, &good->line) >= rank(r, &bad->line)) {
-		r->scout_first = good->line.host + 1;
+		r->scout_but = good->line.behind ? r->scout_but | pg_host_bit(good->line.host) : 0;
 		lose(r, good, NULL);
 		return;
 	}
-	r->scout_first = 0;
+	r->scout_but = 0;
 	r->scouts = 0;
 	unwatch(r, good);
 	unwatch(r, bad);
@@ -677,6 +689,17 @@ look_after(struct remote *r, struct leg *g, uint64_t now)
 	}
 }
 
+/* A set of servers. */
+static bool
+is_everybody(const struct remote *r, unsigned set)
+{
+	size_t i = 0;
+
+	while (i < r->servers && (set & pg_host_bit(i)) != 0)
+		i++;
+	return i == r->servers;
+}
+
 static void
 send_scout(struct remote *r, uint64_t now)
 {
@@ -688,9 +711,9 @@ send_scout(struct remote *r, uint64_t now)
 		r->scout_at = now + SCOUT_MS;
 		return;
 	}
-	if (!is_behind(r, &worst(r)->line))
-		r->scout_first = 0;
-	g->first = r->scout_first;
+	if (is_everybody(r, r->scout_but))
+		r->scout_but = 0;
+	g->first = 0;
 	g->judged = false;
 	g->retry_at = 0;
 }

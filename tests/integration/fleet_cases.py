@@ -183,6 +183,24 @@ def lagging_standby(env):
         check_eq(count[1], 0, "tries again")
 
 
+def standby_preferred(env):
+    """The primary, though it is named first, is asked only while no standby can be, or none that follows."""
+    with fleet(env, "one", "two", options="?target_session_attrs=prefer-standby", max_lag=1) as (site, daemon, (one, two)):
+        daemon.wait_log("server 2 of .*a standby")
+        with asked_throughout(site) as count, Socketmap(site.maps) as client:
+            for leave, back in ((two.stop, two.start), (lambda: two.sql("SELECT pg_wal_replay_pause()"),
+                                                        lambda: two.sql("SELECT pg_wal_replay_resume()"))):
+                mark = daemon.mark()
+                leave()
+                address = "new%d@example.com" % mark
+                site.ctl("alias", "add", address, "harry@example.com")
+                daemon.wait_log("asked of server 1 of", mark)
+                wait_until(lambda a=address: client.ask("aliases", a) == HARRY, "the primary's answer")
+                back()
+                daemon.wait_log("asked of server 2 of .*a standby", mark)
+        check_eq(count[1], 0, "tries again")
+
+
 @contextlib.contextmanager
 def under_way(server, text):
     """A transaction in which TEXT was done; what is given is to commit it."""
@@ -256,6 +274,7 @@ def register(suite):
     suite.add("fleet: the primary is killed: no lookup fails, and the standby takes over", primary_dies)
     suite.add("fleet: a silent server is left in time", server_is_silent)
     suite.add("fleet: a standby that does not follow is left in time", lagging_standby)
+    suite.add("fleet: a standby that is preferred is asked again when it is back, and left while it is behind", standby_preferred)
     suite.add("fleet: a standby's lookups know what it has read, whatever else is under way", standby_in_between)
     suite.add("fleet: no server at all is try again, for everybody", no_server)
     suite.add("fleet: serve-stale gives what was found, and nothing else", stale_answers)
