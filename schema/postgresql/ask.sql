@@ -29,8 +29,9 @@ SELECT version, coalesce((
 FROM vmaild.store WHERE one = 1;
 
 -- pulse
--- Asked of a standby: whether what it knows may be old, for it is told nothing, or does not follow what it is told.
-SELECT CASE WHEN pg_is_in_recovery() THEN (pg_is_wal_replay_paused() OR NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
+-- Asked of a standby, and of a server that does not say what it is: whether it is one; and whether what it knows may be old, for
+-- it is told nothing, or does not follow what it is told.
+SELECT pg_is_in_recovery()::integer, CASE WHEN pg_is_in_recovery() THEN (pg_is_wal_replay_paused() OR NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
     OR coalesce(pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn(), false))::integer ELSE 0 END;
 
 -- ask_address

@@ -69,12 +69,20 @@ pg_line_is_readable(const struct pg_line *l)
 	return p.fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
+/* What the server says of itself whenever that changes; NULL: it does not, as before PostgreSQL 14.
+ */
+static const char *
+said_of_standby(const struct pg_line *l)
+{
+	return PQparameterStatus(l->conn, "in_hot_standby");
+}
+
 bool
 pg_line_is_standby(const struct pg_line *l)
 {
-	const char *said = PQparameterStatus(l->conn, "in_hot_standby");
+	const char *said = said_of_standby(l);
 
-	return said != NULL && strcmp(said, "on") == 0;
+	return said != NULL ? strcmp(said, "on") == 0 : l->standby;
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -159,12 +167,20 @@ pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, str
 	return send(l, scratch, a, err);
 }
 
+/* One that was behind, and says that it is no standby any more, is asked once more: it is not
+ * behind then. */
+static bool
+has_pulse_now(const struct pg_line *l)
+{
+	return l->has_pulse && (pg_line_is_standby(l) || l->behind || said_of_standby(l) == NULL);
+}
+
 enum outcome
 pg_line_feel_pulse(struct pg_line *l, struct error *err)
 {
 	static const struct pg_ask feel = { .statement = &pulse_statement };
 
-	if (l->pulse_flies || !pg_line_has_room(l) || !pg_line_is_standby(l))
+	if (!has_pulse_now(l) || l->pulse_flies || !pg_line_has_room(l))
 		return FOUND;
 	l->pulse_flies = true;
 	return send(l, &feel, &pulse, err);
@@ -179,7 +195,8 @@ take_pulse(struct pg_line *l, const PGresult *r)
 	l->pulse_flies = false;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
 		return;
-	behind = strcmp(PQgetvalue(r, 0, 0), "1") == 0;
+	l->standby = strcmp(PQgetvalue(r, 0, 0), "1") == 0;
+	behind = strcmp(PQgetvalue(r, 0, 1), "1") == 0;
 	if (behind && !l->behind)
 		l->behind_since = remote_now();
 	l->behind = behind;
@@ -228,6 +245,13 @@ prepare_for(PGconn *conn, enum store_role role)
 	return prepare(conn, pg_person_statements, PERSON_WANTS);
 }
 
+static bool
+prepare_pulse(struct pg_line *l)
+{
+	l->has_pulse = true;
+	return prepare(l->conn, &pulse_statement, 1);
+}
+
 static enum outcome
 set_up(struct pg_line *l, unsigned ms, struct error *err)
 {
@@ -239,8 +263,7 @@ set_up(struct pg_line *l, unsigned ms, struct error *err)
 	if (PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) == 0 ||
 	    PQsendQueryParams(l->conn, sql_settings, 2, NULL, value, NULL, NULL, 0) == 0 ||
 	    PQsendQueryParams(l->conn, sql_schema, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-	    !prepare_for(l->conn, l->role) ||
-	    (pg_line_is_standby(l) && !prepare(l->conn, &pulse_statement, 1)))
+	    !prepare_for(l->conn, l->role) || (pg_line_is_standby(l) && !prepare_pulse(l)))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
 	return pg_line_flush(l, err);
@@ -289,7 +312,20 @@ set_up_memory(struct pg_line *l, struct error *err)
 	if (!prepare(l->conn, pg_ask_statements + PG_ASK_MOMENT, PG_ASKS - PG_ASK_MOMENT))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
-	return pg_line_flush(l, err);
+	return FOUND;
+}
+
+/* Of one that is PostgreSQL itself: what else speaks its protocol may not know how to be a standby.
+ */
+static enum outcome
+set_up_pulse(struct pg_line *l, struct error *err)
+{
+	if (l->has_pulse || said_of_standby(l) != NULL)
+		return FOUND;
+	if (!prepare_pulse(l))
+		return no_connection(l, "cannot set up", err);
+	l->unsynced = true;
+	return FOUND;
 }
 
 static enum outcome
@@ -298,9 +334,12 @@ take_schema(struct pg_line *l, const PGresult *r, struct error *err)
 	if (PQntuples(r) != 1 ||
 	    version_check((int)strtol(PQgetvalue(r, 0, 0), NULL, 10), err) != FOUND)
 		return RETRY;
-	if (l->role != STORE_LOOKUP || strcmp(PQgetvalue(r, 0, 1), "1") != 0)
+	if (strcmp(PQgetvalue(r, 0, 1), "1") != 0)
 		return FOUND;
-	return set_up_memory(l, err);
+	if (set_up_pulse(l, err) != FOUND ||
+	    (l->role == STORE_LOOKUP && set_up_memory(l, err) != FOUND))
+		return RETRY;
+	return pg_line_flush(l, err);
 }
 
 static enum outcome

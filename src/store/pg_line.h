@@ -26,8 +26,11 @@ struct pg_line {
 	unsigned steps;           /* of the setting up that were answered */
 	bool between;             /* a result was taken, and the nothing behind it was not */
 	struct pg_memory *memory; /* of domains; NULL: nothing is remembered here */
+	bool has_pulse;           /* it can be asked whether it follows, ... */
 	bool pulse_flies;
-	bool behind;           /* a standby that may not know the latest */
+	bool standby; /* ... and said then what it is, which before PostgreSQL 14 it does not
+		       * by itself */
+	bool behind;  /* a standby that may not know the latest */
 	uint64_t behind_since; /* remote_now */
 	uint64_t heard;        /* remote_now: since when we wait for a sign of life */
 	struct remote_ask *flying[PG_LINE_DEPTH]; /* a ring; NULL: nobody waits for it any more */
@@ -70,7 +73,8 @@ bool pg_line_is_due(const struct pg_line *l, uint64_t now);
 /* Tell whether something has come that pg_line_go_on was not called for yet. */
 bool pg_line_is_readable(const struct pg_line *l);
 
-/* Tell whether the server is a standby. */
+/* Tell whether the server is a standby; one that does not say so: whether it was, when it was asked
+ * last. */
 bool pg_line_is_standby(const struct pg_line *l);
 
 #endif

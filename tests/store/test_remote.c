@@ -14,7 +14,8 @@
 
 static int lose;        /* the result that is lost, of those with rows: 1 is the next */
 static bool lose_rows;  /* and in its place there is one of a statement that has none */
-static bool in_standby; /* whatever server it is */
+static bool in_standby; /* whatever server it is, ... */
+static bool reticent;   /* ... and one of PostgreSQL 13 does not say so */
 static unsigned connects;
 
 /* The one behind ours; POSIX has it that a function's address fits. */
@@ -49,7 +50,9 @@ PQparameterStatus(const PGconn *conn, const char *name)
 
 	if (real == NULL)
 		find_real(&real, "PQparameterStatus");
-	return in_standby && strcmp(name, "in_hot_standby") == 0 ? "on" : real(conn, name);
+	if (!in_standby || strcmp(name, "in_hot_standby") != 0)
+		return real(conn, name);
+	return reticent ? NULL : "on";
 }
 
 PGconn *
@@ -266,7 +269,7 @@ test_silent_once(void **state)
 
 /* A standby that is behind, and no other server: to look for one has sense now and then. */
 static void
-test_lone_and_behind(void **state)
+lone_and_behind(void **state)
 {
 	static const char lagging[] =
 	    "CREATE FUNCTION vmaild.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT "
@@ -302,6 +305,21 @@ test_lone_and_behind(void **state)
 		pool_turn(&p);
 	in_standby = false;
 	remote_free(p.remote);
+}
+
+static void
+test_lone_and_behind(void **state)
+{
+	lone_and_behind(state);
+}
+
+/* The same of a server that does not say that it is a standby before it is asked. */
+static void
+test_reticent(void **state)
+{
+	reticent = true;
+	lone_and_behind(state);
+	reticent = false;
 }
 
 /* --- people ----------------------------------------------------------------------------------- */
@@ -498,6 +516,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_forget_others),
 		cmocka_unit_test_setup_teardown(test_silent_once, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lone_and_behind, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reticent, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_people, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list, full_setup, teardown),
 	};
