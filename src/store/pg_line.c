@@ -186,20 +186,48 @@ pg_line_feel_pulse(struct pg_line *l, struct error *err)
 	return send(l, &feel, &pulse, err);
 }
 
+/* A position in what the primary has written; OTHERWISE where there is none. */
+static uint64_t
+position(const PGresult *r, int column, uint64_t otherwise)
+{
+	return PQgetisnull(r, 0, column) ? otherwise : strtoull(PQgetvalue(r, 0, column), NULL, 10);
+}
+
+/* On a busy primary there is always something that a standby has not read yet. So it is no longer
+ * behind when it has read what it had to when it was found so; or, when it was cut off, what it is
+ * told of first. */
+static void
+judge(struct pg_line *l, bool cut, uint64_t read, uint64_t end)
+{
+	if (cut)
+		l->goal = UINT64_MAX;
+	else if (l->goal == UINT64_MAX)
+		l->goal = end;
+	if (!cut && read >= l->goal)
+		l->behind = false;
+	if (l->behind || !(cut || read < end))
+		return;
+	l->behind = true;
+	l->behind_since = remote_now();
+	if (!cut)
+		l->goal = end;
+}
+
 /* One that fails says nothing: what was known stays. */
 static void
 take_pulse(struct pg_line *l, const PGresult *r)
 {
-	bool behind;
+	enum { STANDBY, CUT, READ, END };
 
 	l->pulse_flies = false;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
 		return;
-	l->standby = strcmp(PQgetvalue(r, 0, 0), "1") == 0;
-	behind = strcmp(PQgetvalue(r, 0, 1), "1") == 0;
-	if (behind && !l->behind)
-		l->behind_since = remote_now();
-	l->behind = behind;
+	l->standby = position(r, STANDBY, 0) == 1;
+	if (l->standby)
+		judge(l, position(r, CUT, 0) == 1, position(r, READ, UINT64_MAX),
+		    position(r, END, 0));
+	else
+		l->behind = false;
 }
 
 static enum outcome

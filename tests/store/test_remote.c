@@ -322,6 +322,54 @@ test_reticent(void **state)
 	reticent = false;
 }
 
+/* A standby that has read all it got, but says how much more its primary has: it is behind until it
+ * has read so much, though there is more by then. */
+static void
+test_told_late(void **state)
+{
+	static const char standby[] =
+	    "CREATE FUNCTION vmaild.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT "
+	    "true'; CREATE FUNCTION vmaild.pg_is_wal_replay_paused() RETURNS boolean LANGUAGE sql "
+	    "AS 'SELECT false'; CREATE TABLE vmaild.pg_stat_wal_receiver AS SELECT 'streaming' AS "
+	    "status, '0/100'::pg_lsn AS latest_end_lsn, now() AS last_msg_send_time, now() AS "
+	    "last_msg_receipt_time, '0/100'::pg_lsn AS read; CREATE FUNCTION "
+	    "vmaild.pg_last_wal_replay_lsn() RETURNS pg_lsn LANGUAGE sql AS 'SELECT read FROM "
+	    "vmaild.pg_stat_wal_receiver'; GRANT SELECT ON vmaild.pg_stat_wal_receiver TO PUBLIC";
+	static const struct {
+		const char *now, *told;
+	} steps[] = {
+		{ "read = read", "has not followed" }, /* no message yet */
+		{ "last_msg_receipt_time = last_msg_send_time + '1ms'",
+		    "follows its primary again" },
+		{ "latest_end_lsn = '0/200'", "has not followed" },
+		{ "latest_end_lsn = '0/300', read = '0/1f0'", NULL },
+		{ "latest_end_lsn = '0/400', read = '0/200'", "follows its primary again" },
+	};
+	struct fixture *f = *state;
+	char sql[200];
+	struct pool p;
+
+	pg_spoiled = true;
+	raw(f->path, standby);
+	in_standby = true;
+	pool_init(&p, f->path, STORE_LOOKUP, 1, 1000);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		uint64_t begin = remote_now();
+
+		p.told[0] = '\0';
+		snprintf(
+		    sql, sizeof sql, "UPDATE vmaild.pg_stat_wal_receiver SET %s", steps[i].now);
+		raw(f->path, sql);
+		while (steps[i].told != NULL ? strstr(p.told, steps[i].told) == NULL
+					     : remote_now() - begin < 1000)
+			pool_turn(&p);
+		if (steps[i].told == NULL)
+			assert_string_equal(p.told, "");
+	}
+	in_standby = false;
+	remote_free(p.remote);
+}
+
 /* --- people ----------------------------------------------------------------------------------- */
 
 struct person_asked {
@@ -517,6 +565,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_silent_once, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lone_and_behind, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reticent, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_late, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_people, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list, full_setup, teardown),
 	};
