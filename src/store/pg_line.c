@@ -186,9 +186,9 @@ pg_line_feel_pulse(struct pg_line *l, struct error *err)
 	return send(l, &feel, &pulse, err);
 }
 
-/* A position in what the primary has written; OTHERWISE where there is none. */
+/* A number, as a position in what the primary has written; OTHERWISE where there is none. */
 static uint64_t
-position(const PGresult *r, int column, uint64_t otherwise)
+number(const PGresult *r, int column, uint64_t otherwise)
 {
 	return PQgetisnull(r, 0, column) ? otherwise : strtoull(PQgetvalue(r, 0, column), NULL, 10);
 }
@@ -217,15 +217,15 @@ judge(struct pg_line *l, bool cut, uint64_t read, uint64_t end)
 static void
 take_pulse(struct pg_line *l, const PGresult *r)
 {
-	enum { STANDBY, CUT, READ, END };
+	enum { STANDBY, CUT, READ, END, OLDEST };
 
 	l->pulse_flies = false;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
 		return;
-	l->standby = position(r, STANDBY, 0) == 1;
+	l->standby = number(r, STANDBY, 0) == 1;
+	l->oldest = number(r, OLDEST, UINT64_MAX);
 	if (l->standby)
-		judge(l, position(r, CUT, 0) == 1, position(r, READ, UINT64_MAX),
-		    position(r, END, 0));
+		judge(l, number(r, CUT, 0) == 1, number(r, READ, UINT64_MAX), number(r, END, 0));
 	else
 		l->behind = false;
 }

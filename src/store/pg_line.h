@@ -33,7 +33,9 @@ struct pg_line {
 	bool behind;  /* a standby that may not know the latest */
 	uint64_t behind_since; /* remote_now */
 	uint64_t goal;         /* how far it has to read to be behind no more */
-	uint64_t heard;        /* remote_now: since when we wait for a sign of life */
+	uint64_t
+	    oldest; /* ms: for how long it may have been behind before it was asked, at the most */
+	uint64_t heard; /* remote_now: since when we wait for a sign of life */
 	struct remote_ask *flying[PG_LINE_DEPTH]; /* a ring; NULL: nobody waits for it any more */
 	size_t first, n;
 };

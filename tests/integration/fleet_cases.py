@@ -203,6 +203,36 @@ def standby_preferred(env):
         check_eq(count[1], 0, "tries again")
 
 
+def judged_first(env):
+    """A standby that has been behind for too long is not asked at all by who comes to it, unless there is nobody else."""
+    with scratch() as tmp, servers(tmp, "one", "two") as (one, two):
+        site = Site(env.build, tmp, store=uri(one), lookup_workers=1, lookup_deadline=DEADLINE, max_lag=1)
+        fill(site)
+        wait_until(lambda: two.has(one), "the standby to follow")
+        two.sql("SELECT pg_wal_replay_pause()")
+        site.ctl("alias", "add", "new@example.com", "harry@example.com")
+        wait_until(lambda: two.sql("SELECT clock_timestamp() > pg_last_xact_replay_timestamp() + '1s'") == "t", "a second")
+        site.configure(store=uri(two, one))
+        with site.start() as daemon:
+            for _ in range(3):
+                with Socketmap(site.maps) as client:
+                    check_eq(client.ask("aliases", "new@example.com"), HARRY)
+                mark = daemon.mark()
+                daemon.reload()
+                daemon.wait_log("asked of server 2 of", mark)
+            check("a standby" not in daemon.log.text, daemon.log.text)
+            mark = daemon.mark()
+            one.kill()
+            daemon.wait_log("asked of server 1 of .*a standby", mark)
+            for _ in range(2):
+                with Socketmap(site.maps) as client:
+                    check_eq(client.ask("aliases", "post@example.com"), HARRY)
+                    check_eq(client.ask("aliases", "new@example.com"), ("NOTFOUND", ""))
+                mark = daemon.mark()
+                daemon.reload()
+                daemon.wait_log("asked of server 1 of .*a standby", mark)
+
+
 class SlowLink:
     """A way to SERVER that takes its time, until it is told not to."""
 
@@ -331,6 +361,7 @@ def register(suite):
     suite.add("fleet: a silent server is left in time", server_is_silent)
     suite.add("fleet: a standby that does not follow is left in time", lagging_standby)
     suite.add("fleet: a standby that is preferred is asked again when it is back, and left while it is behind", standby_preferred)
+    suite.add("fleet: a standby that has been behind for long is not asked first", judged_first)
     suite.add("fleet: a standby that gets late what it should read is left", slow_standby)
     suite.add("fleet: a standby's lookups know what it has read, whatever else is under way", standby_in_between)
     suite.add("fleet: no server at all is try again, for everybody", no_server)
