@@ -29,9 +29,19 @@ SELECT version, coalesce((
 FROM vmaild.store WHERE one = 1;
 
 -- pulse
--- Asked of a standby: whether what it knows may be old, for it is told nothing, or does not follow what it is told.
-SELECT CASE WHEN pg_is_in_recovery() THEN (pg_is_wal_replay_paused() OR NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
-    OR coalesce(pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn(), false))::integer ELSE 0 END;
+-- Asked of a standby, and of a server that does not say what it is: whether it is one; whether it is told nothing, or reads
+-- nothing of what it is told; how far it has read; and how far its primary was by its last message, if we may see that
+-- (pg_read_all_stats). Before the first message of a connection, when its two times are one, that is not known. Who
+-- may not see it sees what has come: more than was read, or what was read before, where a connection begins (it
+-- begins with a whole segment); what may change meanwhile is asked first. And for how many ms it may not have followed, at the
+-- most: so long ago, by two hosts' clocks, the last transaction that it has read was committed.
+SELECT pg_is_in_recovery()::integer,
+    CASE WHEN pg_is_in_recovery() THEN (pg_is_wal_replay_paused() OR NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver WHERE
+        CASE WHEN status IS NULL THEN NOT coalesce(pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()
+            OR pg_last_wal_replay_lsn() > pg_last_wal_receive_lsn(), false)
+        ELSE latest_end_lsn IS NOT NULL AND last_msg_send_time <> last_msg_receipt_time END))::integer ELSE 0 END,
+    (pg_last_wal_replay_lsn() - '0/0')::bigint, (SELECT (latest_end_lsn - '0/0')::bigint FROM pg_stat_wal_receiver),
+    (greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) * 1000)::bigint;
 
 -- ask_address
 -- What most questions are: $1 domain, and in arrays $2 aliases and $3 mailboxes. It begins as all of them do: with the

@@ -121,6 +121,14 @@ pg_uri_has_password(const char *uri)
 	return has;
 }
 
+bool
+pg_place_prefers_standby(const struct pg_place *p)
+{
+	const PQconninfoOption *option = p->all != NULL ? p->all : p->option;
+
+	return strcmp(value_of(option, "target_session_attrs"), "prefer-standby") == 0;
+}
+
 /* --- the way there ------------------------------------------------------------------------------
  */
 
@@ -478,8 +486,8 @@ lower_wishes(struct pg_attempt *a)
 }
 
 /* Of more hosts than there are bits the last are tried again. */
-static unsigned
-bit_of(size_t host)
+unsigned
+pg_host_bit(size_t host)
 {
 	return host < 8 * sizeof(unsigned) ? 1u << host : 0;
 }
@@ -493,26 +501,41 @@ next_host(struct pg_attempt *a, int64_t now)
 		for (; a->tried < a->hosts; a->host = (a->host + 1) % a->hosts) {
 			a->tried++;
 			/* who said nothing is not waited for a second time */
-			if ((a->silent & bit_of(a->host)) == 0 && start_host(a, now))
+			if ((a->silent & pg_host_bit(a->host)) == 0 && start_host(a, now))
 				return a->waits = PG_WRITE;
 		}
 	} while (lower_wishes(a));
 	return PG_FAILED;
 }
 
-enum pg_progress
-pg_attempt_start(
-    struct pg_attempt *a, struct pg_place *place, enum pg_need need, size_t first, int64_t now)
+static enum pg_progress
+start(struct pg_attempt *a, size_t first, int64_t now)
 {
+	const struct pg_place *place = a->place;
 	const char *list;
 
-	*a = (struct pg_attempt){ .place = place, .need = need };
 	if (!look_up(a))
 		return PG_FAILED;
 	list = value_of(place->all, "hostaddr");
 	a->hosts = count(list[0] != '\0' ? list : value_of(place->all, "host"));
 	a->host = first % a->hosts;
 	return next_host(a, now);
+}
+
+enum pg_progress
+pg_attempt_start(
+    struct pg_attempt *a, struct pg_place *place, enum pg_need need, size_t first, int64_t now)
+{
+	*a = (struct pg_attempt){ .place = place, .need = need };
+	return start(a, first, now);
+}
+
+enum pg_progress
+pg_attempt_start_but(
+    struct pg_attempt *a, struct pg_place *place, size_t first, unsigned but, int64_t now)
+{
+	*a = (struct pg_attempt){ .place = place, .need = PG_READS, .silent = but };
+	return start(a, first, now);
 }
 
 /* The one that is being tried will not do. */
@@ -539,7 +562,7 @@ pg_attempt_go(struct pg_attempt *a, int64_t now)
 	bool spoke;
 
 	if (now >= a->give_up && !is_ready(a)) {
-		a->silent |= bit_of(a->host);
+		a->silent |= pg_host_bit(a->host);
 		snprintf(a->why, sizeof a->why, "'%.100s' does not answer",
 		    PQhost(a->conn) != NULL ? PQhost(a->conn) : "");
 		return leave_host(a, now);

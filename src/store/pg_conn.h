@@ -32,6 +32,9 @@ struct pg_place {
 enum outcome pg_place_init(struct pg_place *p, const char *uri, struct error *err);
 void pg_place_release(struct pg_place *p);
 
+/* Tell whether a standby is to be read rather than the primary. */
+bool pg_place_prefers_standby(const struct pg_place *p);
+
 /* Tell whether there is a password in URI itself. */
 bool pg_uri_has_password(const char *uri);
 
@@ -69,11 +72,19 @@ struct pg_attempt {
 	unsigned silent; /* a bit for each host that did not answer: it is not tried once more */
 };
 
+/* The bit of a host in such a set; those behind the last bit are in none. */
+unsigned pg_host_bit(size_t host);
+
 /* Begin at the host FIRST (of another attempt, or 0). Like pg_attempt_go it tells what to wait for
  * on the socket of CONN: at most until GIVE_UP, then to call pg_attempt_go. PG_FAILED: none of them
  * will do, and WHY is the reason of the last. NOW in milliseconds. */
 enum pg_progress pg_attempt_start(
     struct pg_attempt *a, struct pg_place *place, enum pg_need need, size_t first, int64_t now);
+
+/* The same, for reading, of none of the hosts in the set BUT. */
+enum pg_progress pg_attempt_start_but(
+    struct pg_attempt *a, struct pg_place *place, size_t first, unsigned but, int64_t now);
+
 enum pg_progress pg_attempt_go(struct pg_attempt *a, int64_t now);
 
 /* Drop an attempt that nobody waits for any more. */

@@ -69,12 +69,20 @@ pg_line_is_readable(const struct pg_line *l)
 	return p.fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
+/* What the server says of itself whenever that changes; NULL: it does not, as before PostgreSQL 14.
+ */
+static const char *
+said_of_standby(const struct pg_line *l)
+{
+	return PQparameterStatus(l->conn, "in_hot_standby");
+}
+
 bool
 pg_line_is_standby(const struct pg_line *l)
 {
-	const char *said = PQparameterStatus(l->conn, "in_hot_standby");
+	const char *said = said_of_standby(l);
 
-	return said != NULL && strcmp(said, "on") == 0;
+	return said != NULL ? strcmp(said, "on") == 0 : l->standby;
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -159,30 +167,67 @@ pg_line_ask(struct pg_line *l, struct pg_ask *scratch, struct remote_ask *a, str
 	return send(l, scratch, a, err);
 }
 
+/* One that was behind, and says that it is no standby any more, is asked once more: it is not
+ * behind then. */
+static bool
+has_pulse_now(const struct pg_line *l)
+{
+	return l->has_pulse && (pg_line_is_standby(l) || l->behind || said_of_standby(l) == NULL);
+}
+
 enum outcome
 pg_line_feel_pulse(struct pg_line *l, struct error *err)
 {
 	static const struct pg_ask feel = { .statement = &pulse_statement };
 
-	if (l->pulse_flies || !pg_line_has_room(l) || !pg_line_is_standby(l))
+	if (!has_pulse_now(l) || l->pulse_flies || !pg_line_has_room(l))
 		return FOUND;
 	l->pulse_flies = true;
 	return send(l, &feel, &pulse, err);
+}
+
+/* A number, as a position in what the primary has written; OTHERWISE where there is none. */
+static uint64_t
+number(const PGresult *r, int column, uint64_t otherwise)
+{
+	return PQgetisnull(r, 0, column) ? otherwise : strtoull(PQgetvalue(r, 0, column), NULL, 10);
+}
+
+/* On a busy primary there is always something that a standby has not read yet. So it is no longer
+ * behind when it has read what it had to when it was found so; or, when it was cut off, what it is
+ * told of first. */
+static void
+judge(struct pg_line *l, bool cut, uint64_t read, uint64_t end)
+{
+	if (cut)
+		l->goal = UINT64_MAX;
+	else if (l->goal == UINT64_MAX)
+		l->goal = end;
+	if (!cut && read >= l->goal)
+		l->behind = false;
+	if (l->behind || !(cut || read < end))
+		return;
+	l->behind = true;
+	l->behind_since = remote_now();
+	if (!cut)
+		l->goal = end;
 }
 
 /* One that fails says nothing: what was known stays. */
 static void
 take_pulse(struct pg_line *l, const PGresult *r)
 {
-	bool behind;
+	enum { STANDBY, CUT, READ, END, OLDEST };
 
 	l->pulse_flies = false;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
 		return;
-	behind = strcmp(PQgetvalue(r, 0, 0), "1") == 0;
-	if (behind && !l->behind)
-		l->behind_since = remote_now();
-	l->behind = behind;
+	l->standby = number(r, STANDBY, 0) == 1;
+	l->oldest = number(r, OLDEST, UINT64_MAX);
+	if (l->standby)
+		judge(l, number(r, CUT, 0) == 1, number(r, READ, UINT64_MAX), number(r, END, 0));
+	else
+		l->behind = false;
 }
 
 static enum outcome
@@ -228,6 +273,13 @@ prepare_for(PGconn *conn, enum store_role role)
 	return prepare(conn, pg_person_statements, PERSON_WANTS);
 }
 
+static bool
+prepare_pulse(struct pg_line *l)
+{
+	l->has_pulse = true;
+	return prepare(l->conn, &pulse_statement, 1);
+}
+
 static enum outcome
 set_up(struct pg_line *l, unsigned ms, struct error *err)
 {
@@ -239,8 +291,7 @@ set_up(struct pg_line *l, unsigned ms, struct error *err)
 	if (PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) == 0 ||
 	    PQsendQueryParams(l->conn, sql_settings, 2, NULL, value, NULL, NULL, 0) == 0 ||
 	    PQsendQueryParams(l->conn, sql_schema, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-	    !prepare_for(l->conn, l->role) ||
-	    (pg_line_is_standby(l) && !prepare(l->conn, &pulse_statement, 1)))
+	    !prepare_for(l->conn, l->role) || (pg_line_is_standby(l) && !prepare_pulse(l)))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
 	return pg_line_flush(l, err);
@@ -271,11 +322,11 @@ connect_on(struct pg_line *l, enum pg_progress progress, unsigned ms, struct err
 
 enum outcome
 pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role, size_t first,
-    unsigned ms, struct error *err)
+    unsigned but, unsigned ms, struct error *err)
 {
 	*l = (struct pg_line){ .state = PG_CONNECTING, .role = role };
-	return connect_on(
-	    l, pg_attempt_start(&l->attempt, place, false, first, (int64_t)remote_now()), ms, err);
+	return connect_on(l,
+	    pg_attempt_start_but(&l->attempt, place, first, but, (int64_t)remote_now()), ms, err);
 }
 
 /* The server's snapshots tell what was changed: domains can be remembered, and the rest asked for.
@@ -289,7 +340,20 @@ set_up_memory(struct pg_line *l, struct error *err)
 	if (!prepare(l->conn, pg_ask_statements + PG_ASK_MOMENT, PG_ASKS - PG_ASK_MOMENT))
 		return no_connection(l, "cannot set up", err);
 	l->unsynced = true;
-	return pg_line_flush(l, err);
+	return FOUND;
+}
+
+/* Of one that is PostgreSQL itself: what else speaks its protocol may not know how to be a standby.
+ */
+static enum outcome
+set_up_pulse(struct pg_line *l, struct error *err)
+{
+	if (l->has_pulse || said_of_standby(l) != NULL)
+		return FOUND;
+	if (!prepare_pulse(l))
+		return no_connection(l, "cannot set up", err);
+	l->unsynced = true;
+	return FOUND;
 }
 
 static enum outcome
@@ -298,9 +362,12 @@ take_schema(struct pg_line *l, const PGresult *r, struct error *err)
 	if (PQntuples(r) != 1 ||
 	    version_check((int)strtol(PQgetvalue(r, 0, 0), NULL, 10), err) != FOUND)
 		return RETRY;
-	if (l->role != STORE_LOOKUP || strcmp(PQgetvalue(r, 0, 1), "1") != 0)
+	if (strcmp(PQgetvalue(r, 0, 1), "1") != 0)
 		return FOUND;
-	return set_up_memory(l, err);
+	if (set_up_pulse(l, err) != FOUND ||
+	    (l->role == STORE_LOOKUP && set_up_memory(l, err) != FOUND))
+		return RETRY;
+	return pg_line_flush(l, err);
 }
 
 static enum outcome

@@ -26,18 +26,24 @@ struct pg_line {
 	unsigned steps;           /* of the setting up that were answered */
 	bool between;             /* a result was taken, and the nothing behind it was not */
 	struct pg_memory *memory; /* of domains; NULL: nothing is remembered here */
+	bool has_pulse;           /* it can be asked whether it follows, ... */
 	bool pulse_flies;
-	bool behind;           /* a standby that may not know the latest */
+	bool standby; /* ... and said then what it is, which before PostgreSQL 14 it does not
+		       * by itself */
+	bool behind;  /* a standby that may not know the latest */
 	uint64_t behind_since; /* remote_now */
-	uint64_t heard;        /* remote_now: since when we wait for a sign of life */
+	uint64_t goal;         /* how far it has to read to be behind no more */
+	uint64_t
+	    oldest; /* ms: for how long it may have been behind before it was asked, at the most */
+	uint64_t heard; /* remote_now: since when we wait for a sign of life */
 	struct remote_ask *flying[PG_LINE_DEPTH]; /* a ring; NULL: nobody waits for it any more */
 	size_t first, n;
 };
 
-/* Begin to connect as ROLE, with the server FIRST of the URI's; each statement may take MS. RETRY
- * when none can be had. */
+/* Begin to connect as ROLE, with the server FIRST of the URI's, and with none of the set BUT; each
+ * statement may take MS. RETRY when none can be had. */
 enum outcome pg_line_open(struct pg_line *l, struct pg_place *place, enum store_role role,
-    size_t first, unsigned ms, struct error *err);
+    size_t first, unsigned but, unsigned ms, struct error *err);
 void pg_line_close(struct pg_line *l);
 
 /* Tell whether one question more may be asked, ask it, and send off what was asked. BAD: this one
@@ -70,7 +76,8 @@ bool pg_line_is_due(const struct pg_line *l, uint64_t now);
 /* Tell whether something has come that pg_line_go_on was not called for yet. */
 bool pg_line_is_readable(const struct pg_line *l);
 
-/* Tell whether the server is a standby. */
+/* Tell whether the server is a standby; one that does not say so: whether it was, when it was asked
+ * last. */
 bool pg_line_is_standby(const struct pg_line *l);
 
 #endif

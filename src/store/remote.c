@@ -5,7 +5,8 @@
  * the next server as long as it has time.
  *
  * Servers stand in the order of the URI; the first that can be reached is used. While a line leads
- * to a later one, a scout tries those before it now and then, and takes the line's place.
+ * to a later one, a scout tries those before it now and then, and takes the line's place. Where a
+ * standby is preferred, the primary comes behind all standbys, and before those that are behind.
  */
 #include "store/remote.h"
 
@@ -32,12 +33,17 @@ enum {
 
 struct leg {
 	struct pg_line line;
-	size_t first;      /* the server to try first */
-	unsigned missed;   /* how often in turn none could be reached */
-	uint64_t retry_at; /* down: not to be opened before then */
-	bool judged;       /* the scout's: its server was asked whether it is behind */
-	bool leaving;      /* asked no more, and closed when all is answered */
-	int watched;       /* socket, or -1 */
+	size_t first;        /* the server to try first */
+	unsigned missed;     /* how often in turn none could be reached */
+	uint64_t retry_at;   /* down: not to be opened before then */
+	bool asked;          /* its server was asked whether it is behind, ... */
+	bool judged;         /* ... and is used from now on, whatever it said */
+	unsigned passed;     /* servers that are not used, for they were behind; */
+	uint64_t pass_until; /* by then one that is not is found, or ... */
+	bool any;            /* ... whichever there is will do */
+	unsigned gone;       /* the server that was lost last: not the one to find */
+	bool leaving;        /* asked no more, and closed when all is answered */
+	int watched;         /* socket, or -1 */
 	bool watched_read, watched_write;
 };
 
@@ -54,7 +60,7 @@ struct remote {
 	uint64_t scout_at;
 	unsigned scout_pause; /* ms, and then the next scout goes; more, when ... */
 	size_t scouts;        /* ... so many have come back with nothing */
-	size_t scout_first;   /* the server it tries first */
+	unsigned scout_but; /* servers that it need not try: the last ones have found them behind */
 	uint64_t pulse_at;
 	uint64_t seed;
 	uint64_t reached, lost;   /* lines, ever */
@@ -153,12 +159,18 @@ unwatch(struct remote *r, struct leg *g)
 	g->watched_read = g->watched_write = false;
 }
 
+static bool
+in_use(const struct leg *g)
+{
+	return g->line.state == PG_READY && g->judged;
+}
+
 /* Whichever line leads to the server HOST and is in use; NULL: none does. */
 static const struct leg *
 leg_to(const struct remote *r, size_t host)
 {
 	for (size_t i = 0; i < r->setup.lines; i++)
-		if (r->leg[i].line.state == PG_READY && r->leg[i].line.host == host)
+		if (in_use(&r->leg[i]) && r->leg[i].line.host == host)
 			return &r->leg[i];
 	return NULL;
 }
@@ -182,7 +194,7 @@ static const struct leg *
 first_ready(const struct remote *r)
 {
 	for (size_t i = 0; i < r->setup.lines; i++)
-		if (r->leg[i].line.state == PG_READY)
+		if (in_use(&r->leg[i]))
 			return &r->leg[i];
 	return NULL;
 }
@@ -250,6 +262,15 @@ rest_scout(struct remote *r)
 		r->scout_pause = 2 * r->scout_pause < SCOUT_MS ? 2 * r->scout_pause : SCOUT_MS;
 }
 
+/* None but those that are behind was found in time. */
+static void
+settle(struct leg *g)
+{
+	g->passed = 0;
+	g->any = true;
+	g->retry_at = 0;
+}
+
 /* A line is of no use any more: what flew on it waits again. */
 static void
 lose(struct remote *r, struct leg *g, const struct error *err)
@@ -270,24 +291,34 @@ lose(struct remote *r, struct leg *g, const struct error *err)
 	pg_line_close(&g->line);
 	while (n-- > 0)
 		put_back(r, back[n]);
-	g->leaving = false;
+	g->leaving = g->asked = g->judged = false;
 	if (is_scout(r, g)) {
 		rest_scout(r);
+		if (err != NULL)
+			r->scout_but = 0;
 		if (left) /* the next line's turn */
 			r->scout_at = 0;
 		return;
 	}
 	tell_state(r);
-	move_on(r, g, was);
+	if (was == PG_READY)
+		g->gone = pg_host_bit(g->line.host);
+	if (was != PG_READY && g->passed != 0)
+		settle(g);
+	else
+		move_on(r, g, was);
 }
 
 static void
 open_line(struct remote *r, struct leg *g)
 {
+	unsigned but = is_scout(r, g) ? r->scout_but : 0;
 	struct error err;
 
-	if (pg_line_open(&g->line, &r->place, r->setup.role, g->first, r->setup.patience, &err) !=
-	    FOUND)
+	if (g->passed != 0)
+		but = g->passed | g->gone;
+	if (pg_line_open(&g->line, &r->place, r->setup.role, g->first, but, r->setup.patience,
+		&err) != FOUND)
 		lose(r, g, &err);
 	else
 		watch(r, g);
@@ -302,11 +333,19 @@ is_behind(const struct remote *r, const struct pg_line *l)
 	return l->behind && r->setup.lag > 0 && remote_now() - l->behind_since >= r->setup.lag;
 }
 
-/* The smaller, the better: its place in the URI, unless it is behind. */
+/* A primary, where a standby is preferred and there may be one. */
+static bool
+is_second_choice(const struct remote *r, const struct pg_line *l)
+{
+	return r->servers > 1 && !pg_line_is_standby(l) && pg_place_prefers_standby(&r->place);
+}
+
+/* The smaller, the better: its place in the URI, unless it is behind, or of the other kind. */
 static size_t
 rank(const struct remote *r, const struct pg_line *l)
 {
-	return l->host + (is_behind(r, l) ? PG_HOSTS_MAX : 0);
+	return l->host + (is_second_choice(r, l) ? PG_HOSTS_MAX : 0) +
+	       (is_behind(r, l) ? 2 * PG_HOSTS_MAX : 0);
 }
 
 static struct leg *
@@ -317,7 +356,7 @@ worst(struct remote *r)
 	for (size_t i = 0; i < r->setup.lines; i++) {
 		struct leg *g = &r->leg[i];
 
-		if (g->line.state == PG_READY && rank(r, &g->line) > 0 &&
+		if (in_use(g) && rank(r, &g->line) > 0 &&
 		    (found == NULL || rank(r, &g->line) > rank(r, &found->line)))
 			found = g;
 	}
@@ -325,21 +364,23 @@ worst(struct remote *r)
 }
 
 /* The scout has reached a server. If it stands before the worst in use they change places, and what
- * still flies to the worse one is waited for. */
+ * still flies to the worse one is waited for. If it is behind, the next scout goes to another: one
+ * that wants a standby would come to it again and again. */
 static void
 change_places(struct remote *r)
 {
 	struct leg *good = scout(r), *bad = worst(r), old;
 
 	if (bad == NULL || good->line.behind || rank(r, &good->line) >= rank(r, &bad->line)) {
-		r->scout_first = good->line.host + 1;
+		r->scout_but = good->line.behind ? r->scout_but | pg_host_bit(good->line.host) : 0;
 		lose(r, good, NULL);
 		return;
 	}
-	r->scout_first = 0;
+	r->scout_but = 0;
 	r->scouts = 0;
 	unwatch(r, good);
 	unwatch(r, bad);
+	good->judged = true;
 	old = *bad;
 	*bad = *good;
 	*good = old;
@@ -350,13 +391,59 @@ change_places(struct remote *r)
 	watch(r, good);
 }
 
-/* The scout is not done before it knows whether its server is behind. */
+/* Since when one has been behind that is so when it is asked first is not known: for too long,
+ * unless what it has read last was committed not so long ago. */
 static void
-reached(struct remote *r, struct leg *g)
+assume_worst(const struct remote *r, struct pg_line *l)
 {
-	r->reached++;
-	if (is_scout(r, g))
+	uint64_t now = remote_now();
+
+	if (l->behind && l->oldest >= r->setup.lag)
+		l->behind_since = now > r->setup.lag ? now - r->setup.lag : 0;
+}
+
+/* A set of servers. */
+static bool
+is_everybody(const struct remote *r, unsigned set)
+{
+	size_t i = 0;
+
+	while (i < r->servers && (set & pg_host_bit(i)) != 0)
+		i++;
+	return i == r->servers;
+}
+
+/* Look for another server than this one, which is behind. Whoever asks waits meanwhile: so not for
+ * long, and not for the server that was just lost. */
+static bool
+pass_over(struct remote *r, struct leg *g)
+{
+	uint64_t now = remote_now();
+
+	if (g->passed == 0)
+		g->pass_until = now + r->setup.patience;
+	g->passed |= pg_host_bit(g->line.host);
+	if (g->any || now >= g->pass_until || is_everybody(r, g->passed | g->gone))
+		return false;
+	g->first = g->line.host;
+	g->missed = 0;
+	g->retry_at = 0;
+	g->asked = false;
+	unwatch(r, g);
+	pg_line_close(&g->line);
+	return true;
+}
+
+/* It knows whether its server is behind. */
+static void
+admit(struct remote *r, struct leg *g)
+{
+	assume_worst(r, &g->line);
+	if (is_behind(r, &g->line) && pass_over(r, g))
 		return;
+	g->judged = true;
+	g->any = false;
+	g->passed = g->gone = 0;
 	g->missed = 0;
 	tell_state(r);
 }
@@ -421,7 +508,7 @@ remote_ask(struct remote *r, struct remote_ask *a)
 static bool
 has_room(const struct leg *g)
 {
-	return !g->leaving && pg_line_has_room(&g->line);
+	return g->judged && !g->leaving && pg_line_has_room(&g->line);
 }
 
 /* Of lines that have nothing to do, always the same one for a domain: each remembers its own. */
@@ -542,20 +629,24 @@ remote_forget(struct remote *r, struct remote_ask *a)
 	}
 }
 
-/* It has reached a server: ask whether that is behind, and use it if it is not. */
+/* It has reached a server: ask whether that is behind, before anything else. */
 static void
-judge_scout(struct remote *r, struct leg *g)
+judge(struct remote *r, struct leg *g)
 {
 	struct error err;
 
-	if (!g->judged && (pg_line_feel_pulse(&g->line, &err) != FOUND ||
-			      pg_line_flush(&g->line, &err) != FOUND)) {
+	if (!g->asked && (pg_line_feel_pulse(&g->line, &err) != FOUND ||
+			     pg_line_flush(&g->line, &err) != FOUND)) {
 		lose(r, g, &err);
 		return;
 	}
-	g->judged = true;
-	if (!g->line.pulse_flies)
+	g->asked = true;
+	if (g->line.pulse_flies)
+		return;
+	if (is_scout(r, g))
 		change_places(r);
+	else
+		admit(r, g);
 }
 
 void
@@ -570,9 +661,9 @@ remote_ready(struct remote *r, size_t line)
 		return;
 	}
 	if (g->line.state == PG_READY && !was_ready)
-		reached(r, g);
-	if (is_scout(r, g) && g->line.state == PG_READY && !g->leaving)
-		judge_scout(r, g);
+		r->reached++;
+	if (g->line.state == PG_READY && !g->judged)
+		judge(r, g);
 	if (g->leaving && g->line.n == 0)
 		lose(r, g, NULL);
 	else
@@ -664,6 +755,10 @@ look_after(struct remote *r, struct leg *g, uint64_t now)
 	if (l->state == PG_DOWN) {
 		if (now >= g->retry_at)
 			open_line(r, g);
+	} else if (l->state == PG_CONNECTING && g->passed != 0 && now >= g->pass_until) {
+		error_set(
+		    &err, RETRY, "no server that follows was found in %u ms", r->setup.patience);
+		lose(r, g, &err);
 	} else if (pg_line_is_due(l, now)) {
 		remote_ready(r, (size_t)(g - r->leg));
 	} else if ((silent || has_overdue(l, now)) && pg_line_is_readable(l)) {
@@ -688,10 +783,9 @@ send_scout(struct remote *r, uint64_t now)
 		r->scout_at = now + SCOUT_MS;
 		return;
 	}
-	if (!is_behind(r, &worst(r)->line))
-		r->scout_first = 0;
-	g->first = r->scout_first;
-	g->judged = false;
+	if (is_everybody(r, r->scout_but))
+		r->scout_but = 0;
+	g->first = 0;
 	g->retry_at = 0;
 }
 
@@ -700,7 +794,7 @@ static const struct leg *
 find_behind(const struct remote *r)
 {
 	for (size_t i = 0; i < r->setup.lines; i++)
-		if (r->leg[i].line.state == PG_READY && is_behind(r, &r->leg[i].line))
+		if (in_use(&r->leg[i]) && is_behind(r, &r->leg[i].line))
 			return &r->leg[i];
 	return NULL;
 }
@@ -743,7 +837,7 @@ feel_pulses(struct remote *r, uint64_t now)
 	for (size_t i = 0; i < r->setup.lines; i++) {
 		struct leg *g = &r->leg[i];
 
-		if (g->line.state == PG_READY && pg_line_feel_pulse(&g->line, &err) != FOUND)
+		if (in_use(g) && pg_line_feel_pulse(&g->line, &err) != FOUND)
 			lose(r, g, &err);
 	}
 }
@@ -789,13 +883,13 @@ remote_look(const struct remote *r, struct remote_state *out)
 	for (size_t i = 0; i < r->setup.lines; i++) {
 		const struct pg_line *l = &r->leg[i].line;
 
-		if (l->state != PG_READY || l->host >= REMOTE_SERVERS)
+		if (!in_use(&r->leg[i]) || l->host >= REMOTE_SERVERS)
 			continue;
 		if (pg_line_is_standby(l))
 			out->server[l->host].standby++;
 		else
 			out->server[l->host].primary++;
-		if (l->behind && now - l->behind_since > out->behind)
+		if (l->behind && r->setup.lag > 0 && now - l->behind_since > out->behind)
 			out->behind = now - l->behind_since;
 	}
 }

@@ -3,6 +3,8 @@
 # The daemon on PostgreSQL: the same answers, and on bad days those of another server, or "try again".
 
 import contextlib
+import os
+import socket
 import threading
 import time
 
@@ -183,6 +185,108 @@ def lagging_standby(env):
         check_eq(count[1], 0, "tries again")
 
 
+def standby_preferred(env):
+    """The primary, though it is named first, is asked only while no standby can be, or none that follows."""
+    with fleet(env, "one", "two", options="?target_session_attrs=prefer-standby", max_lag=1) as (site, daemon, (one, two)):
+        daemon.wait_log("server 2 of .*a standby")
+        with asked_throughout(site) as count, Socketmap(site.maps) as client:
+            for leave, back in ((two.stop, two.start), (lambda: two.sql("SELECT pg_wal_replay_pause()"),
+                                                        lambda: two.sql("SELECT pg_wal_replay_resume()"))):
+                mark = daemon.mark()
+                leave()
+                address = "new%d@example.com" % mark
+                site.ctl("alias", "add", address, "harry@example.com")
+                daemon.wait_log("asked of server 1 of", mark)
+                wait_until(lambda a=address: client.ask("aliases", a) == HARRY, "the primary's answer")
+                back()
+                daemon.wait_log("asked of server 2 of .*a standby", mark)
+        check_eq(count[1], 0, "tries again")
+
+
+def judged_first(env):
+    """A standby that has been behind for too long is not asked at all by who comes to it, unless there is nobody else."""
+    with scratch() as tmp, servers(tmp, "one", "two") as (one, two):
+        site = Site(env.build, tmp, store=uri(one), lookup_workers=1, lookup_deadline=DEADLINE, max_lag=1)
+        fill(site)
+        wait_until(lambda: two.has(one), "the standby to follow")
+        two.sql("SELECT pg_wal_replay_pause()")
+        site.ctl("alias", "add", "new@example.com", "harry@example.com")
+        wait_until(lambda: two.sql("SELECT clock_timestamp() > pg_last_xact_replay_timestamp() + '1s'") == "t", "a second")
+        site.configure(store=uri(two, one))
+        with site.start() as daemon:
+            for _ in range(3):
+                with Socketmap(site.maps) as client:
+                    check_eq(client.ask("aliases", "new@example.com"), HARRY)
+                mark = daemon.mark()
+                daemon.reload()
+                daemon.wait_log("asked of server 2 of", mark)
+            check("a standby" not in daemon.log.text, daemon.log.text)
+            mark = daemon.mark()
+            one.kill()
+            daemon.wait_log("asked of server 1 of .*a standby", mark)
+            for _ in range(2):
+                with Socketmap(site.maps) as client:
+                    check_eq(client.ask("aliases", "post@example.com"), HARRY)
+                    check_eq(client.ask("aliases", "new@example.com"), ("NOTFOUND", ""))
+                mark = daemon.mark()
+                daemon.reload()
+                daemon.wait_log("asked of server 1 of .*a standby", mark)
+
+
+class SlowLink:
+    """A way to SERVER that takes its time, until it is told not to."""
+
+    def __init__(self, server):
+        self.server, self.slow = server, True
+        self.listener = socket.create_server((server.host, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, far = self.listener.accept()[0], socket.create_connection((self.server.host, self.server.port))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(32768):
+                sink.sendall(data)
+                if self.slow and len(data) > 4096:
+                    threading.Event().wait(0.3)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def slow_standby(env):
+    """A standby that was away reads at once all that it gets, but gets it late: it is left, whether it may say how late or not."""
+    with scratch() as tmp, servers(tmp, "one", "two") as (one, two):
+        site = Site(env.build, tmp, store=uri(one), lookup_workers=1, lookup_deadline=DEADLINE, max_lag=1)
+        fill(site)
+        link = SlowLink(one)
+        with open(os.path.join(two.data, "postgresql.auto.conf"), "a") as f:
+            f.write("primary_conninfo = 'host=%s port=%d user=postgres'\n" % (one.host, link.port))
+        site.configure(store=uri(two, one))
+        # of the segment that it begins with it has most
+        one.sql("SELECT pg_switch_wal(); CREATE TABLE much AS SELECT repeat('x', 700) x, i FROM generate_series(1, 15000) i")
+        for address in ("new@example.com", "newer@example.com"):
+            wait_until(lambda: two.has(one), "the standby to follow")
+            two.stop()
+            site.ctl("alias", "add", address, "harry@example.com", "--store", uri(one))
+            link.slow = True
+            two.start()
+            with site.start() as daemon, Socketmap(site.maps) as client:
+                wait_until(lambda a=address: client.ask("aliases", a) == HARRY, "the primary's answer")
+                check(not two.has(one), "the standby was not slow")
+                mark = daemon.mark()
+                link.slow = False
+                daemon.wait_log("asked of server 1 of .*a standby", mark)
+                check_eq(client.ask("aliases", address), HARRY)
+            one.sql("GRANT pg_read_all_stats TO vmaild_lookup")
+
+
 @contextlib.contextmanager
 def under_way(server, text):
     """A transaction in which TEXT was done; what is given is to commit it."""
@@ -256,6 +360,9 @@ def register(suite):
     suite.add("fleet: the primary is killed: no lookup fails, and the standby takes over", primary_dies)
     suite.add("fleet: a silent server is left in time", server_is_silent)
     suite.add("fleet: a standby that does not follow is left in time", lagging_standby)
+    suite.add("fleet: a standby that is preferred is asked again when it is back, and left while it is behind", standby_preferred)
+    suite.add("fleet: a standby that has been behind for long is not asked first", judged_first)
+    suite.add("fleet: a standby that gets late what it should read is left", slow_standby)
     suite.add("fleet: a standby's lookups know what it has read, whatever else is under way", standby_in_between)
     suite.add("fleet: no server at all is try again, for everybody", no_server)
     suite.add("fleet: serve-stale gives what was found, and nothing else", stale_answers)

@@ -14,7 +14,8 @@
 
 static int lose;        /* the result that is lost, of those with rows: 1 is the next */
 static bool lose_rows;  /* and in its place there is one of a statement that has none */
-static bool in_standby; /* whatever server it is */
+static bool in_standby; /* whatever server it is, ... */
+static bool reticent;   /* ... and one of PostgreSQL 13 does not say so */
 static unsigned connects;
 
 /* The one behind ours; POSIX has it that a function's address fits. */
@@ -49,7 +50,9 @@ PQparameterStatus(const PGconn *conn, const char *name)
 
 	if (real == NULL)
 		find_real(&real, "PQparameterStatus");
-	return in_standby && strcmp(name, "in_hot_standby") == 0 ? "on" : real(conn, name);
+	if (!in_standby || strcmp(name, "in_hot_standby") != 0)
+		return real(conn, name);
+	return reticent ? NULL : "on";
 }
 
 PGconn *
@@ -266,7 +269,7 @@ test_silent_once(void **state)
 
 /* A standby that is behind, and no other server: to look for one has sense now and then. */
 static void
-test_lone_and_behind(void **state)
+lone_and_behind(void **state)
 {
 	static const char lagging[] =
 	    "CREATE FUNCTION vmaild.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT "
@@ -300,6 +303,69 @@ test_lone_and_behind(void **state)
 		     "vmaild.pg_is_wal_replay_paused()");
 	while (strstr(p.told, "follows its primary again") == NULL)
 		pool_turn(&p);
+	in_standby = false;
+	remote_free(p.remote);
+}
+
+static void
+test_lone_and_behind(void **state)
+{
+	lone_and_behind(state);
+}
+
+/* The same of a server that does not say that it is a standby before it is asked. */
+static void
+test_reticent(void **state)
+{
+	reticent = true;
+	lone_and_behind(state);
+	reticent = false;
+}
+
+/* A standby that has read all it got, but says how much more its primary has: it is behind until it
+ * has read so much, though there is more by then. */
+static void
+test_told_late(void **state)
+{
+	static const char standby[] =
+	    "CREATE FUNCTION vmaild.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT "
+	    "true'; CREATE FUNCTION vmaild.pg_is_wal_replay_paused() RETURNS boolean LANGUAGE sql "
+	    "AS 'SELECT false'; CREATE TABLE vmaild.pg_stat_wal_receiver AS SELECT 'streaming' AS "
+	    "status, '0/100'::pg_lsn AS latest_end_lsn, now() AS last_msg_send_time, now() AS "
+	    "last_msg_receipt_time, '0/100'::pg_lsn AS read; CREATE FUNCTION "
+	    "vmaild.pg_last_wal_replay_lsn() RETURNS pg_lsn LANGUAGE sql AS 'SELECT read FROM "
+	    "vmaild.pg_stat_wal_receiver'; GRANT SELECT ON vmaild.pg_stat_wal_receiver TO PUBLIC";
+	static const struct {
+		const char *now, *told;
+	} steps[] = {
+		{ "read = read", "has not followed" }, /* no message yet */
+		{ "last_msg_receipt_time = last_msg_send_time + '1ms'",
+		    "follows its primary again" },
+		{ "latest_end_lsn = '0/200'", "has not followed" },
+		{ "latest_end_lsn = '0/300', read = '0/1f0'", NULL },
+		{ "latest_end_lsn = '0/400', read = '0/200'", "follows its primary again" },
+	};
+	struct fixture *f = *state;
+	char sql[200];
+	struct pool p;
+
+	pg_spoiled = true;
+	raw(f->path, standby);
+	in_standby = true;
+	pool_init(&p, f->path, STORE_LOOKUP, 1, 1000);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		uint64_t begin = remote_now();
+
+		p.told[0] = '\0';
+		snprintf(
+		    sql, sizeof sql, "UPDATE vmaild.pg_stat_wal_receiver SET %s", steps[i].now);
+		raw(f->path, sql);
+		while (steps[i].told != NULL ? strstr(p.told, steps[i].told) == NULL
+					     : remote_now() - begin < 1000)
+			pool_turn(&p);
+		if (steps[i].told == NULL)
+			assert_string_equal(p.told, "");
+	}
 	in_standby = false;
 	remote_free(p.remote);
 }
@@ -498,6 +564,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_forget_others),
 		cmocka_unit_test_setup_teardown(test_silent_once, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lone_and_behind, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reticent, full_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_late, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_people, full_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list, full_setup, teardown),
 	};
