@@ -57,8 +57,8 @@ struct loop {
 	} newcomer; /* whose connection is being made */
 	bool draining;
 	uint64_t end_at; /* draining: when all is to be over; clock_ms */
-	bool late;    /* draining: only what was begun is waited for any more, and then ... */
-	bool hurried; /* ... not even that: it is answered now, if with "try again" */
+	bool late;       /* draining: only what was begun is waited for any more, and then ... */
+	bool hurried;    /* ... not even that: it is answered now, if with "try again" */
 	struct trouble crowded;
 	struct trouble unwanted;
 	struct trouble greedy;

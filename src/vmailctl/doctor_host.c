@@ -130,7 +130,8 @@ check_permissions(struct doctor *d, const struct check *c)
 		return doctor_bad(d, c, slice_str(d->ctl->conf->user), "%s", err.text);
 	if (!store_directory(d, directory))
 		return doctor_bad(d, c, slice_str(store_path(d)), "its path is too long");
-	snprintf(cure, sizeof cure, "as root: chown -R %s: %s; chmod 2770 %s; find %s -type f -exec chmod 0660 {} +",
+	snprintf(cure, sizeof cure,
+	    "as root: chown -R %s: %s; chmod 2770 %s; find %s -type f -exec chmod 0660 {} +",
 	    user.name, directory, directory, directory);
 	row.cure = cure;
 	ok = is_proper(d, &row, directory, &user, 0700) && is_shared(d, &row, directory);

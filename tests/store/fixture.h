@@ -483,6 +483,22 @@ in_child(struct fixture *f, child_fn *fn, int as_nobody)
 	return WEXITSTATUS(status);
 }
 
+/* What store_undoable names. */
+struct ids {
+	int64_t id[64];
+	size_t n;
+};
+
+static inline bool
+keep_id(void *arg, int64_t id)
+{
+	struct ids *ids = arg;
+
+	assert_true(ids->n < 64);
+	ids->id[ids->n++] = id;
+	return true;
+}
+
 static inline void
 need_root(void)
 {

@@ -967,33 +967,60 @@ test_backup_beside_an_index(void **state)
 	store_close(other);
 }
 
-/* A backup is copied over the file while nobody asks: whoever holds what was there lets go, and it
- * can be written. */
+/* Handles of each kind, which all have asked something. */
+struct held {
+	struct store *by[3];
+};
+
+static struct held
+hold(struct fixture *f)
+{
+	struct held h = { { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
+	    open_at(f->path, STORE_RECORDER) } };
+
+	store_keep_views(h.by[0]);
+	for (size_t i = 0; i < 3; i++)
+		must_find(h.by[i]);
+	return h;
+}
+
+static void
+leave(struct fixture *f)
+{
+	store_close(f->s);
+	f->s = NULL;
+}
+
+/* Another store was copied over the file while nobody asks: whoever holds what was there lets go,
+ * and it can be written. */
+static void
+stir_and_write(struct fixture *f, struct held *h)
+{
+	struct store *fresh;
+
+	for (size_t i = 0; i < 3; i++)
+		store_stir(h->by[i]);
+	fresh = open_at(f->path, STORE_ADMIN);
+	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
+	for (size_t i = 0; i < 3; i++) {
+		expect_other(h->by[i]);
+		assert_int_equal(ask_mailbox(h->by[i], "tim", "example.com"), FOUND);
+		store_close(h->by[i]);
+	}
+	store_close(fresh);
+}
+
 static void
 test_copied_over_and_stirred(void **state)
 {
 	struct fixture *f = *state;
-	struct store *held[] = { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
-		open_at(f->path, STORE_RECORDER) };
-	struct store *fresh;
+	struct held h = hold(f);
 	char path[100];
 
-	store_keep_views(held[0]);
-	for (size_t i = 0; i < 3; i++)
-		must_find(held[i]);
-	store_close(f->s);
-	f->s = NULL;
+	leave(f);
 	make_big_backup(f, path);
 	copy_over(path, f->path);
-	for (size_t i = 0; i < 3; i++)
-		store_stir(held[i]);
-	fresh = open_at(f->path, STORE_ADMIN);
-	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
-	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
-		store_close(held[i]);
-	}
-	store_close(fresh);
+	stir_and_write(f, &h);
 }
 
 /* The same with the raw file of another store, which has a log as the old one had. */
@@ -1001,34 +1028,19 @@ static void
 test_raw_copied_over_and_stirred(void **state)
 {
 	struct fixture *f = *state;
-	struct store *held[] = { open_at(f->path, STORE_LOOKUP), open_at(f->path, STORE_LOGIN),
-		open_at(f->path, STORE_RECORDER) };
-	struct store *fresh;
+	struct held h = hold(f);
 	char path[100];
 
-	store_keep_views(held[0]);
-	for (size_t i = 0; i < 3; i++)
-		must_find(held[i]);
 	must(mailbox_add(f->s, "tom@example.com", "", &f->err), &f->err, "tom");
-	store_close(f->s);
-	f->s = NULL;
+	leave(f);
 	for (size_t i = 0; i < 3; i++) {
-		store_stir(held[i]); /* by the checkpoint */
-		must_find(held[i]);
+		store_stir(h.by[i]); /* by the checkpoint */
+		must_find(h.by[i]);
 	}
 	make_big_backup(f, path);
 	raw(path, "PRAGMA journal_mode = WAL");
 	copy_over(path, f->path);
-	for (size_t i = 0; i < 3; i++)
-		store_stir(held[i]);
-	fresh = open_at(f->path, STORE_ADMIN);
-	must(mailbox_add(fresh, "tim@example.com", "", &f->err), &f->err, "tim");
-	for (size_t i = 0; i < 3; i++) {
-		expect_other(held[i]);
-		assert_int_equal(ask_mailbox(held[i], "tim", "example.com"), FOUND);
-		store_close(held[i]);
-	}
-	store_close(fresh);
+	stir_and_write(f, &h);
 }
 
 /* Nothing of a writer's stays beside the file when nobody is there any more, or he is asked to see

@@ -300,21 +300,6 @@ test_one_more(void **state)
 /* --- taking back --------------------------------------------------------------------------------
  */
 
-struct ids {
-	int64_t id[16];
-	size_t n;
-};
-
-static bool
-keep_id(void *arg, int64_t id)
-{
-	struct ids *ids = arg;
-
-	assert_true(ids->n < 16);
-	ids->id[ids->n++] = id;
-	return true;
-}
-
 /* As `vmailctl undo` does it. */
 static enum outcome
 undo_last(struct store *s, struct error *err)

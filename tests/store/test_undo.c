@@ -235,21 +235,6 @@ static const struct {
 /* --- helpers ------------------------------------------------------------------------------------
  */
 
-struct ids {
-	int64_t id[64];
-	size_t n;
-};
-
-static bool
-keep_id(void *arg, int64_t id)
-{
-	struct ids *ids = arg;
-
-	assert_true(ids->n < 64);
-	ids->id[ids->n++] = id;
-	return true;
-}
-
 static enum outcome
 undo(struct fixture *f, const struct undo_choice *choice, bool force)
 {
