@@ -37,6 +37,10 @@ ROLLBACK TO one;
 PRAGMA user_version;
 
 -- ## lookups: one statement per kind of row
+--
+-- Those that are "standing:" read the table `asked` (src/store/db_asked.c), which gives them one key after the other
+-- for as long as a view is held. Their first column is none that can be NULL: it is where nothing matches, or nothing
+-- more.
 
 -- ask_domain
 -- What the resolver must know of a domain, whatever it looks for there; last, the sum of what it holds (enum holds).
@@ -70,11 +74,14 @@ ORDER BY t.position;
 
 -- ask_targets
 -- The same of an alias that is known to be nothing else.
-SELECT target FROM alias_target INDEXED BY alias_answer WHERE address = ?1 ORDER BY position;
+-- standing: the rows of one key come as they lie in the index, which is in their order; to sort them one by one would
+-- be to sort those of all keys.
+SELECT t.target FROM asked LEFT JOIN alias_target t INDEXED BY alias_answer ON t.address = asked.key;
 
 -- ask_alias_known
 -- Whether there is such an alias: with no target, which should not be.
-SELECT 1 FROM alias WHERE address = ?1;
+-- standing: as ask_targets.
+SELECT a.address FROM asked LEFT JOIN alias a ON a.address = asked.key;
 
 -- ask_patterns
 -- The patterns of a domain that begin with a text (2).
@@ -90,7 +97,8 @@ LIMIT 1;
 
 -- ask_mailbox
 -- Whether a mailbox exists, and what it may do.
-SELECT state FROM mailbox WHERE address = ?1;
+-- standing: as ask_targets.
+SELECT m.state FROM asked LEFT JOIN mailbox m ON m.address = asked.key;
 
 -- ask_entry
 -- The value of a key (2) in a plain map.

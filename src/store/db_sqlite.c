@@ -53,6 +53,17 @@ static const struct {
 
 enum { MIGRATIONS = sizeof migrations / sizeof migrations[0] };
 
+/* Those that go on from one key to the next. */
+static const enum statement standing[] = {
+#define Q(name, text)
+#define QT(name) Q_##name,
+#include "schema/sqlite_queries.h"
+#undef QT
+#undef Q
+};
+
+enum { STANDING = sizeof standing / sizeof standing[0] };
+
 /* --- codes ------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -180,6 +191,7 @@ static const struct {
 	{ "domain", STORE_LOOKUP, NULL }, { "mailbox", STORE_LOOKUP, NULL },
 	{ "alias", STORE_LOOKUP, NULL }, { "alias_target", STORE_LOOKUP, NULL },
 	{ "map", STORE_LOOKUP, NULL }, { "entry", STORE_LOOKUP, NULL },
+	{ "asked", STORE_LOOKUP, NULL }, /* in no file */
 	{ "credential", STORE_LOGIN, NULL }, { "login", STORE_LOGIN, NULL },
 	{ "secret", STORE_LOGIN, NULL },
 	{ "change", STORE_RECORDER, "id" },   /* the foreign key of a new change looks there */
@@ -309,6 +321,8 @@ sqlite_new(const char *place, enum store_role role)
 	db->role = role;
 	for (int i = 0; i < STATEMENTS; i++)
 		db->stmt[i].head.db = db;
+	for (size_t i = 0; i < STANDING; i++)
+		db->stmt[standing[i]].standing = true;
 	return db;
 }
 
@@ -440,7 +454,9 @@ configure(struct db *db, struct error *err)
 		if (rc != SQLITE_OK)
 			return db_failed(db, rc, err);
 	}
-	rc = db->role == STORE_ADMIN ? db_pending_register(db->sq, db) : SQLITE_OK;
+	rc = db_asked_register(db->sq, db);
+	if (rc == SQLITE_OK && db->role == STORE_ADMIN)
+		rc = db_pending_register(db->sq, db);
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, err);
 	db_bulk(db, false);
@@ -612,7 +628,7 @@ sqlite_prepare(struct db *db, enum statement which)
 	if (st->rc == SQLITE_OK && st->st == NULL)
 		st->rc = sqlite3_prepare_v3(
 		    db->sq, texts[which], -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL);
-	assert(st->st == NULL || !sqlite3_stmt_busy(st->st));
+	assert(st->st == NULL || st->standing || !sqlite3_stmt_busy(st->st));
 	return st;
 }
 
@@ -630,7 +646,9 @@ sqlite_bind_text(struct db_stmt *st, int n, struct slice text)
 
 	if (st->rc != SQLITE_OK)
 		return;
-	if (text.n > INT_MAX)
+	if (st->standing)
+		st->head.db->asked = slice_of(p, text.n);
+	else if (text.n > INT_MAX)
 		bound(st, SQLITE_TOOBIG);
 	else
 		bound(st, sqlite3_bind_text(st->st, n, p, (int)text.n, SQLITE_STATIC));
@@ -658,6 +676,44 @@ is_lost(const struct db *db)
 	return db->writing && (db->starved || sqlite3_get_autocommit(db->sq));
 }
 
+/* Within a view that is only read, one that stands is left as it is for the next key. */
+static void
+sqlite_reset(struct db_stmt *st)
+{
+	struct db *db = st->head.db;
+
+	if (!st->standing || db->writing || db->sq == NULL || sqlite3_get_autocommit(db->sq))
+		sqlite3_reset(st->st);
+}
+
+/* They are part of the view: as long as one of them is under way, it does not end. */
+static void
+end_standing(struct db *db)
+{
+	for (size_t i = 0; i < STANDING; i++)
+		sqlite3_reset(db->stmt[standing[i]].st);
+	db->asked.p = NULL;
+}
+
+/* What was left of the rows of the key before is nobody's. */
+static int
+step(struct db_stmt *st)
+{
+	int rc;
+
+	do
+		rc = sqlite3_step(st->st);
+	while (rc == SQLITE_ROW && st->standing && st->head.db->asked.p != NULL);
+	return rc;
+}
+
+/* One that stands has a row of NULLs where nothing matches. */
+static bool
+is_row(const struct db_stmt *st)
+{
+	return !st->standing || sqlite3_column_type(st->st, 0) != SQLITE_NULL;
+}
+
 static enum outcome
 sqlite_step(struct db_stmt *st, struct error *err)
 {
@@ -671,21 +727,20 @@ sqlite_step(struct db_stmt *st, struct error *err)
 		    "a transaction of the store '%s' was lost: nothing of it was done, try again",
 		    db->file.path);
 	}
-	rc = st->rc == SQLITE_OK ? sqlite3_step(st->st) : st->rc;
+	rc = st->rc == SQLITE_OK ? step(st) : st->rc;
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
 		db->hasty_until = 0;
-	if (rc == SQLITE_ROW)
+	if (rc == SQLITE_ROW && is_row(st))
 		return FOUND;
+	if (rc == SQLITE_ROW) {
+		db_reset(st);
+		return NONE;
+	}
 	if (rc != SQLITE_DONE)
 		o = db_failed(db, rc, err);
-	db_reset(st);
-	return o;
-}
-
-static void
-sqlite_reset(struct db_stmt *st)
-{
+	db->asked.p = NULL;
 	sqlite3_reset(st->st);
+	return o;
 }
 
 static enum outcome
@@ -993,8 +1048,10 @@ sqlite_begin(struct db *db, enum db_transaction kind, struct error *err)
 static enum outcome
 sqlite_commit(struct db *db, struct error *err)
 {
-	enum outcome o = db_run(db_prepare(db, Q_commit), NULL, err);
+	enum outcome o;
 
+	end_standing(db);
+	o = db_run(db_prepare(db, Q_commit), NULL, err);
 	if (o == FOUND)
 		db->writing = false;
 	return o;
@@ -1004,6 +1061,7 @@ static void
 sqlite_rollback(struct db *db)
 {
 	db->writing = db->starved = false;
+	end_standing(db);
 	/* a failure may have ended the transaction already; and should even this fail, the
 	 * connection is not to be trusted any more */
 	if (db->sq != NULL && !sqlite3_get_autocommit(db->sq) &&

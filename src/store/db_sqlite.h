@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * What the files of the embedded engine share: db_sqlite.c, which answers, db_copy.c, which copies
- * and checks whole databases, and db_pending.c, which gives many rows to one statement.
+ * and checks whole databases, db_pending.c, which gives many rows to one statement, and db_asked.c,
+ * which gives it one key after the other.
  */
 #ifndef STORE_DB_SQLITE_H
 #define STORE_DB_SQLITE_H
@@ -14,7 +15,8 @@
 struct db_stmt {
 	struct stmt_head head;
 	sqlite3_stmt *st;
-	int rc; /* what went wrong before the step */
+	int rc;        /* what went wrong before the step */
+	bool standing; /* it reads `asked`, and is not begun anew for each key */
 };
 
 enum { WAL_INDEX_HEADER = 48 }; /* of the -shm: written anew, twice, at the end of every commit */
@@ -60,6 +62,7 @@ struct db {
 	int64_t calm_at;              /* not before then is one kept again */
 	uint64_t view;
 
+	struct slice asked; /* the key that a standing statement is to take; p NULL: none */
 	const struct db_rows *pending; /* what the statement that runs now takes, or NULL */
 
 	struct db_stmt stmt[STATEMENTS];
@@ -88,5 +91,8 @@ enum outcome sqlite_run_rows(
 
 /* Make the table `pending` known to a connection: what it reads is what DB is running. */
 int db_pending_register(sqlite3 *sq, struct db *db);
+
+/* The same with the table `asked`. */
+int db_asked_register(sqlite3 *sq, struct db *db);
 
 #endif

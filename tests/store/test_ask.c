@@ -5,6 +5,8 @@
  */
 #include "lookups.h"
 
+#include "store/handle.h"
+
 /* --- ranking ---------------------------------------------------------------------------------- */
 
 #define NO_HIT (-1)
@@ -257,6 +259,82 @@ test_too_many_targets_to_hold(void **state)
 	assert_int_equal(ask(f->s, ROW_LOCAL_ALIAS, "root", "local.test", &f->err), RETRY);
 }
 
+/* --- statements that stand
+ * ------------------------------------------------------------------------
+ */
+
+static void
+step(struct db_stmt *st, enum outcome wanted, const char *text)
+{
+	struct error err;
+
+	assert_int_equal(db_step(st, &err), wanted);
+	if (wanted == FOUND)
+		assert_true(slice_is(db_text(st, 0), text));
+}
+
+/* One is not begun anew for each key: what was not read of the last must not be taken for the
+ * next's, and what there is no key for has no rows. */
+static void
+test_standing_statements(void **state)
+{
+	struct fixture *f = *state;
+	struct db_stmt *targets, *mailbox;
+	struct sbuf busy;
+
+	sqlite_only();
+	must(store_begin(f->s, &f->err), &f->err, "begin");
+	targets = db_prepare(f->s->db, Q_ask_targets);
+	mailbox = db_prepare(f->s->db, Q_ask_mailbox);
+	for (int i = 0; i < 3; i++) {
+		db_bind_text(targets, 1, S("info@example.com"));
+		step(targets, FOUND, "harry@example.com");
+		db_reset(targets);
+		db_bind_text(targets, 1, S("nobody@example.com"));
+		step(targets, NONE, NULL);
+		step(targets, NONE, NULL);
+		db_bind_text(mailbox, 1, S("sally@example.com"));
+		step(mailbox, FOUND, "active");
+		db_reset(mailbox);
+		db_bind_text(mailbox, 1, S("info@example.com"));
+		step(mailbox, NONE, NULL);
+		db_bind_text(targets, 1, S("harry@example.com"));
+		step(targets, FOUND, "harry@example.com");
+		step(targets, FOUND, "copy@else.test");
+		step(targets, NONE, NULL);
+	}
+	store_end(f->s);
+	/* nothing is held any more */
+	sbuf_init(&busy, 100);
+	raw_rows(f->path, &busy, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_string_equal(sbuf_cstr(&busy), "0|0|0\n");
+	sbuf_release(&busy);
+}
+
+/* However the rows were written. */
+static void
+test_targets_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+	struct question q;
+	struct facts facts;
+
+	raw(f->path,
+	    "WITH RECURSIVE n (i) AS (SELECT 19 UNION ALL SELECT i - 3 FROM n WHERE i > 12) "
+	    "INSERT INTO alias_target SELECT 'info@example.com', i, 't' || i || '@else.test', "
+	    "'t' || i || '@else.test', 'else.test' FROM n");
+	question_init(&q);
+	facts_init(&facts);
+	question_set_domain(&q, S("example.com"));
+	question_add_text(&q, ROW_ALIAS, S("info@example.com"), false);
+	must(store_ask(f->s, &q, &facts, &f->err), &f->err, "info");
+	assert_string_equal(sbuf_cstr(&facts.targets),
+	    "harry@example.com\nSally@else.test\n"
+	    "t10@else.test\nt13@else.test\nt16@else.test\nt19@else.test\n");
+	facts_release(&facts);
+	question_release(&q);
+}
+
 /* --- people ----------------------------------------------------------------------------------- */
 
 static void
@@ -312,6 +390,8 @@ main(int argc, char **argv)
 		CASE(test_alias_without_targets),
 		CASE(test_domain_of_unknown_kind),
 		CASE(test_too_many_targets_to_hold),
+		CASE(test_standing_statements),
+		CASE(test_targets_in_their_order),
 		CASE(test_account),
 	};
 
