@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -22,7 +23,11 @@ slice_of(const char *p, size_t n)
 }
 
 /* View a C string without its terminator; NULL gives the empty slice. */
-struct slice slice_str(const char *s);
+static inline struct slice
+slice_str(const char *s)
+{
+	return slice_of(s, s == NULL ? 0 : strlen(s));
+}
 
 /* View the first N bytes (all of them when there are fewer). */
 static inline struct slice
@@ -32,7 +37,13 @@ slice_head(struct slice s, size_t n)
 }
 
 /* View what follows the first N bytes (nothing when there are fewer). */
-struct slice slice_tail(struct slice s, size_t n);
+static inline struct slice
+slice_tail(struct slice s, size_t n)
+{
+	if (n >= s.n)
+		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
+	return slice_of(s.p + n, s.n - n);
+}
 
 /* Compare for the same bytes. */
 static inline bool
@@ -45,11 +56,13 @@ slice_eq(struct slice a, struct slice b)
 /* Compare byte by byte, as the store orders names: negative, 0 or positive. */
 int slice_cmp(struct slice a, struct slice b);
 
-/* Compare with a C string. */
+/* Compare with a C string. Most that differ do so in their first byte. */
 static inline bool
 slice_is(struct slice s, const char *str)
 {
-	return str == NULL ? s.n == 0 : slice_eq(s, slice_of(str, strlen(str)));
+	if (s.n == 0 || str == NULL)
+		return s.n == 0 && (str == NULL || *str == '\0');
+	return *s.p == *str && slice_eq(s, slice_str(str));
 }
 
 /* Compare with a C string, ASCII letters of either case alike. */
@@ -63,14 +76,29 @@ bool slice_ends(struct slice s, const char *suffix);
 static inline bool
 slice_is_ascii(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
+	uint64_t seen = 0, piece;
+	size_t i;
+
+	for (i = 0; s.n - i >= sizeof piece; i += sizeof piece) {
+		memcpy(&piece, s.p + i, sizeof piece);
+		seen |= piece;
+	}
+	for (; i < s.n; i++)
+		seen |= (unsigned char)s.p[i];
+	return (seen & 0x8080808080808080u) == 0;
 }
 
 /* Find the first (last) C; false when there is none, and *AT is left alone. */
-bool slice_chr(struct slice s, char c, size_t *at);
+static inline bool
+slice_chr(struct slice s, char c, size_t *at)
+{
+	const char *hit = s.n == 0 ? NULL : (const char *)memchr(s.p, c, s.n);
+
+	if (hit == NULL)
+		return false;
+	*at = (size_t)(hit - s.p);
+	return true;
+}
 bool slice_rchr(struct slice s, char c, size_t *at);
 
 /* Take the part before the first SEP off the front of *REST and return it; the whole of *REST

@@ -7,20 +7,6 @@
 
 #include <string.h>
 
-struct slice
-slice_str(const char *s)
-{
-	return slice_of(s, s == NULL ? 0 : strlen(s));
-}
-
-struct slice
-slice_tail(struct slice s, size_t n)
-{
-	if (n >= s.n)
-		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
-	return slice_of(s.p + n, s.n - n);
-}
-
 int
 slice_cmp(struct slice a, struct slice b)
 {
@@ -59,17 +45,6 @@ slice_ends(struct slice s, const char *suffix)
 	size_t n = strlen(suffix);
 
 	return n <= s.n && slice_is(slice_tail(s, s.n - n), suffix);
-}
-
-bool
-slice_chr(struct slice s, char c, size_t *at)
-{
-	const char *hit = s.n == 0 ? NULL : memchr(s.p, c, s.n);
-
-	if (hit == NULL)
-		return false;
-	*at = (size_t)(hit - s.p);
-	return true;
 }
 
 bool

@@ -48,16 +48,16 @@ needs_quotes(char c)
 bool
 address_is_plain(struct slice local)
 {
-	bool dot = true; /* in front of what comes next a dot must not stand */
+	char before = '.'; /* in front of the first one a dot must not stand */
 
 	for (size_t i = 0; i < local.n; i++) {
-		if (dot && local.p[i] == '.')
+		char c = local.p[i];
+
+		if (needs_quotes(c) || (c == '.' && before == '.'))
 			return false;
-		if (needs_quotes(local.p[i]))
-			return false;
-		dot = local.p[i] == '.';
+		before = c;
 	}
-	return !dot;
+	return before != '.';
 }
 
 static bool
@@ -168,20 +168,28 @@ is_literal(struct slice d)
 }
 
 static bool
+is_label(size_t n)
+{
+	return n >= 1 && n <= 63;
+}
+
+static bool
 is_domain(struct slice d)
 {
-	size_t label = 0;
+	size_t label = 0; /* where it begins */
 
 	if (is_literal(d))
 		return true;
 	for (size_t i = 0; i < d.n; i++) {
-		if (!is_domain_byte(d.p[i]))
+		if (d.p[i] == '.') {
+			if (!is_label(i - label))
+				return false;
+			label = i + 1;
+		} else if (!is_domain_byte(d.p[i])) {
 			return false;
-		label = d.p[i] == '.' ? 0 : label + 1;
-		if (label > 63 || (label == 0 && (i == 0 || d.p[i - 1] == '.')))
-			return false;
+		}
 	}
-	return d.n > 0 && d.p[d.n - 1] != '.';
+	return is_label(d.n - label);
 }
 
 /* U-labels to lower-case A-labels, by way of a C string as the library wants it. */
