@@ -42,8 +42,10 @@ uint64_t answers_foresee(const struct answers *a, struct slice question);
 void answers_fetch(const struct answers *a, uint64_t foreseen);
 
 /* Find what was answered to this very key of this very map in the present view. If there is
- * nothing, the question is noted for answers_add. */
-bool answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out);
+ * nothing, the question is noted for answers_add. FORESEEN: what answers_foresee gave for it, or 0.
+ */
+bool answers_find(
+    struct answers *a, struct slice map, struct slice key, uint64_t foreseen, struct answered *out);
 
 /* Remember an answer in place of what was answered to this key of this map before. */
 void answers_keep(

@@ -30,7 +30,7 @@ struct lookup_session {
 	const struct lookup_rules *rules;
 	struct answers *answers;      /* given before, to anybody; NULL: none are remembered */
 	struct tally *tally;          /* where answers are counted; NULL: nowhere */
-	uint64_t foreseen;            /* for answers_fetch; 0: nothing */
+	uint64_t foreseen;            /* of the next request, for answers_fetch; 0: nothing */
 	bool answering;               /* a lookup was started and not yet answered */
 	size_t skip;                  /* bytes of an over-long request still to be dropped */
 	struct sbuf key;              /* tcp: the decoded key */

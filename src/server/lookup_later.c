@@ -145,7 +145,7 @@ is_answered_of_old(struct inquiry *q)
 	if (is_policy(q) || l->source.lost_at == 0 ||
 	    remote_now() - l->source.lost_at > l->stale_ms ||
 	    !answers_find(
-		l->stale, slice_str(q->lookup.map->name), sbuf_slice(&q->lookup.key), &before) ||
+		l->stale, slice_str(q->lookup.map->name), sbuf_slice(&q->lookup.key), 0, &before) ||
 	    before.outcome != FOUND)
 		return false;
 	lookup_assume(&q->lookup, before.text);
@@ -181,7 +181,7 @@ keep_answer(struct inquiry *q)
 		return;
 	if (l->timed) /* not to be kept, and nothing older either */
 		answer = (struct answered){ .outcome = NONE };
-	if (answer.outcome == FOUND || answers_find(stale, map, key, &before))
+	if (answer.outcome == FOUND || answers_find(stale, map, key, 0, &before))
 		answers_keep(stale, map, key, &answer);
 }
 

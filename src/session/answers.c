@@ -108,9 +108,10 @@ hash_of(const struct answers *a, const void *question, size_t n)
 	return hash;
 }
 
-/* Note the question; false when it is longer than what is remembered. */
+/* Note the question, and its hash unless it is known; false when it is longer than what is
+ * remembered. */
 static bool
-note(struct answers *a, struct slice map, struct slice key)
+note(struct answers *a, struct slice map, struct slice key, uint64_t hash)
 {
 	if (map.n >= ANSWER_MAX || key.n >= ANSWER_MAX || map.n + 1 + key.n > ANSWER_MAX)
 		return false;
@@ -118,7 +119,7 @@ note(struct answers *a, struct slice map, struct slice key)
 	a->question[map.n] = ' '; /* of which no map's name has one */
 	put(a->question + map.n + 1, key);
 	a->question_n = map.n + 1 + key.n;
-	a->hash = hash_of(a, a->question, a->question_n);
+	a->hash = hash != 0 ? hash : hash_of(a, a->question, a->question_n);
 	return true;
 }
 
@@ -174,13 +175,14 @@ find(const struct answers *a)
 }
 
 bool
-answers_find(struct answers *a, struct slice map, struct slice key, struct answered *out)
+answers_find(
+    struct answers *a, struct slice map, struct slice key, uint64_t foreseen, struct answered *out)
 {
 	const struct answer *answer;
 
 	if (a == NULL)
 		return false;
-	a->noted = a->readable && note(a, map, key);
+	a->noted = a->readable && note(a, map, key, foreseen);
 	if (!a->noted)
 		return false;
 	answer = find(a);
@@ -290,7 +292,7 @@ answers_keep(struct answers *a, struct slice map, struct slice key, const struct
 
 	if (a == NULL)
 		return;
-	a->noted = a->readable && note(a, map, key);
+	a->noted = a->readable && note(a, map, key, 0);
 	before = a->noted ? find(a) : NULL;
 	if (before != NULL && before->outcome == given->outcome &&
 	    slice_eq(slice_of(before->bytes + before->question_n, before->text_n), given->text))

@@ -108,9 +108,11 @@ start(struct lookup_session *s, struct lookup *l, struct slice map, struct slice
     struct sbuf *out)
 {
 	struct answered before;
+	uint64_t foreseen = s->foreseen;
 
+	s->foreseen = 0; /* it was of the first request only */
 	keep_asked(s, map, key);
-	if (answers_find(s->answers, map, key, &before)) {
+	if (answers_find(s->answers, map, key, foreseen, &before)) {
 		if (s->tally != NULL)
 			counter_add(&s->tally->remembered, 1);
 		put_reply(s, before.outcome, before.map, before.text, out);

@@ -54,7 +54,7 @@ give(struct answers *a, const char *map, const char *what, enum outcome o, const
 {
 	struct answered found;
 
-	if (!answers_find(a, S(map), S(what), &found))
+	if (!answers_find(a, S(map), S(what), 0, &found))
 		add(a, o, text);
 }
 
@@ -63,7 +63,7 @@ expect(struct answers *a, const char *map, const char *what, enum outcome o, con
 {
 	struct answered found;
 
-	assert_true(answers_find(a, S(map), S(what), &found));
+	assert_true(answers_find(a, S(map), S(what), 0, &found));
 	assert_int_equal(found.outcome, o);
 	assert_int_equal(found.map, MAP);
 	assert_true(slice_is(found.text, text));
@@ -74,7 +74,7 @@ knows(struct answers *a, const char *map, const char *what)
 {
 	struct answered found;
 
-	return answers_find(a, S(map), S(what), &found);
+	return answers_find(a, S(map), S(what), 0, &found);
 }
 
 static void
@@ -244,6 +244,7 @@ static void
 test_foreseen(void **state)
 {
 	struct answers *a = *state;
+	struct answered found;
 	char question[64];
 
 	answers_turn(a, 1);
@@ -258,6 +259,10 @@ test_foreseen(void **state)
 		give(a, "aliases", question + 8, FOUND, "x@y.test");
 		answers_fetch(a, answers_foresee(a, slice_str(question)));
 		assert_true(knows(a, "aliases", question + 8));
+		assert_true(answers_find(a, S("aliases"), S(question + 8), foreseen, &found));
+		assert_true(slice_is(found.text, "x@y.test"));
+		/* what was foreseen of another question leads to nothing */
+		assert_false(answers_find(a, S("aliases"), S("a@ex.test"), foreseen, &found));
 	}
 	answers_fetch(a, UINT64_MAX);
 	answers_fetch(a, 0);
