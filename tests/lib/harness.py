@@ -156,6 +156,8 @@ class Suite:
 
     def begin(self):
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what a case has started ends
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # by a shell's &: whom we start would ignore it as well
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         for function in self.first:
             function()
 

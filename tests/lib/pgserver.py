@@ -21,6 +21,7 @@ unix_socket_directories = '%(dir)s'
 port = %(port)d
 max_connections = 60
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 fsync = off
 wal_level = replica
 max_wal_senders = 8
