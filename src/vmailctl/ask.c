@@ -46,6 +46,7 @@ ask_consent(struct ctl *ctl, const char *fmt, ...)
 	va_end(ap);
 	if (is_somebody_there())
 		return ask(question);
+	ctl->err.text[0] = '\0'; /* of what was no failure in the end */
 	ctl_fail(ctl, BAD, "%s there is nobody to ask: say --yes%s", question,
 	    ctl->command->changes ? ", or see with --dry-run" : "");
 	return EXIT_USAGE;

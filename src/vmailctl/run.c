@@ -134,6 +134,19 @@ run_lines(struct ctl *ctl, char *text)
 	return worst;
 }
 
+/* Who has nothing to be done is told that it was done, and of a store that is not there. */
+static enum exit_code
+begin_without_lines(struct ctl *ctl)
+{
+	enum outcome o = ctl_store(ctl, STORE_ADMIN);
+
+	if (o == FOUND)
+		o = run_batch_begin(ctl);
+	if (o != FOUND)
+		return ctl_fail(ctl, o, "cannot make the changes");
+	return ctl->batch ? EXIT_DONE : ctl_done(ctl, slice_str(NULL), "0 lines, 0 changes");
+}
+
 static enum exit_code
 run_text(struct ctl *ctl, char *text)
 {
@@ -145,6 +158,8 @@ run_text(struct ctl *ctl, char *text)
 		return ctl_fail(ctl, RETRY, "no memory");
 	ctl->args = words;
 	e = run_lines(ctl, text);
+	if (e == EXIT_DONE && ctl->command->changes && !ctl->batch)
+		e = begin_without_lines(ctl);
 	ctl->args = typed;
 	ctl->n = 1;
 	if (ctl->json && ctl->refused != FOUND)

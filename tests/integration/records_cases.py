@@ -721,6 +721,9 @@ def _(build):
         check_eq(site.ctl("map", "get", "transports", "example.net"), "smtp:x\n")
         site.ctl("undo", "4")
         check_eq(rows(site, "log")[-1]["undoes"] is not None, True)
+        for nothing in ("", "# a comment\n\n"):  # is done, and that is said: unless there is no store
+            check_eq(json.loads(site.ctl("--json", "alias", "add", "-", stdin=nothing))["outcome"], "done")
+            check_eq(run(site, "--store", "sqlite:%s/none/x" % site.tmp, "alias", "add", "-", stdin=nothing).returncode, AGAIN)
 
 
 @case("whoever takes his time with the lines holds nobody up")
