@@ -100,6 +100,11 @@ enum outcome store_compare(
 /* Remove the object that R names. NONE when it is not there. */
 enum outcome store_drop(struct store *s, const struct record *r, struct error *err);
 
+/* Find an alias that leads to ADDRESS, a mailbox in canonical form that may be gone: FOUND with its
+ * name appended to ALIAS, or NONE. In a batch. */
+enum outcome store_leads_to(
+    struct store *s, struct slice address, struct sbuf *alias, struct error *err);
+
 /* Read the object that R names (its kind, name and map) and hand it to FN with all that is known of
  * it. NONE when it is not there. */
 typedef bool store_record_fn(void *arg, const struct record *r);

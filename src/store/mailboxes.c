@@ -346,52 +346,50 @@ store_mailbox_set(struct store *s, struct slice address, const struct mailbox_se
 /* --- removing -----------------------------------------------------------------------------------
  */
 
-/* Name the alias that ST finds as the reason not to remove the mailbox. FOUND when there is none.
- */
+/* Append the name of the alias that ST finds. */
 static enum outcome
-refuse_found(struct db_stmt *st, const struct sbuf *mailbox, struct error *err)
+take_alias(struct db_stmt *st, struct sbuf *alias, struct error *err)
 {
 	enum outcome o = db_step(st, err);
-	struct slice alias;
 
 	if (o != FOUND)
-		return o == NONE ? FOUND : o;
-	alias = db_text(st, 0);
-	error_set(err, BAD, "alias '%.*s' leads to '%s': remove that target first, or say --force",
-	    (int)alias.n, alias.p, sbuf_cstr(mailbox));
+		return o;
+	if (!sbuf_add_slice(alias, db_text(st, 0)))
+		o = error_set(err, RETRY, "no memory");
 	db_reset(st);
-	return BAD;
+	return o;
 }
 
 static enum outcome
-check_direct(struct store *s, const struct sbuf *mailbox, struct error *err)
+find_direct(struct store *s, struct slice mailbox, struct sbuf *alias, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_leads_to);
 
-	db_bind_text(st, 1, domain_of(sbuf_slice(mailbox)));
-	db_bind_text(st, 2, sbuf_slice(mailbox));
-	return refuse_found(st, mailbox, err);
+	db_bind_text(st, 1, domain_of(mailbox));
+	db_bind_text(st, 2, mailbox);
+	return take_alias(st, alias, err);
 }
 
 /* Targets in a domain that stands for the mailbox's. */
 static enum outcome
-check_through(struct store *s, const struct sbuf *mailbox, struct error *err)
+find_through(struct store *s, struct slice mailbox, struct sbuf *alias, struct error *err)
 {
 	struct db_stmt *st = db_prepare(s->db, Q_leads_through);
-	struct slice domain = domain_of(sbuf_slice(mailbox));
+	struct slice domain = domain_of(mailbox);
 
 	db_bind_text(st, 1, domain);
-	db_bind_text(st, 2, slice_head(sbuf_slice(mailbox), mailbox->n - domain.n - 1));
-	return refuse_found(st, mailbox, err);
+	db_bind_text(st, 2, slice_head(mailbox, mailbox.n - domain.n - 1));
+	return take_alias(st, alias, err);
 }
 
 /* Targets that are the mailbox with an extension: those from `name+` to just before the next
  * byte after the delimiter. */
 static enum outcome
-check_extended(struct store *s, const struct sbuf *mailbox, char delimiter, struct error *err)
+find_extended(
+    struct store *s, struct slice mailbox, char delimiter, struct sbuf *alias, struct error *err)
 {
-	struct slice domain = domain_of(sbuf_slice(mailbox));
-	struct slice local = slice_head(sbuf_slice(mailbox), mailbox->n - domain.n - 1);
+	struct slice domain = domain_of(mailbox);
+	struct slice local = slice_head(mailbox, mailbox.n - domain.n - 1);
 	struct db_stmt *st = db_prepare(s->db, Q_leads_to_between);
 	struct sbuf from, to;
 	enum outcome o;
@@ -408,7 +406,7 @@ check_extended(struct store *s, const struct sbuf *mailbox, char delimiter, stru
 		db_bind_text(st, 1, domain);
 		db_bind_text(st, 2, sbuf_slice(&from));
 		db_bind_text(st, 3, sbuf_slice(&to));
-		o = refuse_found(st, mailbox, err);
+		o = take_alias(st, alias, err);
 	} else {
 		o = error_set(err, RETRY, "no memory");
 	}
@@ -417,24 +415,42 @@ check_extended(struct store *s, const struct sbuf *mailbox, char delimiter, stru
 	return o;
 }
 
-static enum outcome
-check_unused(struct store *s, const struct sbuf *mailbox, struct error *err)
+enum outcome
+store_leads_to(struct store *s, struct slice address, struct sbuf *alias, struct error *err)
 {
 	const struct domain_facts *domain = &s->facts.domain;
 	const char *d = s->actor->rules.delimiters;
-	enum outcome o;
+	enum outcome o = batch_show(s, err);
 
 	facts_clear(&s->facts);
-	o = domain_need(s, domain_of(sbuf_slice(mailbox)), &s->facts.domain, err);
 	if (o == FOUND)
-		o = check_direct(s, mailbox, err);
-	if (o == FOUND)
-		o = check_through(s, mailbox, err);
+		o = domain_find(s, domain_of(address), &s->facts.domain, err);
+	if (o != FOUND && o != NONE)
+		return o;
 	if (domain->own_delimiters)
 		d = domain->delimiters;
-	for (; o == FOUND && *d != '\0'; d++)
-		o = check_extended(s, mailbox, *d, err);
+	o = find_direct(s, address, alias, err);
+	if (o == NONE)
+		o = find_through(s, address, alias, err);
+	for (; o == NONE && *d != '\0'; d++)
+		o = find_extended(s, address, *d, alias, err);
 	return o;
+}
+
+static enum outcome
+check_unused(struct store *s, const struct sbuf *mailbox, struct error *err)
+{
+	struct sbuf alias;
+	enum outcome o;
+
+	sbuf_init(&alias, QUESTION_TEXT);
+	o = store_leads_to(s, sbuf_slice(mailbox), &alias, err);
+	if (o == FOUND)
+		error_set(err, BAD,
+		    "alias '%s' leads to '%s': remove that target first, or say --force",
+		    sbuf_cstr(&alias), sbuf_cstr(mailbox));
+	sbuf_release(&alias);
+	return o == FOUND ? BAD : o == NONE ? FOUND : o;
 }
 
 static enum outcome

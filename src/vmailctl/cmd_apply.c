@@ -21,7 +21,7 @@
 #include "vmailctl/source.h"
 #include "vmailctl/strange.h"
 
-enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1 };
+enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1, ORPHANS_NAMED = 10 };
 
 /* What an apply is about to do, or a diff has found. */
 struct plan {
@@ -33,7 +33,8 @@ struct plan {
 	size_t strange;       /* app passwords of another store */
 	size_t odd;           /* new mailboxes with names that Dovecot may not take */
 	struct sbuf odd_name; /* the first of them */
-	bool present[KINDS];  /* kinds that the file has */
+	bool present[KINDS];  /* kinds that the file has; a store has all */
+	size_t orphans;       /* mailboxes that are removed, and aliases lead there */
 	bool quiet;           /* lines are counted, not printed */
 	size_t at;            /* the line of the file, 0 in a store */
 	bool again;           /* it was looked at before, and what is to be told is told */
@@ -349,6 +350,8 @@ compare_all(struct plan *p)
 	enum outcome o;
 
 	progress_begin(&p->bar, "comparing", 0);
+	for (size_t k = 0; k < KINDS; k++)
+		p->present[k] = p->source.store != NULL;
 	o = source_each(&p->source, compare, p, &ctl->err);
 	if (o == FOUND)
 		o = sort_names(p);
@@ -523,6 +526,41 @@ drop_all(struct plan *p, const struct sbuf *list, enum turn turn)
 	return o;
 }
 
+/* A mailbox is gone, and something leads there all the same: what the file says is done, but
+ * whoever looks at the plan sees only half of it. */
+static enum outcome
+warn_of_alias(void *arg, const struct record *r, size_t line, struct error *err)
+{
+	struct plan *p = arg;
+	struct sbuf alias;
+	enum outcome o;
+
+	(void)line;
+	if (r->kind != RECORD_MAILBOX)
+		return FOUND;
+	sbuf_init(&alias, QUESTION_TEXT);
+	o = store_leads_to(p->ctl->store, r->name, &alias, err);
+	if (o == FOUND && p->orphans++ < ORPHANS_NAMED)
+		ctl_warn("alias '%s' leads to mailbox '%.*s', which is removed", sbuf_cstr(&alias),
+		    (int)r->name.n, r->name.p);
+	sbuf_release(&alias);
+	return o == NONE ? FOUND : o;
+}
+
+static enum outcome
+warn_of_aliases(struct plan *p, const struct sbuf *list)
+{
+	struct source again = { .file = NULL, .text = *list };
+	enum outcome o = FOUND;
+
+	if (list->n > 0)
+		o = source_each(&again, warn_of_alias, p, &p->ctl->err);
+	if (p->orphans > ORPHANS_NAMED)
+		ctl_warn("and so it is with %zu more: vmailctl lint names them",
+		    p->orphans - ORPHANS_NAMED);
+	return o;
+}
+
 /* What goes makes room for what comes, and domains go when they are empty. */
 static enum outcome
 carry_out(struct plan *p)
@@ -548,6 +586,8 @@ carry_out(struct plan *p)
 		o = put_later(p);
 	if (o == FOUND)
 		o = drop_all(p, &list, DROP_THE_REST);
+	if (o == FOUND)
+		o = warn_of_aliases(p, &list);
 	sbuf_release(&list);
 	return o;
 }

@@ -619,6 +619,40 @@ def _(build):
         check_eq([row["name"] for row in rows(site, "domain", "list")], ["full.ex"])
 
 
+@case("apply --prune says which aliases lead to what it removes")
+def _(build):
+    with mail_host(build) as site:
+        path = os.path.join(site.tmp, "people.jsonl")
+        for i in range(12):
+            site.ctl("user", "add", "u%02d@example.com" % i, "--no-password")
+            site.ctl("alias", "add", "a%02d@example.com" % i, "u%02d+x@example.com" % i)
+        site.ctl("alias", "add", "box@example.com", "u00@example.com")
+        write_file(path, '{"mailbox":"%s"}\n' % HARRY)
+        done = run(site, "apply", "--prune", "--yes", path)
+        check_eq(done.returncode, DONE, done.stderr)
+        check_in("alias 'box@example.com' leads to mailbox 'u00@example.com', which is removed", done.stderr)
+        check_in("alias 'a08@example.com' leads to mailbox 'u08@example.com', which is removed", done.stderr)
+        check_in("3 more", done.stderr)
+        check("a10@" not in done.stderr, done.stderr)
+        site.ctl("undo", "1")
+        write_file(path, '{"mailbox":"%s"}\n{"alias":"x@example.com","targets":["%s"]}\n' % (HARRY, HARRY))
+        done = run(site, "apply", "--prune", "--yes", path)
+        check_eq((done.returncode, "leads to" in done.stderr), (DONE, False), done.stderr)
+
+
+@case("a backup has all kinds of objects, also those it has none of")
+def _(build):
+    with mail_host(build) as site:
+        backup = os.path.join(site.tmp, "backup.db")
+        for row in rows(site, "alias", "list"):
+            site.ctl("alias", "remove", row["address"])
+        site.ctl("backup", backup)
+        site.ctl("alias", "add", "later@example.com", HARRY)
+        check_eq(run(site, "diff", backup).returncode, NOT)
+        site.ctl("apply", "--prune", "--yes", backup)
+        check_eq(rows(site, "alias", "list"), [])
+
+
 @case("on a terminal the plan is shown, and a no changes nothing")
 def _(build):
     with mail_host(build) as site:
