@@ -7,6 +7,14 @@
 
 #include <string.h>
 
+struct slice
+slice_tail(struct slice s, size_t n)
+{
+	if (n >= s.n)
+		return slice_of(s.p == NULL ? NULL : s.p + s.n, 0);
+	return slice_of(s.p + n, s.n - n);
+}
+
 int
 slice_cmp(struct slice a, struct slice b)
 {
