@@ -333,6 +333,49 @@ def _(host):
             mine.stop()
 
 
+@case("setup: where protocols have plugins of their own, IMAP goes on, and both keep to quotas")
+def _(host):
+    with place(host) as p:
+        mine = Dovecot(os.path.join(p.tmp, "mine"))
+        mine.configure("mail_plugins = notify\nprotocol imap {\n  mail_plugins = notify mail_log\n}\n"
+                       "protocol lmtp {\n  mail_plugins = notify mail_log\n}\n" + p.host.unlimited())
+        p.run("dovecot", "--yes", "--dovecot", mine.file)
+        ours = os.path.join(mine.top, "vmaild.conf")
+        text = p.host.found_here(p.read(ours)).replace(p.host.postfix.queue + "/private/dovecot-lmtp", mine.lmtp)
+        p.write(ours, text)
+        for protocol, plugins in (("imap", {"notify", "mail_log", "quota", "imap_quota"}),
+                                  ("lmtp", {"notify", "mail_log", "quota"}), ("lda", {"quota"})):
+            done = subprocess.run(["doveconf", "-c", mine.file, "-f", "protocol=" + protocol, "-h", "mail_plugins"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check_eq(plugins - set(done.stdout.split()), set(), protocol, done.stdout, done.stderr)
+        mine.start()
+        try:
+            session = mine.login("harry@example.test", PASSWORDS["harry@example.test"])
+            check_eq(session.getquotaroot("INBOX")[0], "OK")
+            session.logout()
+        finally:
+            mine.stop()
+
+
+@case("setup: what would end each IMAP session is taken back")
+def _(host):
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
+        p.write(p.dovecot, first)
+        where = os.path.join(p.tmp, "bin")
+        os.mkdir(where)
+        # a doveconf that has no quota in IMAP's list, once our file is there
+        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\ncase \"$*\" in *protocol=imap*) [ -e %s ] && echo "
+                "notify imap_quota;; esac\n" % os.path.join(p.dovecot_dir, "vmaild.conf"))
+        os.chmod(os.path.join(where, "doveconf"), 0o755)
+        p.path = where + ":" + p.path
+        done = p.run("dovecot", "--yes", code=75)
+        check_in("imap_quota without quota", done.stderr)
+        check_eq(p.read(p.dovecot), first)
+        check("vmaild.conf" not in os.listdir(p.dovecot_dir), os.listdir(p.dovecot_dir))
+
+
 @case("setup: what does not work is taken back")
 def _(host):
     with place(host) as p:
