@@ -176,6 +176,29 @@ def _(host):
         check_in("main-cf", {f["code"] for f in j["findings"] if f["severity"] == "ok"})
 
 
+@case("setup: of the lists and tables that it replaces it names what may be lost")
+def _(host):
+    with place(host) as p:
+        p.write(p.main_cf, p.read(p.main_cf).replace("virtual_alias_maps = hash:/etc/postfix/virtual\n", "")
+                + "virtual_maps = pgsql:/etc/postfix/virtual.cf\n"
+                "virtual_mailbox_domains = Example.test, third.example\n  $mydomain, /etc/postfix/domains\n"
+                "smtpd_sender_login_maps = inline:{ a@b.test=a, c@b.test=c }, proxy:hash:/etc/postfix/senders\n")
+        said = [line.split(": ", 2)[2] for line in p.run("postfix", "--dry-run").stderr.splitlines()
+                if " no more" in line]
+        check_eq(said, [
+            "virtual_mailbox_domains will ask '/etc/postfix/domains' no more: what is in there must be in the store",
+            "virtual_mailbox_domains will name 'third.example, host.test' no more, which the store does not know: "
+            "mail is refused for a domain that is not in the store",
+            "virtual_alias_maps will ask 'pgsql:/etc/postfix/virtual.cf' no more: what is in there must be in the store",
+            "smtpd_sender_login_maps will ask 'inline:{ a@b.test=a, c@b.test=c }, hash:/etc/postfix/senders' no more: "
+            "what is in there must be in the store"])
+        p.write(p.main_cf, MAIN + "virtual_mailbox_domains = %s\n" % ", ".join("d%d.test" % i for i in range(12)))
+        check_in("'d0.test, d1.test, d2.test, d3.test, d4.test, d5.test, d6.test, d7.test, d8.test, d9.test' and 2 others "
+                 "no more", p.run("postfix", "--dry-run").stderr)
+        p.run("postfix", "--yes")
+        check("no more" not in p.run("postfix", "--yes").stderr)
+
+
 @case("setup: one program alone")
 def _(host):
     with place(host) as p:
