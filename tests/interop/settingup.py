@@ -448,8 +448,8 @@ def _(host):
         check_eq(p.files(), before)
 
 
-def on_terminal(command, answer):
-    """Run COMMAND on a terminal and answer its question: (exit status, what was shown)."""
+def on_terminal(command, answer, meanwhile=lambda: None):
+    """Run COMMAND on a terminal and answer its question, after MEANWHILE: (exit status, what was shown)."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(command[0], command, dict(os.environ, PAGER="cat"))
@@ -464,6 +464,7 @@ def on_terminal(command, answer):
         shown += piece
         if not answered and b"[y/N] " in shown:
             answered = True
+            meanwhile()
             os.write(fd, answer)
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
@@ -480,6 +481,45 @@ def _(host):
         status, shown = on_terminal(p.command(), b"y\n")
         check_eq(status, 0, shown)
         check(os.path.exists(p.ours), shown)
+
+
+@case("setup: what somebody edits while it asks is not lost")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        for path in (p.main_cf, p.auth, p.ours):
+            def edit(path=path):
+                with open(path, "a") as f:
+                    f.write("# meanwhile\n")
+            status, shown = on_terminal(p.command(), b"y\n", edit)
+            check_eq(status, 75, shown)
+            check_in("'%s' is not what it was when it was read: see who edits it, then run this again" % path, shown)
+            check(p.read(path).endswith("# meanwhile\n"), path)
+            after = {n: v for n, v in p.files().items() if ".vmaild-" not in n}
+            name = os.path.relpath(path, p.tmp)
+            check_eq({n for n in after if after[n] != before.get(n)}, {name})
+            before[name] = after[name]
+            for name in p.files():
+                if ".vmaild-" in name:
+                    os.unlink(os.path.join(p.tmp, name))
+        check_eq(on_terminal(p.command(), b"y\n")[0], 0)
+        check_in("# meanwhile\n", p.read(p.main_cf))
+
+
+@case("setup: what somebody edits while it is tried is not taken back")
+def _(host):
+    with place(host) as p:
+        where = os.path.join(p.tmp, "bin")
+        os.mkdir(where)
+        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\n[ ! -e %s ] || { echo '# meanwhile' >>%s; exit 89; }\n"
+                % (p.ours, p.main_cf))
+        os.chmod(os.path.join(where, "doveconf"), 0o755)
+        p.path = where + ":" + p.path
+        done = p.run("--yes", code=75)
+        check_in("'%s' would not work, and was edited meanwhile: mend it; the old one is in %s.vmaild-" %
+                 (p.main_cf, p.main_cf), done.stderr)
+        check(p.read(p.main_cf).endswith("# meanwhile\n"))
+        check(not os.path.exists(p.ours))
 
 
 @case("setup: a Postfix that it has set up asks vmaild, and keeps its own lines")
