@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "vmailctl/host.h"
+#include "vmailctl/remains.h"
 
 enum { FILE_MAX = 4 << 20, NAME_TRIES = 100 };
 
@@ -172,6 +173,7 @@ edit_put_diff(struct sbuf *out, const struct edit *edit)
 		edit->path, old, now, NULL };
 	size_t before = out->n;
 
+	remains_hold(true);
 	if (!put_aside(old, sbuf_slice(&edit->old)) || !put_aside(now, sbuf_slice(&edit->now)) ||
 	    host_run(out, NULL, argv) != 1) {
 		sbuf_truncate(out, before);
@@ -180,6 +182,7 @@ edit_put_diff(struct sbuf *out, const struct edit *edit)
 	}
 	unlink(old);
 	unlink(now);
+	remains_hold(false);
 }
 
 /* --- writing ------------------------------------------------------------------------------------
@@ -343,8 +346,8 @@ edits_undo(struct edits *e, struct error *err)
 			continue;
 		if (!is_still(edit, sbuf_slice(&edit->now))) {
 			o = error_set(err, RETRY,
-			    "'%s' would not work, and was edited meanwhile: mend it%s%s",
-			    edit->path, edit->is_new ? "" : "; the old one is in ", edit->backup);
+			    "cannot put the old '%s' back, for it was edited meanwhile%s%s",
+			    edit->path, edit->is_new ? "" : "; it is in ", edit->backup);
 			continue;
 		}
 		edit->written = !undo_one(edit);

@@ -10,6 +10,7 @@
 
 #include "vmailctl/config.h"
 #include "vmailctl/host.h"
+#include "vmailctl/remains.h"
 #include "vmailctl/setup.h"
 
 enum { LINES_MAX = 64, TEXT_MAX = 1 << 20 };
@@ -274,13 +275,11 @@ write_file(const char *path, struct slice text)
 }
 
 static enum outcome
-edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
+edit_in(const char *directory, struct edit *edit, const struct lines *lines, struct error *err)
 {
-	char directory[] = "/tmp/vmailctl-XXXXXX", path[64];
+	char path[64];
 	enum outcome o = RETRY;
 
-	if (mkdtemp(directory) == NULL)
-		return error_set(err, RETRY, "cannot make a directory in /tmp to edit main.cf in");
 	snprintf(path, sizeof path, "%s/main.cf", directory);
 	if (!write_file(path, sbuf_slice(&edit->old)))
 		error_set(err, RETRY, "cannot write '%s'", path);
@@ -289,7 +288,23 @@ edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
 	if (o == FOUND && !edits_read(&edit->now, path))
 		o = error_set(err, RETRY, "cannot read '%s'", path);
 	unlink(path);
-	rmdir(directory);
+	return o;
+}
+
+static enum outcome
+edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
+{
+	char directory[] = "/tmp/vmailctl-XXXXXX";
+	enum outcome o;
+
+	remains_hold(true);
+	if (mkdtemp(directory) == NULL)
+		o = error_set(err, RETRY, "cannot make a directory in /tmp to edit main.cf in");
+	else {
+		o = edit_in(directory, edit, lines, err);
+		rmdir(directory);
+	}
+	remains_hold(false);
 	return o;
 }
 

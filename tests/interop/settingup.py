@@ -9,13 +9,14 @@ import pty
 import re
 import select
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
 
 from cases import case
 from dovecot import VERSION, WORDS, Dovecot, number
-from harness import TIMEOUT, check, check_eq, check_in
+from harness import TIMEOUT, check, check_eq, check_in, write_file
 from mailhost import PASSWORDS
 from postfix import Postfix
 
@@ -67,6 +68,13 @@ class Place:
         check_eq(done.returncode, code, arguments, done.stdout, done.stderr)
         return done
 
+    def program(self, name, text):
+        """Put a program in front of all others of that name."""
+        where = os.path.join(self.tmp, "bin")
+        os.makedirs(where, exist_ok=True)
+        write_file(os.path.join(where, name), "#!/bin/sh\n" + text + "\n", 0o755)
+        self.path = where + ":" + os.environ["PATH"]
+
     def without_certificates(self):
         """They are made when the package is installed, and doctor looks no further without them."""
         path = os.path.join(self.dovecot_dir, "conf.d", "10-ssl.conf")
@@ -92,6 +100,11 @@ class Place:
                 with open(path, "rb") as f:
                     found[os.path.relpath(path, self.tmp)] = (f.read(), stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid)
         return found
+
+
+    def theirs(self):
+        """The same without old files that were kept, and without programs."""
+        return {n: v for n, v in self.files().items() if ".vmaild-" not in n and not n.startswith("bin/")}
 
 
 @contextlib.contextmanager
@@ -386,13 +399,9 @@ def _(host):
         shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
         first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
         p.write(p.dovecot, first)
-        where = os.path.join(p.tmp, "bin")
-        os.mkdir(where)
         # a doveconf that has no quota in IMAP's list, once our file is there
-        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\ncase \"$*\" in *protocol=imap*) [ -e %s ] && echo "
-                "notify imap_quota;; esac\n" % os.path.join(p.dovecot_dir, "vmaild.conf"))
-        os.chmod(os.path.join(where, "doveconf"), 0o755)
-        p.path = where + ":" + p.path
+        p.program("doveconf", "case \"$*\" in *protocol=imap*) [ ! -e %s ] || echo notify imap_quota;; esac" %
+                  os.path.join(p.dovecot_dir, "vmaild.conf"))
         done = p.run("dovecot", "--yes", code=75)
         check_in("imap_quota without quota", done.stderr)
         check_eq(p.read(p.dovecot), first)
@@ -404,15 +413,11 @@ def _(host):
     with place(host) as p:
         before = p.files()
         # a doveconf that understands everything but our file
-        where = os.path.join(p.tmp, "bin")
-        os.mkdir(where)
-        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\n! [ -e %s ] || { echo 'Fatal: no' >&2; exit 89; }\n" % p.ours)
-        os.chmod(os.path.join(where, "doveconf"), 0o755)
-        p.path = where + ":" + p.path
+        p.program("doveconf", "! [ -e %s ] || { echo 'Fatal: no' >&2; exit 89; }" % p.ours)
         done = p.run("--yes", code=75)
         check_in("nothing was changed", done.stderr)
         check_in("Fatal: no", done.stderr)
-        after = {n: v for n, v in p.files().items() if not n.startswith("bin/") and ".vmaild-" not in n}
+        after = p.theirs()
         check_eq(after, before)
 
 
@@ -495,7 +500,7 @@ def _(host):
             check_eq(status, 75, shown)
             check_in("'%s' is not what it was when it was read: see who edits it, then run this again" % path, shown)
             check(p.read(path).endswith("# meanwhile\n"), path)
-            after = {n: v for n, v in p.files().items() if ".vmaild-" not in n}
+            after = p.theirs()
             name = os.path.relpath(path, p.tmp)
             check_eq({n for n in after if after[n] != before.get(n)}, {name})
             before[name] = after[name]
@@ -509,17 +514,30 @@ def _(host):
 @case("setup: what somebody edits while it is tried is not taken back")
 def _(host):
     with place(host) as p:
-        where = os.path.join(p.tmp, "bin")
-        os.mkdir(where)
-        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\n[ ! -e %s ] || { echo '# meanwhile' >>%s; exit 89; }\n"
-                % (p.ours, p.main_cf))
-        os.chmod(os.path.join(where, "doveconf"), 0o755)
-        p.path = where + ":" + p.path
+        p.program("doveconf", "[ ! -e %s ] || { echo '# meanwhile' >>%s; exit 89; }" % (p.ours, p.main_cf))
         done = p.run("--yes", code=75)
-        check_in("'%s' would not work, and was edited meanwhile: mend it; the old one is in %s.vmaild-" %
+        check_in("cannot put the old '%s' back, for it was edited meanwhile; it is in %s.vmaild-" %
                  (p.main_cf, p.main_cf), done.stderr)
         check(p.read(p.main_cf).endswith("# meanwhile\n"))
         check(not os.path.exists(p.ours))
+
+
+@case("setup: who interrupts it finds nothing that is left behind, and nothing that was not tried")
+def _(host):
+    with place(host) as p:
+        before, seen = p.files(), os.path.join(p.tmp, "bin", "seen")
+        # each sends the signal while it works, and would be struck by it too
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            for name, when in (("diff", "*"), ("postconf", "*-e*"), ("doveconf", "*-n*")):
+                p.program(name, 'case "$*" in %s) [ "%s" != doveconf -o -e %s ] && { echo "$*" >>%s; kill -%d $PPID $$; };; esac\n'
+                          'exec %s "$@"' % (when, name, p.ours, seen, signum, shutil.which(name)))
+                p.run("--yes", code=-signum)
+                for path in re.findall(r"/tmp/vmailctl-\w+", p.read(seen)):
+                    check(not os.path.exists(path), path, "stays behind")
+                check_eq(p.theirs(), before, name)
+                for n in ("seen", name):
+                    os.unlink(os.path.join(p.tmp, "bin", n))
+        p.run("--yes")
 
 
 @case("setup: a Postfix that it has set up asks vmaild, and keeps its own lines")
