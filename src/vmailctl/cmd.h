@@ -176,6 +176,9 @@ void ctl_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Print the help of a command, of all verbs of a noun, or (both NULL) of everything. */
 void help_print(const char *noun, const struct command *c);
 
+/* The same, or in JSON an object with the text. (cmd_help.c) */
+enum exit_code help_show(struct ctl *ctl, const char *noun, const struct command *c);
+
 /* Append "user add", or the noun alone. */
 void command_name(struct sbuf *out, const struct command *c);
 

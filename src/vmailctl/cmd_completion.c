@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmailctl/cmd.h"
+#include "vmailctl/output.h"
 
 enum { WORDS_MAX = 4096 };
 
@@ -425,20 +425,28 @@ print_fish(void)
 
 /* ---------------------------------------------------------------------------------------------- */
 
+struct shell {
+	const char *name;
+	void (*print)(void);
+};
+
+static void
+print_shell(void *arg)
+{
+	const struct shell *shell = arg;
+
+	shell->print();
+}
+
 enum exit_code
 cmd_completion(struct ctl *ctl)
 {
-	static const struct {
-		const char *name;
-		void (*print)(void);
-	} shells[] = { { "bash", print_bash }, { "zsh", print_zsh }, { "fish", print_fish } };
+	struct shell shells[] = { { "bash", print_bash }, { "zsh", print_zsh },
+		{ "fish", print_fish } };
 
-	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
-		if (strcmp(shells[i].name, ctl->args[0]) == 0) {
-			shells[i].print();
-			return EXIT_DONE;
-		}
-	}
+	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+		if (strcmp(shells[i].name, ctl->args[0]) == 0)
+			return output_printed(ctl, print_shell, &shells[i]);
 	return ctl_usage(ctl, "there is no completion for '%s': take one of %s", ctl->args[0],
 	    argument_words("SHELL")->words);
 }

@@ -140,6 +140,10 @@ static const struct check checks[] = {
 	    "'auth_username_chars =' leaves it to vmaild what is a name: `vmailctl setup dovecot` "
 	    "writes that",
 	    NEEDS_DOVECOT, check_dovecot_names },
+	{ "dovecot-quota", SEVERITY_ERROR,
+	    "where Dovecot keeps to quotas at all, it does so for IMAP and for delivery",
+	    "name quota in the mail_plugins of that protocol: `vmailctl setup dovecot` does so",
+	    NEEDS_DOVECOT, check_dovecot_quota },
 	{ "mail-owner", SEVERITY_ERROR, "whom Dovecot is told to be may write where the mail is",
 	    "name whose it is as mail-user in vmaild.conf, then `vmailctl setup dovecot`; or let "
 	    "it belong to him: chown -R",

@@ -12,6 +12,7 @@
 
 #include "vmailctl/doctor.h"
 #include "vmailctl/output.h"
+#include "vmailctl/remains.h"
 #include "vmailctl/setup.h"
 
 enum { DIFF_MAX = 8 << 20 };
@@ -168,13 +169,28 @@ take_back(struct setup *s)
 	struct error why = s->ctl->err, more = { "" };
 
 	if (edits_undo(&s->edits, &more) == FOUND)
-		error_set(&s->ctl->err, RETRY, "nothing was changed, for it would not work: %.400s",
-		    why.text);
+		error_set(&s->ctl->err, RETRY, "nothing was changed, for %.440s", why.text);
 	else
 		s->ctl->err = more;
 	return RETRY;
 }
 
+/* Does what was written work, and does nobody want us to stop? */
+static enum outcome
+try_out(const struct setup *s, enum outcome before)
+{
+	struct error why;
+
+	if (before == FOUND && verify(s) != FOUND) {
+		why = s->ctl->err;
+		return error_set(&s->ctl->err, RETRY, "it would not work: %.400s", why.text);
+	}
+	s->ctl->err.text[0] = '\0';
+	return remains_is_ending() ? error_set(&s->ctl->err, RETRY, "it was interrupted") : FOUND;
+}
+
+/* Whoever interrupts us must not leave a configuration that nobody has tried: he has to wait until
+ * it is in force, or taken back. */
 static enum outcome
 write_edits(struct setup *s)
 {
@@ -182,10 +198,14 @@ write_edits(struct setup *s)
 
 	/* what was broken before is not for us to mend, nor a reason to stop */
 	s->ctl->err.text[0] = '\0';
+	remains_hold(true);
 	o = edits_write(&s->edits, &s->ctl->err);
-	if (o == FOUND && before == FOUND && verify(s) != FOUND)
+	if (o == FOUND && try_out(s, before) != FOUND)
 		o = take_back(s);
+	if (o != FOUND && remains_is_ending())
+		fprintf(stderr, "vmailctl: %s\n", s->ctl->err.text);
 	s->ctl->changed = o == FOUND;
+	remains_hold(false);
 	return o;
 }
 

@@ -120,6 +120,7 @@ check_fn check_dovecot_others;
 check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
 check_fn check_dovecot_names;
+check_fn check_dovecot_quota;
 check_fn check_mail_owner;
 
 #endif

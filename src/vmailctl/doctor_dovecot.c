@@ -283,17 +283,27 @@ check_dovecot_others(struct doctor *d, const struct check *c)
 	return only_ours(d, c, false) && logins;
 }
 
+static bool
+has_protocol(const struct doctor *d, const char *name)
+{
+	struct slice rest = doctor_setting(d, "protocols");
+
+	while (rest.n > 0)
+		if (slice_is(slice_trim(slice_cut(&rest, ' ')), name))
+			return true;
+	return false;
+}
+
 bool
 check_dovecot_lmtp(struct doctor *d, const struct check *c)
 {
-	struct slice protocols = doctor_setting(d, "protocols"), rest = protocols;
+	struct slice protocols = doctor_setting(d, "protocols");
 	struct slice transport = doctor_parameter(d, "virtual_transport");
 
 	if (d->has_postfix && !slice_starts(transport, "lmtp:"))
 		return true;
-	while (rest.n > 0)
-		if (slice_is(slice_trim(slice_cut(&rest, ' ')), "lmtp"))
-			return true;
+	if (has_protocol(d, "lmtp"))
+		return true;
 	return doctor_bad(d, c, slice_str("protocols"), "lmtp is not among them: '%.*s'",
 	    (int)protocols.n, protocols.p != NULL ? protocols.p : "");
 }
@@ -359,6 +369,27 @@ check_dovecot_names(struct doctor *d, const struct check *c)
 		    n.odd);
 	sbuf_release(&n.first);
 	return n.odd == 0 && err.text[0] == '\0';
+}
+
+/* --- quotas --------------------------------------------------------------------------------------
+ */
+
+/* A protocol with a list of plugins of its own lacks what was added to that of all. */
+bool
+check_dovecot_quota(struct doctor *d, const struct check *c)
+{
+	bool imap = doveconf_loads(d->dovecot, "imap", "quota");
+
+	if (has_protocol(d, "imap") && doveconf_ends_imap(d->dovecot))
+		return doctor_bad(d, c, slice_str("protocol imap"),
+		    "its mail_plugins have imap_quota without quota: each session ends as it "
+		    "begins");
+	if ((imap || doveconf_loads(d->dovecot, NULL, "quota")) && has_protocol(d, "lmtp") &&
+	    !doveconf_loads(d->dovecot, "lmtp", "quota"))
+		return doctor_say(d, c, SEVERITY_WARNING, slice_str("protocol lmtp"), c->cure,
+		    "its mail_plugins lack quota, which others have: mail is delivered to full "
+		    "mailboxes");
+	return true;
 }
 
 /* --- whose the mail is ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  */
 #include "vmailctl/doveconf.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vmailctl/host.h"
@@ -39,6 +40,71 @@ doveconf_setting(struct slice conf, const char *name)
 			return doveconf_unquoted(slice_trim(value));
 	}
 	return slice_str(NULL);
+}
+
+/* --- plugins ----------------------------------------------------------------------------------- */
+
+enum { PLUGINS_MAX = 1 << 16 };
+
+static bool
+read_plugins(struct sbuf *out, const char *file, const char *protocol)
+{
+	const char *argv[8] = { "doveconf" };
+	char filter[64];
+	size_t n = 1;
+
+	if (file != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = file;
+	}
+	if (protocol != NULL) {
+		snprintf(filter, sizeof filter, "protocol=%s", protocol);
+		argv[n++] = "-f";
+		argv[n++] = filter;
+	}
+	argv[n++] = "-h";
+	argv[n++] = "mail_plugins";
+	return host_run(out, NULL, argv) == 0;
+}
+
+static bool
+has_word(struct slice line, const char *word)
+{
+	while (line.n > 0)
+		if (slice_is(slice_cut(&line, ' '), word))
+			return true;
+	return false;
+}
+
+bool
+doveconf_loads(const char *file, const char *protocol, const char *plugin)
+{
+	struct sbuf said;
+	struct slice rest;
+	bool loads = false, listed = false, adds = false;
+
+	sbuf_init(&said, PLUGINS_MAX);
+	read_plugins(&said, file, protocol);
+	rest = sbuf_slice(&said);
+	while (rest.n > 0 && !listed) {
+		struct slice value = slice_cut(&rest, '\n'), line = value, name;
+
+		name = slice_trim(slice_cut(&value, '='));
+		listed = slice_is(name, plugin) || (value.p == NULL && has_word(line, plugin));
+		loads = listed && (value.p == NULL || slice_is(slice_trim(value), "yes"));
+		adds |= value.p != NULL;
+	}
+	sbuf_release(&said);
+	/* in 2.4 a list with braces, "quota = yes", is added to that of all */
+	if (!listed && adds && protocol != NULL)
+		return doveconf_loads(file, NULL, plugin);
+	return loads;
+}
+
+bool
+doveconf_ends_imap(const char *file)
+{
+	return doveconf_loads(file, "imap", "imap_quota") && !doveconf_loads(file, "imap", "quota");
 }
 
 /* --- passdbs and userdbs ------------------------------------------------------------------------

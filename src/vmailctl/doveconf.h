@@ -16,6 +16,13 @@ bool doveconf_read(struct sbuf *out, struct sbuf *trouble, const char *file);
  */
 struct slice doveconf_setting(struct slice conf, const char *name);
 
+/* Does a Dovecot with the configuration FILE (NULL: the usual one) load PLUGIN for the mail of
+ * PROTOCOL (NULL: of one of which nothing is said by itself)? */
+bool doveconf_loads(const char *file, const char *protocol, const char *plugin);
+
+/* Does it load there imap_quota without quota, so that each session of IMAP ends as it begins? */
+bool doveconf_ends_imap(const char *file);
+
 /* Take off the quotes around a value. */
 struct slice doveconf_unquoted(struct slice value);
 

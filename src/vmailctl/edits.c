@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "vmailctl/host.h"
+#include "vmailctl/remains.h"
 
 enum { FILE_MAX = 4 << 20, NAME_TRIES = 100 };
 
@@ -172,6 +173,7 @@ edit_put_diff(struct sbuf *out, const struct edit *edit)
 		edit->path, old, now, NULL };
 	size_t before = out->n;
 
+	remains_hold(true);
 	if (!put_aside(old, sbuf_slice(&edit->old)) || !put_aside(now, sbuf_slice(&edit->now)) ||
 	    host_run(out, NULL, argv) != 1) {
 		sbuf_truncate(out, before);
@@ -180,6 +182,7 @@ edit_put_diff(struct sbuf *out, const struct edit *edit)
 	}
 	unlink(old);
 	unlink(now);
+	remains_hold(false);
 }
 
 /* --- writing ------------------------------------------------------------------------------------
@@ -258,6 +261,30 @@ back_up(struct edit *edit, const char *when)
 	return false;
 }
 
+/* Whoever was asked took his time, and so does a check of what was written: somebody else may have
+ * edited the file. */
+static bool
+is_still(const struct edit *edit, struct slice text)
+{
+	struct sbuf found;
+	bool same;
+
+	sbuf_init(&found, FILE_MAX);
+	same = edits_read(&found, edit->path) && slice_eq(sbuf_slice(&found), text);
+	sbuf_release(&found);
+	return same;
+}
+
+static bool
+is_as_read(const struct edit *edit)
+{
+	struct stat st;
+
+	if (edit->is_new)
+		return lstat(edit->path, &st) != 0 && errno == ENOENT;
+	return is_still(edit, sbuf_slice(&edit->old));
+}
+
 static bool
 write_one(struct edit *edit, const char *when)
 {
@@ -281,9 +308,17 @@ edits_write(struct edits *e, struct error *err)
 	for (size_t i = 0; i < e->n; i++) {
 		struct edit *edit = &e->edit[i];
 
-		if (!edit_is_change(edit) || write_one(edit, when))
+		if (!edit_is_change(edit))
 			continue;
-		error_set(err, RETRY, "cannot write '%s': %s", edit->path, strerror(errno));
+		if (!is_as_read(edit))
+			error_set(err, RETRY,
+			    "nothing was changed, for '%s' is not what it was when it was read: see "
+			    "who edits it, then run this again",
+			    edit->path);
+		else if (write_one(edit, when))
+			continue;
+		else
+			error_set(err, RETRY, "cannot write '%s': %s", edit->path, strerror(errno));
 		edits_undo(e, &ignored);
 		return RETRY;
 	}
@@ -308,6 +343,12 @@ edits_undo(struct edits *e, struct error *err)
 
 		if (!edit->written)
 			continue;
+		if (!is_still(edit, sbuf_slice(&edit->now))) {
+			o = error_set(err, RETRY,
+			    "cannot put the old '%s' back, for it was edited meanwhile%s%s",
+			    edit->path, edit->is_new ? "" : "; it is in ", edit->backup);
+			continue;
+		}
 		edit->written = !undo_one(edit);
 		if (edit->written)
 			o = error_set(err, RETRY, "cannot put the old '%s' back: %s%s%s",

@@ -45,10 +45,10 @@ size_t edits_count(const struct edits *e); /* of those that are */
 void edit_put_diff(struct sbuf *out, const struct edit *edit);
 
 /* Write all of them: the old text of each is copied to PATH.vmaild-TIME first. RETRY: nothing was
- * changed. */
+ * changed; so it is when a file is not what was read any more. */
 enum outcome edits_write(struct edits *e, struct error *err);
 
-/* Take back what edits_write did. The copies stay. */
+/* Take back what edits_write did, but in a file that somebody has edited since. The copies stay. */
 enum outcome edits_undo(struct edits *e, struct error *err);
 
 #endif

@@ -4,10 +4,12 @@
  *
  *	user:password:uid:gid::home::extra fields
  */
+#include <sodium.h>
 #include <string.h>
 
 #include "auth/account.h"
 #include "vmailctl/export.h"
+#include "vmailctl/host.h"
 
 enum { LINE_TEXT_MAX = 1 << 20 };
 
@@ -42,13 +44,54 @@ take_field(void *arg, const char *key, struct slice value)
 	line->odd |= slice_chr(value, ' ', &at);
 }
 
+static const char nobodys[] = "{CRYPT}!";
+
+static bool
+may(const struct record *r, const char *service)
+{
+	return account_state_serves(r->state, slice_str(service));
+}
+
+/* Postfix takes an answer with "nologin" for a success: who may neither send nor read has no
+ * password. */
 static struct slice
 hash_of(const struct record *r)
 {
-	for (size_t i = 0; i < r->credentials; i++)
+	for (size_t i = 0; i < r->credentials && (may(r, "imap") || may(r, "smtp")); i++)
 		if (r->credential[i].label.n == 0)
 			return r->credential[i].hash;
-	return slice_str("{CRYPT}!"); /* nobody's */
+	return slice_str(nobodys);
+}
+
+static bool
+is_clear(struct slice hash)
+{
+	static const char *const schemes[] = { "{PLAIN}", "{CLEAR}", "{CLEARTEXT}" };
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (slice_starts(hash, schemes[i]))
+			return true;
+	return false;
+}
+
+/* Only a password that is stored as it is may have a colon: Dovecot reads it in base64 as well. */
+static bool
+put_hash(struct sbuf *out, struct slice hash)
+{
+	char text[sodium_base64_ENCODED_LEN(PASSWORD_MAX, sodium_base64_VARIANT_ORIGINAL)];
+	struct slice clear = hash;
+	bool ok;
+
+	if (!has_colon(hash))
+		return sbuf_add_slice(out, hash);
+	slice_cut(&clear, '}');
+	if (clear.n > PASSWORD_MAX || !is_clear(hash))
+		return sbuf_add_str(out, nobodys);
+	sodium_bin2base64(text, sizeof text, (const unsigned char *)clear.p, clear.n,
+	    sodium_base64_VARIANT_ORIGINAL);
+	ok = sbuf_printf(out, "{PLAIN.B64}%s", text);
+	sodium_memzero(text, sizeof text);
+	return ok;
 }
 
 static void
@@ -75,14 +118,36 @@ add_extra(struct sbuf *extra, const char *field, struct slice value)
 	sbuf_printf(extra, "%s%s=%.*s", extra->n > 0 ? " " : "", field, (int)value.n, value.p);
 }
 
+/* Logins come from anywhere or, for the services smtp and submission, from nowhere. In no other way
+ * can such a file refuse the one and not the other. */
+static const char *
+not_for_sending(void)
+{
+	static const char in_23[] = "0.0.0.0/%{if;%s;~;^s[mu];32;0},::/%{if;%s;~;^s[mu];128;0}";
+	static const char in_24[] = "0.0.0.0/%{protocol|if('~','^s[mu]','32','0')},"
+				    "::/%{protocol|if('~','^s[mu]','128','0')}";
+	static const char *words;
+	struct sbuf version;
+
+	if (words != NULL)
+		return words;
+	sbuf_init(&version, 64);
+	words = !host_dovecot_version(&version) || strcmp(sbuf_cstr(&version), "2.4") < 0 ? in_23
+											  : in_24;
+	sbuf_release(&version);
+	return words;
+}
+
 /* What is refused a login by its state or from where it comes is refused one here. */
 static void
 add_limits(struct sbuf *extra, const struct record *r)
 {
 	if (r->networks.n > 0)
 		add_extra(extra, "allow_nets", r->networks);
-	if (!account_state_serves(r->state, slice_str("imap")))
+	if (!may(r, "imap"))
 		add_extra(extra, "nologin", slice_str("y"));
+	else if (!may(r, "smtp"))
+		add_extra(extra, "allow_real_nets", slice_str(not_for_sending()));
 }
 
 static bool
@@ -98,7 +163,7 @@ put_mailbox(struct export *e, const struct record *r, struct line *line)
 	sbuf_add_slice(out, r->name);
 	sbuf_add_chr(out, ':');
 	if (e->hashes)
-		sbuf_add_slice(out, hash_of(r));
+		put_hash(out, hash_of(r));
 	sbuf_add_chr(out, ':');
 	put_id(out, r->uid);
 	put_id(out, r->gid);

@@ -31,10 +31,8 @@ run(struct ctl *ctl)
 {
 	if (ctl->version)
 		return cmd_version(ctl);
-	if (ctl->help) {
-		help_print(ctl->noun, ctl->command);
-		return EXIT_DONE;
-	}
+	if (ctl->help)
+		return help_show(ctl, ctl->noun, ctl->command);
 	return run_command(ctl);
 }
 

@@ -5,12 +5,14 @@
  */
 #include "vmailctl/output.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -550,6 +552,59 @@ output_text(struct ctl *ctl, const char *key, struct slice text)
 		return EXIT_DONE;
 	}
 	return output_json(ctl, json_pack("{s:o}", key, output_json_text(text)));
+}
+
+/* Have PRINT write to FD in place of stdout. */
+static bool
+print_into(int fd, void (*print)(void *arg), void *arg)
+{
+	int ours = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	bool ok;
+
+	if (ours < 0)
+		return false;
+	ok = fflush(stdout) == 0 && dup2(fd, STDOUT_FILENO) >= 0;
+	if (ok)
+		print(arg);
+	ok = fflush(stdout) == 0 && ok;
+	ok = dup2(ours, STDOUT_FILENO) >= 0 && ok;
+	close(ours);
+	return ok;
+}
+
+static bool
+read_back(struct sbuf *out, int fd)
+{
+	off_t n = lseek(fd, 0, SEEK_END);
+	char *room = n >= 0 && n < TEXT_MAX ? sbuf_room(out, (size_t)n) : NULL;
+
+	if (room == NULL || pread(fd, room, (size_t)n, 0) != n)
+		return false;
+	out->n += (size_t)n;
+	return true;
+}
+
+enum exit_code
+output_printed(struct ctl *ctl, void (*print)(void *arg), void *arg)
+{
+	struct sbuf text;
+	enum exit_code e;
+	int fd;
+
+	if (!ctl->json) {
+		print(arg);
+		return EXIT_DONE;
+	}
+	sbuf_init(&text, TEXT_MAX);
+	fd = memfd_create("text", MFD_CLOEXEC);
+	if (fd >= 0 && print_into(fd, print, arg) && read_back(&text, fd))
+		e = output_text(ctl, "text", sbuf_slice(&text));
+	else
+		e = ctl_fail(ctl, RETRY, "no memory for the text");
+	if (fd >= 0)
+		close(fd);
+	sbuf_release(&text);
+	return e;
 }
 
 enum exit_code

@@ -71,6 +71,9 @@ enum exit_code table_end(struct table *t, enum outcome o);
 /* Print TEXT as it is, or in JSON as the object { KEY: TEXT }. */
 enum exit_code output_text(struct ctl *ctl, const char *key, struct slice text);
 
+/* The same with the text that PRINT writes to stdout, of ARG. */
+enum exit_code output_printed(struct ctl *ctl, void (*print)(void *arg), void *arg);
+
 /* Print a JSON value, which is given up. */
 struct json_t;
 enum exit_code output_json(struct ctl *ctl, struct json_t *j);

@@ -93,6 +93,36 @@ remains_note(const char *path, bool there)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+void
+remains_hold(bool hold)
+{
+	static sigset_t before;
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < NUMBERS; i++)
+		sigaddset(&held, numbers[i]);
+	if (hold)
+		sigprocmask(SIG_BLOCK, &held, &before);
+	else
+		sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* One that is ignored waits as well, and then does nothing. */
+bool
+remains_is_ending(void)
+{
+	struct sigaction now;
+	sigset_t waiting;
+
+	sigpending(&waiting);
+	for (size_t i = 0; i < NUMBERS; i++)
+		if (sigismember(&waiting, numbers[i]) == 1 &&
+		    sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			return true;
+	return false;
+}
+
 static void
 drop_now(const char *path, bool there)
 {

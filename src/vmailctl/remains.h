@@ -16,4 +16,11 @@ void remains_note(const char *path, bool there);
 void remains_note_database(const char *path, bool there);
 void remains_drop_database(const char *path);
 
+/* Keep those signals waiting while something is done that must not stay half done; or (HOLD false)
+ * let them strike. What is run meanwhile is not struck either. Not one within another. */
+void remains_hold(bool hold);
+
+/* Tell whether one is waiting that will end us. */
+bool remains_is_ending(void);
+
 #endif

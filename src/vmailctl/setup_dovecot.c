@@ -252,5 +252,9 @@ setup_verify_dovecot(struct ctl *ctl, const char *where)
 		error_set(&ctl->err, RETRY, "%.300s", sbuf_cstr(&trouble));
 	sbuf_release(&trouble);
 	sbuf_release(&out);
+	if (status == 0 && doveconf_ends_imap(argv[2]))
+		return error_set(&ctl->err, RETRY,
+		    "Dovecot would load imap_quota without quota in 'protocol imap', and end each "
+		    "IMAP session as it begins");
 	return status == 0 ? FOUND : RETRY;
 }

@@ -10,6 +10,7 @@
 
 #include "vmailctl/config.h"
 #include "vmailctl/host.h"
+#include "vmailctl/remains.h"
 #include "vmailctl/setup.h"
 
 enum { LINES_MAX = 64, TEXT_MAX = 1 << 20 };
@@ -21,13 +22,22 @@ struct lines {
 	size_t n;
 };
 
+/* A parameter as it is written or, EXPANDED, with what its $names stand for. */
 static bool
-get_parameter(struct sbuf *out, const char *directory, const char *name)
+get_parameter(struct sbuf *out, const char *directory, const char *name, bool expanded)
 {
-	const char *argv[] = { "postconf", "-c", directory, "-h", name, NULL };
+	const char *argv[7] = { "postconf" };
+	size_t n = 1;
 
-	return host_ask(
-	    out, directory != NULL ? argv : (const char *[]){ "postconf", "-h", name, NULL });
+	if (directory != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = directory;
+	}
+	if (expanded)
+		argv[n++] = "-x";
+	argv[n++] = "-h";
+	argv[n++] = name;
+	return host_ask(out, argv);
 }
 
 /* Where main.cf is, or should be: without one, postconf knows only what was built in. */
@@ -38,7 +48,7 @@ find_directory(struct sbuf *out, const char *where)
 
 	if (where != NULL)
 		return sbuf_add_str(out, where);
-	return get_parameter(out, NULL, "config_directory") || host_ask(out, built_in);
+	return get_parameter(out, NULL, "config_directory", false) || host_ask(out, built_in);
 }
 
 /* --- what to write ------------------------------------------------------------------------------
@@ -63,20 +73,131 @@ put_list(struct sbuf *out, struct slice ours, struct slice theirs)
 		sbuf_printf(out, ", %.*s", (int)theirs.n, theirs.p);
 }
 
-/* A table of somebody else is asked no more: what is in it should be in the store first. */
-static void
-warn_of_table(struct slice name, struct slice theirs)
+/* --- who is asked no more ------------------------------------------------------------------------
+ */
+
+enum { NAMES_SHOWN = 10 };
+
+/* What a parameter names, and no longer will. */
+struct lost {
+	struct ctl *ctl;
+	struct slice parameter;
+	struct sbuf tables;
+	struct sbuf domains; /* which are not in the store */
+	size_t n;            /* of these */
+	bool unread;         /* the store cannot be */
+};
+
+/* Take a word off the front; what is in braces is a part of one. */
+static struct slice
+take_word(struct slice *rest)
 {
-	if (theirs.n == 0 || slice_starts(theirs, "socketmap:") || slice_starts(theirs, "$") ||
-	    memchr(theirs.p, ':', theirs.n) == NULL)
-		return;
-	if (slice_starts(name, "virtual_") && !slice_is(name, "virtual_transport"))
-		ctl_warn("%.*s will ask '%.*s' no more: what is in there must be in the store",
-		    (int)name.n, name.p, (int)theirs.n, theirs.p);
+	struct slice word;
+	size_t n = 0, depth = 0;
+
+	while (rest->n > 0 && strchr(" \t,", rest->p[0]) != NULL)
+		*rest = slice_tail(*rest, 1);
+	for (; n < rest->n && (depth > 0 || strchr(" \t,", rest->p[n]) == NULL); n++) {
+		if (rest->p[n] == '{')
+			depth++;
+		else if (rest->p[n] == '}' && depth > 0)
+			depth--;
+	}
+	word = slice_head(*rest, n);
+	*rest = slice_tail(*rest, n);
+	return word;
 }
 
 static void
-add_line(struct lines *lines, const char *directory, struct slice name, struct slice value)
+note(struct sbuf *list, struct slice word)
+{
+	sbuf_printf(list, "%s%.*s", list->n > 0 ? ", " : "", (int)word.n, word.p);
+}
+
+static bool
+is_in_store(struct lost *l, struct slice domain)
+{
+	struct sbuf typed, folded;
+	enum outcome o;
+
+	sbuf_init(&typed, TEXT_MAX);
+	sbuf_init(&folded, TEXT_MAX);
+	sbuf_add_slice(&typed, domain);
+	o = ctl_domain(l->ctl, sbuf_cstr(&typed), &folded);
+	l->ctl->err.text[0] = '\0';
+	l->unread |= o == RETRY;
+	sbuf_release(&folded);
+	sbuf_release(&typed);
+	return o == FOUND;
+}
+
+/* A table, the file of a list, or a domain. */
+static void
+note_word(struct lost *l, struct slice word)
+{
+	if (slice_starts(word, "proxy:"))
+		word = slice_tail(word, 6);
+	if (slice_starts(word, "socketmap:"))
+		return;
+	if (slice_starts(word, "/") || memchr(word.p, ':', word.n) != NULL)
+		note(&l->tables, word);
+	else if (slice_ends(l->parameter, "_domains") && !is_in_store(l, word) &&
+		 l->n++ < NAMES_SHOWN)
+		note(&l->domains, word);
+}
+
+static void
+say_lost(const struct lost *l)
+{
+	int n = (int)l->parameter.n;
+	char more[64] = "";
+
+	if (l->n > NAMES_SHOWN)
+		snprintf(more, sizeof more, " and %zu others", l->n - NAMES_SHOWN);
+	if (l->tables.n > 0)
+		ctl_warn("%.*s will ask '%s' no more: what is in there must be in the store", n,
+		    l->parameter.p, l->tables.p);
+	if (l->n > 0)
+		ctl_warn("%.*s will name '%s'%s no more, %s: mail is refused for a domain that is "
+			 "not in the store",
+		    n, l->parameter.p, l->domains.p, more,
+		    l->unread ? "and the store cannot be read" : "which the store does not know");
+}
+
+/* What is in a list or a table of somebody else should be in the store first. Where a list is that
+ * of another parameter, it is told of there. */
+static void
+warn_of_lost(struct ctl *ctl, const char *directory, struct slice parameter, struct slice theirs)
+{
+	struct lost l = { .ctl = ctl, .parameter = parameter };
+	struct sbuf name, expanded;
+	struct slice rest, word;
+
+	if (!(slice_ends(parameter, "_maps") || slice_ends(parameter, "_domains")) ||
+	    slice_is(theirs, "$virtual_mailbox_maps") || slice_is(theirs, "$virtual_alias_maps"))
+		return;
+	sbuf_init(&name, 256);
+	sbuf_init(&expanded, TEXT_MAX);
+	sbuf_init(&l.tables, TEXT_MAX);
+	sbuf_init(&l.domains, TEXT_MAX);
+	sbuf_add_slice(&name, parameter);
+	get_parameter(&expanded, directory, sbuf_cstr(&name), true);
+	rest = sbuf_slice(&expanded);
+	while ((word = take_word(&rest)).n > 0)
+		note_word(&l, word);
+	say_lost(&l);
+	sbuf_release(&l.domains);
+	sbuf_release(&l.tables);
+	sbuf_release(&expanded);
+	sbuf_release(&name);
+}
+
+/* --- the lines -----------------------------------------------------------------------------------
+ */
+
+static void
+add_line(struct lines *lines, struct ctl *ctl, const char *directory, struct slice name,
+    struct slice value)
 {
 	struct sbuf theirs, wanted, key;
 
@@ -84,13 +205,13 @@ add_line(struct lines *lines, const char *directory, struct slice name, struct s
 	sbuf_init(&wanted, TEXT_MAX);
 	sbuf_init(&key, 256);
 	sbuf_add_slice(&key, name);
-	get_parameter(&theirs, directory, sbuf_cstr(&key));
+	get_parameter(&theirs, directory, sbuf_cstr(&key), false);
 	if (is_list(name))
 		put_list(&wanted, value, sbuf_slice(&theirs));
 	else
 		sbuf_add_slice(&wanted, value);
 	if (!slice_eq(sbuf_slice(&wanted), sbuf_slice(&theirs)) && lines->n < LINES_MAX) {
-		warn_of_table(name, sbuf_slice(&theirs));
+		warn_of_lost(ctl, directory, name, sbuf_slice(&theirs));
 		lines->at[lines->n++] = lines->text.n;
 		sbuf_printf(&lines->text, "%s = %s", sbuf_cstr(&key), sbuf_cstr(&wanted));
 		sbuf_add_chr(&lines->text, '\0');
@@ -116,7 +237,7 @@ gather(struct lines *lines, struct ctl *ctl, const char *directory)
 		if (value.n == 0 || value.p[0] == '#')
 			continue;
 		name = slice_trim(slice_cut(&value, '='));
-		add_line(lines, directory, name, slice_trim(value));
+		add_line(lines, ctl, directory, name, slice_trim(value));
 	}
 	sbuf_release(&text);
 }
@@ -154,13 +275,11 @@ write_file(const char *path, struct slice text)
 }
 
 static enum outcome
-edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
+edit_in(const char *directory, struct edit *edit, const struct lines *lines, struct error *err)
 {
-	char directory[] = "/tmp/vmailctl-XXXXXX", path[64];
+	char path[64];
 	enum outcome o = RETRY;
 
-	if (mkdtemp(directory) == NULL)
-		return error_set(err, RETRY, "cannot make a directory in /tmp to edit main.cf in");
 	snprintf(path, sizeof path, "%s/main.cf", directory);
 	if (!write_file(path, sbuf_slice(&edit->old)))
 		error_set(err, RETRY, "cannot write '%s'", path);
@@ -169,7 +288,23 @@ edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
 	if (o == FOUND && !edits_read(&edit->now, path))
 		o = error_set(err, RETRY, "cannot read '%s'", path);
 	unlink(path);
-	rmdir(directory);
+	return o;
+}
+
+static enum outcome
+edit_copy(struct edit *edit, const struct lines *lines, struct error *err)
+{
+	char directory[] = "/tmp/vmailctl-XXXXXX";
+	enum outcome o;
+
+	remains_hold(true);
+	if (mkdtemp(directory) == NULL)
+		o = error_set(err, RETRY, "cannot make a directory in /tmp to edit main.cf in");
+	else {
+		o = edit_in(directory, edit, lines, err);
+		rmdir(directory);
+	}
+	remains_hold(false);
 	return o;
 }
 

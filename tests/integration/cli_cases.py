@@ -251,6 +251,17 @@ def _(build):
         check(re.fullmatch(r"vmailctl \d+\.\d+\.\d+\n", bare(build, *arguments).stdout), arguments)
 
 
+@case("help, version and completion are an object in JSON, with the same text")
+def _(build):
+    for arguments in (["version"], ["--version"], ["help"], ["help", "user", "add"], ["help", "--all"], ["user", "--help"],
+                      ["completion", "bash"], ["completion", "zsh"], ["completion", "fish"]):
+        text = bare(build, *arguments).stdout
+        check(text, arguments)
+        check_eq(json.loads(bare(build, "--json", *arguments).stdout), {"text": text}, arguments)
+    done = bare(build, "--json", "completion", "csh")
+    check_eq((done.returncode, done.stdout), (USAGE, ""))
+
+
 @case("a configuration that cannot be used is no answer, and is told with its line")
 def _(build):
     with place(build) as site:

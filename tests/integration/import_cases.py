@@ -479,6 +479,19 @@ def system_users(env):
         check("leaves this host" not in told, told)
 
 
+def names_of_the_host(env):
+    """As docs/moving-from/mysql-and-courier.md has it: a name alone is asked for at domains of the kind local."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        site.ctl("import", "--from", "postfix-aliases", "--domain", "localhost",
+                 fixture("seeds", "mysql-courier", "virtual_alias"))
+        check_eq(site.ctl("lookup", "aliases", "root@localhost").strip(), "cactus@virtualdomain.tld")
+        check_eq(site.ctl_run("lookup", "aliases", "root@nospam.net").returncode, NOT)
+        site.ctl("domain", "add", "nospam.net", "--kind", "local")
+        check_eq(site.ctl("lookup", "aliases", "root@nospam.net").strip(), "cactus@virtualdomain.tld")
+
+
 def refusals(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -603,6 +616,7 @@ def register(suite):
     suite.add("import: one login for two domains", one_login_for_two_domains)
     suite.add("import: transports of domains with mailboxes", transports_of_mailboxes)
     suite.add("import: mailboxes and system users in one domain", system_users)
+    suite.add("import: names of the host, at each of its domains", names_of_the_host)
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)

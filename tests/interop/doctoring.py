@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 35)
+        check_eq(len({f["code"] for f in found}), 36)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)
@@ -206,6 +206,11 @@ def odd_name(line):
         if line != "auth_username_chars =":
             p.edit(p.dovecot, r"^auth_username_chars =.*", line)
     return plant
+
+
+def own_plugins(**lists):
+    """Protocols with lists of their own, which are not added to that of all."""
+    return behind("".join("\nprotocol %s {\n  mail_plugins = %s\n}\n" % (name, lists[name]) for name in lists))
 
 
 def other_owner(p):
@@ -370,6 +375,13 @@ FAULTS = [
      {"dovecot-names": "error"}),
     ("a name that is in Dovecot's list", odd_name("auth_username_chars = abcdefghijklmnopqrstuvwxyz@.'"), {}),
     ("a name that is left to vmaild", odd_name("auth_username_chars ="), {}),
+    ("a protocol with plugins of its own, and IMAP's quota without quota", own_plugins(imap="imap_quota"),
+     {"dovecot-quota": "error"}),
+    ("a protocol with plugins of its own, and delivery without quota", own_plugins(lmtp="mail_log notify"),
+     {"dovecot-quota": "warning"}),
+    ("a protocol with plugins of its own, and all with quota", own_plugins(
+        imap="notify mail_log quota imap_quota", lmtp="quota notify mail_log"), {}),
+    ("no quota anywhere", lambda p: p.edit(p.dovecot, r"^ *mail_plugins = .*|^ +(imap_)?quota = yes$", ""), {}),
     ("mail of another user", other_owner, {"mail-owner": "error"}),
     ("no user who owns the mail", conf(r"^mail-user = .*", 'mail-user = "nosuchuser"'), {"mail-owner": "error"}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),

@@ -6,7 +6,7 @@ import os
 import shutil
 
 from cases import case
-from dovecot import Dovecot
+from dovecot import VERSION, Dovecot
 from harness import check, check_eq, check_in
 from mailhost import PASSWORDS
 
@@ -111,6 +111,44 @@ def _(host):
     for name in tables:
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             check("#x@" not in f.read(), name)
+
+
+FILES = {"2.3": "%s {\n  driver = passwd-file\n  args = %s\n}\n", "2.4": "%s passwd-file {\n  passwd_file_path = %s\n}\n"}
+
+
+@case("an exported passwd-file: who may not send is refused when Postfix asks, who may not read when IMAP does")
+def _(host):
+    ctl = host.site.ctl
+    may = {"active": (True, True), "receive-only": (True, False), "send-only": (False, True), "suspended": (False, False)}
+    path = os.path.join(host.tmp, "states")
+    for state in may:
+        ctl("user", "add", state + "@example.test", "--password-stdin", stdin="pass word\n")
+        ctl("user", "state", state + "@example.test", state)
+    ctl("user", "set", "receive-only@example.test", "--networks", "10.0.0.0/8,2001:db8::/32")
+    ctl("import", "--from", "passwd-file", "--keep-clear", "-", stdin="colon@example.test:{PLAIN.B64}cDpxOnI=\n")
+    try:
+        ctl("export", "--format", "dovecot", path)
+    finally:
+        for name in [*may, "colon"]:
+            ctl("user", "remove", name + "@example.test")
+    shutil.chown(path, "dovecot")
+    dovecot = Dovecot(os.path.join(host.tmp, "states.d"))
+    dovecot.configure("".join(FILES[VERSION] % (kind, path) for kind in ("passdb", "userdb")))
+    dovecot.start()
+    try:
+        def login(who, service, password="pass word", address="10.1.2.3"):
+            status, said = dovecot.doveadm("auth", "test", "-x", "service=" + service, "-x", "rip=" + address,
+                                           who + "@example.test", password)
+            return status == 0 and not (service != "smtp" and "nologin" in said)
+
+        for state in may:
+            check_eq((login(state, "imap"), login(state, "smtp")), may[state], state)
+        for service, result in (("imap", True), ("sieve", True), ("submission", False), ("smtp", False)):
+            check_eq(login("receive-only", service, address="2001:db8::7"), result, service)
+            check_eq(login("receive-only", service, address="192.0.2.9"), False, service)
+        check_eq((login("colon", "imap", "p:q:r"), login("colon", "imap", "p")), (True, False))
+    finally:
+        dovecot.stop()
 
 
 @case("an exported passwd-file: Dovecot takes the passwords, and from where vmaild would", version="2.3")

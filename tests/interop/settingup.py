@@ -9,13 +9,14 @@ import pty
 import re
 import select
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
 
 from cases import case
 from dovecot import VERSION, WORDS, Dovecot, number
-from harness import TIMEOUT, check, check_eq, check_in
+from harness import TIMEOUT, check, check_eq, check_in, write_file
 from mailhost import PASSWORDS
 from postfix import Postfix
 
@@ -67,6 +68,13 @@ class Place:
         check_eq(done.returncode, code, arguments, done.stdout, done.stderr)
         return done
 
+    def program(self, name, text):
+        """Put a program in front of all others of that name."""
+        where = os.path.join(self.tmp, "bin")
+        os.makedirs(where, exist_ok=True)
+        write_file(os.path.join(where, name), "#!/bin/sh\n" + text + "\n", 0o755)
+        self.path = where + ":" + os.environ["PATH"]
+
     def without_certificates(self):
         """They are made when the package is installed, and doctor looks no further without them."""
         path = os.path.join(self.dovecot_dir, "conf.d", "10-ssl.conf")
@@ -92,6 +100,11 @@ class Place:
                 with open(path, "rb") as f:
                     found[os.path.relpath(path, self.tmp)] = (f.read(), stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid)
         return found
+
+
+    def theirs(self):
+        """The same without old files that were kept, and without programs."""
+        return {n: v for n, v in self.files().items() if ".vmaild-" not in n and not n.startswith("bin/")}
 
 
 @contextlib.contextmanager
@@ -174,6 +187,29 @@ def _(host):
         j = json.loads(p.run("--yes", "--json").stdout)
         check_eq((j["files"], j["written"]), ([], False))
         check_in("main-cf", {f["code"] for f in j["findings"] if f["severity"] == "ok"})
+
+
+@case("setup: of the lists and tables that it replaces it names what may be lost")
+def _(host):
+    with place(host) as p:
+        p.write(p.main_cf, p.read(p.main_cf).replace("virtual_alias_maps = hash:/etc/postfix/virtual\n", "")
+                + "virtual_maps = pgsql:/etc/postfix/virtual.cf\n"
+                "virtual_mailbox_domains = Example.test, third.example\n  $mydomain, /etc/postfix/domains\n"
+                "smtpd_sender_login_maps = inline:{ a@b.test=a, c@b.test=c }, proxy:hash:/etc/postfix/senders\n")
+        said = [line.split(": ", 2)[2] for line in p.run("postfix", "--dry-run").stderr.splitlines()
+                if " no more" in line]
+        check_eq(said, [
+            "virtual_mailbox_domains will ask '/etc/postfix/domains' no more: what is in there must be in the store",
+            "virtual_mailbox_domains will name 'third.example, host.test' no more, which the store does not know: "
+            "mail is refused for a domain that is not in the store",
+            "virtual_alias_maps will ask 'pgsql:/etc/postfix/virtual.cf' no more: what is in there must be in the store",
+            "smtpd_sender_login_maps will ask 'inline:{ a@b.test=a, c@b.test=c }, hash:/etc/postfix/senders' no more: "
+            "what is in there must be in the store"])
+        p.write(p.main_cf, MAIN + "virtual_mailbox_domains = %s\n" % ", ".join("d%d.test" % i for i in range(12)))
+        check_in("'d0.test, d1.test, d2.test, d3.test, d4.test, d5.test, d6.test, d7.test, d8.test, d9.test' and 2 others "
+                 "no more", p.run("postfix", "--dry-run").stderr)
+        p.run("postfix", "--yes")
+        check("no more" not in p.run("postfix", "--yes").stderr)
 
 
 @case("setup: one program alone")
@@ -333,20 +369,55 @@ def _(host):
             mine.stop()
 
 
+@case("setup: where protocols have plugins of their own, IMAP goes on, and both keep to quotas")
+def _(host):
+    with place(host) as p:
+        mine = Dovecot(os.path.join(p.tmp, "mine"))
+        mine.configure("mail_plugins = notify\nprotocol imap {\n  mail_plugins = notify mail_log\n}\n"
+                       "protocol lmtp {\n  mail_plugins = notify mail_log\n}\n" + p.host.unlimited())
+        p.run("dovecot", "--yes", "--dovecot", mine.file)
+        ours = os.path.join(mine.top, "vmaild.conf")
+        text = p.host.found_here(p.read(ours)).replace(p.host.postfix.queue + "/private/dovecot-lmtp", mine.lmtp)
+        p.write(ours, text)
+        for protocol, plugins in (("imap", {"notify", "mail_log", "quota", "imap_quota"}),
+                                  ("lmtp", {"notify", "mail_log", "quota"}), ("lda", {"quota"})):
+            done = subprocess.run(["doveconf", "-c", mine.file, "-f", "protocol=" + protocol, "-h", "mail_plugins"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check_eq(plugins - set(done.stdout.split()), set(), protocol, done.stdout, done.stderr)
+        mine.start()
+        try:
+            session = mine.login("harry@example.test", PASSWORDS["harry@example.test"])
+            check_eq(session.getquotaroot("INBOX")[0], "OK")
+            session.logout()
+        finally:
+            mine.stop()
+
+
+@case("setup: what would end each IMAP session is taken back")
+def _(host):
+    with place(host) as p:
+        shutil.rmtree(os.path.join(p.dovecot_dir, "conf.d"))
+        first = WORDS[VERSION]["first"].format(number=number()) + "protocols = imap lmtp\nssl = no\n"
+        p.write(p.dovecot, first)
+        # a doveconf that has no quota in IMAP's list, once our file is there
+        p.program("doveconf", "case \"$*\" in *protocol=imap*) [ ! -e %s ] || echo notify imap_quota;; esac" %
+                  os.path.join(p.dovecot_dir, "vmaild.conf"))
+        done = p.run("dovecot", "--yes", code=75)
+        check_in("imap_quota without quota", done.stderr)
+        check_eq(p.read(p.dovecot), first)
+        check("vmaild.conf" not in os.listdir(p.dovecot_dir), os.listdir(p.dovecot_dir))
+
+
 @case("setup: what does not work is taken back")
 def _(host):
     with place(host) as p:
         before = p.files()
         # a doveconf that understands everything but our file
-        where = os.path.join(p.tmp, "bin")
-        os.mkdir(where)
-        p.write(os.path.join(where, "doveconf"), "#!/bin/sh\n! [ -e %s ] || { echo 'Fatal: no' >&2; exit 89; }\n" % p.ours)
-        os.chmod(os.path.join(where, "doveconf"), 0o755)
-        p.path = where + ":" + p.path
+        p.program("doveconf", "! [ -e %s ] || { echo 'Fatal: no' >&2; exit 89; }" % p.ours)
         done = p.run("--yes", code=75)
         check_in("nothing was changed", done.stderr)
         check_in("Fatal: no", done.stderr)
-        after = {n: v for n, v in p.files().items() if not n.startswith("bin/") and ".vmaild-" not in n}
+        after = p.theirs()
         check_eq(after, before)
 
 
@@ -382,8 +453,8 @@ def _(host):
         check_eq(p.files(), before)
 
 
-def on_terminal(command, answer):
-    """Run COMMAND on a terminal and answer its question: (exit status, what was shown)."""
+def on_terminal(command, answer, meanwhile=lambda: None):
+    """Run COMMAND on a terminal and answer its question, after MEANWHILE: (exit status, what was shown)."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(command[0], command, dict(os.environ, PAGER="cat"))
@@ -398,6 +469,7 @@ def on_terminal(command, answer):
         shown += piece
         if not answered and b"[y/N] " in shown:
             answered = True
+            meanwhile()
             os.write(fd, answer)
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
@@ -414,6 +486,58 @@ def _(host):
         status, shown = on_terminal(p.command(), b"y\n")
         check_eq(status, 0, shown)
         check(os.path.exists(p.ours), shown)
+
+
+@case("setup: what somebody edits while it asks is not lost")
+def _(host):
+    with place(host) as p:
+        before = p.files()
+        for path in (p.main_cf, p.auth, p.ours):
+            def edit(path=path):
+                with open(path, "a") as f:
+                    f.write("# meanwhile\n")
+            status, shown = on_terminal(p.command(), b"y\n", edit)
+            check_eq(status, 75, shown)
+            check_in("'%s' is not what it was when it was read: see who edits it, then run this again" % path, shown)
+            check(p.read(path).endswith("# meanwhile\n"), path)
+            after = p.theirs()
+            name = os.path.relpath(path, p.tmp)
+            check_eq({n for n in after if after[n] != before.get(n)}, {name})
+            before[name] = after[name]
+            for name in p.files():
+                if ".vmaild-" in name:
+                    os.unlink(os.path.join(p.tmp, name))
+        check_eq(on_terminal(p.command(), b"y\n")[0], 0)
+        check_in("# meanwhile\n", p.read(p.main_cf))
+
+
+@case("setup: what somebody edits while it is tried is not taken back")
+def _(host):
+    with place(host) as p:
+        p.program("doveconf", "[ ! -e %s ] || { echo '# meanwhile' >>%s; exit 89; }" % (p.ours, p.main_cf))
+        done = p.run("--yes", code=75)
+        check_in("cannot put the old '%s' back, for it was edited meanwhile; it is in %s.vmaild-" %
+                 (p.main_cf, p.main_cf), done.stderr)
+        check(p.read(p.main_cf).endswith("# meanwhile\n"))
+        check(not os.path.exists(p.ours))
+
+
+@case("setup: who interrupts it finds nothing that is left behind, and nothing that was not tried")
+def _(host):
+    with place(host) as p:
+        before, seen = p.files(), os.path.join(p.tmp, "bin", "seen")
+        # each sends the signal while it works, and would be struck by it too
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            for name, when in (("diff", "*"), ("postconf", "*-e*"), ("doveconf", "*-n*")):
+                p.program(name, 'case "$*" in %s) [ "%s" != doveconf -o -e %s ] && { echo "$*" >>%s; kill -%d $PPID $$; };; esac\n'
+                          'exec %s "$@"' % (when, name, p.ours, seen, signum, shutil.which(name)))
+                p.run("--yes", code=-signum)
+                for path in re.findall(r"/tmp/vmailctl-\w+", p.read(seen)):
+                    check(not os.path.exists(path), path, "stays behind")
+                check_eq(p.theirs(), before, name)
+                for n in ("seen", name):
+                    os.unlink(os.path.join(p.tmp, "bin", n))
+        p.run("--yes")
 
 
 @case("setup: a Postfix that it has set up asks vmaild, and keeps its own lines")
