@@ -312,7 +312,7 @@ edits_write(struct edits *e, struct error *err)
 			continue;
 		if (!is_as_read(edit))
 			error_set(err, RETRY,
-			    "nothing was changed, for '%s' is not what it was when it was read: see "
+			    "nothing was changed, for '%s' is not what it was when read: see "
 			    "who edits it, then run this again",
 			    edit->path);
 		else if (write_one(edit, when))

@@ -498,7 +498,7 @@ def _(host):
                     f.write("# meanwhile\n")
             status, shown = on_terminal(p.command(), b"y\n", edit)
             check_eq(status, 75, shown)
-            check_in("'%s' is not what it was when it was read: see who edits it, then run this again" % path, shown)
+            check_in("'%s' is not what it was when read: see who edits it, then run this again" % path, shown)
             check(p.read(path).endswith("# meanwhile\n"), path)
             after = p.theirs()
             name = os.path.relpath(path, p.tmp)
