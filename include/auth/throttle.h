@@ -94,12 +94,13 @@ struct throttle_try {
 	 * from all that are not his: they are taken to be wrong. 0 for THROTTLE_NETWORK: many
 	 * people may begin their day at once. */
 	uint32_t under_way[THROTTLE_KINDS];
+	int64_t heard; /* throttle_check's: when this one was let through after a wait */
 };
 
 /* Judge a try before its password is looked at. When a wait has just passed, this one is heard, and
  * the others of the same moment are not: call throttle_unheard when that came to nothing. */
-struct throttle_answer throttle_check(struct throttle *t, const struct throttle_rules *rules,
-    int64_t now, const struct throttle_try *try);
+struct throttle_answer throttle_check(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try);
 
 /* Make the short tag of a password by which the same wrong one is known again: 0 is no tag. The KEY
  * (16 bytes) must not be in the table's file, where it would help to guess the password; when it is
@@ -117,7 +118,8 @@ void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 
 /* The password could not be looked at after all (RETRY), or was right and is refused all the same:
- * neither a failure nor a good login. */
+ * neither a failure nor a good login. Whom this try made wait waits no more; whom another one
+ * made wait still does. */
 void throttle_unheard(struct throttle *t, const struct throttle_try *try);
 
 /* A record as vmailctl lists it. */

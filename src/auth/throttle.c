@@ -406,14 +406,14 @@ record_for(struct throttle *t, const struct throttle_rules *rules, const struct 
 
 /* Whoever is let through after a wait is the only one until it is known what became of him. */
 static void
-mark_heard(struct throttle *t, const struct throttle_rules *rules, int64_t now,
-    const struct throttle_try *try)
+mark_heard(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try)
 {
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
 		struct throttle_record *r = record_for(t, rules, try, k);
 
 		if (r != NULL && over_at(r, &rules->kind[k], now) > 0)
-			r->heard = now;
+			r->heard = try->heard = now;
 	}
 }
 
@@ -440,11 +440,12 @@ left_for(struct throttle *t, const struct throttle_rules *rules, int64_t now,
 }
 
 struct throttle_answer
-throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t now,
-    const struct throttle_try *try)
+throttle_check(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try)
 {
 	struct throttle_answer a = { THROTTLE_LET, 0, THROTTLE_USER_NETWORK };
 
+	try->heard = 0;
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
 		int64_t left = left_for(t, rules, now, try, k);
 
@@ -515,6 +516,7 @@ throttle_failed(struct throttle *t, const struct throttle_rules *rules, int64_t 
 			count(t, rules, now, try, k, tag);
 }
 
+/* A record has one mark, and nobody else was let through at the moment of ours. */
 void
 throttle_unheard(struct throttle *t, const struct throttle_try *try)
 {
@@ -522,7 +524,7 @@ throttle_unheard(struct throttle *t, const struct throttle_try *try)
 		struct whose w = whose_of(try, k);
 		struct throttle_record *r = find(t, &w);
 
-		if (r != NULL)
+		if (r != NULL && r->heard == try->heard)
 			r->heard = 0;
 	}
 }

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import time
 
 from harness import Auth, b64, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
 from world import running, world
@@ -141,6 +142,20 @@ def network_waits(env):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
         daemon.wait_log("login refused: user '%s', service imap, from %s: throttled with others" % (HARRY, HERE))
         check_eq(attempt(site, HARRY, RIGHT[HARRY], THERE), "OK")
+
+
+def good_ones_between(env):
+    """Who has a mailbox of his own there is not heard more often for it when he tries others'."""
+    spray = dict(STRICT, throttle_user_network=0, throttle_network=FREE, throttle_longest=1, remember_logins=60)
+    with running(env, **spray) as (site, _), Auth(site.auth) as client:
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        got = [attempt(site, "user%d@example.com" % i, "123456") for i in range(FREE + 2)]
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"])
+        wait_until(lambda: attempt(site, "user@example.com", "123456") == "FAIL", "the end of the wait")
+        time.sleep(1.1)
+        got = answers(client, [(user, RIGHT[HARRY], HERE) for i in range(8) for user in ("a%d@example.com" % i, HARRY)])
+        check_eq((got[1::2], sorted(got[::2])), (["OK"] * 8, ["FAIL"] + ["temp"] * 7))
 
 
 def shared_network(env):
@@ -354,6 +369,7 @@ def register(suite):
     suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
     suite.add("guess: a network that tries many users waits", network_waits)
+    suite.add("guess: good logins between those at others' mailboxes make none of them heard", good_ones_between)
     suite.add("guess: where one address stands for many, each waits for himself", shared_network)
     suite.add("guess: not counted where that is switched off", switched_off)
     suite.add("guess: the counts outlive worker, reload and daemon", survives)
