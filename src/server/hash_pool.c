@@ -132,10 +132,12 @@ verify(struct hash_job *j, const struct password_cost *cost)
 
 		if (o == FOUND)
 			return FOUND;
-		if (o != NONE) {
-			verdict = RETRY;
-			j->why = err;
+		if (o == NONE) {
+			j->missed = true;
+			continue;
 		}
+		verdict = RETRY;
+		j->why = err;
 	}
 	return verdict;
 }

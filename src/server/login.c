@@ -145,12 +145,14 @@ credential_of_line(const struct login_facts *f, size_t line)
 	return NULL;
 }
 
-/* It is none of those that could be tried. One that did not fit may be right, and yet nobody
- * guesses for free. */
+/* It is none of those that could be tried. One that could not, or did not fit, may be right, and
+ * yet nobody guesses at the others for free. */
 static void
 end_untried(struct login *l)
 {
-	if (!l->facts->cut) {
+	bool looked_at = l->job.missed || (l->job.outcome == NONE && l->facts->cut);
+
+	if (!looked_at) {
 		end_try_again(l);
 		return;
 	}
@@ -178,7 +180,7 @@ verified(struct login *l)
 		return;
 	default:
 		l->trouble = l->job.why;
-		end_try_again(l);
+		end_untried(l);
 		return;
 	}
 }

@@ -91,6 +91,27 @@ def right_but_refused(env):
             check_eq(attempt(site, HARRY, "one more guess"), "temp")
 
 
+def untried_beside(env):
+    """One stored password that cannot be tried leaves it open whether a guess is right, and yet frees none at the
+    others."""
+    dearer = "{ARGON2ID}$argon2id$v=19$m=524288,t=3,p=1$c29tZXNhbHQxMjM0NTY3OA$" + "A" * 43
+    with world(env, **STRICT) as site:
+        site.ctl("app-password", "add", HARRY, "--label", "old")
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            db.execute("UPDATE credential SET hash = ? WHERE label = 'old'", (dearer,))
+            db.execute("UPDATE credential SET hash = ? WHERE mailbox = ?", (dearer, SALLY))
+        with site.start() as daemon:
+            check_eq({attempt(site, HARRY, "the one that is old") for _ in range(2 * FREE)}, {"temp"})
+            check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+            check("throttled" not in daemon.log.text, "the same one counts once")
+            check_eq(set(guess(site, HARRY, FREE + 1)), {"temp"})
+            check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
+            daemon.wait_log("login refused: user '%s', service imap, from %s: throttled" % (HARRY, HERE))
+            # nothing was compared: nothing was learned
+            check_eq(set(guess(site, SALLY, 4 * FREE, THERE)), {"temp"})
+            check("'%s', service imap, from %s: throttled" % (SALLY, THERE) not in daemon.log.text, "of nothing")
+
+
 def known_network(env):
     """Who has logged in from there before is heard, however many wrong ones come from there."""
     with running(env, throttle_longest=1, **STRICT) as (site, _):
@@ -366,6 +387,7 @@ def register(suite):
     suite.add("guess: at an unknown user it is the same", unknown_user_waits_alike)
     suite.add("guess: the same wrong password counts once", same_wrong_password)
     suite.add("guess: a right password that is refused forgets none of the wrong ones", right_but_refused)
+    suite.add("guess: a stored password that cannot be tried frees no guesses at the others", untried_beside)
     suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
     suite.add("guess: a network that tries many users waits", network_waits)
