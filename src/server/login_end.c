@@ -245,15 +245,16 @@ on_held(evutil_socket_t fd, short what, void *arg)
 }
 
 /* How many more milliseconds the answer is to be held: a refusal as configured, and anything as the
- * guard wants it. */
+ * guard wants it. Both are counted from the beginning, so that the time does not tell how long the
+ * hashing took. */
 static int64_t
 hold_ms(const struct login *l)
 {
 	bool refusal = l->outcome == NONE || l->refusal != NULL;
 	int64_t delay = refusal && !l->request.no_delay ? l->worker->conf->failure_delay : 0;
-	int64_t wait = l->wait_ms - (int64_t)(clock_ms() - l->begun);
+	int64_t until = l->wait_ms > delay ? l->wait_ms : delay;
 
-	return wait > delay ? wait : delay;
+	return until - (int64_t)(clock_ms() - l->begun);
 }
 
 void

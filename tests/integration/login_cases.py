@@ -12,6 +12,7 @@ import select
 import signal
 import sqlite3
 import subprocess
+import time
 
 import memory
 from harness import Auth, Userdb, b64, check, check_eq, check_in, wait_gone, wait_until
@@ -262,6 +263,36 @@ def locations(env):
                 check_eq({k[7:]: v for k, v in reply.items() if k.startswith("userdb_")}, fields)
             if user == SALLY:
                 check_eq((fields["uid"], fields["gid"]), ("4001", "4002"))
+
+
+# --- what the time tells
+
+def miss_takes_no_less(env):
+    """A wrong password takes as long where it is kept in an old, fast form as where there is nobody."""
+    def shortest(client, user):
+        took = []
+        for i in range(3):
+            begun = time.monotonic()
+            check_eq(client.plain(user, "wrong %d" % i).word, "FAIL")
+            took.append(time.monotonic() - begun)
+        return min(took)
+
+    with running(env, hash_memory=65536, hash_passes=3, failure_delay=0) as (site, _), Auth(site.auth) as client:
+        nobody = shortest(client, "nobody@example.com")
+        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+        old = shortest(client, HARRY)
+        check(old > nobody / 2, "an old form takes %f s, nobody %f s" % (old, nobody))
+
+
+def refusal_at_its_time(env):
+    """A refusal comes when failure-delay is over, however long the hashing took."""
+    with running(env, hash_memory=131072, hash_passes=6, failure_delay=3000) as (site, _), Auth(site.auth) as client:
+        begun = time.monotonic()
+        check_eq(client.plain(HARRY, "wrong", parameters=("no-penalty",)).word, "FAIL")
+        hashing, begun = time.monotonic() - begun, time.monotonic()
+        check_eq(client.plain(HARRY, "another").word, "FAIL")
+        took = time.monotonic() - begun
+        check(2.9 < took < 3 + hashing / 2, "the hashing takes %f s, the refusal %f s" % (hashing, took))
 
 
 # --- a worker that leaves
@@ -601,4 +632,6 @@ def register(suite):
     suite.add("login: a storm from one network holds nobody else up", turns)
     suite.add("login: a full queue has room for somebody else", crowded_out)
     suite.add("login: one that found no room is not logged as refused", told_as_it_was)
+    suite.add("login: a miss at an old form takes no less time than at nobody", miss_takes_no_less)
+    suite.add("login: a refusal comes at its time, however long the hashing took", refusal_at_its_time)
     suite.add("login: no password stays in memory", no_password_stays)
