@@ -5,6 +5,7 @@
 
 import configparser
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import threading
 import time
 
 from harness import Auth, b64, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
@@ -113,12 +115,87 @@ def untried_beside(env):
 
 
 def known_network(env):
-    """Who has logged in from there before is heard, however many wrong ones come from there."""
+    """Who has logged in from there before is heard, however many wrong ones come from there: one after the other."""
     with running(env, throttle_longest=1, **STRICT) as (site, _):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
         wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
         check_eq(set(guess(site, HARRY, FREE + 2)), {"FAIL"})
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+
+
+def known_burst(env):
+    """A burst is heard no more of there than elsewhere; and the owner at another address finds his turn behind it."""
+    slow = dict(STRICT, hash_threads=1, hash_memory=4096, hash_passes=3, throttle_longest=1, remember_logins=60)
+    with running(env, **slow) as (site, daemon), contextlib.ExitStack() as stack:
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        clients = [stack.enter_context(Auth(site.auth)) for _ in range(3)]
+        for i, client in enumerate(clients):
+            client.send("".join("AUTH\t%d\tPLAIN\tservice=imap\trip=%s\tresp=%s\n"
+                                % (j, HERE, b64("\0%s\0guess %d of %d" % (HARRY, j, i))) for j in range(30)))
+        daemon.wait_log("from %s: throttled with others" % HERE)
+        check_eq(attempt(site, HARRY, RIGHT[HARRY], "192.0.2.99"), "OK", "the owner")
+        got = [verdict(client.answer()) for client in clients for _ in range(30)]
+        # those in line follow one by one, and each good login makes some of them free
+        check(FREE < got.count("FAIL") <= FREE + 3 and got.count("temp") == 90 - got.count("FAIL"), got)
+        # his mail program, with all its connections
+        check_eq(answers(clients[0], [(HARRY, RIGHT[HARRY], HERE)] * 5), ["OK"] * 5)
+
+
+@contextlib.contextmanager
+def guessing(site, connections, pause):
+    """Somebody guesses at HARRY's from HERE, on and on: each connection sends the next one when the last is answered."""
+    stop = threading.Event()
+
+    def go_on(number):
+        with Auth(site.auth) as client:
+            for i in itertools.count():
+                if stop.is_set():
+                    return
+                client.plain(HARRY, "guess %d of %d" % (i, number), "imap", rip(HERE))
+                time.sleep(pause)
+
+    threads = [threading.Thread(target=go_on, args=(i,)) for i in range(connections)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def known_flood(env):
+    """The owner gets in where he logged in before, while somebody guesses there: without a pause from another address,
+    or one by one from his own."""
+    unheard = "from %s: throttled with others" % HERE
+    with running(env, **dict(STRICT, throttle_longest=1, login_deadline=2800)) as (site, daemon):
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        with guessing(site, 6, 0.01):
+            for _ in range(4):
+                lines = daemon.log.text.count(unheard)
+                wait_until(lambda: daemon.log.text.count(unheard) > lines + 50, "the line to be full")
+                check_eq(attempt(site, HARRY, RIGHT[HARRY], "192.0.2.99"), "OK")
+        with guessing(site, 1, 0):
+            check_eq([attempt(site, HARRY, RIGHT[HARRY], HERE) for _ in range(3)], ["OK"] * 3)
+
+
+def known_at_the_webmail(env):
+    """Where one address stands for many nobody is known so well that he is heard at all times; though for what is
+    tried elsewhere he does not wait."""
+    with running(env, **dict(STRICT, throttle_user=FREE)) as (site, _), Auth(site.auth) as client:
+        for address, network in (("127.0.0.1", "127.0.0.0/24"), ("", "")):
+            check_eq(attempt(site, HARRY, RIGHT[HARRY], address), "OK")
+            wait_until(lambda: network in recorded(site, HARRY), "the login to be recorded")
+        check_eq([attempt(site, HARRY, "guess %d" % i, "203.0.%d.1" % i) for i in range(FREE + 2)][-1], "temp")
+        for address in ("127.0.0.1", ""):
+            check_eq(attempt(site, HARRY, RIGHT[HARRY], address), "OK", "while others guess elsewhere")
+        got = answers(client, [(HARRY, "guess %d" % i, "127.0.0.1") for i in range(4 * FREE)])
+        check_eq((got.count("temp") >= 3 * FREE - 1, got[-1]), (True, "temp"), got)
+        check_eq(attempt(site, HARRY, RIGHT[HARRY], "127.0.0.1"), "temp")
+        check_eq(attempt(site, SALLY, RIGHT[SALLY], "127.0.0.1"), "OK", "somebody else")
 
 
 def recorded(site, user):
@@ -390,6 +467,9 @@ def register(suite):
     suite.add("guess: a stored password that cannot be tried frees no guesses at the others", untried_beside)
     suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
+    suite.add("guess: of a burst where he logged in before neither, and the owner gets in", known_burst)
+    suite.add("guess: an owner where he logged in before, beside a flood of guesses", known_flood)
+    suite.add("guess: an owner where one address stands for many", known_at_the_webmail)
     suite.add("guess: a network that tries many users waits", network_waits)
     suite.add("guess: good logins between those at others' mailboxes make none of them heard", good_ones_between)
     suite.add("guess: where one address stands for many, each waits for himself", shared_network)

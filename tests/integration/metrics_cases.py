@@ -345,7 +345,7 @@ def words(env):
     with open(os.path.join(ROOT, "src", "server", "login.c")) as f:
         source = f.read()
     said = re.findall(r'"([^"]+)"', " ".join(re.findall(r"refusal = [^;]*;", source)))
-    said += re.findall(r'^static const char not_from_here\[\] = "(.*)";', source, re.M)
+    said += re.findall(r'"([^"]+)"', " ".join(re.findall(r"^\t?static const char [^;]*;", source, re.M)))
     said += re.findall(r'\[CREDENTIAL_\w+\] = \{ "([^"]+)"', source)
     with open(os.path.join(ROOT, "src", "base", "account_state.c")) as f:
         said += re.findall(r'^\t\[STATE_(?!ACTIVE)\w+\] = \{ "([^"]+)"', f.read(), re.M)
