@@ -21,6 +21,7 @@ local settings = { deadline = 12 }
 -- What vmaild's word for a refusal, when it has one, is to Dovecot.
 local results = {
     temp_fail = dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE,
+    misuse = dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, -- it could not read the question
     user_disabled = dovecot.auth.PASSDB_RESULT_USER_DISABLED,
     pass_expired = dovecot.auth.PASSDB_RESULT_PASS_EXPIRED,
 }

@@ -3,8 +3,10 @@
  * How often a wrong password may be tried: per user and network, per network over all users
  * (spraying), and per user over all networks that he never used (distributed guessing). Failures
  * are forgotten one by one; beyond some free ones each costs a wait, twice as long as the one
- * before. An owner who comes from a network where he logged in before is never refused unheard: he
- * is answered later at the most.
+ * before. An owner who comes from a network where he logged in before is not concerned by what is
+ * tried elsewhere, and is not refused for what is tried there: he waits for some seconds until he
+ * is heard. Where one address stands for many people, somebody who logged in there before is
+ * refused for what is tried there, if for no longer than the third kind would refuse him.
  *
  * Rules over a table in memory of the caller's, which may be shared, a file, and full of garbage:
  * there are no pointers in it, a record is believed only as far as it makes sense, and when it is
@@ -39,8 +41,8 @@ struct throttle_rule {
 
 struct throttle_rules {
 	struct throttle_rule kind[THROTTLE_KINDS];
-	uint32_t longest_known_ms; /* how long an owner at a known network is kept waiting at most;
-				      below the 10 s after which Postfix gives up */
+	uint32_t longest_known_ms; /* the longest wait at a network where he logged in before: two
+				      of them fit into the 10 s after which Postfix gives up */
 };
 
 extern const struct throttle_rules throttle_default_rules;
@@ -73,7 +75,7 @@ bool throttle_format(
 
 enum throttle_verdict {
 	THROTTLE_LET,   /* verify the password, answer at once */
-	THROTTLE_WAIT,  /* verify it, and hold the answer, right or wrong, for `ms` */
+	THROTTLE_WAIT,  /* verify nothing yet: ask again in `ms`, for others may come first */
 	THROTTLE_REFUSE /* verify nothing: refuse; heard again in `ms` */
 };
 
@@ -94,12 +96,13 @@ struct throttle_try {
 	 * from all that are not his: they are taken to be wrong. 0 for THROTTLE_NETWORK: many
 	 * people may begin their day at once. */
 	uint32_t under_way[THROTTLE_KINDS];
+	int64_t heard; /* throttle_check's: when this one was let through after a wait */
 };
 
 /* Judge a try before its password is looked at. When a wait has just passed, this one is heard, and
  * the others of the same moment are not: call throttle_unheard when that came to nothing. */
-struct throttle_answer throttle_check(struct throttle *t, const struct throttle_rules *rules,
-    int64_t now, const struct throttle_try *try);
+struct throttle_answer throttle_check(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try);
 
 /* Make the short tag of a password by which the same wrong one is known again: 0 is no tag. The KEY
  * (16 bytes) must not be in the table's file, where it would help to guess the password; when it is
@@ -117,7 +120,8 @@ void throttle_failed(struct throttle *t, const struct throttle_rules *rules, int
 void throttle_succeeded(struct throttle *t, const struct throttle_try *try);
 
 /* The password could not be looked at after all (RETRY), or was right and is refused all the same:
- * neither a failure nor a good login. */
+ * neither a failure nor a good login. Whom this try made wait waits no more; whom another one
+ * made wait still does. */
 void throttle_unheard(struct throttle *t, const struct throttle_try *try);
 
 /* A record as vmailctl lists it. */
@@ -127,7 +131,7 @@ struct throttle_row {
 	struct slice network;
 	unsigned failures; /* not forgotten yet */
 	int64_t last;      /* the last one */
-	int64_t until;     /* not heard (or answered late, when known) before that; 0: heard now */
+	int64_t until;     /* not heard before that, but where he is known; 0: heard now */
 };
 
 /* Call FN for every record with failures that are not forgotten at NOW, until it returns false. */

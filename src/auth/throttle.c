@@ -44,14 +44,14 @@ struct throttle_record {
 
 /* Wrong passwords of people come in threes and fours; of programs, by the thousand. With these
  * a guesser is heard a few hundred times a day from each network, and about once a minute whatever
- * he does against one user. */
+ * he does against one user; where that one logged in before, once in three seconds. */
 const struct throttle_rules throttle_default_rules = {
 	.kind = {
 		[THROTTLE_USER_NETWORK] = { 5, 4000, 900000, 300000 },
 		[THROTTLE_NETWORK] = { 20, 4000, 300000, 60000 },
 		[THROTTLE_USER] = { 20, 2000, 60000, 60000 },
 	},
-	.longest_known_ms = 5000,
+	.longest_known_ms = 3000,
 };
 
 /* The other two kinds may hit owners who did nothing wrong: they have shorter waits of their own.
@@ -395,6 +395,28 @@ counts(const struct throttle_try *try, const struct throttle_rules *rules, enum 
 	       (!try->known && (kind == THROTTLE_USER || try->network.n > 0));
 }
 
+/* Whether he is somewhere where he logged in before, and that is no place of many. */
+static bool
+is_at_home(const struct throttle_try *try)
+{
+	return try->known && try->network.n > 0;
+}
+
+/* The rule that holds for a try: nobody waits long where he is known, for others are to be found
+ * there as well. */
+static struct throttle_rule
+rule_for(
+    const struct throttle_rules *rules, const struct throttle_try *try, enum throttle_kind kind)
+{
+	struct throttle_rule rule = rules->kind[kind];
+	uint32_t longest =
+	    is_at_home(try) ? rules->longest_known_ms : rules->kind[THROTTLE_USER].longest_ms;
+
+	if (try->known && rule.longest_ms > longest)
+		rule.longest_ms = longest;
+	return rule;
+}
+
 static struct throttle_record *
 record_for(struct throttle *t, const struct throttle_rules *rules, const struct throttle_try *try,
     enum throttle_kind kind)
@@ -406,14 +428,14 @@ record_for(struct throttle *t, const struct throttle_rules *rules, const struct 
 
 /* Whoever is let through after a wait is the only one until it is known what became of him. */
 static void
-mark_heard(struct throttle *t, const struct throttle_rules *rules, int64_t now,
-    const struct throttle_try *try)
+mark_heard(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try)
 {
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
 		struct throttle_record *r = record_for(t, rules, try, k);
 
 		if (r != NULL && over_at(r, &rules->kind[k], now) > 0)
-			r->heard = now;
+			r->heard = try->heard = now;
 	}
 }
 
@@ -423,28 +445,29 @@ static int64_t
 left_for(struct throttle *t, const struct throttle_rules *rules, int64_t now,
     const struct throttle_try *try, enum throttle_kind kind)
 {
-	const struct throttle_rule *rule = &rules->kind[kind];
+	struct throttle_rule rule = rule_for(rules, try, kind);
 	struct throttle_record *r = record_for(t, rules, try, kind);
 	uint32_t failures = try->under_way[kind];
 	int64_t left = 0, wait;
 
 	if (r != NULL) {
 		settle(r, now);
-		left = left_of(r, rule, now);
-		failures += failures_at(r, rule, now);
+		left = left_of(r, &rule, now);
+		failures += failures_at(r, &rule, now);
 	}
 	if (try->under_way[kind] == 0 || !counts(try, rules, kind))
 		return left;
-	wait = wait_after(rule, over_of(failures, rule));
+	wait = wait_after(&rule, over_of(failures, &rule));
 	return wait > left ? wait : left;
 }
 
 struct throttle_answer
-throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t now,
-    const struct throttle_try *try)
+throttle_check(
+    struct throttle *t, const struct throttle_rules *rules, int64_t now, struct throttle_try *try)
 {
 	struct throttle_answer a = { THROTTLE_LET, 0, THROTTLE_USER_NETWORK };
 
+	try->heard = 0;
 	for (enum throttle_kind k = 0; k < THROTTLE_KINDS; k++) {
 		int64_t left = left_for(t, rules, now, try, k);
 
@@ -452,16 +475,11 @@ throttle_check(struct throttle *t, const struct throttle_rules *rules, int64_t n
 			continue;
 		if (a.verdict == THROTTLE_LET || a.by != THROTTLE_USER_NETWORK)
 			a.by = k;
-		a.verdict = THROTTLE_REFUSE;
+		a.verdict = is_at_home(try) ? THROTTLE_WAIT : THROTTLE_REFUSE;
 		a.ms = left;
 	}
-	if (a.verdict == THROTTLE_LET && !try->known)
+	if (a.verdict == THROTTLE_LET)
 		mark_heard(t, rules, now, try);
-	if (a.verdict == THROTTLE_REFUSE && try->known) {
-		a.verdict = THROTTLE_WAIT;
-		if (a.ms > (int64_t)rules->longest_known_ms)
-			a.ms = rules->longest_known_ms;
-	}
 	return a;
 }
 
@@ -515,6 +533,7 @@ throttle_failed(struct throttle *t, const struct throttle_rules *rules, int64_t 
 			count(t, rules, now, try, k, tag);
 }
 
+/* A record has one mark, and nobody else was let through at the moment of ours. */
 void
 throttle_unheard(struct throttle *t, const struct throttle_try *try)
 {
@@ -522,7 +541,7 @@ throttle_unheard(struct throttle *t, const struct throttle_try *try)
 		struct whose w = whose_of(try, k);
 		struct throttle_record *r = find(t, &w);
 
-		if (r != NULL)
+		if (r != NULL && r->heard == try->heard)
 			r->heard = 0;
 	}
 }

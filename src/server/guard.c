@@ -128,7 +128,7 @@ guard_network(const struct guard *g, struct slice remote, struct slice group)
 }
 
 struct throttle_answer
-guard_ask(struct guard *g, const struct throttle_try *try)
+guard_ask(struct guard *g, struct throttle_try *try)
 {
 	if (!g->on)
 		return (struct throttle_answer){ .verdict = THROTTLE_LET };

@@ -34,7 +34,7 @@ void guard_release(struct guard *g);
 struct slice guard_network(const struct guard *g, struct slice remote, struct slice group);
 
 /* auth/throttle.h's questions, at this moment. */
-struct throttle_answer guard_ask(struct guard *g, const struct throttle_try *try);
+struct throttle_answer guard_ask(struct guard *g, struct throttle_try *try);
 uint32_t guard_tag(const struct guard *g, struct slice user, struct slice password);
 void guard_failed(struct guard *g, const struct throttle_try *try, uint32_t tag);
 void guard_succeeded(struct guard *g, const struct throttle_try *try);

@@ -118,12 +118,14 @@ hash_job_secret(const struct hash_job *j)
 	return slice_of(j->password, j->password_n);
 }
 
-/* Any match counts; one that could not be tried makes a miss uncertain. */
+/* Any match counts; one that could not be tried makes a miss uncertain. A miss takes no less time
+ * than an unknown user does: where no line cost what new ones do, a dummy is hashed as well. */
 static enum outcome
 verify(struct hash_job *j, const struct password_cost *cost)
 {
 	struct slice rest = sbuf_slice(&j->hashes);
 	enum outcome verdict = NONE;
+	bool spent = false;
 	struct error err;
 
 	for (j->line = 0; rest.n > 0; j->line++) {
@@ -132,11 +134,16 @@ verify(struct hash_job *j, const struct password_cost *cost)
 
 		if (o == FOUND)
 			return FOUND;
-		if (o != NONE) {
-			verdict = RETRY;
-			j->why = err;
+		if (o == NONE) {
+			j->missed = true;
+			spent = spent || !password_needs_rehash(stored, cost);
+			continue;
 		}
+		verdict = RETRY;
+		j->why = err;
 	}
+	if (verdict == NONE && !spent)
+		verdict = password_verify_dummy(hash_job_secret(j), cost, &j->why);
 	return verdict;
 }
 

@@ -33,6 +33,7 @@ struct hash_job {
 
 	enum outcome outcome;
 	struct error why;  /* of a RETRY */
+	bool missed;       /* one of `hashes` at least was compared, and is of another password */
 	size_t line;       /* verified: by which of `hashes` */
 	struct sbuf fresh; /* HASH_ANEW */
 };

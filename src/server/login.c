@@ -145,12 +145,14 @@ credential_of_line(const struct login_facts *f, size_t line)
 	return NULL;
 }
 
-/* It is none of those that could be tried. One that did not fit may be right, and yet nobody
- * guesses for free. */
+/* It is none of those that could be tried. One that could not, or did not fit, may be right, and
+ * yet nobody guesses at the others for free. */
 static void
 end_untried(struct login *l)
 {
-	if (!l->facts->cut) {
+	bool looked_at = l->job.missed || (l->job.outcome == NONE && l->facts->cut);
+
+	if (!looked_at) {
 		end_try_again(l);
 		return;
 	}
@@ -178,7 +180,7 @@ verified(struct login *l)
 		return;
 	default:
 		l->trouble = l->job.why;
-		end_try_again(l);
+		end_untried(l);
 		return;
 	}
 }
@@ -273,19 +275,35 @@ opens_at_once(struct login *l)
 	return opens;
 }
 
-/* --- who is it, and may he try ---------------------------------------------------------------- */
+/* --- may he try ------------------------------------------------------------------------------- */
+
+/* To be told to try again is what serves an owner best who is on a strange network while somebody
+ * guesses at his password: his program keeps the password, and gets in when the wait is over. He
+ * who guesses learns that he is found out, and not one password more. The log tells the two apart
+ * as far as can be told: nobody is to be banned for what others tried. */
+static void
+end_unheard(struct login *l, const char *refusal)
+{
+	l->outcome = RETRY;
+	l->refusal = refusal;
+	login_end(l);
+}
 
 /* Count the user's other passwords that are being looked at, each once: a program opens five
  * connections with the one it has, and who guesses tries another one each time. There are no more
- * of them than fit into the queue. */
+ * of them than fit into the queue and the line. */
 static void
 count_under_way(struct login *l)
 {
 	uint32_t *n = l->try.under_way;
 
+	memset(n, 0, sizeof l->try.under_way);
+	l->twin = false;
 	for (const struct login *o = l->worker->under_way; o != NULL; o = o->rival) {
 		bool here = slice_eq(o->try.network, l->try.network);
 
+		if (o->in_line)
+			continue;
 		if (o->tag == l->tag)
 			l->twin = l->twin || here;
 		if (o->tag == l->tag || o->twin || !slice_eq(o->try.user, l->try.user))
@@ -295,24 +313,53 @@ count_under_way(struct login *l)
 	}
 }
 
-static bool
-is_refused_unheard(struct login *l)
+static void
+go_on(struct login *l)
 {
-	struct throttle_answer a;
-
-	l->try.user = sbuf_slice(&l->user);
-	l->try.network = guard_network(
-	    &l->worker->guard, sbuf_slice(&l->request.remote), sbuf_slice(&l->network));
-	l->try.known = l->facts->known;
-	l->tag = guard_tag(&l->worker->guard, l->try.user, sbuf_slice(&l->request.password));
-	count_under_way(l);
-	a = guard_ask(&l->worker->guard, &l->try);
-	if (a.verdict == THROTTLE_WAIT)
-		l->wait_ms = a.ms;
-	if (a.verdict == THROTTLE_REFUSE)
-		l->refusal = a.by == THROTTLE_USER_NETWORK ? "throttled" : "throttled with others";
-	return a.verdict == THROTTLE_REFUSE;
+	if (opens_at_once(l))
+		opened(l);
+	else if (!hash(l))
+		end_try_again(l);
 }
+
+/* Nobody overtakes those in line. */
+static struct throttle_answer
+ask(struct login *l)
+{
+	if (login_has_line(l) && !l->stood)
+		return (struct throttle_answer){ .verdict = THROTTLE_WAIT };
+	count_under_way(l);
+	return guard_ask(&l->worker->guard, &l->try);
+}
+
+static void
+judge(struct login *l)
+{
+	static const char by_himself[] = "throttled", by_others[] = "throttled with others";
+	struct throttle_answer a = ask(l);
+
+	switch (a.verdict) {
+	case THROTTLE_LET:
+		login_heard(l);
+		go_on(l);
+		return;
+	case THROTTLE_WAIT:
+		if (!login_stand_in_line(l, a.ms))
+			end_unheard(l, by_others);
+		return;
+	case THROTTLE_REFUSE:
+		end_unheard(l, a.by == THROTTLE_USER_NETWORK ? by_himself : by_others);
+		return;
+	}
+}
+
+void
+login_turn(struct login *l)
+{
+	judge(l);
+}
+
+/* --- who is it -------------------------------------------------------------------------------- */
 
 /* Fill user and network. FOUND: it can be somebody. NONE: user is what was typed, and it is nobody.
  */
@@ -330,15 +377,14 @@ name(struct login *l)
 	return o;
 }
 
-/* To be told to try again is what serves an owner best who is on a strange network while somebody
- * guesses at his password: his program keeps the password, and gets in when the wait is over. He
- * who guesses learns that he is found out, and not one password more. The log tells the two apart
- * as far as can be told: nobody is to be banned for what others tried. */
 static void
-end_unheard(struct login *l)
+prepare_try(struct login *l)
 {
-	l->outcome = RETRY;
-	login_end(l);
+	l->try.user = sbuf_slice(&l->user);
+	l->try.network = guard_network(
+	    &l->worker->guard, sbuf_slice(&l->request.remote), sbuf_slice(&l->network));
+	l->try.known = l->facts->known;
+	l->tag = guard_tag(&l->worker->guard, l->try.user, sbuf_slice(&l->request.password));
 }
 
 /* It is known who that is. NONE leaves the facts empty: nobody's password is right then. */
@@ -358,12 +404,8 @@ found(struct login *l, enum outcome o)
 	l->refusal = o == NONE ? "unknown user" : NULL;
 	if (o == FOUND && l->facts->credentials == 0)
 		l->refusal = "no password is set";
-	if (is_refused_unheard(l))
-		end_unheard(l);
-	else if (opens_at_once(l))
-		opened(l);
-	else if (!hash(l))
-		end_try_again(l);
+	prepare_try(l);
+	judge(l);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * One login, as login.c (its way) and login_end.c (its end) share it.
+ * One login, as login.c (its way), login_line.c (its wait to be heard) and login_end.c (its end)
+ * share it.
  */
 #ifndef SERVER_LOGIN_H
 #define SERVER_LOGIN_H
@@ -20,21 +21,40 @@ struct login {
 	struct login_facts *facts; /* until the answer */
 	struct throttle_try try;   /* views into the above */
 	uint32_t tag;              /* of the password, for the guard */
-	struct login *rival;       /* the next whose password is being looked at */
+	struct login *rival;       /* the next whose password is, or will be, looked at */
 	struct login **rivals;     /* what points to this one; NULL: nobody looks at its password */
 	bool twin;                 /* of a rival: the same password, from the same network */
 	const struct credential *by; /* of the facts: the one that was right */
 	struct sbuf label;           /* its label, once the facts are gone */
 	uint64_t begun;              /* clock_ms */
-	int64_t wait_ms;             /* from there: how long the answer is kept back */
 
 	enum outcome outcome;
 	struct error trouble; /* why it cannot be told, once something is in the way */
 	const char *refusal;  /* why not, in one of the words of vmaild(8) */
 	bool hashing;         /* with the pool just now */
+	bool in_line;         /* waits until it is heard, see `held` */
+	bool stood;           /* has been in line before */
+	bool second;          /* another one from its address comes, or came, before it */
 	bool told;            /* "try again", as this worker leaves: what comes of it is nobody's */
-	struct event held;
+	struct event held;    /* ends the wait for being heard, or the hold of the answer */
 };
+
+/* The time in line is over: it is heard, or waits on, or is sent away. Its connection is to be
+ * served by the caller. */
+void login_turn(struct login *l);
+
+/* --- login_line.c ----------------------------------------------------------------------------- */
+
+/* Tell whether others stand in line for L's user, who is known at its network. */
+bool login_has_line(const struct login *l);
+
+/* Wait in line: login_turn is called in MS, or a little later, if others are to come first. False
+ * when there is no room, or when that is longer than a login may wait for a thread. */
+bool login_stand_in_line(struct login *l, int64_t ms);
+void login_leave_line(struct login *l);
+
+/* It is heard: the next turn is for somebody at another address. */
+void login_heard(const struct login *l);
 
 /* --- login_end.c ------------------------------------------------------------------------------ */
 
@@ -42,7 +62,7 @@ struct login {
 struct login *login_new(struct auth_conn *c, struct auth_request *r);
 void login_free(struct login *l);
 
-/* Its password is being looked at, or is not any more. */
+/* Its password is being looked at, or will be when its turn comes; or is not any more. */
 void login_under_way(struct login *l);
 void login_judged(struct login *l);
 

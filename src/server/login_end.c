@@ -239,21 +239,25 @@ on_held(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	answer(l);
+	if (l->in_line) {
+		login_leave_line(l);
+		login_turn(l);
+	} else {
+		answer(l);
+	}
 	if (c != NULL)
 		conn_serve(&c->conn);
 }
 
-/* How many more milliseconds the answer is to be held: a refusal as configured, and anything as the
- * guard wants it. */
+/* How many more milliseconds the answer is to be held: a refusal as configured. That is counted
+ * from the beginning, so that the time does not tell how long the hashing took. */
 static int64_t
 hold_ms(const struct login *l)
 {
 	bool refusal = l->outcome == NONE || l->refusal != NULL;
 	int64_t delay = refusal && !l->request.no_delay ? l->worker->conf->failure_delay : 0;
-	int64_t wait = l->wait_ms - (int64_t)(clock_ms() - l->begun);
 
-	return wait > delay ? wait : delay;
+	return delay - (int64_t)(clock_ms() - l->begun);
 }
 
 void
@@ -295,7 +299,7 @@ tell_hurried(struct login *l)
 static void
 hurry(struct login *l)
 {
-	if (!l->hashing && !l->ask.waiting) {
+	if (!l->hashing && !l->ask.waiting && !l->in_line) {
 		answer(l);
 		return;
 	}

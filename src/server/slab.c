@@ -208,6 +208,7 @@ const char *const slab_login_words[SLAB_LOGINS] = {
 	"unknown user",
 	"no password is set",
 	"throttled",
+	"throttled with others",
 	"suspended",
 	"receive-only",
 	"send-only",

@@ -33,7 +33,7 @@ struct slab_times {
 };
 
 /* How a login ended: the words of vmaild(8), see slab_login_words. */
-enum { SLAB_LOGINS = 13 };
+enum { SLAB_LOGINS = 14 };
 extern const char *const slab_login_words[SLAB_LOGINS];
 
 /* Of a store that is a server, or several: at this moment, but for the last two. */

@@ -147,24 +147,26 @@ end_line(struct sbuf *out, size_t before)
 }
 
 static bool
-put_fail(struct sbuf *out, const struct auth_request *r, const char *key, const char *value)
+put_fail(struct sbuf *out, const struct auth_request *r, const char *code, struct slice reason)
 {
 	size_t before = out->n;
 
 	sbuf_printf(out, "FAIL\t%" PRIu32, r->id);
 	if (r->user.n > 0)
 		authline_add(out, "user", sbuf_slice(&r->user));
-	if (key != NULL)
-		authline_add(out, key, slice_str(value));
+	if (code != NULL)
+		authline_add(out, "code", slice_str(code));
+	if (reason.n > 0)
+		authline_add(out, "reason", reason);
 	return end_line(out, before);
 }
 
 /* What this protocol gets wrong is told, for it is a program that errs; whose password is wrong
- * never. */
+ * never. A reason alone is for whoever knows the password: this one has a code before it. */
 static bool
 put_misuse(struct sbuf *out, const struct auth_request *r, const char *reason)
 {
-	return put_fail(out, r, "reason", reason);
+	return put_fail(out, r, "misuse", slice_str(reason));
 }
 
 static bool
@@ -554,7 +556,7 @@ put_none(struct sbuf *out, const struct auth_request *r)
 	size_t before = out->n;
 
 	if (r->ask == AUTH_ASK_PASSWORD)
-		return put_fail(out, r, r->reason.n > 0 ? "reason" : NULL, sbuf_cstr(&r->reason));
+		return put_fail(out, r, NULL, sbuf_slice(&r->reason));
 	sbuf_printf(out, "NOTFOUND\t%" PRIu32, r->id);
 	return end_line(out, before);
 }
@@ -567,7 +569,7 @@ put_retry(struct sbuf *out, const struct auth_request *r)
 	if (is_postfix(r))
 		return false;
 	if (r->ask == AUTH_ASK_PASSWORD)
-		return put_fail(out, r, "code", "temp_fail");
+		return put_fail(out, r, "temp_fail", slice_of("", 0));
 	sbuf_printf(out, "FAIL\t%" PRIu32, r->id);
 	return end_line(out, before);
 }

@@ -51,6 +51,13 @@ sum(const struct watch *w, enum metric m, const char *label, const char *value)
 	return number(watch_sum(w, m, label, value));
 }
 
+static struct value
+throttled(const struct watch *w)
+{
+	return number(watch_sum(w, METRIC_LOGINS, "result", "throttled") +
+		      watch_sum(w, METRIC_LOGINS, "result", "throttled with others"));
+}
+
 static bool
 put_row(struct table *t, const struct watch *w, const char *health, const char *reason)
 {
@@ -86,7 +93,7 @@ put_row(struct table *t, const struct watch *w, const char *health, const char *
 			number(watch_quantile(&times, 0.99) * 1e6),
 			sum(w, METRIC_LOGINS, NULL, NULL),
 			sum(w, METRIC_LOGINS, "result", "ok"),
-			sum(w, METRIC_LOGINS, "result", "throttled"),
+			throttled(w),
 			sum(w, METRIC_LOGINS, "result", "temporary"),
 			sum(w, METRIC_HASH_QUEUE, NULL, NULL),
 		};

@@ -5,6 +5,7 @@
 
 import configparser
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import threading
+import time
 
 from harness import Auth, b64, Skip, check, check_eq, check_in, is_sanitized, scratch, wait_until, write_file
 from world import running, world
@@ -90,13 +93,109 @@ def right_but_refused(env):
             check_eq(attempt(site, HARRY, "one more guess"), "temp")
 
 
+def untried_beside(env):
+    """One stored password that cannot be tried leaves it open whether a guess is right, and yet frees none at the
+    others."""
+    dearer = "{ARGON2ID}$argon2id$v=19$m=524288,t=3,p=1$c29tZXNhbHQxMjM0NTY3OA$" + "A" * 43
+    with world(env, **STRICT) as site:
+        site.ctl("app-password", "add", HARRY, "--label", "old")
+        with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+            db.execute("UPDATE credential SET hash = ? WHERE label = 'old'", (dearer,))
+            db.execute("UPDATE credential SET hash = ? WHERE mailbox = ?", (dearer, SALLY))
+        with site.start() as daemon:
+            check_eq({attempt(site, HARRY, "the one that is old") for _ in range(2 * FREE)}, {"temp"})
+            check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+            check("throttled" not in daemon.log.text, "the same one counts once")
+            check_eq(set(guess(site, HARRY, FREE + 1)), {"temp"})
+            check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
+            daemon.wait_log("login refused: user '%s', service imap, from %s: throttled" % (HARRY, HERE))
+            # nothing was compared: nothing was learned
+            check_eq(set(guess(site, SALLY, 4 * FREE, THERE)), {"temp"})
+            check("'%s', service imap, from %s: throttled" % (SALLY, THERE) not in daemon.log.text, "of nothing")
+
+
 def known_network(env):
-    """Who has logged in from there before is heard, however many wrong ones come from there."""
+    """Who has logged in from there before is heard, however many wrong ones come from there: one after the other."""
     with running(env, throttle_longest=1, **STRICT) as (site, _):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
         wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
         check_eq(set(guess(site, HARRY, FREE + 2)), {"FAIL"})
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+
+
+def known_burst(env):
+    """A burst is heard no more of there than elsewhere; and the owner at another address finds his turn behind it."""
+    slow = dict(STRICT, hash_threads=1, hash_memory=4096, hash_passes=3, throttle_longest=1, remember_logins=60)
+    with running(env, **slow) as (site, daemon), contextlib.ExitStack() as stack:
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        clients = [stack.enter_context(Auth(site.auth)) for _ in range(3)]
+        for i, client in enumerate(clients):
+            client.send("".join("AUTH\t%d\tPLAIN\tservice=imap\trip=%s\tresp=%s\n"
+                                % (j, HERE, b64("\0%s\0guess %d of %d" % (HARRY, j, i))) for j in range(30)))
+        daemon.wait_log("from %s: throttled with others" % HERE)
+        check_eq(attempt(site, HARRY, RIGHT[HARRY], "192.0.2.99"), "OK", "the owner")
+        got = [verdict(client.answer()) for client in clients for _ in range(30)]
+        # those in line follow one by one, and each good login makes some of them free
+        check(FREE < got.count("FAIL") <= FREE + 3 and got.count("temp") == 90 - got.count("FAIL"), got)
+        # his mail program, with all its connections
+        check_eq(answers(clients[0], [(HARRY, RIGHT[HARRY], HERE)] * 5), ["OK"] * 5)
+
+
+@contextlib.contextmanager
+def guessing(site, connections, pause):
+    """Somebody guesses at HARRY's from HERE, on and on: each connection sends the next one when the last is answered."""
+    stop = threading.Event()
+
+    def go_on(number):
+        with Auth(site.auth) as client:
+            for i in itertools.count():
+                if stop.is_set():
+                    return
+                client.plain(HARRY, "guess %d of %d" % (i, number), "imap", rip(HERE))
+                time.sleep(pause)
+
+    threads = [threading.Thread(target=go_on, args=(i,)) for i in range(connections)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def known_flood(env):
+    """The owner gets in where he logged in before, while somebody guesses there: without a pause from another address,
+    or one by one from his own."""
+    unheard = "from %s: throttled with others" % HERE
+    with running(env, **dict(STRICT, throttle_longest=1, login_deadline=2800)) as (site, daemon):
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        with guessing(site, 6, 0.01):
+            for _ in range(4):
+                lines = daemon.log.text.count(unheard)
+                wait_until(lambda: daemon.log.text.count(unheard) > lines + 50, "the line to be full")
+                check_eq(attempt(site, HARRY, RIGHT[HARRY], "192.0.2.99"), "OK")
+        with guessing(site, 1, 0):
+            check_eq([attempt(site, HARRY, RIGHT[HARRY], HERE) for _ in range(3)], ["OK"] * 3)
+
+
+def known_at_the_webmail(env):
+    """Where one address stands for many nobody is known so well that he is heard at all times; though for what is
+    tried elsewhere he does not wait."""
+    with running(env, **dict(STRICT, throttle_user=FREE)) as (site, _), Auth(site.auth) as client:
+        for address, network in (("127.0.0.1", "127.0.0.0/24"), ("", "")):
+            check_eq(attempt(site, HARRY, RIGHT[HARRY], address), "OK")
+            wait_until(lambda: network in recorded(site, HARRY), "the login to be recorded")
+        check_eq([attempt(site, HARRY, "guess %d" % i, "203.0.%d.1" % i) for i in range(FREE + 2)][-1], "temp")
+        for address in ("127.0.0.1", ""):
+            check_eq(attempt(site, HARRY, RIGHT[HARRY], address), "OK", "while others guess elsewhere")
+        got = answers(client, [(HARRY, "guess %d" % i, "127.0.0.1") for i in range(4 * FREE)])
+        check_eq((got.count("temp") >= 3 * FREE - 1, got[-1]), (True, "temp"), got)
+        check_eq(attempt(site, HARRY, RIGHT[HARRY], "127.0.0.1"), "temp")
+        check_eq(attempt(site, SALLY, RIGHT[SALLY], "127.0.0.1"), "OK", "somebody else")
 
 
 def recorded(site, user):
@@ -141,6 +240,20 @@ def network_waits(env):
         check_eq(attempt(site, HARRY, RIGHT[HARRY]), "temp")
         daemon.wait_log("login refused: user '%s', service imap, from %s: throttled with others" % (HARRY, HERE))
         check_eq(attempt(site, HARRY, RIGHT[HARRY], THERE), "OK")
+
+
+def good_ones_between(env):
+    """Who has a mailbox of his own there is not heard more often for it when he tries others'."""
+    spray = dict(STRICT, throttle_user_network=0, throttle_network=FREE, throttle_longest=1, remember_logins=60)
+    with running(env, **spray) as (site, _), Auth(site.auth) as client:
+        check_eq(attempt(site, HARRY, RIGHT[HARRY]), "OK")
+        wait_until(lambda: "192.0.2.0/24" in recorded(site, HARRY), "the login to be recorded")
+        got = [attempt(site, "user%d@example.com" % i, "123456") for i in range(FREE + 2)]
+        check_eq(got, ["FAIL"] * (FREE + 1) + ["temp"])
+        wait_until(lambda: attempt(site, "user@example.com", "123456") == "FAIL", "the end of the wait")
+        time.sleep(1.1)
+        got = answers(client, [(user, RIGHT[HARRY], HERE) for i in range(8) for user in ("a%d@example.com" % i, HARRY)])
+        check_eq((got[1::2], sorted(got[::2])), (["OK"] * 8, ["FAIL"] + ["temp"] * 7))
 
 
 def shared_network(env):
@@ -351,9 +464,14 @@ def register(suite):
     suite.add("guess: at an unknown user it is the same", unknown_user_waits_alike)
     suite.add("guess: the same wrong password counts once", same_wrong_password)
     suite.add("guess: a right password that is refused forgets none of the wrong ones", right_but_refused)
+    suite.add("guess: a stored password that cannot be tried frees no guesses at the others", untried_beside)
     suite.add("guess: of a burst no more are heard than one after the other", burst)
     suite.add("guess: an owner is heard where he logged in before", known_network)
+    suite.add("guess: of a burst where he logged in before neither, and the owner gets in", known_burst)
+    suite.add("guess: an owner where he logged in before, beside a flood of guesses", known_flood)
+    suite.add("guess: an owner where one address stands for many", known_at_the_webmail)
     suite.add("guess: a network that tries many users waits", network_waits)
+    suite.add("guess: good logins between those at others' mailboxes make none of them heard", good_ones_between)
     suite.add("guess: where one address stands for many, each waits for himself", shared_network)
     suite.add("guess: not counted where that is switched off", switched_off)
     suite.add("guess: the counts outlive worker, reload and daemon", survives)

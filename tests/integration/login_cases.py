@@ -12,6 +12,7 @@ import select
 import signal
 import sqlite3
 import subprocess
+import time
 
 import memory
 from harness import Auth, Userdb, b64, check, check_eq, check_in, wait_gone, wait_until
@@ -264,38 +265,61 @@ def locations(env):
                 check_eq((fields["uid"], fields["gid"]), ("4001", "4002"))
 
 
+# --- what the time tells
+
+def miss_takes_no_less(env):
+    """A wrong password takes as long where it is kept in an old, fast form as where there is nobody."""
+    def shortest(client, user):
+        took = []
+        for i in range(3):
+            begun = time.monotonic()
+            check_eq(client.plain(user, "wrong %d" % i).word, "FAIL")
+            took.append(time.monotonic() - begun)
+        return min(took)
+
+    with running(env, hash_memory=65536, hash_passes=3, failure_delay=0) as (site, _), Auth(site.auth) as client:
+        nobody = shortest(client, "nobody@example.com")
+        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+        old = shortest(client, HARRY)
+        check(old > nobody / 2, "an old form takes %f s, nobody %f s" % (old, nobody))
+
+
+def refusal_at_its_time(env):
+    """A refusal comes when failure-delay is over, however long the hashing took."""
+    with running(env, hash_memory=131072, hash_passes=6, failure_delay=3000) as (site, _), Auth(site.auth) as client:
+        begun = time.monotonic()
+        check_eq(client.plain(HARRY, "wrong", parameters=("no-penalty",)).word, "FAIL")
+        hashing, begun = time.monotonic() - begun, time.monotonic()
+        check_eq(client.plain(HARRY, "another").word, "FAIL")
+        took = time.monotonic() - begun
+        check(2.9 < took < 3 + hashing / 2, "the hashing takes %f s, the refusal %f s" % (hashing, took))
+
+
 # --- a worker that leaves
 
-def hurried_once(env):
-    """A right password that is held back, its hash to be renewed, when the worker has to end: it is answered once, and
-    the worker ends of itself. (The hold ends while the worker waits for somebody who does not read.)"""
-    with world(env, throttle_user_network=1, failure_delay=1500) as site:
-        set_hash(site, HARRY, plain_md5(RIGHT[HARRY]))
+def hurried_in_line(env):
+    """Some wait in line to be heard, where their user is known, when the worker has to end: each is answered once, and
+    the worker ends of itself."""
+    with watched(env, throttle_user_network=1, failure_delay=0) as (site, daemon), Auth(site.auth) as client:
         with database(site) as db:
-            db.execute("INSERT INTO login (mailbox, network, label, service, at) VALUES (?, '192.0.2.0/24', '', 'imap', 1)", (HARRY,))
-            db.execute("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
-                       "INSERT INTO mailbox (address, domain, created) SELECT 'user' || i || '@example.com', 'example.com', 1 FROM n")
-        site.configure(hash_memory=65536, hash_passes=20)  # the new hash takes long
-        with site.start() as daemon, Auth(site.auth) as client, Userdb(site.userdb) as deaf:
-            daemon.may_kill = True  # a hash that takes this long may keep a worker beyond its time, on a slow machine
-            deaf.request("LIST", "service=doveadm")
-            wrong = [client.start("PLAIN", "\0%s\0wrong %d" % (HARRY, i), parameters=("rip=" + HERE,)) for i in range(4)]
-            right = client.start("PLAIN", "\0%s\0%s" % (HARRY, RIGHT[HARRY]), parameters=("rip=" + HERE,))
-            clock = client.start("PLAIN", "\0%s\0wrong" % SALLY, parameters=("rip=" + THERE,))
-            answers = [client.answer()]
-            while answers[-1].id != clock:
-                answers.append(client.answer())
-            daemon.signal(signal.SIGTERM)
-            while len(answers) < len(wrong) + 2:
-                answers.append(client.answer())
-            with contextlib.suppress(ConnectionResetError):
-                while client.more():
-                    pass
-            check_eq(client.pending, b"", "more answers")
-            check_eq(sorted(a.id for a in answers), sorted([*wrong, right, clock]))
-            check_eq([a.word for a in answers if a.id == right], ["OK"])
-            check_eq(daemon.wait(), 0)
-        check(not re.search(r"died of signal (?!9\b)", daemon.log.text), daemon.log.text)
+            db.execute("INSERT INTO login (mailbox, network, label, service, at) VALUES (?, '192.0.2.0/24', '', 'imap', 1)",
+                       (HARRY,))
+        tries = [client.start("PLAIN", "\0%s\0wrong %d" % (HARRY, i), parameters=("rip=" + HERE,)) for i in range(4)]
+        tries.append(client.start("PLAIN", "\0%s\0wrong, too" % HARRY, parameters=("rip=192.0.2.99",)))
+        answers = [client.answer() for _ in range(2)]
+        check_eq([a.word for a in answers], ["FAIL"] * 2, "those that are free, and one behind them")
+        old, = daemon.workers("auth")
+        daemon.reload()
+        answers += [client.answer() for _ in range(3)]
+        with contextlib.suppress(ConnectionResetError):
+            while client.more():
+                pass
+        check_eq(client.pending, b"", "more answers")
+        check_eq(sorted(a.id for a in answers), sorted(tries))
+        check([a.named.get("code") for a in answers].count("temp_fail") >= 2, answers)
+        wait_gone(old)
+        check_eq(Page(site.metrics).sum("vmaild_logins_total"), len(tries))
+        check("died of signal" not in daemon.log.text, daemon.log.text)
 
 
 def recorded_at_last(env):
@@ -578,7 +602,7 @@ def no_password_stays(env):
 def register(suite):
     suite.add("login: an old hash is replaced", rehash)
     suite.add("login: recorded when the store is free again, though the worker leaves", recorded_at_last)
-    suite.add("login: one that is held back is answered once when its worker leaves", hurried_once)
+    suite.add("login: those in line are answered once when their worker leaves", hurried_in_line)
     suite.add("login: those that a leaving worker sends away are counted and logged", hurried_are_told)
     suite.add("login: all that lies behind those is answered when their worker leaves", hurried_all)
     suite.add("login: a hash of a lower cost is replaced", rehash_to_a_higher_cost)
@@ -601,4 +625,6 @@ def register(suite):
     suite.add("login: a storm from one network holds nobody else up", turns)
     suite.add("login: a full queue has room for somebody else", crowded_out)
     suite.add("login: one that found no room is not logged as refused", told_as_it_was)
+    suite.add("login: a miss at an old form takes no less time than at nobody", miss_takes_no_less)
+    suite.add("login: a refusal comes at its time, however long the hashing took", refusal_at_its_time)
     suite.add("login: no password stays in memory", no_password_stays)

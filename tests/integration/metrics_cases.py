@@ -334,6 +334,37 @@ def names(env):
                 check(label in has, name, "has no label", label, "in", query)
 
 
+def words(env):
+    """Each reason for which a login is refused, by the manual and by the source, is counted by that name."""
+    with watched(env) as (site, _):
+        told = {labels["result"] for name, labels, _ in Page(site.metrics).samples if name == "vmaild_logins_total"}
+    with open(os.path.join(ROOT, "docs", "vmaild.8")) as f:
+        section = re.search(r'^\.It "login refused: .*?^\.El$', f.read(), re.M | re.S)
+    manual = set(re.findall(r"^\.It Ql (.*)$", section[0], re.M))
+    check_eq(told, manual | {"ok", "temporary"})
+    with open(os.path.join(ROOT, "src", "server", "login.c")) as f:
+        source = f.read()
+    said = re.findall(r'"([^"]+)"', " ".join(re.findall(r"refusal = [^;]*;", source)))
+    said += re.findall(r'"([^"]+)"', " ".join(re.findall(r"^\t?static const char [^;]*;", source, re.M)))
+    said += re.findall(r'\[CREDENTIAL_\w+\] = \{ "([^"]+)"', source)
+    with open(os.path.join(ROOT, "src", "base", "account_state.c")) as f:
+        said += re.findall(r'^\t\[STATE_(?!ACTIVE)\w+\] = \{ "([^"]+)"', f.read(), re.M)
+    check_eq(set(said) | {"wrong password"}, manual)
+
+
+def guesses_shown(env):
+    """Who is sent away for what others tried is counted, and shown by status, as throttled."""
+    with watched(env, failure_delay=0, throttle_network=2) as (site, daemon):
+        with Auth(site.auth) as client:
+            for i in range(6):
+                client.plain("user%d@example.com" % i, "123456", "imap", ("rip=192.0.2.7",))
+        sent_away = daemon.log.text.count("throttled with others")
+        page = Page(site.metrics)
+        check_eq((sent_away, page.sum("vmaild_logins_total", result="throttled with others")), (3, 3))
+        check_eq(page.sum("vmaild_logins_total", result="temporary"), 0)
+        check_eq(json.loads(site.ctl("status", "--json"))["logins_throttled"], 3)
+
+
 def top_once(env):
     """top for scripts: one screen of 80 columns, without a terminal and without escapes."""
     with watched(env) as (site, _):
@@ -356,4 +387,6 @@ def register(suite):
     suite.add("metrics: whatever is sent, the next is answered", strangers)
     suite.add("metrics: each process reaches its own counts only", least)
     suite.add("metrics: manual, dashboard and rules know the names", names)
+    suite.add("metrics: each reason of a refusal is counted", words)
+    suite.add("metrics: who is sent away for what others tried is counted as throttled", guesses_shown)
     suite.add("metrics: top once", top_once)

@@ -23,6 +23,7 @@ TEMPORARY, WRONG = "[UNAVAILABLE]", "[AUTHENTICATIONFAILED]"
     ("lua, a login: disabled", "FAIL\t1\tcode=user_disabled\n", WRONG),
     ("lua, a login: right, but told to stay out", "OK\t1\tuser=harry@example.test\tnologin\treason=later\n",
      "[CONTACTADMIN] later"),
+    ("lua, a login: not understood", "FAIL\t1\tcode=misuse\treason=malformed response\n", TEMPORARY),
     ("lua, a login: a code of another day", "FAIL\t1\tcode=moon\n", TEMPORARY),
     ("lua, a login: no to another question", "FAIL\t2\n", TEMPORARY),
     ("lua, a login: yes to another question", "OK\t2\tuser=harry@example.test\n", TEMPORARY),

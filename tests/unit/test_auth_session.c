@@ -47,7 +47,7 @@
 #define OK(id)            "OK\t" id "\tuser=alice@example.org" FIELDS("userdb_")
 #define OK_POSTFIX(id)    "OK\t" id "\tuser=alice@example.org\n"
 #define FAIL(id, user)    "FAIL\t" id "\tuser=" user "@example.org\n"
-#define MALFORMED(id)     "FAIL\t" id "\treason=malformed response\n"
+#define MALFORMED(id)     "FAIL\t" id "\tcode=misuse\treason=malformed response\n"
 #define ASKS_USER(id)     "CONT\t" id "\t" USERNAME "\n"
 #define ASKS_PASSWORD(id) "CONT\t" id "\t" PASSWORD "\n"
 #define CLOSED            "(closed)"
@@ -130,7 +130,7 @@ static const struct row logins[] = {
 	{ "a response that is no base64", BYTES(PLAIN("%%%%")), MALFORMED("1") },
 	{ "the response `=`, as SMTP has it", BYTES(PLAIN("=")), MALFORMED("1") },
 	{ "something behind the response", BYTES("AUTH\t1\tPLAIN\tresp=" RIGHT "\tsecured\n"),
-	    "FAIL\t1\treason=malformed request\n" },
+	    "FAIL\t1\tcode=misuse\treason=malformed request\n" },
 	{ "LOGIN", BYTES("AUTH\t3\tLOGIN\tservice=imap\n" SAYS(USER_ALICE) SAYS(PASS_RIGHT)),
 	    ASKS_USER("3") ASKS_PASSWORD("3") OK("3") },
 	{ "LOGIN with the user at once",
@@ -147,8 +147,8 @@ static const struct row logins[] = {
 	    ASKS_USER("3") ASKS_PASSWORD("3") FAIL("3", "alice") },
 	{ "LOGIN, a password that is no base64",
 	    BYTES("AUTH\t3\tLOGIN\n" SAYS(USER_ALICE) "CONT\t3\tsecret\n"),
-	    ASKS_USER("3")
-		ASKS_PASSWORD("3") "FAIL\t3\tuser=alice@example.org\treason=malformed response\n" },
+	    ASKS_USER("3") ASKS_PASSWORD(
+		"3") "FAIL\t3\tuser=alice@example.org\tcode=misuse\treason=malformed response\n" },
 	{ "two dialogues at once",
 	    BYTES("AUTH\t1\tLOGIN\nAUTH\t2\tLOGIN\nCONT\t2\t" USER_RETRY "\nCONT\t1\t" USER_ALICE
 		  "\nCONT\t1\t" PASS_RIGHT "\nCONT\t2\t" PASS_RIGHT "\n"),
@@ -158,11 +158,14 @@ static const struct row logins[] = {
 	    BYTES(PLAIN(RIGHT) "AUTH\t2\tPLAIN\tresp=" WRONG "\n" PLAIN(RIGHT)),
 	    OK("1") FAIL("2", "alice") OK("1") },
 	{ "an unknown mechanism", BYTES("AUTH\t1\tCRAM-MD5\tservice=imap\n"),
-	    "FAIL\t1\treason=unknown mechanism\n" },
-	{ "no mechanism's name", BYTES("AUTH\t1\t\n"), "FAIL\t1\treason=unknown mechanism\n" },
+	    "FAIL\t1\tcode=misuse\treason=unknown mechanism\n" },
+	{ "no mechanism's name", BYTES("AUTH\t1\t\n"),
+	    "FAIL\t1\tcode=misuse\treason=unknown mechanism\n" },
 	{ "an id in use", BYTES("AUTH\t3\tLOGIN\nAUTH\t3\tLOGIN\n" SAYS(USER_ALICE)),
-	    ASKS_USER("3") "FAIL\t3\treason=duplicate id\nFAIL\t3\treason=unknown id\n" },
-	{ "an id that is unknown", BYTES(SAYS(USER_ALICE)), "FAIL\t3\treason=unknown id\n" },
+	    ASKS_USER("3") "FAIL\t3\tcode=misuse\treason=duplicate "
+			   "id\nFAIL\t3\tcode=misuse\treason=unknown id\n" },
+	{ "an id that is unknown", BYTES(SAYS(USER_ALICE)),
+	    "FAIL\t3\tcode=misuse\treason=unknown id\n" },
 	{ "the largest id", BYTES("AUTH\t4294967295\tPLAIN\tresp=" WRONG "\n"),
 	    FAIL("4294967295", "alice") },
 	{ "an id larger still", BYTES("AUTH\t4294967296\tPLAIN\tresp=" WRONG "\n"), CLOSED },
@@ -171,7 +174,7 @@ static const struct row logins[] = {
 	{ "no mechanism", BYTES("AUTH\t1\n"), CLOSED },
 	{ "going on without an id", BYTES("CONT\n"), CLOSED },
 	{ "a dialogue called off", BYTES("AUTH\t3\tLOGIN\nCANCEL\t3\n" SAYS(USER_ALICE)),
-	    ASKS_USER("3") "FAIL\t3\treason=unknown id\n" },
+	    ASKS_USER("3") "FAIL\t3\tcode=misuse\treason=unknown id\n" },
 	{ "nothing called off", BYTES("CANCEL\t3\n"), "" },
 	{ "what is called off is no id", BYTES("CANCEL\tx\n"), CLOSED },
 	{ "unknown commands", BYTES("\nNOOP\nauth\t1\tPLAIN\nUSER\t1\talice\n" PLAIN(RIGHT)),
@@ -576,7 +579,8 @@ test_dialogues_left_behind_make_room(void **state)
 			assert_int_equal(out.n, strlen(line));
 			continue;
 		}
-		snprintf(line, sizeof line, "FAIL\t%u\treason=given up for a newer one\n",
+		snprintf(line, sizeof line,
+		    "FAIL\t%u\tcode=misuse\treason=given up for a newer one\n",
 		    id - AUTH_PENDING_MAX);
 		assert_true(slice_ends(sbuf_slice(&out), line));
 	}
@@ -608,7 +612,7 @@ test_a_line_may_be_so_long(void **state)
 	long_line(&line, AUTHLINE_MAX - 1);
 	sbuf_add_chr(&line, '\n');
 	converse(PROTOCOL_AUTH, sbuf_slice(&line), 1 << 16, &out);
-	assert_string_equal(sbuf_cstr(&out), "FAIL\t1\treason=unknown mechanism\n");
+	assert_string_equal(sbuf_cstr(&out), "FAIL\t1\tcode=misuse\treason=unknown mechanism\n");
 	sbuf_clear(&out);
 	long_line(&line, AUTHLINE_MAX);
 	converse(PROTOCOL_AUTH, sbuf_slice(&line), 1 << 16, &out);
