@@ -462,7 +462,7 @@ enum outcome store_undoable(struct store *s, const struct undo_choice *choice, s
  *	BARE              a bare name while no domain is local
  *	ENTRIES           a map with entries (number of them) that no admin made
  *	DOMAINS           a domain of the kind mailbox or alias (detail) that stands for none
- *	MAILBOX_DOMAINS   a domain of the kind mailbox
+ *	MAILBOX_DOMAINS   a domain of the kind mailbox, and delimiters of its own (detail)
  *	DOTS              an address that is another (detail) but for its dots
  *	ALL_...           each of them
  *	HASHES            a mailbox whose password is of a scheme (detail, upper case, or empty) not

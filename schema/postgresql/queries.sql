@@ -486,9 +486,9 @@ SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND ta
 ORDER BY kind, name;
 
 -- lint_mailbox_domains
--- Domains with mailboxes that stand for themselves.
+-- Domains with mailboxes that stand for themselves, each with delimiters of its own, if it has such.
 -- cursor: everything there is
-SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox'
+SELECT name, delimiters, NULL, 0 FROM domain WHERE kind = 'mailbox'
 ORDER BY name;
 
 -- lint_dots

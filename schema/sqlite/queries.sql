@@ -459,8 +459,8 @@ GROUP BY map;
 SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND target IS NULL;
 
 -- lint_mailbox_domains
--- Domains with mailboxes that stand for themselves.
-SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox';
+-- Domains with mailboxes that stand for themselves, each with delimiters of its own, if it has such.
+SELECT name, delimiters, NULL, 0 FROM domain WHERE kind = 'mailbox';
 
 -- lint_dots
 -- Addresses that differ from another only in dots.

@@ -19,6 +19,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/source.h"
+#include "vmailctl/split.h"
 #include "vmailctl/strange.h"
 
 enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1, ORPHANS_NAMED = 10 };
@@ -33,6 +34,9 @@ struct plan {
 	size_t strange;       /* app passwords of another store */
 	size_t odd;           /* new mailboxes with names that Dovecot may not take */
 	struct sbuf odd_name; /* the first of them */
+	size_t cut;           /* new mailboxes whose names Dovecot cuts */
+	struct sbuf cut_name; /* the first of them, */
+	struct sbuf cut_to;   /* and what is left of it */
 	bool present[KINDS];  /* kinds that the file has; a store has all */
 	size_t orphans;       /* mailboxes that are removed, and aliases lead there */
 	bool quiet;           /* lines are counted, not printed */
@@ -67,6 +71,8 @@ plan_init(struct plan *p, struct ctl *ctl)
 	sbuf_init(&p->later_lines, TEXT_MAX);
 	sbuf_init(&p->again_lines, TEXT_MAX);
 	sbuf_init(&p->odd_name, LINE_TEXT_MAX);
+	sbuf_init(&p->cut_name, LINE_TEXT_MAX);
+	sbuf_init(&p->cut_to, LINE_TEXT_MAX);
 	crypto_generichash_init(&p->sum, NULL, 0, sizeof p->digest);
 }
 
@@ -85,6 +91,8 @@ plan_release(struct plan *p)
 	sbuf_release(&p->later_lines);
 	sbuf_release(&p->again_lines);
 	sbuf_release(&p->odd_name);
+	sbuf_release(&p->cut_name);
+	sbuf_release(&p->cut_to);
 }
 
 static enum outcome
@@ -252,12 +260,25 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 }
 
 static void
+note_split(struct plan *p, struct slice name)
+{
+	struct slice delimiters = slice_str(p->ctl->conf->recipient_delimiter);
+
+	sbuf_clear(&p->line);
+	if (!split_is_cut(&p->line, name, delimiters) || p->cut++ > 0)
+		return;
+	sbuf_add_slice(&p->cut_name, name);
+	sbuf_add_slice(&p->cut_to, sbuf_slice(&p->line));
+}
+
+static void
 note_name(struct plan *p, const struct record *added)
 {
-	if (added->kind != RECORD_MAILBOX || config_dovecot_takes(added->name))
+	if (added->kind != RECORD_MAILBOX)
 		return;
-	if (p->odd++ == 0)
+	if (!config_dovecot_takes(added->name) && p->odd++ == 0)
 		sbuf_add_slice(&p->odd_name, added->name);
+	note_split(p, added->name);
 }
 
 static void
@@ -662,6 +683,11 @@ apply(struct ctl *ctl, struct plan *p)
 		ctl_warn("new mailboxes with more in their names than letters, digits and .-_: "
 			 "%zu, and '%s' is the first; " CONFIG_NAME_LOST "; " CONFIG_NAME_CURE,
 		    p->odd, sbuf_cstr(&p->odd_name));
+	if (p->cut > 0)
+		ctl_warn("new mailboxes with a delimiter in their names: %zu; " SPLIT_LOST
+			 "; " SPLIT_CURE,
+		    p->cut, (int)p->cut_name.n, sbuf_cstr(&p->cut_name), (int)p->cut_to.n,
+		    sbuf_cstr(&p->cut_to));
 	if (p->strange > 0)
 		ctl_warn(
 		    "%zu app passwords in '%s' cannot be used here: only the store in which they "
