@@ -986,10 +986,18 @@ SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
 -- ## the change log
 
 -- log_restore
--- A backup (3) was brought back.
+-- A backup (3) was brought back: the next line behind all that this log has, and behind the change (4).
 INSERT INTO change (id, at, who, what, subject, after)
-VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, 'store restore', $3,
+VALUES ((SELECT 1 + greatest($4, max(id), 0) FROM change), $1, $2, 'store restore', $3,
     '{"from":' || to_json($3::text)::text || '}');
+
+-- log_unrestore
+-- That line, as the last of all, goes again.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store restore';
+
+-- log_end
+-- The last change that there is.
+SELECT coalesce(max(id), 0) FROM change;
 
 -- next_change
 -- What the next change will be called; and what the last one is, which may be that the store takes no more.

@@ -926,9 +926,18 @@ SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
 -- ## the change log
 
 -- log_restore
--- A backup (3) was brought back.
-INSERT INTO change (at, who, what, subject, after)
-VALUES (?1, ?2, 'store restore', ?3, json_object('from', ?3));
+-- A backup (3) was brought back: the next line behind all that this log has had, and behind the change (4).
+INSERT INTO change (id, at, who, what, subject, after)
+VALUES (1 + max(?4, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0)), ?1, ?2,
+    'store restore', ?3, json_object('from', ?3));
+
+-- log_unrestore
+-- That line, as the last of all, goes again.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store restore';
+
+-- log_end
+-- The last change that there has been.
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0);
 
 -- next_change
 -- What the next change will be called; and what the last one is, which may be that the store takes no more.
