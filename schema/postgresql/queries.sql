@@ -538,6 +538,14 @@ FROM credential
 WHERE label = '' AND hash NOT LIKE '{ARGON2ID}%'
 ORDER BY mailbox;
 
+-- lint_limited
+-- Mailboxes whose own password is good for some services, from some places, or for a time.
+-- scan: every password is looked at
+-- cursor: everything there is
+SELECT mailbox, NULL, NULL, 0 FROM credential
+WHERE label = '' AND (services IS NOT NULL OR networks IS NOT NULL OR expires <> 0)
+ORDER BY mailbox;
+
 -- lint_unused
 -- Mailboxes into which nobody has logged since a time (1), and that are older.
 -- scan: every mailbox is looked at
@@ -627,9 +635,10 @@ DELETE FROM mailbox WHERE address = $1;
 DELETE FROM mailbox WHERE domain = $1;
 
 -- credential_set
--- A credential (2: its label) gets a new hash, or is made.
+-- A credential (2: its label) gets a new hash, or is made. What limited the old one does not limit it.
 INSERT INTO credential (mailbox, label, hash, created) VALUES ($1, $2, $3, $4)
-ON CONFLICT (mailbox, label) DO UPDATE SET hash = excluded.hash, created = excluded.created;
+ON CONFLICT (mailbox, label) DO UPDATE
+SET hash = excluded.hash, created = excluded.created, services = NULL, networks = NULL, expires = 0;
 
 -- credential_replace
 -- A credential gets a new hash (4) in the place of the one that was verified (3).

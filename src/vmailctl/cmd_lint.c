@@ -42,6 +42,7 @@ enum code {
 	SPLIT_DOMAIN,
 	WEAK,
 	FOREIGN,
+	LIMITED,
 	EXPIRED,
 	EXTERNAL,
 	UNUSED,
@@ -125,6 +126,11 @@ static const struct {
 	    "vmailctl user passwd %s" },
 	[FOREIGN] = { "foreign-hash", SEVERITY_NOTICE,
 	    "its password is stored as {%d}, as another program left it",
+	    "vmailctl user passwd %s" },
+	[LIMITED] = { "limited-password", SEVERITY_WARNING,
+	    "its own password has services, networks or a time to expire, which only an app "
+	    "password can have now: vmaild keeps to them, and others who check passwords are not "
+	    "told of this one",
 	    "vmailctl user passwd %s" },
 	[EXPIRED] = { "expired-alias", SEVERITY_NOTICE, "it has been nobody since %t",
 	    "vmailctl alias remove %s, or: vmailctl alias set %s --expires TIME" },
@@ -533,6 +539,7 @@ static const struct {
 	{ SCAN_MAILBOX_DOMAINS, judge_split_domain, NOTHING, TIME_NONE, NULL },
 	{ SCAN_DOMAINS, judge_domain, NOTHING, TIME_NONE, NULL },
 	{ SCAN_HASHES, judge_hash, NOTHING, TIME_NONE, NULL },
+	{ SCAN_LIMITED, judge_row, LIMITED, TIME_NONE, NULL },
 	{ SCAN_HIDDEN, judge_row, HIDDEN, TIME_NOW, NULL },
 	{ SCAN_DOTS, judge_row, DOTS, TIME_NONE, NULL },
 	{ SCAN_EXPIRED, judge_row, EXPIRED, TIME_NOW, NULL },

@@ -168,6 +168,11 @@ FAULTS = [
     ("SHA-512 crypt", hashed("{SHA512-CRYPT}$6$salt$hash"), [("foreign-hash", ME)]),
     ("SHA-512 crypt without a name", hashed("$6$salt$hash"), [("foreign-hash", ME)]),
     ("bcrypt", hashed("{BLF-CRYPT}$2y$05$x"), [("foreign-hash", ME)]),
+    ("a password with a limit", raw("UPDATE credential SET services = 'imap'"), [("limited-password", ME)]),
+    ("a password with an end", raw("UPDATE credential SET expires = 4000000000"), [("limited-password", ME)]),
+    ("a password with networks", raw("UPDATE credential SET networks = '192.0.2.0/24'"), [("limited-password", ME)]),
+    ("an app password with limits", raw("INSERT INTO credential (mailbox, label, hash, created, services) "
+                                        "VALUES ('me@ex.test', 'x', 'x', 0, 'imap')"), []),
     ("an expired alias", steps(ctl("alias", "add", "a@ex.test", ME),
                                ctl("alias", "set", "a@ex.test", "--expires", "2001-02-03")),
      [("expired-alias", "a@ex.test")]),

@@ -361,6 +361,49 @@ def _(build):
         check("allow_nets" not in "".join(users.values()), users)
 
 
+LIMITS = [("services", "imap"), ("networks", "192.0.2.0/24"), ("expires", 1000000000)]
+
+
+@case("the own password of a mailbox has no limits; one that has some from earlier stays, and a new one has none")
+def _(build):
+    def limits(site):
+        with contextlib.closing(sqlite3.connect(site.store)) as db:
+            return db.execute("SELECT services, networks, expires FROM credential WHERE mailbox = ? AND label = ''",
+                              (HARRY,)).fetchall()
+
+    def passwd_line(site):
+        return [line for line in site.ctl("export", "--format", "dovecot").splitlines() if line.startswith(HARRY)][0]
+
+    with mail_host(build) as site:
+        site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="an old one\n")
+        for field, value in LIMITS:
+            for address in (HARRY, "new@example.com"):
+                record = json.dumps({"mailbox": address, "credentials": [{"hash": "{PLAIN}x", field: value}]}) + "\n"
+                for command in ("diff", "apply"):
+                    done = run(site, command, "-", stdin=record)
+                    check_eq(done.returncode, NOT, command, done.stderr)
+                    check_in("only an app password can have", done.stderr)
+                check_in("only an app password can have", run(site, "import", "-", stdin=record).stderr)
+        check_eq(limits(site), [(None, None, 0)])
+        check(":{ARGON2ID}" in passwd_line(site), passwd_line(site))
+        record = {"mailbox": HARRY, "credentials": [{"hash": "{PLAIN}x"}] + [
+            {"hash": "{PLAIN}x", "label": field, field: value} for field, value in LIMITS]}
+        site.ctl("apply", "-", stdin=json.dumps(record) + "\n")
+        for field, value in LIMITS:
+            with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+                db.execute("UPDATE credential SET %s = ? WHERE mailbox = ? AND label = ''" % field, (value, HARRY))
+            check_in(HARRY + ":{CRYPT}!:", passwd_line(site))
+            check_eq(run(site, "apply", "-", stdin=site.ctl("export")).returncode, DONE, "what is there may stay")
+            check(any(limits(site)[0]))
+            site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a new one\n")
+            check_eq(limits(site), [(None, None, 0)])
+            check_in(HARRY + ":{ARGON2ID}", passwd_line(site))
+            site.ctl("undo")
+            check(any(limits(site)[0]), "an undo brings back what was there")
+            site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a new one\n")
+            check_eq(limits(site), [(None, None, 0)])
+
+
 @case("what Dovecot and postmap would take for a comment, or for another key, is left out and told of")
 def _(build):
     with mail_host(build) as site:
