@@ -252,6 +252,12 @@ def states(env):
         site.ctl("user", "state", HARRY, "receive-only")
         check_eq(log_in(site).word, "OK")
         check_eq(log_in(site, service="smtp").word, "FAIL")
+        check_eq(log_in(site, service="checkpassword").word, "FAIL", "it may be for sending")
+        site.ctl("user", "state", HARRY, "send-only")
+        check_eq([log_in(site, service=s).word for s in ("imap", "smtp", "submission", "checkpassword")],
+                 ["FAIL", "OK", "OK", "FAIL"])
+        site.ctl("user", "state", HARRY, "active")
+        check_eq(log_in(site, service="checkpassword").word, "OK")
 
 
 def locations(env):
