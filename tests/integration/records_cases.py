@@ -519,6 +519,15 @@ BAD_LINES = [
     ('{"alias":"a@example.com","targets":"b@example.com"}', "'targets' must be a list"),
     ('{"alias":"a@example.com"}', "at least one target"),
     ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"soon"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"1970-01-01T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"2030-02-31T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"10000-01-01T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":253402300800}', "beyond the year 9999"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":9223372036854775807}', "beyond the year 9999"),
+    ('{"mailbox":"a@example.com","created":1700000000000}', "looks like milliseconds"),
+    ('{"mailbox":"a@example.com","created":-1}', "'created' must be"),
+    ('{"mailbox":"a@example.com","credentials":[{"hash":"{PLAIN}x","label":"x","expires":1700000000000}]}',
+     "looks like milliseconds"),
     ('{"entry":"k","value":"v"}', "no map"),
     ('["domain"]', "it is no object"),
     ('domain example.com', "it is no JSON"),
@@ -538,6 +547,30 @@ def _(build):
             check_in(says, done.stderr, line)
             check("standard input:4:" in done.stderr or "no map" in says or "at least" in says, line, done.stderr)
         check_eq(rows(site, "log"), before)
+
+
+@case("a time that an earlier release took comes out as one that can be read again")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a secret\n")
+        record = {"alias": "late@example.com", "targets": [HARRY], "expires": 253402300799, "created": 5}
+        site.ctl("apply", "-", stdin=json.dumps(record) + "\n")
+        check_in('"expires":"9999-12-31T23:59:59Z"', site.ctl("export"))
+        check_in('"created":"1970-01-01T00:00:05Z"', site.ctl("export"))
+        for far in (253402300800, 1700000000000, 2 ** 63 - 1):
+            with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+                db.execute("UPDATE alias SET expires = ? WHERE address = 'late@example.com'", (far,))
+                db.execute("UPDATE mailbox SET created = ? WHERE address = ?", (far, HARRY))
+            text = site.ctl("export")
+            check_eq(rows(site, "alias", "show", "late@example.com")["expires"], "9999-12-31T23:59:59Z")
+            check_eq(rows(site, "user", "show", HARRY)["created"], "9999-12-31T23:59:59Z")
+            check_in("9999-12-31", site.ctl("alias", "show", "late@example.com"))
+            check_eq(run(site, "diff", "-", stdin=text).returncode, NOT, "its alias differs")
+            site.ctl("apply", "-", stdin=text)
+            check_eq(run(site, "diff", "-", stdin=text).returncode, DONE)
+        other.ctl("init")
+        other.ctl("apply", "-", stdin=text)
+        check_eq(other.ctl("export"), text)
 
 
 @case("a loop that an earlier release let in stands in nobody's way")
