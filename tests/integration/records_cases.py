@@ -529,6 +529,7 @@ BAD_LINES = [
     ('{"mailbox":"a@example.com","credentials":[{"hash":"{PLAIN}x","label":"x","expires":1700000000000}]}',
      "looks like milliseconds"),
     ('{"entry":"k","value":"v"}', "no map"),
+    ('{"entry":"k","map":"nobodys","value":"v"}', "no map 'nobodys'"),
     ('["domain"]', "it is no object"),
     ('domain example.com', "it is no JSON"),
     ('{"domain":"example.com","domain":"example.org"}', "duplicate"),
@@ -571,6 +572,50 @@ def _(build):
         other.ctl("init")
         other.ctl("apply", "-", stdin=text)
         check_eq(other.ctl("export"), text)
+
+
+NEW_MAP = '{"map":"n1","search":"address"}\n'
+ENTRY = '{"entry":"%s","map":"n1","value":"%s"}\n'
+
+
+@case("entries of a map that the file makes are compared by the rules of that map")
+def _(build):
+    with mail_host(build) as site:
+        before = rows(site, "log")
+        one, other = ENTRY % ("K@x.example", "one"), ENTRY % ("k@X.example", "two")
+        for text, line in ((NEW_MAP + one + other, 3), (one + NEW_MAP + other, 3), (one + other + NEW_MAP, 2)):
+            for command in ("diff", "apply"):
+                done = run(site, command, "-", stdin=text)
+                check_eq(done.returncode, NOT, text)
+                check_in("n1 k@x.example' is in line", done.stderr)
+        net = NEW_MAP.replace("address", "network")
+        for text, says in ((net + ENTRY % ("x", "v"), "standard input:2: "),
+                           (ENTRY % ("x", "v") + "\n" + net, "standard input:1: "),
+                           (NEW_MAP + ENTRY % ("k@x.example", "a\\nb"), "standard input:2: "),
+                           ("\n" + ENTRY % ("k@x.example", "v"), "standard input:2: there is no map 'n1'")):
+            for command in ("diff", "apply"):
+                done = run(site, command, "-", stdin=text)
+                check_eq(done.returncode, NOT, text, done.stderr)
+                check_in(says, done.stderr)
+        check_eq(rows(site, "log"), before)
+        done = run(site, "apply", "--yes", "-", stdin=one + NEW_MAP)
+        check_eq((done.returncode, done.stderr), (DONE, ""))
+        check_in("n1 k@x.example", done.stdout)
+        check_eq(rows(site, "map", "list", "n1")[0]["key"], "k@x.example")
+        check_eq(run(site, "diff", "-", stdin=site.ctl("export")).returncode, DONE)
+        for command in ("diff", "apply"):
+            done = run(site, command, "-", stdin=ENTRY % ("k@x.example", "a\\nb"))
+            check_eq(done.returncode, NOT, "what no entry of a map that is there can have")
+
+
+@case("with nobody to ask that is what is said, whatever the file makes")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("alias", "add", "a@example.com", HARRY)
+        done = run(site, "apply", "--prune", "-", stdin='{"alias":"b@example.com","targets":["%s"]}\n' % HARRY +
+                   NEW_MAP + ENTRY % ("k@x.example", "v"))
+        check_eq(done.returncode, USAGE)
+        check_in("there is nobody to ask", done.stderr)
 
 
 @case("a loop that an earlier release let in stands in nobody's way")
