@@ -22,7 +22,7 @@ const char *account_state_name(enum account_state s);
 bool account_state_by_name(struct slice name, enum account_state *out);
 
 /* Tell whether it gets mail, whether it may send, and whether it may log in to a service (smtp and
- * submission are for sending, all others for reading). */
+ * submission are for sending, checkpassword for anything, all others for reading). */
 bool account_state_receives(enum account_state s);
 bool account_state_sends(enum account_state s);
 bool account_state_serves(enum account_state s, struct slice service);

@@ -462,11 +462,12 @@ enum outcome store_undoable(struct store *s, const struct undo_choice *choice, s
  *	BARE              a bare name while no domain is local
  *	ENTRIES           a map with entries (number of them) that no admin made
  *	DOMAINS           a domain of the kind mailbox or alias (detail) that stands for none
- *	MAILBOX_DOMAINS   a domain of the kind mailbox
+ *	MAILBOX_DOMAINS   a domain of the kind mailbox, and delimiters of its own (detail)
  *	DOTS              an address that is another (detail) but for its dots
  *	ALL_...           each of them
  *	HASHES            a mailbox whose password is of a scheme (detail, upper case, or empty) not
  *	                  made here; more: "$1$" and the like, where the hash begins so
+ *	LIMITED           a mailbox whose own password has limits, as an app password may
  *	UNUSED            a mailbox nobody has logged into since AT; number: the last time, or 0
  */
 enum store_scan {
@@ -489,6 +490,7 @@ enum store_scan {
 	SCAN_ALL_MAILBOXES,
 	SCAN_ALL_ALIASES,
 	SCAN_HASHES,
+	SCAN_LIMITED,
 	SCAN_UNUSED
 };
 

@@ -486,9 +486,9 @@ SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND ta
 ORDER BY kind, name;
 
 -- lint_mailbox_domains
--- Domains with mailboxes that stand for themselves.
+-- Domains with mailboxes that stand for themselves, each with delimiters of its own, if it has such.
 -- cursor: everything there is
-SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox'
+SELECT name, delimiters, NULL, 0 FROM domain WHERE kind = 'mailbox'
 ORDER BY name;
 
 -- lint_dots
@@ -536,6 +536,14 @@ SELECT mailbox, CASE WHEN substr(hash, 1, 1) = '{' AND strpos(hash, '}') > 2 THE
         THEN substr(hash, strpos(hash, '}') + 1, 1 + strpos(substr(hash, strpos(hash, '}') + 2), '$')) ELSE '' END, 0
 FROM credential
 WHERE label = '' AND hash NOT LIKE '{ARGON2ID}%'
+ORDER BY mailbox;
+
+-- lint_limited
+-- Mailboxes whose own password is good for some services, from some places, or for a time.
+-- scan: every password is looked at
+-- cursor: everything there is
+SELECT mailbox, NULL, NULL, 0 FROM credential
+WHERE label = '' AND (services IS NOT NULL OR networks IS NOT NULL OR expires <> 0)
 ORDER BY mailbox;
 
 -- lint_unused
@@ -627,9 +635,10 @@ DELETE FROM mailbox WHERE address = $1;
 DELETE FROM mailbox WHERE domain = $1;
 
 -- credential_set
--- A credential (2: its label) gets a new hash, or is made.
+-- A credential (2: its label) gets a new hash, or is made. What limited the old one does not limit it.
 INSERT INTO credential (mailbox, label, hash, created) VALUES ($1, $2, $3, $4)
-ON CONFLICT (mailbox, label) DO UPDATE SET hash = excluded.hash, created = excluded.created;
+ON CONFLICT (mailbox, label) DO UPDATE
+SET hash = excluded.hash, created = excluded.created, services = NULL, networks = NULL, expires = 0;
 
 -- credential_replace
 -- A credential gets a new hash (4) in the place of the one that was verified (3).
@@ -986,10 +995,18 @@ SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
 -- ## the change log
 
 -- log_restore
--- A backup (3) was brought back.
+-- A backup (3) was brought back: the next line behind all that this log has, and behind the change (4).
 INSERT INTO change (id, at, who, what, subject, after)
-VALUES ((SELECT 1 + coalesce(max(id), 0) FROM change), $1, $2, 'store restore', $3,
+VALUES ((SELECT 1 + greatest($4, max(id), 0) FROM change), $1, $2, 'store restore', $3,
     '{"from":' || to_json($3::text)::text || '}');
+
+-- log_unrestore
+-- That line, as the last of all, goes again.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store restore';
+
+-- log_end
+-- The last change that there is.
+SELECT coalesce(max(id), 0) FROM change;
 
 -- next_change
 -- What the next change will be called; and what the last one is, which may be that the store takes no more.

@@ -459,8 +459,8 @@ GROUP BY map;
 SELECT name, kind, NULL, 0 FROM domain WHERE kind IN ('mailbox', 'alias') AND target IS NULL;
 
 -- lint_mailbox_domains
--- Domains with mailboxes that stand for themselves.
-SELECT name, NULL, NULL, 0 FROM domain WHERE kind = 'mailbox';
+-- Domains with mailboxes that stand for themselves, each with delimiters of its own, if it has such.
+SELECT name, delimiters, NULL, 0 FROM domain WHERE kind = 'mailbox';
 
 -- lint_dots
 -- Addresses that differ from another only in dots.
@@ -498,6 +498,13 @@ SELECT mailbox, CASE WHEN substr(hash, 1, 1) = '{' AND instr(hash, '}') > 2 THEN
         THEN substr(hash, instr(hash, '}') + 1, 1 + instr(substr(hash, instr(hash, '}') + 2), '$')) ELSE '' END, 0
 FROM credential
 WHERE label = '' AND hash NOT GLOB '{ARGON2ID}*';
+
+-- lint_limited
+-- Mailboxes whose own password is good for some services, from some places, or for a time.
+-- scan: every password is looked at
+SELECT mailbox, NULL, NULL, 0 FROM credential
+WHERE label = '' AND (services IS NOT NULL OR networks IS NOT NULL OR expires <> 0)
+ORDER BY mailbox;
 
 -- lint_unused
 -- Mailboxes into which nobody has logged since a time (1), and that are older.
@@ -585,9 +592,10 @@ DELETE FROM mailbox WHERE address = ?1;
 DELETE FROM mailbox WHERE domain = ?1;
 
 -- credential_set
--- A credential (2: its label) gets a new hash, or is made.
+-- A credential (2: its label) gets a new hash, or is made. What limited the old one does not limit it.
 INSERT INTO credential (mailbox, label, hash, created) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (mailbox, label) DO UPDATE SET hash = excluded.hash, created = excluded.created;
+ON CONFLICT (mailbox, label) DO UPDATE
+SET hash = excluded.hash, created = excluded.created, services = NULL, networks = NULL, expires = 0;
 
 -- credential_replace
 -- A credential gets a new hash (4) in the place of the one that was verified (3).
@@ -926,9 +934,18 @@ SELECT address, prefix FROM alias WHERE address > '' ORDER BY address;
 -- ## the change log
 
 -- log_restore
--- A backup (3) was brought back.
-INSERT INTO change (at, who, what, subject, after)
-VALUES (?1, ?2, 'store restore', ?3, json_object('from', ?3));
+-- A backup (3) was brought back: the next line behind all that this log has had, and behind the change (4).
+INSERT INTO change (id, at, who, what, subject, after)
+VALUES (1 + max(?4, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0)), ?1, ?2,
+    'store restore', ?3, json_object('from', ?3));
+
+-- log_unrestore
+-- That line, as the last of all, goes again.
+DELETE FROM change WHERE id = (SELECT max(id) FROM change) AND what = 'store restore';
+
+-- log_end
+-- The last change that there has been.
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0);
 
 -- next_change
 -- What the next change will be called; and what the last one is, which may be that the store takes no more.

@@ -44,10 +44,13 @@ account_state_sends(enum account_state s)
 	return states[s].sends;
 }
 
+/* What vmail-checkpassword is for may be either, when its caller does not say. */
 bool
 account_state_serves(enum account_state s, struct slice service)
 {
 	bool sending = slice_is(service, "smtp") || slice_is(service, "submission");
 
+	if (slice_is(service, "checkpassword"))
+		return account_state_sends(s) && account_state_receives(s);
 	return sending ? account_state_sends(s) : account_state_receives(s);
 }

@@ -35,26 +35,51 @@ store_backup(
 /* What is to be brought back, beside the store it goes to: nothing is done to the backup itself. */
 struct stage {
 	char *path;
+	const char *from;
+	const struct store_actor *actor;
 	struct db *db;
+	int64_t last; /* the change that says that it was brought back; 0: not yet */
 };
 
-/* The log of the store that comes back says when that was. */
 static enum outcome
-note_restore(struct db *db, const char *from, const struct store_actor *actor, struct error *err)
+log_end(struct db *db, int64_t *last, struct error *err)
 {
-	struct db_stmt *st;
-	enum outcome o = db_begin(db, DB_WRITE, err);
+	struct db_stmt *st = db_prepare(db, Q_log_end);
+	enum outcome o = db_step(st, err);
 
-	if (o != FOUND)
-		return o;
-	st = db_prepare(db, Q_log_restore);
-	db_bind_int(st, 1, time(NULL));
-	db_bind_text(st, 2, slice_str(actor->who));
-	db_bind_text(st, 3, slice_str(from));
-	o = db_run(st, NULL, err);
 	if (o == FOUND)
-		o = db_commit(db, err);
-	db_rollback(db);
+		*last = db_int(st, 0);
+	db_reset(st);
+	return o == NONE ? RETRY : o;
+}
+
+static enum outcome
+write_note(struct stage *stage, int64_t behind, struct error *err)
+{
+	struct db_stmt *st = db_prepare(stage->db, Q_log_restore);
+
+	db_bind_int(st, 1, time(NULL));
+	db_bind_text(st, 2, slice_str(stage->actor->who));
+	db_bind_text(st, 3, slice_str(stage->from));
+	db_bind_int(st, 4, behind);
+	return db_run(st, NULL, err);
+}
+
+/* The log of the store that comes back says when that was, in a line behind the change BEHIND. */
+static enum outcome
+note_restore(struct stage *stage, int64_t behind, struct error *err)
+{
+	enum outcome o = db_begin(stage->db, DB_WRITE, err);
+
+	if (o == FOUND && stage->last > 0)
+		o = db_run(db_prepare(stage->db, Q_log_unrestore), NULL, err);
+	if (o == FOUND)
+		o = write_note(stage, behind, err);
+	if (o == FOUND)
+		o = log_end(stage->db, &stage->last, err);
+	if (o == FOUND)
+		o = db_commit(stage->db, err);
+	db_rollback(stage->db);
 	return o;
 }
 
@@ -111,11 +136,10 @@ open_backup(struct db **out, const char *from, struct error *err)
 }
 
 static enum outcome
-stage_fill(
-    struct stage *stage, const char *from, const struct store_progress *progress, struct error *err)
+stage_fill(struct stage *stage, const struct store_progress *progress, struct error *err)
 {
 	struct db *backup;
-	enum outcome o = open_backup(&backup, from, err);
+	enum outcome o = open_backup(&backup, stage->from, err);
 
 	if (o == FOUND)
 		o = db_copy_out(backup, stage->path, progress, err);
@@ -144,21 +168,44 @@ stage_close(struct stage *stage, enum outcome o, struct error *err)
 }
 
 static enum outcome
-stage_make_ready(
-    struct stage *stage, const char *from, const struct store_actor *actor, struct error *err)
+stage_open(struct stage *stage, struct error *err)
 {
-	enum outcome o;
-
 	stage->db = db_new(stage->path, STORE_ADMIN);
 	if (stage->db == NULL)
 		return error_set(err, RETRY, "no memory");
 	db_arm(stage->db);
-	o = db_connect(stage->db, err);
+	return db_connect(stage->db, err);
+}
+
+static enum outcome
+stage_make_ready(struct stage *stage, struct error *err)
+{
+	enum outcome o = stage_open(stage, err);
+
 	if (o == FOUND)
 		o = bring_up(stage->db, err);
 	if (o == FOUND)
-		o = note_restore(stage->db, from, actor, err);
+		o = note_restore(stage, 0, err);
 	return stage_close(stage, o, err);
+}
+
+/* Who follows a log, or has written a number down, must not meet another change under it: the
+ * numbers go on behind those of the store that goes. If it cannot be read it has none to keep. */
+static enum outcome
+stage_renumber(void *arg, struct db *db, struct error *err)
+{
+	struct stage *stage = arg;
+	int64_t last = 0;
+	enum outcome o;
+
+	if (log_end(db, &last, NULL) != FOUND || last < stage->last)
+		return FOUND;
+	o = stage_open(stage, err);
+	if (o == FOUND)
+		o = note_restore(stage, last, err);
+	db_free(stage->db);
+	stage->db = NULL;
+	return o;
 }
 
 static void
@@ -227,15 +274,16 @@ store_look(const char *from, int *version, struct store_counts *out, struct erro
 
 /* A store that is in use takes it as one transaction; where there is none, it is the store. */
 static enum outcome
-put_in_place(struct db *db, const struct stage *stage, const char *keep,
+put_in_place(struct db *db, struct stage *stage, const char *keep,
     const struct store_progress *progress, struct error *err)
 {
+	const struct db_intake in = { stage->path, keep, stage_renumber, stage };
 	enum outcome o;
 
 	db_arm(db);
 	o = db_connect(db, err);
 	if (o == FOUND)
-		return db_copy_in(db, stage->path, keep, progress, err);
+		return db_copy_in(db, &in, progress, err);
 	if (o == BAD || !(db_is_missing(db) || db_is_damaged(db)))
 		return o;
 	/* for a moment it is all there is */
@@ -272,18 +320,18 @@ check_from(const char *from, const char *stage, const char *keep, struct error *
 }
 
 static enum outcome
-restore_alone(struct db *db, struct stage *stage, const char *from, const char *keep,
-    const struct store_actor *actor, const struct store_progress *progress, struct error *err)
+restore_alone(struct db *db, struct stage *stage, const char *keep,
+    const struct store_progress *progress, struct error *err)
 {
-	enum outcome o = check_from(from, stage->path, keep, err);
+	enum outcome o = check_from(stage->from, stage->path, keep, err);
 
 	if (o != FOUND)
 		return o;
 	unfinished_begin(stage->path);
 	unfinished_begin(keep);
-	o = stage_fill(stage, from, progress, err);
+	o = stage_fill(stage, progress, err);
 	if (o == FOUND)
-		o = stage_make_ready(stage, from, actor, err);
+		o = stage_make_ready(stage, err);
 	unfinished_end(keep); /* from here on it may be all there is */
 	if (o == FOUND)
 		o = put_in_place(db, stage, keep, progress, err);
@@ -307,7 +355,7 @@ static enum outcome
 restore(struct db *db, const char *from, const char *keep, char **kept,
     const struct store_actor *actor, const struct store_progress *progress, struct error *err)
 {
-	struct stage stage = { 0 };
+	struct stage stage = { .from = from, .actor = actor };
 	struct keep_lock lock;
 	enum outcome o;
 
@@ -317,7 +365,7 @@ restore(struct db *db, const char *from, const char *keep, char **kept,
 	if (o == FOUND)
 		o = keep_begin(kept, keep, err);
 	if (o == FOUND)
-		o = restore_alone(db, &stage, from, *kept, actor, progress, err);
+		o = restore_alone(db, &stage, *kept, progress, err);
 	*kept = keep_end(*kept);
 	keep_unlock(&lock);
 	free(stage.path);

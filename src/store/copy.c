@@ -380,7 +380,7 @@ copy_to_file(
 }
 
 static enum outcome
-replace_rows(struct db *to, struct db *from, const char *keep,
+replace_rows(struct db *to, struct db *from, const struct db_intake *in,
     const struct store_progress *progress, struct error *err)
 {
 	int version = 0;
@@ -389,8 +389,12 @@ replace_rows(struct db *to, struct db *from, const char *keep,
 	/* what takes our turn */
 	if (o == FOUND)
 		o = db_version(to, &version, err);
-	if (o == FOUND && keep != NULL)
-		o = copy_to_file(to, keep, NULL, err);
+	if (o == FOUND && in->keep != NULL)
+		o = copy_to_file(to, in->keep, NULL, err);
+	if (o == FOUND && in->ready != NULL)
+		o = in->ready(in->arg, to, err);
+	if (o == FOUND)
+		o = db_begin(from, DB_READ, err);
 	if (o == FOUND)
 		o = copy_rows(to, from, progress, err);
 	if (o == FOUND)
@@ -400,10 +404,10 @@ replace_rows(struct db *to, struct db *from, const char *keep,
 }
 
 enum outcome
-copy_from_file(struct db *to, const char *path, const char *keep,
-    const struct store_progress *progress, struct error *err)
+copy_from_file(struct db *to, const struct db_intake *in, const struct store_progress *progress,
+    struct error *err)
 {
-	struct db *from = db_new(path, STORE_ADMIN);
+	struct db *from = db_new(in->path, STORE_ADMIN);
 	enum outcome o;
 
 	if (from == NULL)
@@ -411,9 +415,7 @@ copy_from_file(struct db *to, const char *path, const char *keep,
 	db_arm(from);
 	o = db_connect(from, err);
 	if (o == FOUND)
-		o = db_begin(from, DB_READ, err);
-	if (o == FOUND)
-		o = replace_rows(to, from, keep, progress, err);
+		o = replace_rows(to, from, in, progress, err);
 	db_rollback(from);
 	db_free(from);
 	return o == FOUND ? FOUND : RETRY;

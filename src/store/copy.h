@@ -43,10 +43,9 @@ enum outcome copy_open(struct db **out, const char *uri, struct error *err);
 enum outcome copy_to_file(
     struct db *from, const char *path, const struct store_progress *progress, struct error *err);
 
-/* Make all that is in TO, which has our schema, be what the SQLite store in the file PATH has, in
- * one transaction. What was there goes into the file KEEP (may be NULL) first, and nobody writes in
- * between. */
-enum outcome copy_from_file(struct db *to, const char *path, const char *keep,
+/* Make all that is in TO, which has our schema, be what the SQLite store in the file has, in one
+ * transaction. What was there is kept first (unless that is NULL), and nobody writes in between. */
+enum outcome copy_from_file(struct db *to, const struct db_intake *in,
     const struct store_progress *progress, struct error *err);
 
 /* Bring what DB leads to, maybe nothing yet, to this program's schema. */

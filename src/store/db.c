@@ -327,10 +327,10 @@ db_copy_out(
 }
 
 enum outcome
-db_copy_in(struct db *db, const char *path, const char *keep, const struct store_progress *progress,
+db_copy_in(struct db *db, const struct db_intake *in, const struct store_progress *progress,
     struct error *err)
 {
-	return of(db)->copy_in(db, path, keep, progress, err);
+	return of(db)->copy_in(db, in, progress, err);
 }
 
 enum outcome

@@ -152,10 +152,19 @@ enum outcome db_can_hold_all(struct db *db, struct error *err);
 enum outcome db_copy_out(
     struct db *from, const char *path, const struct store_progress *progress, struct error *err);
 
-/* Make all that is in DB be what is in the file PATH, in one transaction: whoever reads sees the
- * old or the new. What was there is copied out first to KEEP, a name that is ours to write over,
- * and nothing is lost in between. */
-enum outcome db_copy_in(struct db *db, const char *path, const char *keep,
+/* What is to be copied into a database. */
+struct db_intake {
+	const char *path; /* of the file */
+	const char *keep; /* where what was there goes first: a name that is ours to write over */
+	/* Called in a transaction in which DB is what will be replaced and nothing else, for what
+	 * is to be written into the file for its sake; maybe more than once. */
+	enum outcome (*ready)(void *arg, struct db *db, struct error *err);
+	void *arg;
+};
+
+/* Make all that is in DB be what is in the file, in one transaction: whoever reads sees the old or
+ * the new. Nothing is lost in between. */
+enum outcome db_copy_in(struct db *db, const struct db_intake *in,
     const struct store_progress *progress, struct error *err);
 
 /* Where there is no database, or a damaged one: let the file PATH take its place. What was there,

@@ -306,9 +306,9 @@ sqlite_copy_out(
 /* --- into a database that is in use -------------------------------------------------------------
  */
 
-/* What was there goes to KEEP. *SEEN: how far that goes, as this connection counts. */
+/* What was there is kept. *SEEN: how far that goes, as this connection counts. */
 static enum outcome
-keep_old(struct db *db, const char *keep, int64_t *seen, struct error *err)
+keep_old(struct db *db, const struct db_intake *in, int64_t *seen, struct error *err)
 {
 	int64_t version;
 	enum outcome o = db_begin(db, DB_READ, err);
@@ -318,7 +318,9 @@ keep_old(struct db *db, const char *keep, int64_t *seen, struct error *err)
 	if (o == FOUND)
 		o = db_number(db, "PRAGMA data_version", seen, err);
 	if (o == FOUND)
-		o = copy_out(db, keep, false, NULL, err);
+		o = copy_out(db, in->keep, false, NULL, err);
+	if (o == FOUND)
+		o = in->ready(in->arg, db, err);
 	db_rollback(db);
 	return o;
 }
@@ -362,8 +364,8 @@ put_in(struct db *db, sqlite3 *to, sqlite3 *from, int64_t seen, bool *same,
 }
 
 static enum outcome
-copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progress *progress,
-    struct error *err)
+copy_in(struct db *db, sqlite3 *from, const struct db_intake *in,
+    const struct store_progress *progress, struct error *err)
 {
 	sqlite3 *to = NULL;
 	enum outcome o = FOUND;
@@ -383,14 +385,14 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 	if (rc != SQLITE_OK)
 		o = copy_failed(db->file.path, rc, err);
 	for (int i = 0; o == FOUND && !same && i < TRIES; i++) {
-		o = keep_old(db, keep, &seen, err);
+		o = keep_old(db, in, &seen, err);
 		if (o == FOUND)
 			o = put_in(db, to, from, seen, &same, progress, err);
 	}
 	sqlite3_close(to);
 	/* of a store that nobody has touched it is only in the way */
 	if (!same)
-		unlink(keep);
+		unlink(in->keep);
 	if (o == FOUND && !same)
 		o = error_set(err, RETRY,
 		    "others write to the store '%s' all the time: nothing was changed, try again",
@@ -399,14 +401,14 @@ copy_in(struct db *db, sqlite3 *from, const char *keep, const struct store_progr
 }
 
 enum outcome
-sqlite_copy_in(struct db *db, const char *path, const char *keep,
-    const struct store_progress *progress, struct error *err)
+sqlite_copy_in(struct db *db, const struct db_intake *in, const struct store_progress *progress,
+    struct error *err)
 {
 	sqlite3 *from = NULL;
 	enum outcome o;
-	int rc = sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(in->path, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 
-	o = rc == SQLITE_OK ? copy_in(db, from, keep, progress, err) : copy_failed(path, rc, err);
+	o = rc == SQLITE_OK ? copy_in(db, from, in, progress, err) : copy_failed(in->path, rc, err);
 	sqlite3_close(from);
 	return o;
 }

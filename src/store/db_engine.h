@@ -66,7 +66,7 @@ struct engine {
 
 	enum outcome (*copy_out)(struct db *from, const char *path,
 	    const struct store_progress *progress, struct error *err);
-	enum outcome (*copy_in)(struct db *db, const char *path, const char *keep,
+	enum outcome (*copy_in)(struct db *db, const struct db_intake *in,
 	    const struct store_progress *progress, struct error *err);
 	enum outcome (*replace)(
 	    struct db *db, const char *path, const char *keep, struct error *err);

@@ -824,19 +824,20 @@ pg_copy_out(
 }
 
 static enum outcome
-pg_copy_in(struct db *db, const char *path, const char *keep, const struct store_progress *progress,
+pg_copy_in(struct db *db, const struct db_intake *in, const struct store_progress *progress,
     struct error *err)
 {
 	enum outcome o = bring_up(db, err);
 
-	return o == FOUND ? copy_from_file(db, path, keep, progress, err) : RETRY;
+	return o == FOUND ? copy_from_file(db, in, progress, err) : RETRY;
 }
 
 /* In an empty database there is nothing to keep. */
 static enum outcome
 pg_replace(struct db *db, const char *path, const char *keep, struct error *err)
 {
-	enum outcome o = pg_copy_in(db, path, NULL, NULL, err);
+	const struct db_intake in = { .path = path };
+	enum outcome o = pg_copy_in(db, &in, NULL, err);
 
 	(void)keep;
 	if (o == FOUND)

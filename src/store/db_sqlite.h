@@ -71,7 +71,7 @@ struct db {
 /* Of db_copy.c, for the engine's table. */
 enum outcome sqlite_copy_out(
     struct db *from, const char *path, const struct store_progress *progress, struct error *err);
-enum outcome sqlite_copy_in(struct db *db, const char *path, const char *keep,
+enum outcome sqlite_copy_in(struct db *db, const struct db_intake *in,
     const struct store_progress *progress, struct error *err);
 enum outcome sqlite_replace(struct db *db, const char *path, const char *keep, struct error *err);
 bool sqlite_is_damaged(const struct db *db);

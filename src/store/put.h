@@ -38,6 +38,9 @@ enum outcome put_merge_mailbox(struct put *p, struct error *err);
  * BAD. */
 enum outcome put_check_room(const struct put *p, struct error *err);
 
+/* Judge whether its own password has limits, unless that is there already. FOUND, BAD. */
+enum outcome put_check_limits(const struct put *p, struct error *err);
+
 /* Judge where its mail is, unless it is there already. FOUND, BAD. */
 enum outcome put_check_places(const struct put *p, struct error *err);
 

@@ -190,6 +190,41 @@ put_check_room(const struct put *p, struct error *err)
 	    sbuf_cstr(&p->name), n, APP_PASSWORDS_MAX);
 }
 
+static bool
+same_credential(const struct record_credential *a, const struct record_credential *b)
+{
+	return a != NULL && slice_eq(a->hash, b->hash) && slice_eq(a->services, b->services) &&
+	       slice_eq(a->networks, b->networks) && a->expires == b->expires;
+}
+
+static bool
+has_limits(const struct record_credential *c)
+{
+	return c->label.n == 0 && (c->services.n > 0 || c->networks.n > 0 || c->expires != 0);
+}
+
+/* The own password is what others check too, who know of no limits. An earlier release took some:
+ * they may stay as they are, and come back by an undo. */
+enum outcome
+put_check_limits(const struct put *p, struct error *err)
+{
+	const struct record *w = &p->wanted;
+
+	for (size_t i = 0; p->s->undoing == 0 && i < w->credentials; i++) {
+		const struct record_credential *c = &w->credential[i];
+
+		if (has_limits(c) &&
+		    !(p->there && same_credential(find_credential(&p->now.r, c->label), c)))
+			return error_set(err, BAD,
+			    "'%s' would have a password without a label that has 'services', "
+			    "'networks' or 'expires', which only an app password can have: give it "
+			    "a 'label', or leave them out; 'networks' of the mailbox are for all "
+			    "of its passwords",
+			    sbuf_cstr(&p->name));
+	}
+	return FOUND;
+}
+
 /* An earlier release imported any text: what is there may stay, and come back by an undo. */
 static bool
 is_new_place(const struct put *p, struct slice wanted, struct slice now)
@@ -208,13 +243,6 @@ put_check_places(const struct put *p, struct error *err)
 	if (o == FOUND && is_new_place(p, w->mail, now->mail))
 		o = account_mail_check(w->mail, err);
 	return o;
-}
-
-static bool
-same_credential(const struct record_credential *a, const struct record_credential *b)
-{
-	return a != NULL && slice_eq(a->hash, b->hash) && slice_eq(a->services, b->services) &&
-	       slice_eq(a->networks, b->networks) && a->expires == b->expires;
 }
 
 static bool

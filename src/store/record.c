@@ -122,6 +122,8 @@ complete(struct put *p, struct error *err)
 
 	fill_in(&p->wanted, p->there ? &p->now.r : &fresh);
 	o = put_check_room(p, err);
+	if (o == FOUND)
+		o = put_check_limits(p, err);
 	return o == FOUND ? put_check_places(p, err) : o;
 }
 

@@ -28,6 +28,7 @@ static const struct {
 	[SCAN_ALL_MAILBOXES] = { Q_lint_all_mailboxes, false },
 	[SCAN_ALL_ALIASES] = { Q_lint_all_aliases, false },
 	[SCAN_HASHES] = { Q_lint_hashes, false },
+	[SCAN_LIMITED] = { Q_lint_limited, false },
 	[SCAN_UNUSED] = { Q_lint_unused, true },
 };
 

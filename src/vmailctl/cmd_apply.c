@@ -5,11 +5,13 @@
  * What a record in the file does not say is as for a new object; but passwords that it does not
  * name stay, so that a file without secrets can be kept where others read it.
  */
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/rules.h"
 #include "vmailctl/ask.h"
 #include "vmailctl/changes.h"
 #include "vmailctl/config.h"
@@ -19,6 +21,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/source.h"
+#include "vmailctl/split.h"
 #include "vmailctl/strange.h"
 
 enum { LINE_TEXT_MAX = 64 << 20, TEXT_MAX = 1 << 30, KINDS = RECORD_ENTRY + 1, ORPHANS_NAMED = 10 };
@@ -33,6 +36,9 @@ struct plan {
 	size_t strange;       /* app passwords of another store */
 	size_t odd;           /* new mailboxes with names that Dovecot may not take */
 	struct sbuf odd_name; /* the first of them */
+	size_t cut;           /* new mailboxes whose names Dovecot cuts */
+	struct sbuf cut_name; /* the first of them, */
+	struct sbuf cut_to;   /* and what is left of it */
 	bool present[KINDS];  /* kinds that the file has; a store has all */
 	size_t orphans;       /* mailboxes that are removed, and aliases lead there */
 	bool quiet;           /* lines are counted, not printed */
@@ -47,7 +53,11 @@ struct plan {
 	struct sbuf later_lines; /* where those are */
 	struct sbuf again_lines; /* where those are that are being tried again */
 	size_t refused;          /* where the last one is that was refused */
-	bool keep;               /* what is not in the file */
+	struct sbuf maps;        /* those that the file has: "SEARCH NAME", each ended by NUL */
+	struct sbuf waiting;     /* entries whose map came behind them, or did not, as JSON lines */
+	struct sbuf waiting_lines; /* where those are */
+	bool last;                 /* they are being compared, and no map can come any more */
+	bool keep;                 /* what is not in the file */
 	crypto_generichash_state sum;
 	unsigned char digest[crypto_generichash_BYTES]; /* of all that would change, in its order */
 	enum outcome outcome;
@@ -66,7 +76,12 @@ plan_init(struct plan *p, struct ctl *ctl)
 	sbuf_init(&p->lines, TEXT_MAX);
 	sbuf_init(&p->later_lines, TEXT_MAX);
 	sbuf_init(&p->again_lines, TEXT_MAX);
+	sbuf_init(&p->maps, TEXT_MAX);
+	sbuf_init(&p->waiting, TEXT_MAX);
+	sbuf_init(&p->waiting_lines, TEXT_MAX);
 	sbuf_init(&p->odd_name, LINE_TEXT_MAX);
+	sbuf_init(&p->cut_name, LINE_TEXT_MAX);
+	sbuf_init(&p->cut_to, LINE_TEXT_MAX);
 	crypto_generichash_init(&p->sum, NULL, 0, sizeof p->digest);
 }
 
@@ -84,7 +99,12 @@ plan_release(struct plan *p)
 	sbuf_release(&p->lines);
 	sbuf_release(&p->later_lines);
 	sbuf_release(&p->again_lines);
+	sbuf_release(&p->maps);
+	sbuf_release(&p->waiting);
+	sbuf_release(&p->waiting_lines);
 	sbuf_release(&p->odd_name);
+	sbuf_release(&p->cut_name);
+	sbuf_release(&p->cut_to);
 }
 
 static enum outcome
@@ -252,12 +272,25 @@ show(struct plan *p, const struct record *now, const struct record *wanted)
 }
 
 static void
+note_split(struct plan *p, struct slice name)
+{
+	struct slice delimiters = slice_str(p->ctl->conf->recipient_delimiter);
+
+	sbuf_clear(&p->line);
+	if (!split_is_cut(&p->line, name, delimiters) || p->cut++ > 0)
+		return;
+	sbuf_add_slice(&p->cut_name, name);
+	sbuf_add_slice(&p->cut_to, sbuf_slice(&p->line));
+}
+
+static void
 note_name(struct plan *p, const struct record *added)
 {
-	if (added->kind != RECORD_MAILBOX || config_dovecot_takes(added->name))
+	if (added->kind != RECORD_MAILBOX)
 		return;
-	if (p->odd++ == 0)
+	if (!config_dovecot_takes(added->name) && p->odd++ == 0)
 		sbuf_add_slice(&p->odd_name, added->name);
+	note_split(p, added->name);
 }
 
 static void
@@ -307,6 +340,78 @@ warn_mended(void *arg, const char *text)
 		ctl_warn("%s: %s", at->file, text);
 }
 
+/* --- entries of maps that the file itself makes -------------------------------------------------
+ */
+
+static enum outcome
+note_map(struct plan *p, const struct record *r)
+{
+	sbuf_printf(&p->maps, "%d %.*s", (int)r->search, (int)r->name.n, r->name.p);
+	return sbuf_add_chr(&p->maps, '\0') && !p->maps.failed ? FOUND : no_memory(p);
+}
+
+static bool
+find_map(const struct plan *p, struct slice name, enum key_search *search)
+{
+	for (size_t at = 0; at < p->maps.n;) {
+		struct slice rest = slice_str(p->maps.p + at), number = slice_cut(&rest, ' ');
+		unsigned long long n;
+
+		at += number.n + 1 + rest.n + 1;
+		if (!slice_eq(rest, name) || !slice_number(number, INT_MAX, &n))
+			continue;
+		*search = (enum key_search)n;
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_there(void *arg, const struct record *r)
+{
+	(void)arg;
+	(void)r;
+	return false;
+}
+
+static enum outcome
+keep_waiting(struct plan *p, const struct record *r)
+{
+	return add_line(&p->waiting_lines, p->at) && jsonl_put(&p->waiting, r, true) ? FOUND
+										     : no_memory(p);
+}
+
+/* One that the store refuses to compare, for there is no such map yet: it is judged by the rules of
+ * the map that there will be, and told under the key that it will have. */
+static enum outcome
+compare_new(struct plan *p, const struct record *r, struct error *err)
+{
+	struct record all = complete(r), map = { .kind = RECORD_MAP, .name = r->map };
+	enum key_search search;
+	struct error ignored;
+	struct sbuf key, value;
+	enum outcome o;
+
+	if (store_get(p->ctl->store, &map, is_there, NULL, &ignored) == FOUND)
+		return BAD;
+	if (!find_map(p, r->map, &search))
+		return p->last ? BAD : keep_waiting(p, r);
+	sbuf_init(&key, LINE_TEXT_MAX);
+	sbuf_init(&value, LINE_TEXT_MAX);
+	o = key_check(&key, search, r->name, err);
+	if (o == FOUND)
+		o = rules_value(&value, VALUE_TEXT, r->value, err);
+	all.name = sbuf_slice(&key);
+	all.value = sbuf_slice(&value);
+	if (o == FOUND) {
+		err->text[0] = '\0';
+		note(p, NULL, &all, true);
+	}
+	sbuf_release(&value);
+	sbuf_release(&key);
+	return o;
+}
+
 static enum outcome
 compare(void *arg, const struct record *r, size_t line, struct error *err)
 {
@@ -315,18 +420,39 @@ compare(void *arg, const struct record *r, size_t line, struct error *err)
 	struct record all = complete(r);
 	enum outcome o;
 
-	p->at = line;
+	p->at = p->last ? line_of(&p->waiting_lines, line - 1) : line;
 	p->strange += strange_app_passwords(p->ctl->store, r);
-	if (!p->again)
+	if (!p->again && !p->last)
 		mended_tell(r, warn_mended, &at);
 	o = store_compare(p->ctl->store, &all, note, p, err);
 	progress_at(&p->bar, p->records);
-	/* a map that the file itself makes is not there yet */
-	if (o == BAD && r->kind == RECORD_ENTRY) {
-		note(p, NULL, &all, true);
-		o = FOUND;
-	}
+	if (o == FOUND && r->kind == RECORD_MAP)
+		o = note_map(p, r);
+	if (o == BAD && r->kind == RECORD_ENTRY)
+		o = compare_new(p, r, err);
+	if (o == BAD && p->last && p->at > 0)
+		import_name_line(err, p->source.file, p->at);
 	return o == FOUND ? p->outcome : o;
+}
+
+/* Now all maps are known that the file has. */
+static enum outcome
+compare_waiting(struct plan *p)
+{
+	struct source again = { .file = NULL, .text = p->waiting };
+	enum outcome o;
+
+	if (p->waiting.n == 0)
+		return FOUND;
+	sbuf_init(&p->waiting, TEXT_MAX);
+	p->last = true;
+	o = source_each(&again, compare, p, &p->ctl->err);
+	p->last = false;
+	sbuf_release(&again.text);
+	if (o == BAD)
+		error_set(&p->ctl->err, BAD, "'%s' has entries that are refused",
+		    import_name(p->source.file));
+	return o;
 }
 
 static bool
@@ -353,6 +479,8 @@ compare_all(struct plan *p)
 	for (size_t k = 0; k < KINDS; k++)
 		p->present[k] = p->source.store != NULL;
 	o = source_each(&p->source, compare, p, &ctl->err);
+	if (o == FOUND)
+		o = compare_waiting(p);
 	if (o == FOUND)
 		o = sort_names(p);
 	if (o == FOUND)
@@ -662,6 +790,11 @@ apply(struct ctl *ctl, struct plan *p)
 		ctl_warn("new mailboxes with more in their names than letters, digits and .-_: "
 			 "%zu, and '%s' is the first; " CONFIG_NAME_LOST "; " CONFIG_NAME_CURE,
 		    p->odd, sbuf_cstr(&p->odd_name));
+	if (p->cut > 0)
+		ctl_warn("new mailboxes with a delimiter in their names: %zu; " SPLIT_LOST
+			 "; " SPLIT_CURE,
+		    p->cut, (int)p->cut_name.n, sbuf_cstr(&p->cut_name), (int)p->cut_to.n,
+		    sbuf_cstr(&p->cut_to));
 	if (p->strange > 0)
 		ctl_warn(
 		    "%zu app passwords in '%s' cannot be used here: only the store in which they "

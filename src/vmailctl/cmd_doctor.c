@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmailctl/doctor.h"
+#include "vmailctl/split.h"
 
 enum { TEXT_MAX = 1024 };
 
@@ -144,6 +145,12 @@ static const struct check checks[] = {
 	    "where Dovecot keeps to quotas at all, it does so for IMAP and for delivery",
 	    "name quota in the mail_plugins of that protocol: `vmailctl setup dovecot` does so",
 	    NEEDS_DOVECOT, check_dovecot_quota },
+	{ "dovecot-split", SEVERITY_ERROR,
+	    "Dovecot's LMTP looks for each mailbox by its whole name", SPLIT_CURE, NEEDS_DOVECOT,
+	    check_dovecot_split },
+	{ "dovecot-domains", SEVERITY_WARNING,
+	    "no domain splits addresses at characters at which Dovecot's LMTP does not",
+	    SPLIT_DOMAIN_CURE, NEEDS_DOVECOT, check_dovecot_domains },
 	{ "mail-owner", SEVERITY_ERROR, "whom Dovecot is told to be may write where the mail is",
 	    "name whose it is as mail-user in vmaild.conf, then `vmailctl setup dovecot`; or let "
 	    "it belong to him: chown -R",

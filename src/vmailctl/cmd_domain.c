@@ -9,6 +9,7 @@
 #include "vmailctl/ask.h"
 #include "vmailctl/output.h"
 #include "vmailctl/page.h"
+#include "vmailctl/split.h"
 
 static const struct column list_columns[] = {
 	{ "name", CELL_TEXT },
@@ -257,6 +258,39 @@ take_delimiters(struct ctl *ctl, struct domain_settings *settings)
 		settings->delimiters = slice_str(typed);
 }
 
+/* Which of the delimiters that count there now Dovecot has not, and the other way round. */
+static bool
+warn_of_row(void *arg, const struct domain_row *row)
+{
+	const struct ctl *ctl = arg;
+	struct slice theirs = slice_str(ctl->conf->recipient_delimiter);
+	struct sbuf chars;
+
+	if (row->kind != DOMAIN_MAILBOX || !row->own_delimiters)
+		return true;
+	sbuf_init(&chars, ADDRESS_MAX);
+	if (split_lacking(&chars, row->delimiters, theirs))
+		ctl_warn("'%.*s' splits at '%s', and " SPLIT_DOMAIN_LOST "; " SPLIT_DOMAIN_CURE,
+		    (int)row->name.n, row->name.p, sbuf_cstr(&chars));
+	sbuf_clear(&chars);
+	if (split_lacking(&chars, theirs, row->delimiters))
+		ctl_warn("'%.*s' does not split at '%s', and Dovecot's LMTP does so all the same: "
+			 "mail for a mailbox with that in its name goes to that of what is before "
+			 "it, or bounces; " SPLIT_CURE,
+		    (int)row->name.n, row->name.p, sbuf_cstr(&chars));
+	sbuf_release(&chars);
+	return true;
+}
+
+static void
+warn_of_split(struct ctl *ctl, struct slice name)
+{
+	struct error ignored;
+
+	if (ctl_option(ctl, "delimiters") != NULL)
+		store_domains(ctl->store, name, warn_of_row, ctl, &ignored);
+}
+
 enum exit_code
 cmd_domain_set(struct ctl *ctl)
 {
@@ -274,10 +308,12 @@ cmd_domain_set(struct ctl *ctl)
 	o = ctl_named(ctl, rules_domain, ctl->args[0], &name);
 	if (o == FOUND)
 		o = store_domain_set(ctl->store, sbuf_slice(&name), &settings, &ctl->err);
-	if (o == FOUND)
+	if (o == FOUND) {
+		warn_of_split(ctl, sbuf_slice(&name));
 		e = ctl_done(ctl, sbuf_slice(&name), "set domain '%s'", sbuf_cstr(&name));
-	else
+	} else {
 		e = ctl_fail(ctl, o, "there is no domain '%s'", sbuf_cstr(&name));
+	}
 	sbuf_release(&name);
 	return e;
 }

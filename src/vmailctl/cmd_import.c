@@ -21,6 +21,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/progress.h"
 #include "vmailctl/rehash.h"
+#include "vmailctl/split.h"
 #include "vmailctl/strange.h"
 
 struct import {
@@ -262,10 +263,29 @@ put_object_in(struct import *im, struct foreign_object *o, enum record_change *d
 
 /* It is in the store, and may get no mail all the same. */
 static void
+note_split(struct import *im, const struct record *r, const struct foreign_place *at)
+{
+	struct slice shown = slice_head(r->name, 200);
+	struct sbuf other;
+	char text[1024];
+
+	if (r->kind != RECORD_MAILBOX)
+		return;
+	sbuf_init(&other, ADDRESS_MAX + 1);
+	if (split_is_cut(&other, r->name, slice_str(im->ctl->conf->recipient_delimiter))) {
+		snprintf(text, sizeof text, SPLIT_LOST, (int)shown.n, shown.p,
+		    (int)(other.n < 200 ? other.n : 200), sbuf_cstr(&other));
+		say_remark(im, REMARK_NOTE, at, text);
+	}
+	sbuf_release(&other);
+}
+
+static void
 note_name(struct import *im, const struct record *r, const struct foreign_place *at)
 {
 	char text[512];
 
+	note_split(im, r, at);
 	if (r->kind != RECORD_MAILBOX || config_dovecot_takes(r->name))
 		return;
 	snprintf(text, sizeof text,

@@ -13,6 +13,7 @@
 #include "vmailctl/config.h"
 #include "vmailctl/findings.h"
 #include "vmailctl/pager.h"
+#include "vmailctl/split.h"
 #include "vmailctl/when.h"
 
 enum { SHOWN_MAX = 20 }; /* of one code, without --all */
@@ -37,8 +38,11 @@ enum code {
 	DOTS,
 	ACCENTS,
 	ODD_NAME,
+	SPLIT_NAME,
+	SPLIT_DOMAIN,
 	WEAK,
 	FOREIGN,
+	LIMITED,
 	EXPIRED,
 	EXTERNAL,
 	UNUSED,
@@ -111,11 +115,22 @@ static const struct {
 	[ODD_NAME] = { "odd-name", SEVERITY_NOTICE,
 	    "it has more in its name than letters, digits and .-_: " CONFIG_NAME_LOST,
 	    CONFIG_NAME_CURE },
+	[SPLIT_NAME] = { "split-name", SEVERITY_WARNING,
+	    "Dovecot's LMTP cuts names at its recipient_delimiter: mail for it goes to '%d', which "
+	    "%m",
+	    SPLIT_CURE },
+	[SPLIT_DOMAIN] = { "split-domain", SEVERITY_WARNING,
+	    "it splits at '%m', and " SPLIT_DOMAIN_LOST, SPLIT_DOMAIN_CURE },
 	[WEAK] = { "weak-hash", SEVERITY_WARNING,
 	    "its password is stored as {%d}, which is found out in no time once it is stolen",
 	    "vmailctl user passwd %s" },
 	[FOREIGN] = { "foreign-hash", SEVERITY_NOTICE,
 	    "its password is stored as {%d}, as another program left it",
+	    "vmailctl user passwd %s" },
+	[LIMITED] = { "limited-password", SEVERITY_WARNING,
+	    "its own password has services, networks or a time to expire, which only an app "
+	    "password can have now: vmaild keeps to them, and others who check passwords are not "
+	    "told of this one",
 	    "vmailctl user passwd %s" },
 	[EXPIRED] = { "expired-alias", SEVERITY_NOTICE, "it has been nobody since %t",
 	    "vmailctl alias remove %s, or: vmailctl alias set %s --expires TIME" },
@@ -400,6 +415,41 @@ judge_accents(struct lint *lint, const struct scan_row *row)
 	return o != RETRY || fail(lint);
 }
 
+/* To whom Dovecot will give the mail of a mailbox; one that gets none is nobody to it. */
+static bool
+judge_split(struct lint *lint, const struct scan_row *row)
+{
+	struct scan_row told = *row;
+	enum outcome o;
+
+	sbuf_clear(&lint->name);
+	if (!split_is_cut(
+		&lint->name, row->subject, slice_str(lint->ctl->conf->recipient_delimiter)))
+		return true;
+	told.detail = sbuf_slice(&lint->name);
+	o = resolve(lint, "mailboxes", told.detail);
+	told.more =
+	    slice_str(o == FOUND ? "is another mailbox" : "gets none, so that the mail bounces");
+	if (o != RETRY)
+		report(lint, SPLIT_NAME, &told);
+	return o != RETRY || fail(lint);
+}
+
+static bool
+judge_split_domain(void *arg, const struct scan_row *row)
+{
+	struct lint *lint = arg;
+	struct scan_row told = *row;
+
+	sbuf_clear(&lint->name);
+	if (split_lacking(
+		&lint->name, row->detail, slice_str(lint->ctl->conf->recipient_delimiter))) {
+		told.more = sbuf_slice(&lint->name);
+		report(lint, SPLIT_DOMAIN, &told);
+	}
+	return true;
+}
+
 static bool
 judge_form(void *arg, const struct scan_row *row)
 {
@@ -414,6 +464,8 @@ judge_form(void *arg, const struct scan_row *row)
 	}
 	if (lint->rule == rules_mailbox && !config_dovecot_takes(row->subject))
 		report(lint, ODD_NAME, row);
+	if (lint->rule == rules_mailbox && !judge_split(lint, row))
+		return false;
 	return judge_accents(lint, row);
 }
 
@@ -484,8 +536,10 @@ static const struct {
 	{ SCAN_BARE, judge_row, BARE, TIME_NONE, NULL },
 	{ SCAN_ENTRIES, judge_entries, NOTHING, TIME_NONE, NULL },
 	{ SCAN_MAILBOX_DOMAINS, judge_transport, NOTHING, TIME_NONE, NULL },
+	{ SCAN_MAILBOX_DOMAINS, judge_split_domain, NOTHING, TIME_NONE, NULL },
 	{ SCAN_DOMAINS, judge_domain, NOTHING, TIME_NONE, NULL },
 	{ SCAN_HASHES, judge_hash, NOTHING, TIME_NONE, NULL },
+	{ SCAN_LIMITED, judge_row, LIMITED, TIME_NONE, NULL },
 	{ SCAN_HIDDEN, judge_row, HIDDEN, TIME_NOW, NULL },
 	{ SCAN_DOTS, judge_row, DOTS, TIME_NONE, NULL },
 	{ SCAN_EXPIRED, judge_row, EXPIRED, TIME_NOW, NULL },

@@ -15,6 +15,7 @@
 #include "vmailctl/output.h"
 #include "vmailctl/page.h"
 #include "vmailctl/secret.h"
+#include "vmailctl/split.h"
 
 enum {
 	/* Dovecot gives its auth processes 256 MiB; what is left of that for a hash */
@@ -312,12 +313,25 @@ warn_of_cost(const struct conf *conf)
 }
 
 static void
-warn_of_name(struct slice address)
+warn_of_split(const struct ctl *ctl, struct slice address)
+{
+	struct sbuf other;
+
+	sbuf_init(&other, ADDRESS_MAX + 1);
+	if (split_is_cut(&other, address, slice_str(ctl->conf->recipient_delimiter)))
+		ctl_warn(SPLIT_LOST "; " SPLIT_CURE, (int)address.n, address.p, (int)other.n,
+		    sbuf_cstr(&other));
+	sbuf_release(&other);
+}
+
+static void
+warn_of_name(const struct ctl *ctl, struct slice address)
 {
 	if (!config_dovecot_takes(address))
 		ctl_warn("'%.*s' has more in it than letters, digits and .-_: " CONFIG_NAME_LOST
 			 "; " CONFIG_NAME_CURE,
 		    (int)address.n, address.p);
+	warn_of_split(ctl, address);
 }
 
 static enum outcome
@@ -432,7 +446,7 @@ cmd_user_add(struct ctl *ctl)
 		o = store_mailbox_add(
 		    ctl->store, sbuf_slice(&address), sbuf_slice(&hash), quota, &ctl->err);
 	if (o == FOUND) {
-		warn_of_name(sbuf_slice(&address));
+		warn_of_name(ctl, sbuf_slice(&address));
 		e = ctl_done(ctl, sbuf_slice(&address), "added mailbox '%s'", sbuf_cstr(&address));
 	} else {
 		e = ctl_fail(ctl, o, "cannot add mailbox '%s'", ctl->args[0]);
@@ -453,7 +467,7 @@ set_password(struct ctl *ctl, const struct sbuf *address, void *arg)
 		    ctl->store, sbuf_slice(address), sbuf_slice(hash), &ctl->err);
 	if (o != FOUND)
 		return ctl_no_mailbox(ctl, o, address);
-	warn_of_name(sbuf_slice(address));
+	warn_of_name(ctl, sbuf_slice(address));
 	return ctl_done(ctl, sbuf_slice(address), "set the password of '%s'", sbuf_cstr(address));
 }
 

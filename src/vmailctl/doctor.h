@@ -80,7 +80,7 @@ struct json_t;
 enum exit_code doctor_run(
     struct ctl *ctl, const char *postfix, const char *dovecot, struct json_t *list);
 
-/* --- checks (doctor_host.c, doctor_sockets.c, doctor_postfix.c, doctor_dovecot.c) ---------------
+/* --- checks (doctor_host.c, _sockets.c, _postfix.c, _dovecot.c, _split.c) ----------------------
  */
 
 check_fn check_configuration;
@@ -121,6 +121,8 @@ check_fn check_dovecot_lmtp;
 check_fn check_dovecot_delimiter;
 check_fn check_dovecot_names;
 check_fn check_dovecot_quota;
+check_fn check_dovecot_split;
+check_fn check_dovecot_domains;
 check_fn check_mail_owner;
 
 #endif

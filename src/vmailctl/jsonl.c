@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "vmailctl/import.h"
+#include "vmailctl/when.h"
 
 enum { VERSION = 1 };
 
@@ -112,12 +113,14 @@ text_of(struct slice s)
 	return json_stringn(s.p != NULL ? s.p : "", s.n);
 }
 
+/* No time beyond WHEN_LAST can be read again: an earlier release took such, for which the last that
+ * can be stands. */
 static json_t *
 time_of(int64_t at)
 {
 	char text[32];
 	struct tm tm;
-	time_t when = (time_t)at;
+	time_t when = (time_t)(at < WHEN_LAST ? at : WHEN_LAST);
 
 	if (gmtime_r(&when, &tm) == NULL ||
 	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
@@ -299,19 +302,43 @@ take_number(const json_t *j, int64_t max, int64_t *out, const char *field, struc
 	return FOUND;
 }
 
+static enum outcome
+take_seconds(const json_t *j, int64_t *out, const char *field, struct error *err)
+{
+	if (json_integer_value(j) > WHEN_LAST)
+		return error_set(err, BAD,
+		    "'%s' is beyond the year 9999: it must be in seconds since 1970, and looks "
+		    "like milliseconds",
+		    field);
+	return take_number(j, WHEN_LAST, out, field, err);
+}
+
+/* What is no day, or no time of one, is another one when it is printed again. 0 is no time, but
+ * stands for none: whoever writes that day does not mean that. */
+static bool
+parse_time(const char *text, int64_t *out)
+{
+	static const char form[] = "%Y-%m-%dT%H:%M:%SZ";
+	struct tm tm = { 0 };
+	const char *end = strptime(text, form, &tm);
+	char again[32];
+
+	if (end == NULL || *end != '\0')
+		return false;
+	*out = timegm(&tm);
+	return *out > 0 && *out <= WHEN_LAST && strftime(again, sizeof again, form, &tm) > 0 &&
+	       strcmp(again, text) == 0;
+}
+
 /* As we write it, or unix seconds. */
 static enum outcome
 take_time(const json_t *j, int64_t *out, const char *field, struct error *err)
 {
-	struct tm tm = { 0 };
-	const char *end;
-
 	if (json_is_integer(j))
-		return take_number(j, INT64_MAX, out, field, err);
-	end = json_is_string(j) ? strptime(json_string_value(j), "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-	if (end == NULL || *end != '\0')
-		return wrong(err, field, "a time like \"2030-12-31T18:00:00Z\"");
-	*out = timegm(&tm);
+		return take_seconds(j, out, field, err);
+	if (!json_is_string(j) || !parse_time(json_string_value(j), out))
+		return wrong(err, field,
+		    "a time like \"2030-12-31T18:00:00Z\", later than the beginning of 1970");
 	return FOUND;
 }
 

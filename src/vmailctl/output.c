@@ -19,6 +19,7 @@
 #include <uniwidth.h>
 
 #include "vmailctl/pager.h"
+#include "vmailctl/when.h"
 
 enum { CELL_MAX = 4 << 20, TEXT_MAX = 8 << 20, PIECE_ROWS = 1000 };
 
@@ -44,7 +45,7 @@ output_put_time(struct sbuf *out, int64_t at, bool utc)
 {
 	char text[64];
 	struct tm tm;
-	time_t when = (time_t)at;
+	time_t when = (time_t)(at < WHEN_LAST ? at : WHEN_LAST);
 
 	if ((utc ? gmtime_r(&when, &tm) : localtime_r(&when, &tm)) == NULL)
 		return;

@@ -31,7 +31,7 @@ parse_date(const char *text, int64_t *out)
 	strftime(again, sizeof again, "%Y-%m-%dT%H:%M", &tm);
 	if (n == 3)
 		again[strlen("YYYY-MM-DD")] = '\0';
-	return *out > 0 && strcmp(again, text) == 0;
+	return *out > 0 && *out <= WHEN_LAST && strcmp(again, text) == 0;
 }
 
 /* "30d", "12h", "10m": in seconds. */

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The end of the year 9999: beyond it a date is written in no form that is read again. */
+#define WHEN_LAST INT64_C(253402300799)
+
 #define WHEN_FORMS "2030-12-31, 2030-12-31T18:00, +30d, +12h, +10m or never"
 
 /* Read one of WHEN_FORMS, dates by the clock of this host and the others from NOW on, as unix

@@ -714,6 +714,32 @@ def _(build):
         check_eq((done.returncode, done.stderr), (DONE, ""))
 
 
+@case("names that Dovecot's LMTP cuts")
+def _(build):
+    with mail_host(build) as site:
+        cut = "'harry+lists@example.com' goes to 'harry@example.com'"
+        done = run(site, "user", "add", "--no-password", "harry+lists@example.com")
+        check_eq(done.returncode, DONE)
+        check_in(cut, done.stderr)
+        check("goes to" not in run(site, "user", "add", "--no-password", "harry-lists@example.com").stderr)
+        record = json.dumps({"mailbox": "+a@example.com"}) + "\n"
+        check_in("'+a@example.com' goes to '@example.com'", run(site, "import", "--dry-run", "-", stdin=record).stderr)
+        check_in("'+a@example.com' goes to '@example.com'", run(site, "apply", "-", stdin=record).stderr)
+        check("goes to" not in run(site, "apply", "-", stdin=record).stderr, "it is no new one")
+        for given, said in (("-", ["splits at '-'", "does not split at '+'"]), ("none", ["does not split at '+'"]),
+                            ("+=-", ["splits at '=-'"]), ("+", []), ("default", [])):
+            done = run(site, "domain", "set", "example.com", "--delimiters", given)
+            check_eq(done.returncode, DONE)
+            for text in said:
+                check_in(text, done.stderr)
+            check_eq(done.stderr.count("split"), len(said), given, done.stderr)
+        check_eq(run(site, "domain", "set", "example.com", "--propagate", "no").stderr, "")
+        site.configure(recipient_delimiter="-")
+        check_in("'owner-list@example.com' goes to 'owner@example.com'",
+                 run(site, "user", "add", "--no-password", "owner-list@example.com").stderr)
+        check_eq(run(site, "user", "add", "--no-password", "a+b@example.com").stderr.count("goes to"), 0)
+
+
 # --- the store ------------------------------------------------------------------------------------
 
 @case("init makes the store, brings it up to date, and does no harm a second time")

@@ -148,6 +148,16 @@ FAULTS = [
     ("a name that Dovecot may not take", steps(ctl("user", "add", "--no-password", "o'brien@ex.test"),
                                                ctl("alias", "add", "o'hara@ex.test", ME)),
      [("odd-name", "o'brien@ex.test")]),
+    ("a name that Dovecot cuts to another", ctl("user", "add", "--no-password", "me+you@ex.test"),
+     [("odd-name", "me+you@ex.test"), ("split-name", "me+you@ex.test")]),
+    ("a name that Dovecot cuts to nothing", steps(ctl("user", "add", "--no-password", "+you@ex.test"),
+                                                  ctl("alias", "add", "a+b@ex.test", ME)),
+     [("odd-name", "+you@ex.test"), ("split-name", "+you@ex.test")]),
+    ("a name that no domain splits, but Dovecot", steps(
+        later(recipient_delimiter="-"), ctl("user", "add", "--no-password", "owner-me@ex.test"),
+        ctl("domain", "set", "ex.test", "--delimiters", "none")), [("split-name", "owner-me@ex.test")]),
+    ("delimiters that Dovecot has not", ctl("domain", "set", "ex.test", "--delimiters", "+-"), [("split-domain", "ex.test")]),
+    ("fewer delimiters than Dovecot has", ctl("domain", "set", "ex.test", "--delimiters", "none"), []),
     ("a domain with an accent more", ctl("domain", "add", "èx.test", "--kind", "relay"),
      [("similar-name", "xn--x-7fa.test")]),
     ("a password in the clear", hashed("{PLAIN}x"), [("weak-hash", ME)]),
@@ -158,6 +168,11 @@ FAULTS = [
     ("SHA-512 crypt", hashed("{SHA512-CRYPT}$6$salt$hash"), [("foreign-hash", ME)]),
     ("SHA-512 crypt without a name", hashed("$6$salt$hash"), [("foreign-hash", ME)]),
     ("bcrypt", hashed("{BLF-CRYPT}$2y$05$x"), [("foreign-hash", ME)]),
+    ("a password with a limit", raw("UPDATE credential SET services = 'imap'"), [("limited-password", ME)]),
+    ("a password with an end", raw("UPDATE credential SET expires = 4000000000"), [("limited-password", ME)]),
+    ("a password with networks", raw("UPDATE credential SET networks = '192.0.2.0/24'"), [("limited-password", ME)]),
+    ("an app password with limits", raw("INSERT INTO credential (mailbox, label, hash, created, services) "
+                                        "VALUES ('me@ex.test', 'x', 'x', 0, 'imap')"), []),
     ("an expired alias", steps(ctl("alias", "add", "a@ex.test", ME),
                                ctl("alias", "set", "a@ex.test", "--expires", "2001-02-03")),
      [("expired-alias", "a@ex.test")]),
@@ -174,6 +189,17 @@ def planted(env, plant, wanted):
         check_eq(sorted({(f["code"], f["subject"]) for f in found}), sorted(wanted), found)
         for f in found:
             check(f["text"] and f["cure"] and "%" not in f["text"] + f["cure"], f)
+
+
+def cut_names(env):
+    """Whether anybody gets the mail that Dovecot takes for another's."""
+    with clean(env) as site:
+        site.ctl("user", "add", "--no-password", "me+you@ex.test")
+        def told():
+            return [f["text"] for f in lint(site) if f["code"] == "split-name"][0]
+        check_in("goes to 'me@ex.test', which is another mailbox", told())
+        site.ctl("user", "state", ME, "suspended")
+        check_in("goes to 'me@ex.test', which gets none, so that the mail bounces", told())
 
 
 def unused(env):
@@ -221,6 +247,7 @@ def text(env):
 def register(suite):
     for name, *row in FAULTS:
         suite.add("lint: " + name, lambda env, row=row: planted(env, *row))
+    suite.add("lint: whose mail a cut name is", cut_names)
     suite.add("lint: mailboxes nobody logged into", unused)
     suite.add("lint: no secret is shown", secrets)
     suite.add("lint: for people", text)

@@ -191,6 +191,16 @@ def networks(env):
             check_eq(client.ask("PASS", HARRY).named["allow_nets"], "192.0.2.0/24,2001:db8::/32")
 
 
+def limited(env):
+    """A new password works, whatever the old one was good for."""
+    with running(env, failure_delay=0) as (site, _):
+        with database(site) as db:
+            db.execute("UPDATE credential SET expires = 1000000000, services = 'smtp' WHERE mailbox = ?", (HARRY,))
+        check_eq(log_in(site).word, "FAIL")
+        site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a new one\n")
+        check_eq(log_in(site, password="a new one").word, "OK")
+
+
 # What is imported as it is written elsewhere, and whether a login from there is let in.
 HOST_NETWORKS = [
     ("192.0.2.5/24", {"192.0.2.77": "OK", "192.0.2.5": "OK", THERE: "FAIL"}),
@@ -243,6 +253,12 @@ def states(env):
         site.ctl("user", "state", HARRY, "receive-only")
         check_eq(log_in(site).word, "OK")
         check_eq(log_in(site, service="smtp").word, "FAIL")
+        check_eq(log_in(site, service="checkpassword").word, "FAIL", "it may be for sending")
+        site.ctl("user", "state", HARRY, "send-only")
+        check_eq([log_in(site, service=s).word for s in ("imap", "smtp", "submission", "checkpassword")],
+                 ["FAIL", "OK", "OK", "FAIL"])
+        site.ctl("user", "state", HARRY, "active")
+        check_eq(log_in(site, service="checkpassword").word, "OK")
 
 
 def locations(env):
@@ -614,6 +630,7 @@ def register(suite):
     suite.add("login: recorded when the store lets, and nobody waits for it", recorded_when_the_store_lets)
     suite.add("login: of too many that cannot be recorded the oldest are dropped", oldest_dropped)
     suite.add("login: from the mailbox's networks only", networks)
+    suite.add("login: a new password in place of one with limits", limited)
     suite.add("login: from networks with the bits of a host", host_networks)
     suite.add("login: what the account's state allows", states)
     suite.add("login: one set of fields in every answer", locations)

@@ -361,6 +361,49 @@ def _(build):
         check("allow_nets" not in "".join(users.values()), users)
 
 
+LIMITS = [("services", "imap"), ("networks", "192.0.2.0/24"), ("expires", 1000000000)]
+
+
+@case("the own password of a mailbox has no limits; one that has some from earlier stays, and a new one has none")
+def _(build):
+    def limits(site):
+        with contextlib.closing(sqlite3.connect(site.store)) as db:
+            return db.execute("SELECT services, networks, expires FROM credential WHERE mailbox = ? AND label = ''",
+                              (HARRY,)).fetchall()
+
+    def passwd_line(site):
+        return [line for line in site.ctl("export", "--format", "dovecot").splitlines() if line.startswith(HARRY)][0]
+
+    with mail_host(build) as site:
+        site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="an old one\n")
+        for field, value in LIMITS:
+            for address in (HARRY, "new@example.com"):
+                record = json.dumps({"mailbox": address, "credentials": [{"hash": "{PLAIN}x", field: value}]}) + "\n"
+                for command in ("diff", "apply"):
+                    done = run(site, command, "-", stdin=record)
+                    check_eq(done.returncode, NOT, command, done.stderr)
+                    check_in("only an app password can have", done.stderr)
+                check_in("only an app password can have", run(site, "import", "-", stdin=record).stderr)
+        check_eq(limits(site), [(None, None, 0)])
+        check(":{ARGON2ID}" in passwd_line(site), passwd_line(site))
+        record = {"mailbox": HARRY, "credentials": [{"hash": "{PLAIN}x"}] + [
+            {"hash": "{PLAIN}x", "label": field, field: value} for field, value in LIMITS]}
+        site.ctl("apply", "-", stdin=json.dumps(record) + "\n")
+        for field, value in LIMITS:
+            with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+                db.execute("UPDATE credential SET %s = ? WHERE mailbox = ? AND label = ''" % field, (value, HARRY))
+            check_in(HARRY + ":{CRYPT}!:", passwd_line(site))
+            check_eq(run(site, "apply", "-", stdin=site.ctl("export")).returncode, DONE, "what is there may stay")
+            check(any(limits(site)[0]))
+            site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a new one\n")
+            check_eq(limits(site), [(None, None, 0)])
+            check_in(HARRY + ":{ARGON2ID}", passwd_line(site))
+            site.ctl("undo")
+            check(any(limits(site)[0]), "an undo brings back what was there")
+            site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a new one\n")
+            check_eq(limits(site), [(None, None, 0)])
+
+
 @case("what Dovecot and postmap would take for a comment, or for another key, is left out and told of")
 def _(build):
     with mail_host(build) as site:
@@ -476,7 +519,17 @@ BAD_LINES = [
     ('{"alias":"a@example.com","targets":"b@example.com"}', "'targets' must be a list"),
     ('{"alias":"a@example.com"}', "at least one target"),
     ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"soon"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"1970-01-01T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"2030-02-31T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":"10000-01-01T00:00:00Z"}', "must be a time"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":253402300800}', "beyond the year 9999"),
+    ('{"alias":"a@example.com","targets":["x@y.test"],"expires":9223372036854775807}', "beyond the year 9999"),
+    ('{"mailbox":"a@example.com","created":1700000000000}', "looks like milliseconds"),
+    ('{"mailbox":"a@example.com","created":-1}', "'created' must be"),
+    ('{"mailbox":"a@example.com","credentials":[{"hash":"{PLAIN}x","label":"x","expires":1700000000000}]}',
+     "looks like milliseconds"),
     ('{"entry":"k","value":"v"}', "no map"),
+    ('{"entry":"k","map":"nobodys","value":"v"}', "no map 'nobodys'"),
     ('["domain"]', "it is no object"),
     ('domain example.com', "it is no JSON"),
     ('{"domain":"example.com","domain":"example.org"}', "duplicate"),
@@ -495,6 +548,74 @@ def _(build):
             check_in(says, done.stderr, line)
             check("standard input:4:" in done.stderr or "no map" in says or "at least" in says, line, done.stderr)
         check_eq(rows(site, "log"), before)
+
+
+@case("a time that an earlier release took comes out as one that can be read again")
+def _(build):
+    with mail_host(build) as site, place(build) as other:
+        site.ctl("user", "passwd", "--password-stdin", HARRY, stdin="a secret\n")
+        record = {"alias": "late@example.com", "targets": [HARRY], "expires": 253402300799, "created": 5}
+        site.ctl("apply", "-", stdin=json.dumps(record) + "\n")
+        check_in('"expires":"9999-12-31T23:59:59Z"', site.ctl("export"))
+        check_in('"created":"1970-01-01T00:00:05Z"', site.ctl("export"))
+        for far in (253402300800, 1700000000000, 2 ** 63 - 1):
+            with contextlib.closing(sqlite3.connect(site.store)) as db, db:
+                db.execute("UPDATE alias SET expires = ? WHERE address = 'late@example.com'", (far,))
+                db.execute("UPDATE mailbox SET created = ? WHERE address = ?", (far, HARRY))
+            text = site.ctl("export")
+            check_eq(rows(site, "alias", "show", "late@example.com")["expires"], "9999-12-31T23:59:59Z")
+            check_eq(rows(site, "user", "show", HARRY)["created"], "9999-12-31T23:59:59Z")
+            check_in("9999-12-31", site.ctl("alias", "show", "late@example.com"))
+            check_eq(run(site, "diff", "-", stdin=text).returncode, NOT, "its alias differs")
+            site.ctl("apply", "-", stdin=text)
+            check_eq(run(site, "diff", "-", stdin=text).returncode, DONE)
+        other.ctl("init")
+        other.ctl("apply", "-", stdin=text)
+        check_eq(other.ctl("export"), text)
+
+
+NEW_MAP = '{"map":"n1","search":"address"}\n'
+ENTRY = '{"entry":"%s","map":"n1","value":"%s"}\n'
+
+
+@case("entries of a map that the file makes are compared by the rules of that map")
+def _(build):
+    with mail_host(build) as site:
+        before = rows(site, "log")
+        one, other = ENTRY % ("K@x.example", "one"), ENTRY % ("k@X.example", "two")
+        for text, line in ((NEW_MAP + one + other, 3), (one + NEW_MAP + other, 3), (one + other + NEW_MAP, 2)):
+            for command in ("diff", "apply"):
+                done = run(site, command, "-", stdin=text)
+                check_eq(done.returncode, NOT, text)
+                check_in("n1 k@x.example' is in line", done.stderr)
+        net = NEW_MAP.replace("address", "network")
+        for text, says in ((net + ENTRY % ("x", "v"), "standard input:2: "),
+                           (ENTRY % ("x", "v") + "\n" + net, "standard input:1: "),
+                           (NEW_MAP + ENTRY % ("k@x.example", "a\\nb"), "standard input:2: "),
+                           ("\n" + ENTRY % ("k@x.example", "v"), "standard input:2: there is no map 'n1'")):
+            for command in ("diff", "apply"):
+                done = run(site, command, "-", stdin=text)
+                check_eq(done.returncode, NOT, text, done.stderr)
+                check_in(says, done.stderr)
+        check_eq(rows(site, "log"), before)
+        done = run(site, "apply", "--yes", "-", stdin=one + NEW_MAP)
+        check_eq((done.returncode, done.stderr), (DONE, ""))
+        check_in("n1 k@x.example", done.stdout)
+        check_eq(rows(site, "map", "list", "n1")[0]["key"], "k@x.example")
+        check_eq(run(site, "diff", "-", stdin=site.ctl("export")).returncode, DONE)
+        for command in ("diff", "apply"):
+            done = run(site, command, "-", stdin=ENTRY % ("k@x.example", "a\\nb"))
+            check_eq(done.returncode, NOT, "what no entry of a map that is there can have")
+
+
+@case("with nobody to ask that is what is said, whatever the file makes")
+def _(build):
+    with mail_host(build) as site:
+        site.ctl("alias", "add", "a@example.com", HARRY)
+        done = run(site, "apply", "--prune", "-", stdin='{"alias":"b@example.com","targets":["%s"]}\n' % HARRY +
+                   NEW_MAP + ENTRY % ("k@x.example", "v"))
+        check_eq(done.returncode, USAGE)
+        check_in("there is nobody to ask", done.stderr)
 
 
 @case("a loop that an earlier release let in stands in nobody's way")

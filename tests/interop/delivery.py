@@ -49,6 +49,22 @@ def _(host):
         host.site.ctl("user", "remove", odd)
 
 
+@case("a mailbox with a delimiter in its name gets no mail, as vmaild-dovecot(7) says; by an alias another does")
+def _(host):
+    cut, other = "harry+lists@example.test", "harry.lists@example.test"
+    host.site.user_add(cut, None)
+    host.site.user_add(other, None)
+    try:
+        check_eq(host.deliver(cut)[1:], ([cut], [HARRY]))
+        host.site.ctl("alias", "add", cut, other)
+        check_eq(host.deliver(cut)[1:], ([other], [other]))
+        host.site.ctl("user", "remove", cut)
+        check_eq(host.deliver(cut)[1:], ([other], [other]))
+    finally:
+        host.site.ctl("alias", "remove", cut)
+        host.site.ctl("user", "remove", other)
+
+
 @case("a full mailbox is refused at RCPT, where Dovecot is asked as vmaild-dovecot(7) says; others are not")
 def _(host):
     full = "full@example.test"

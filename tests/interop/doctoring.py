@@ -213,6 +213,25 @@ def own_plugins(**lists):
     return behind("".join("\nprotocol %s {\n  mail_plugins = %s\n}\n" % (name, lists[name]) for name in lists))
 
 
+def name_with(delimiter, block):
+    """A mailbox with it in its name, and what Dovecot is told of its LMTP."""
+    def plant(p):
+        fresh_store(p)
+        subprocess.run([p.host.site.program("vmailctl"), "-c", p.conf, "user", "add", "--no-password",
+                        "harry%slists@example.test" % delimiter], check=True, stderr=subprocess.DEVNULL)
+        if block is not None:
+            p.edit(p.dovecot, r"\Z", "\n%s\n" % block)
+    return plant
+
+
+def splits_at(delimiters):
+    def plant(p):
+        fresh_store(p)
+        subprocess.run([p.host.site.program("vmailctl"), "-c", p.conf, "domain", "set", "example.test", "--delimiters",
+                        delimiters], check=True, stderr=subprocess.DEVNULL)
+    return plant
+
+
 def other_owner(p):
     """Mail that was brought along, and is another user's."""
     where = os.path.join(p.tmp, "old", "example.test", "harry")
@@ -382,6 +401,12 @@ FAULTS = [
     ("a protocol with plugins of its own, and all with quota", own_plugins(
         imap="notify mail_log quota imap_quota", lmtp="quota notify mail_log"), {}),
     ("no quota anywhere", lambda p: p.edit(p.dovecot, r"^ *mail_plugins = .*|^ +(imap_)?quota = yes$", ""), {}),
+    ("a name that Dovecot cuts", name_with("+", None), {"dovecot-split": "error"}),
+    ("a name that Dovecot would cut, but not in LMTP", name_with("+", "protocol lmtp {\n  recipient_delimiter =\n}"), {}),
+    ("a name that Dovecot cuts in LMTP only", name_with("=", "protocol lmtp {\n  recipient_delimiter = =\n}"),
+     {"dovecot-split": "error"}),
+    ("delimiters of a domain, which Dovecot has not", splits_at("+-"), {"dovecot-domains": "warning"}),
+    ("no delimiters of a domain", splits_at("none"), {}),
     ("mail of another user", other_owner, {"mail-owner": "error"}),
     ("no user who owns the mail", conf(r"^mail-user = .*", 'mail-user = "nosuchuser"'), {"mail-owner": "error"}),
     ("another delimiter in Dovecot", dovecot(r"\Z", "\nrecipient_delimiter = -\n"),

@@ -26,11 +26,14 @@ static const char *const texts[] = {
 
 static const struct record_credential some[] = {
 	{ .label = NAME("zz"), .hash = NAME("{PLAIN}a\"b\\c"), .created = 5 },
-	{ .hash = NAME("{PLAIN}one"), .services = NAME("imap"), .expires = 9999999999 },
+	{ .hash = NAME("{PLAIN}one") },
 	{ .label = NAME("Phone \"new\""),
 	    .hash = NAME("{PLAIN}two"),
 	    .networks = NAME("10.0.0.0/8") },
-	{ .label = NAME("phone"), .hash = NAME("{PLAIN}\\"), .services = NAME("imap,smtp") },
+	{ .label = NAME("phone"),
+	    .hash = NAME("{PLAIN}\\"),
+	    .services = NAME("imap,smtp"),
+	    .expires = 9999999999 },
 };
 
 static const struct {

@@ -423,6 +423,47 @@ test_restore_is_logged(void **state)
 	sbuf_release(&out);
 }
 
+static int64_t
+number(const char *path, const char *sql)
+{
+	struct sbuf out;
+	int64_t n;
+
+	sbuf_init(&out, 64);
+	raw_rows(path, &out, sql);
+	n = strtoll(sbuf_cstr(&out), NULL, 10);
+	sbuf_release(&out);
+	return n;
+}
+
+#define LAST         "SELECT max(id) FROM change"
+#define LAST_RESTORE "SELECT max(id) FROM change WHERE what = 'store restore'"
+
+/* The number of a change is never that of another one. */
+static void
+test_restore_counts_on(void **state)
+{
+	struct fixture *f = *state;
+	char old[160], keep[160];
+
+	path_in(f, old, sizeof old, "old.db");
+	path_in(f, keep, sizeof keep, "kept.db");
+	backup(f, old);
+	grow(f->s);
+	must_restore(f, old, "kept.db");
+	assert_true(number(keep, LAST) > number(old, LAST));
+	assert_int_equal(number(f->path, LAST_RESTORE), number(keep, LAST) + 1);
+	must(domain_add(f->s, "later.test", "relay", "", &f->err), &f->err, "and on it goes");
+	assert_int_equal(number(f->path, LAST), number(keep, LAST) + 2);
+	/* whoever has had more, and those that are in the log no more count too */
+	raw(keep, "UPDATE sqlite_sequence SET seq = 5000 WHERE name = 'change'");
+	must_restore(f, keep, "kept.db-1");
+	assert_int_equal(number(f->path, LAST_RESTORE), 5001);
+	raw(f->path, "UPDATE sqlite_sequence SET seq = 7000 WHERE name = 'change'");
+	must_restore(f, old, "kept.db-2");
+	assert_int_equal(number(f->path, LAST_RESTORE), 7001);
+}
+
 /* What every answer must be, whatever is being restored: harry is there, and it is the one state or
  * the other, in one view. */
 static int
@@ -497,6 +538,7 @@ test_restore_while_others_write(void **state)
 		raw_rows(keep, &odd, "SELECT count(*) % 2 FROM mailbox");
 		assert_string_equal(sbuf_cstr(&odd), "0\n");
 		sbuf_release(&odd);
+		assert_int_equal(number(f->path, LAST_RESTORE), number(keep, LAST) + 1);
 		break;
 	}
 	stop(writer);
@@ -1078,6 +1120,7 @@ main(int argc, char **argv)
 		CASE(test_backup_into_anothers),
 		CASE(test_backup_while_others_write),
 		CASE(test_restore),
+		CASE(test_restore_counts_on),
 		CASE(test_restore_keeps_all),
 		CASE(test_restore_takes_an_empty_name),
 		CASE(test_restore_of_leftovers),

@@ -175,6 +175,12 @@ test_backup_and_restore(void **state)
 	restore(f, file, keep);
 	dump_named(keep, &after);
 	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
+	/* the numbers go on behind those that were given since the backup */
+	sbuf_clear(&before);
+	sbuf_clear(&after);
+	raw_rows(keep, &before, "SELECT 1 + max(id) FROM change");
+	raw_rows(f->path, &after, "SELECT max(id) FROM change WHERE what = 'store restore'");
+	assert_string_equal(sbuf_cstr(&before), sbuf_cstr(&after));
 	sbuf_release(&before);
 	sbuf_release(&after);
 	raw(f->path, "DELETE FROM change WHERE what = 'store restore'");

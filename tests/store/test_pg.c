@@ -390,7 +390,7 @@ test_made_by_two(void **state)
 	create_at(f->path);
 	sbuf_init(&out, 1000);
 	raw_rows(f->path, &out, "SELECT version, (SELECT count(*) FROM secret) FROM store");
-	assert_string_equal(sbuf_cstr(&out), "6|1\n");
+	assert_string_equal(sbuf_cstr(&out), "7|1\n");
 	sbuf_release(&out);
 }
 

@@ -98,6 +98,12 @@ static const struct content {
 	    "INSERT INTO credential (mailbox, label, hash, created) VALUES ('harry@example.com', "
 	    "'phone', '{X}y', 1), ('sally@example.com', 'phone', '{X}y', 1)",
 	    "SELECT address, password FROM v1_login", "harry@example.com|{PLAIN}one\n" },
+	{ "a password that has expired", "UPDATE credential SET expires = 1000000000",
+	    "SELECT address FROM v1_login", "" },
+	{ "a password for a service", "UPDATE credential SET services = 'imap'",
+	    "SELECT address FROM v1_login", "" },
+	{ "a password from somewhere", "UPDATE credential SET networks = '192.0.2.0/24'",
+	    "SELECT address FROM v1_login", "" },
 	{ "an alias: a row for each target, spelled as typed, and folded", "",
 	    "SELECT position, target, folded, target_domain, domain, disabled, expires, internal "
 	    "FROM "

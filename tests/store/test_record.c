@@ -86,12 +86,17 @@ static const struct record_credential two_passwords[] = {
 static const struct record_credential two_alike[] = { { .hash = NAME("{PLAIN}one") },
 	{ .hash = NAME("{PLAIN}two") } };
 static const struct record_credential no_hash[] = { { .hash = NAME("") } };
+static const struct record_credential own_services[] = { { .hash = NAME("{PLAIN}one"),
+    .services = NAME("imap") } };
+static const struct record_credential own_networks[] = { { .hash = NAME("{PLAIN}one"),
+    .networks = NAME("192.0.2.0/24") } };
+static const struct record_credential own_end[] = { { .hash = NAME("{PLAIN}one"), .expires = 77 } };
 static const struct record_credential odd_services[] = { { .hash = NAME("{PLAIN}one"),
     .services = NAME("imap,") } };
 static const struct record_credential odd_networks[] = { { .hash = NAME("{PLAIN}one"),
     .networks = NAME("192.0.2.0/33") } };
 static const struct record_credential host_networks[] = {
-	{ .hash = NAME("{PLAIN}one"), .networks = NAME("2001:DB8::1/128") },
+	{ .label = NAME("desk"), .hash = NAME("{PLAIN}one"), .networks = NAME("2001:DB8::1/128") },
 	{ .label = NAME("phone"), .hash = NAME("{PLAIN}app"), .networks = NAME("10.1.2.3/8") },
 	{ .label = NAME("tablet"), .hash = NAME("{PLAIN}tab") },
 };
@@ -169,13 +174,13 @@ static const struct put_case puts_[] = {
 	    .networks = NAME("192.0.2.5/24, 2001:DB8::7/32"), .credential = host_networks, .credentials = 3 },
 	  FOUND, NULL, RECORD_ADDED, "user add",
 	  "mailbox tom@example.com quota=0 home= mail= ids=0:0 networks=192.0.2.0/24,2001:db8::/32 active ''"
-	  " [|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
+	  " [desk|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
 	{ "the same in one that is there", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_NETWORKS | RECORD_CREDENTIALS, .networks = NAME("::ffff:192.0.2.5/120"),
 	    .credential = host_networks, .credentials = 3 },
 	  FOUND, NULL, RECORD_CHANGED, "user set",
 	  "mailbox harry@example.com quota=0 home= mail= ids=0:0 networks=192.0.2.0/24 active ''"
-	  " [|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
+	  " [desk|{PLAIN}one||2001:db8::1|0] [phone|{PLAIN}app||10.0.0.0/8|0] [tablet|{PLAIN}tab|||0]\n" },
 	{ "a label with blanks around it", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = blank_label, .credentials = 2 },
 	  FOUND, NULL, RECORD_CHANGED, "user passwd",
@@ -232,6 +237,15 @@ static const struct put_case puts_[] = {
 	{ "two passwords of one label", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = two_alike, .credentials = 2 },
 	  BAD, "same label", 0, NULL, NULL },
+	{ "a password for some services", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = own_services, .credentials = 1 },
+	  BAD, "only an app password can have", 0, NULL, NULL },
+	{ "a password from somewhere", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = own_networks, .credentials = 1 },
+	  BAD, "only an app password can have", 0, NULL, NULL },
+	{ "a password for a time, of a new mailbox", { .kind = RECORD_MAILBOX, .name = NAME("tom@example.com"),
+	    .said = RECORD_CREDENTIALS, .credential = own_end, .credentials = 1 },
+	  BAD, "only an app password can have", 0, NULL, NULL },
 	{ "two of one label but for a blank", { .kind = RECORD_MAILBOX, .name = NAME("harry@example.com"),
 	    .said = RECORD_CREDENTIALS, .credential = one_label, .credentials = 2 },
 	  BAD, "same label: 'phone'", 0, NULL, NULL },
@@ -709,7 +723,9 @@ static void
 test_age_of_credentials(void **state)
 {
 	struct fixture *f = *state;
-	struct record_credential c = { .hash = S("{PLAIN}one"), .expires = 99 };
+	struct record_credential c = {
+		.label = S("phone"), .hash = S("{PLAIN}one"), .expires = 99
+	};
 	struct record r = { .kind = RECORD_MAILBOX,
 		.name = S("harry@example.com"),
 		.said = RECORD_CREDENTIALS,
@@ -718,6 +734,7 @@ test_age_of_credentials(void **state)
 	enum record_change did;
 	struct sbuf out;
 
+	raw(f->path, "UPDATE credential SET label = 'phone'");
 	age(f->path);
 	must(store_put(f->s, &r, &did, &f->err), &f->err, "limited");
 	c.hash = S("{PLAIN}two");

@@ -180,6 +180,11 @@ static const struct {
 	    "nologin=y|reason=spam|" },
 	{ "may not send, by its other name", STATE_RECEIVE_ONLY, "", "", "submission",
 	    "nologin=y|" },
+	{ "may not send, and it may be for that", STATE_RECEIVE_ONLY, "", "", "checkpassword",
+	    "nologin=y|" },
+	{ "may only send, and it may be for more", STATE_SEND_ONLY, "", "", "checkpassword",
+	    "nologin=y|" },
+	{ "may do both", STATE_ACTIVE, "", "", "checkpassword", "" },
 	{ "all of it", STATE_SUSPENDED, "unpaid", "192.0.2.1", "imap",
 	    "allow_nets=192.0.2.1|nologin=y|reason=unpaid|" },
 };
