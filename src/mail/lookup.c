@@ -911,7 +911,12 @@ static void
 tell_member(struct lookup *l, const struct facts *facts)
 {
 	bool ours = facts->domain.known && facts->domain.kind != DOMAIN_RELAY;
+	bool itself = facts->hit && !l->question.candidate[facts->rank].bare;
 
+	if (!ours && !itself && adopt_domain(l, &facts->domain) && !l->ours) {
+		ask_member(l);
+		return;
+	}
 	note_alone(l, facts->hit ? TRACE_MEMBER : ours ? TRACE_OURS : TRACE_STRANGER);
 	if (facts->hit || ours)
 		finish_key(l, slice_str("OK"));

@@ -132,6 +132,12 @@ static const char folded[] = "domain xn--strae-oqa.test mailbox\n"
 			     "delimiters xn--strae-oqa.test -\n"
 			     "domain xn--3xan.test relay\n"
 			     "asked xn--4xal.test xn--3xan.test\n"
+			     "domain xn--gro-7ka.test relay\n"
+			     "asked gross.test xn--gro-7ka.test\n"
+			     "delimiters xn--gro-7ka.test -\n"
+			     "member m@xn--gro-7ka.test\n"
+			     "member plus@xn--gro-7ka.test\n"
+			     "member ss@gross.test\n"
 			     "domain old.test alias xn--strae-oqa.test\n"
 			     "domain xn--fuss-0ja.test alias\n"
 			     "mailbox u@xn--strae-oqa.test\n"
@@ -650,6 +656,13 @@ static const struct key_row as_asked[] = {
 	{ "sender by grant", "senders", "shared@strasse.test", FOUND, "u@xn--strae-oqa.test" },
 	{ "closed list, folded", "recipient-access", "list@strasse.test", FOUND, MAP_CLOSED_LIST },
 	{ "member of ours, folded", "members", "x@strasse.test", FOUND, "OK" },
+	{ "member of a relay domain, folded", "members", "m@gross.test", FOUND, "OK" },
+	{ "as it is", "members", "m@gro\303\237.test", FOUND, "OK" },
+	{ "by its A-label", "members", "m@xn--gro-7ka.test", FOUND, "OK" },
+	{ "its delimiters count for members", "members", "m-x@gross.test", FOUND, "OK" },
+	{ "the configured do not there", "members", "plus+x@gross.test", NONE, "" },
+	{ "a member by the other name", "members", "ss@gross.test", FOUND, "OK" },
+	{ "nobody's neighbour", "members", "n@gross.test", NONE, "" },
 	{ "transport, folded", "transports", "u@strasse.test", FOUND, "lmtp:one" },
 	{ "transport, as rewrite asks", "transports", "u@" SZ ".test", FOUND, "lmtp:one" },
 	{ "transport, A-label", "transports", "u@xn--strae-oqa.test", FOUND, "lmtp:one" },
