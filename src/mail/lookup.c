@@ -502,6 +502,7 @@ static void
 take_targets(struct lookup *l, const struct facts *facts, bool bare)
 {
 	l->closed = facts->internal;
+	l->handed_n = bare && l->propagate ? spelled_extension(l).n : 0;
 	note_alone(l, TRACE_TARGETS);
 	if (bare)
 		note(l, l->propagate ? TRACE_EXTENSION_KEPT : TRACE_EXTENSION_DROPPED,
@@ -1071,7 +1072,7 @@ take_key(struct lookup *l, const struct lookup_rules *rules, struct slice map, s
 	l->rules = rules;
 	l->map = map_by_name(map);
 	l->steps = 0;
-	l->todo_at = 0;
+	l->todo_at = l->handed_n = 0;
 	l->ours = l->sending = l->listing = l->abroad = l->closed = l->timed = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);
