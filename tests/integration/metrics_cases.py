@@ -277,6 +277,23 @@ def head(site, page):
     check(abs(length - len(body)) < 100, page, length, len(body))
 
 
+def odd_path(env):
+    """A listener's path that is no UTF-8 makes no page that is none, and one that is stands there as it is."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.metrics = os.path.join(tmp, "metrics.sock")
+        site.listeners += [listener("unix:" + site.metrics, "metrics", 0o666),
+                           listener("unix:" + tmp + "/möä.sock", "socketmap")]
+        site.configure()
+        with open(site.conf, "rb") as f:
+            text = f.read()
+        with open(site.conf, "wb") as f:
+            f.write(text.replace("ä.sock".encode(), b"\xff\xc3.sock"))
+        fill(site)
+        with site.start():
+            check_eq(Page(site.metrics).text.count(r'/mö\\xff\\xc3.sock"'), 2)
+
+
 def strangers(env):
     """Whatever is sent, the page is there for the next, over TCP as well."""
     port = free_port()
@@ -383,6 +400,7 @@ def register(suite):
     suite.add("metrics: the store is replaced between two questions", store_replaced)
     suite.add("metrics: nobody to tell", nobody)
     suite.add("metrics: whatever is sent, the next is answered", strangers)
+    suite.add("metrics: a listener's path that is no UTF-8", odd_path)
     suite.add("metrics: each process reaches its own counts only", least)
     suite.add("metrics: manual, dashboard and rules know the names", names)
     suite.add("metrics: top once", top_once)
