@@ -40,9 +40,10 @@ enum outcome key_check(
     struct sbuf *out, enum key_search search, struct slice typed, struct error *err);
 
 /* Append what to look for, best first, as rows of MAP. A is the address that KEY was parsed into,
- * or NULL when it is none, with the first BASE bytes of its local part before the extension. False
+ * or NULL when it is none: then what is behind its last `@`, and what stands in front, are looked
+ * for all the same, as far as a row can have them. An extension begins at one of DELIMITERS. False
  * when nothing can match. */
 bool key_candidates(struct question *q, enum key_search search, struct slice key,
-    const struct address *a, size_t base);
+    const struct address *a, const char *delimiters);
 
 #endif

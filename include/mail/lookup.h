@@ -58,6 +58,8 @@ struct lookup {
 	struct sbuf value;   /* the answer for FOUND, text for RETRY and BAD */
 	struct sbuf results; /* aliases, senders: the addresses in value, each ended by LF */
 	bool closed;         /* aliases: what matched is a closed list */
+	size_t handed_n;     /* aliases: so many bytes at the end of each local part of results are
+				the extension, which was handed on */
 
 	/* what the caller may set, between lookups: who is told of every step */
 	struct trace trace;

@@ -28,8 +28,10 @@ struct policy {
 
 	struct lookup *lookup; /* the caller's */
 	const struct lookup_rules *rules;
-	struct address sender; /* as Postfix asks for it */
-	bool has_sender;       /* it is an address at all */
+	struct address sender;  /* as Postfix asks for it */
+	bool has_sender;        /* it is an address at all */
+	const char *delimiters; /* of his domain, or as configured: where his extension begins */
+	char own_delimiters[8];
 	enum policy_stage { POLICY_SENDER, POLICY_LISTS, POLICY_MEMBERS } stage;
 	struct sbuf todo;  /* addresses to walk, LF ended; walked ones stay */
 	size_t todo_at;    /* the next of them */

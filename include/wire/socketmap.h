@@ -19,9 +19,13 @@ enum {
  * fills MAP when its end is in sight and leaves it empty otherwise. */
 enum take socketmap_take(struct slice in, struct slice *map, struct slice *key, size_t *used);
 
+/* Say why the protocol cannot carry VALUE: it is empty, too long, or has a NUL in it; NULL when it
+ * can. */
+const char *socketmap_objection(struct slice value);
+
 /* Append the reply to one request. TEXT is the value for FOUND, an explanation for RETRY and BAD.
- * A value that the protocol cannot carry (empty, a NUL in it, too long) leaves as TEMP, and false
- * is returned so that the caller can log which map and key it was. */
+ * A value that the protocol cannot carry leaves as TEMP, and false is returned so that the caller
+ * can log which map and key it was. */
 bool socketmap_put(struct sbuf *out, enum outcome o, struct slice text);
 
 #endif

@@ -14,6 +14,8 @@
 #include <uninorm.h>
 #include <unistr.h>
 
+#include "mail/ulabel.h"
+
 static void
 lower_ascii(char *to, struct slice s)
 {
@@ -192,30 +194,78 @@ is_domain(struct slice d)
 	return is_label(d.n - label);
 }
 
-/* U-labels to lower-case A-labels, by way of a C string as the library wants it. */
-static bool
-fold_international(struct address *a, struct slice text)
+/* U-labels to lower-case A-labels behind OUT, by way of a C string as the library wants it. */
+static int
+put_a_labels(struct sbuf *out, struct slice text)
 {
 	char in[ADDRESS_MAX + 1];
-	char *out = NULL;
-	bool ok;
+	char *ascii = NULL;
 	int rc;
 
 	if (text.n > ADDRESS_MAX || memchr(text.p, '\0', text.n) != NULL)
-		return false;
+		return IDN2_TOO_BIG_DOMAIN;
 	memcpy(in, text.p, text.n);
 	in[text.n] = '\0';
-	rc = idn2_to_ascii_8z(in, &out, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc != IDN2_OK) {
-		a->no_memory = rc == IDN2_MALLOC;
-		return false;
+	rc = idn2_to_ascii_8z(in, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (rc == IDN2_OK)
+		sbuf_add_str(out, ascii);
+	idn2_free(ascii);
+	return rc;
+}
+
+/* What IDNA2008 forbids, and UTS 46, by which Postfix judges domains, does not: symbols, emoji and
+ * what joins them, a mixture of directions, letters younger than the library. */
+static bool
+is_only_idna2008(int rc)
+{
+	return rc == IDN2_DISALLOWED || rc == IDN2_CONTEXTJ || rc == IDN2_CONTEXTJ_NO_RULE ||
+	       rc == IDN2_CONTEXTO || rc == IDN2_CONTEXTO_NO_RULE || rc == IDN2_UNASSIGNED ||
+	       rc == IDN2_BIDI;
+}
+
+/* Label by label: what the library knows is as it says. */
+static int
+put_labels(struct sbuf *out, struct slice text)
+{
+	bool no_memory = false;
+
+	for (bool more = true; more;) {
+		struct slice label = slice_cut(&text, '.');
+		int rc = IDN2_OK;
+
+		more = text.p != NULL;
+		if (slice_is_ascii(label))
+			sbuf_add_slice(out, label);
+		else
+			rc = put_a_labels(out, label);
+		if (is_only_idna2008(rc) && ulabel_to_ascii(out, label, &no_memory))
+			rc = IDN2_OK;
+		if (rc != IDN2_OK)
+			return no_memory ? IDN2_MALLOC : rc;
+		if (more)
+			sbuf_add_chr(out, '.');
 	}
-	ok = strlen(out) <= ADDRESS_DOMAIN_MAX;
+	return IDN2_OK;
+}
+
+static bool
+fold_international(struct address *a, struct slice text)
+{
+	struct sbuf out;
+	int rc;
+	bool ok;
+
+	sbuf_init(&out, 16 * ADDRESS_MAX); /* more than any text can become */
+	rc = put_a_labels(&out, text);
+	if (is_only_idna2008(rc))
+		rc = put_labels(&out, text);
+	a->no_memory = rc == IDN2_MALLOC || out.failed;
+	ok = rc == IDN2_OK && !out.failed && out.n <= ADDRESS_DOMAIN_MAX;
 	if (ok) {
-		a->domain_n = strlen(out);
-		lower_ascii(a->domain, slice_of(out, a->domain_n));
+		a->domain_n = out.n;
+		lower_ascii(a->domain, sbuf_slice(&out));
 	}
-	idn2_free(out);
+	sbuf_release(&out);
 	return ok;
 }
 

@@ -13,7 +13,7 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-enum { KEY_MAX = 2 * ADDRESS_MAX, PARENTS_MAX = 128 };
+enum { KEY_MAX = 2 * ADDRESS_MAX, LABELS_MAX = 128 };
 
 static const char *const searches[SEARCHES] = {
 	[SEARCH_EXACT] = "exact",
@@ -56,6 +56,33 @@ is_keyable(struct slice text)
 	       !slice_chr(text, '\0', &at);
 }
 
+/* Tell whether a whole text fits into a row, or how much of its end does: what rows can have for a
+ * name are the last labels. With DOTS that begins with its dot. */
+static struct slice
+keyable_tail(struct slice text, bool dots)
+{
+	size_t from = text.n, labels = 0;
+	const uint8_t *odd;
+	size_t at;
+
+	for (size_t i = text.n; i-- > 0 && text.n - i <= KEY_MAX;) {
+		if (text.p[i] == '\n' || text.p[i] == '\0' || labels == LABELS_MAX)
+			break;
+		if (i == 0)
+			from = 0;
+		else if (text.p[i] == '.' && ++labels < LABELS_MAX)
+			from = dots ? i : i + 1;
+	}
+	text = slice_tail(text, from);
+	while ((odd = u8_check((const uint8_t *)text.p, text.n)) != NULL) {
+		text = slice_tail(text, (size_t)(odd - (const uint8_t *)text.p));
+		if (!slice_chr(text, '.', &at))
+			return slice_of(NULL, 0);
+		text = slice_tail(text, dots ? at : at + 1);
+	}
+	return text;
+}
+
 /* Anything that is neither address nor domain: login names, `[host]:25`, `*`, `<>`. */
 static bool
 fold_other(struct sbuf *out, struct slice text, bool *no_memory)
@@ -88,22 +115,33 @@ fold_domain(struct sbuf *out, const char *prefix, struct slice domain, bool *no_
 	return sbuf_add_str(out, prefix) && sbuf_add_slice(out, address_domain(&a));
 }
 
-/* `user@`, of access tables: the local part of any domain. */
+/* `user@`: the local part of TEXT, which is an address in any domain. */
+static bool
+fold_local(struct sbuf *out, struct slice text, bool *no_memory)
+{
+	struct address a;
+
+	if (!address_parse(&a, text)) {
+		*no_memory |= a.no_memory;
+		return false;
+	}
+	return address_put(out, address_local(&a), slice_str(""));
+}
+
+/* The same as it is typed for access tables. */
 static bool
 fold_user(struct sbuf *out, struct slice text, bool *no_memory)
 {
-	struct address a;
 	struct sbuf whole;
 	bool ok;
 
 	sbuf_init(&whole, KEY_MAX + 1);
 	sbuf_add_slice(&whole, text);
 	sbuf_add_chr(&whole, 'x');
-	ok = !whole.failed && address_parse(&a, sbuf_slice(&whole));
-	if (!ok)
-		*no_memory = whole.failed || a.no_memory;
+	*no_memory = whole.failed;
+	ok = !whole.failed && fold_local(out, sbuf_slice(&whole), no_memory);
 	sbuf_release(&whole);
-	return ok && address_put(out, address_local(&a), slice_str(""));
+	return ok;
 }
 
 static bool
@@ -367,27 +405,92 @@ key_check(struct sbuf *out, enum key_search search, struct slice typed, struct e
 
 /* --- searching -------------------------------------------------------------------------------- */
 
+/* What is left of the last candidate without its first label; with DOTS it begins with its dot. */
+static struct slice
+last_parent(const struct question *q, bool dots)
+{
+	struct slice name = q->candidate[q->n - 1].key;
+	size_t at;
+
+	/* `at` counts from the second byte: the dot itself is at + 1 */
+	if (!slice_chr(slice_tail(name, 1), '.', &at))
+		return slice_of(NULL, 0);
+	return slice_tail(name, dots ? at + 1 : at + 2);
+}
+
+static size_t
+count_dots(struct slice s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] == '.';
+	return n;
+}
+
+/* Write the parent of what is no domain as rows have it, where it is one itself, and is written in
+ * another way. */
+static bool
+fold_parent(struct sbuf *out, struct slice parent, bool *no_memory)
+{
+	bool dot = parent.n > 1 && parent.p[0] == '.';
+
+	if (slice_is_ascii(parent) && !slice_ends(parent, "."))
+		return false;
+	return fold_domain(out, dot ? "." : "", slice_tail(parent, dot), no_memory) &&
+	       count_dots(sbuf_slice(out)) <= count_dots(parent);
+}
+
 /* DOMAIN, and each parent behind it; with DOTS the parents begin with their dot. Without them, an
  * IP address has no parents: Postfix makes the same difference. */
 static void
 domain_candidates(struct question *q, struct slice domain, bool dots)
 {
 	struct network net;
-	size_t at;
+	struct slice parent;
+	struct sbuf folded;
+	bool no_memory = false;
 
 	question_add_text(q, ROW_ENTRY, domain, false);
 	if (!dots && parse_ip(&net, domain))
 		return;
-	for (int i = 0; i < PARENTS_MAX && !q->text.failed; i++) {
-		struct slice last = q->candidate[q->n - 1].key;
-
-		if (!slice_chr(slice_tail(last, 1), '.', &at))
-			return;
-		/* `at` counts from the second byte: the dot itself is at + 1 */
-		if (!dots && at + 2 == last.n)
-			return;
-		question_add_tail(q, dots ? at + 1 : at + 2);
+	sbuf_init(&folded, 4 * KEY_MAX);
+	while (!q->text.failed && (parent = last_parent(q, dots)).n > 0) {
+		sbuf_clear(&folded);
+		if (fold_parent(&folded, parent, &no_memory))
+			question_add_text(q, ROW_ENTRY, sbuf_slice(&folded), false);
+		else
+			question_add_tail(q, q->candidate[q->n - 1].key.n - parent.n);
+		q->text.failed |= no_memory || folded.failed;
 	}
+	sbuf_release(&folded);
+}
+
+/* The same of what need not be one: what of its end could be, and what is above that. */
+static void
+name_candidates(struct question *q, struct slice name, bool dots)
+{
+	struct sbuf folded;
+	struct slice tail;
+	bool no_memory;
+	bool whole;
+
+	sbuf_init(&folded, 4 * KEY_MAX);
+	whole = key_fold(&folded, name, &no_memory);
+	tail = keyable_tail(whole ? sbuf_slice(&folded) : name, dots);
+	if (whole && tail.n < folded.n)
+		question_add_text(q, ROW_ENTRY, sbuf_slice(&folded), false);
+	if (!whole && !no_memory) {
+		sbuf_clear(&folded);
+		if (key_fold(&folded, tail, &no_memory))
+			tail = sbuf_slice(&folded);
+		else
+			tail.n = 0;
+	}
+	if (tail.n > 0 && !no_memory)
+		domain_candidates(q, tail, dots);
+	q->text.failed |= no_memory;
+	sbuf_release(&folded);
 }
 
 static void
@@ -465,37 +568,201 @@ candidates_of_address(
 
 /* A key that is no address, or none to this kind of map: domains and words stand for themselves. */
 static void
-candidates_of_text(struct question *q, enum key_search search, struct slice text)
+candidates_of_word(struct question *q, enum key_search search, struct slice key)
 {
 	struct network net;
+	struct sbuf folded;
+	bool no_memory = false;
 
-	if (search == SEARCH_HOST && parse_ip(&net, text))
-		octet_candidates(q, text, net.family == AF_INET6 ? ':' : '.');
-	else if (search == SEARCH_EXACT || search == SEARCH_ADDRESS || search == SEARCH_REWRITE)
-		question_add_text(q, ROW_ENTRY, text, false);
+	sbuf_init(&folded, 4 * KEY_MAX);
+	if (search != SEARCH_EXACT && search != SEARCH_ADDRESS && search != SEARCH_REWRITE &&
+	    !(search == SEARCH_HOST && parse_ip(&net, key)))
+		name_candidates(q, key, search == SEARCH_TRANSPORT);
+	else if (!fold_for(&folded, search, key, &no_memory))
+		q->text.failed |= no_memory;
+	else if (search == SEARCH_HOST)
+		octet_candidates(q, sbuf_slice(&folded), net.family == AF_INET6 ? ':' : '.');
 	else
-		domain_candidates(q, text, search == SEARCH_TRANSPORT);
+		question_add_text(q, ROW_ENTRY, sbuf_slice(&folded), false);
+	sbuf_release(&folded);
+}
+
+/* --- searching for what is no address, and has an @ ------------------------------------------- */
+
+/* Postfix takes it apart as any other: only the parts that can be no key find nothing. */
+struct parts {
+	struct slice key;
+	struct sbuf whole;  /* as a row would have it */
+	struct sbuf user;   /* `user+ext@`; empty where no row can have it, as all of these */
+	struct sbuf bare;   /* `user@` */
+	struct sbuf domain; /* what is behind the @ */
+	bool is_domain;
+	bool no_memory;
+};
+
+/* Append `LOCAL@`, canonical. */
+static void
+put_user(struct parts *p, struct sbuf *out, struct slice local)
+{
+	struct sbuf text;
+
+	if (local.n == 0 || local.n > ADDRESS_MAX)
+		return;
+	sbuf_init(&text, 4 * KEY_MAX);
+	address_put(&text, local, slice_str("x"));
+	p->no_memory |= text.failed;
+	if (!fold_local(out, sbuf_slice(&text), &p->no_memory)) {
+		p->no_memory |= out->failed;
+		sbuf_clear(out);
+	}
+	sbuf_release(&text);
+}
+
+static void
+take_users(struct parts *p, const char *delimiters)
+{
+	struct slice local, domain;
+	struct sbuf text;
+	size_t base;
+
+	sbuf_init(&text, QUESTION_TEXT);
+	if (sbuf_room(&text, p->key.n) != NULL &&
+	    address_split(text.p, p->key.n, &text.n, &domain, p->key)) {
+		local = sbuf_slice(&text);
+		base = address_base(local, delimiters);
+		put_user(p, &p->user, local);
+		if (base < local.n)
+			put_user(p, &p->bare, slice_head(local, base));
+	}
+	p->no_memory |= text.failed;
+	sbuf_release(&text);
+}
+
+static void
+take_domain(struct question *q, struct parts *p, enum key_search search, struct slice text)
+{
+	struct address a;
+	bool no_memory = false;
+
+	p->is_domain = domain_parse(&a, text);
+	if (p->is_domain && search != SEARCH_DOMAIN)
+		question_set_domain(q, address_domain(&a));
+	if (p->is_domain && domain_as_asked(&a))
+		sbuf_add_slice(&p->domain, address_domain(&a));
+	p->no_memory |= a.no_memory;
+	if (!p->is_domain && is_keyable(text))
+		fold_other(&p->domain, text, &no_memory);
+	p->no_memory |= no_memory || p->domain.failed;
+}
+
+static void
+parts_init(struct parts *p, struct slice key)
+{
+	*p = (struct parts){ .key = key };
+	sbuf_init(&p->whole, 4 * KEY_MAX);
+	sbuf_init(&p->user, 4 * KEY_MAX);
+	sbuf_init(&p->bare, 4 * KEY_MAX);
+	sbuf_init(&p->domain, 4 * KEY_MAX);
+}
+
+static void
+parts_release(struct parts *p)
+{
+	sbuf_release(&p->whole);
+	sbuf_release(&p->user);
+	sbuf_release(&p->bare);
+	sbuf_release(&p->domain);
+}
+
+/* `user@` and DOMAIN behind it, unless one of them can be in no row. */
+static void
+add_at(struct question *q, const struct sbuf *user, struct slice domain, bool bare)
+{
+	struct sbuf text;
+
+	if (user->n == 0 || domain.n == 0)
+		return;
+	sbuf_init(&text, QUESTION_TEXT);
+	sbuf_add_slice(&text, sbuf_slice(user));
+	sbuf_add_slice(&text, domain);
+	q->text.failed |= text.failed;
+	if (text.n <= ADDRESS_MAX)
+		question_add_text(q, ROW_ENTRY, sbuf_slice(&text), bare);
+	sbuf_release(&text);
+}
+
+static void
+add_user(struct question *q, const struct sbuf *user, enum row row, bool bare)
+{
+	struct slice text = sbuf_slice(user);
+
+	if (row == ROW_LOCAL_ENTRY)
+		text = slice_head(text, text.n - (text.n > 0));
+	if (text.n > 0 && (row == ROW_ENTRY || address_is_plain(text)))
+		question_add_text(q, row, text, bare);
+}
+
+/* The order is that of candidates_of_address. */
+static void
+candidates_of_parts(struct question *q, enum key_search search, const struct parts *p)
+{
+	struct slice domain = sbuf_slice(&p->domain), text = p->key;
+	bool addresses = search == SEARCH_ADDRESS || search == SEARCH_REWRITE;
+	size_t at;
+
+	if (p->whole.n > 0)
+		question_add_text(q, ROW_ENTRY, sbuf_slice(&p->whole), false);
+	if (search != SEARCH_DOMAIN)
+		add_at(q, &p->bare, domain, true);
+	if (addresses && p->is_domain) {
+		add_user(q, &p->user, ROW_LOCAL_ENTRY, false);
+		add_user(q, &p->bare, ROW_LOCAL_ENTRY, true);
+		question_add_address(q, ROW_ENTRY, slice_str(""), domain, false);
+	}
+	if (addresses)
+		return;
+	if (slice_rchr(text, '@', &at))
+		text = slice_tail(text, at + 1);
+	if (p->is_domain)
+		domain_candidates(q, domain, search == SEARCH_TRANSPORT);
+	else
+		name_candidates(q, text, search == SEARCH_TRANSPORT);
+	if (search == SEARCH_ACCESS) {
+		add_user(q, &p->user, ROW_ENTRY, false);
+		add_user(q, &p->bare, ROW_ENTRY, true);
+	}
+}
+
+static void
+take_parts(
+    struct question *q, enum key_search search, struct slice key, size_t at, const char *delimiters)
+{
+	struct parts p;
+
+	parts_init(&p, key);
+	if (is_keyable(key) && !fold_for(&p.whole, search, key, &p.no_memory))
+		sbuf_clear(&p.whole);
+	take_users(&p, delimiters);
+	take_domain(q, &p, search, slice_tail(key, at + 1));
+	q->text.failed |= p.no_memory;
+	candidates_of_parts(q, search, &p);
+	parts_release(&p);
 }
 
 bool
 key_candidates(struct question *q, enum key_search search, struct slice key,
-    const struct address *a, size_t base)
+    const struct address *a, const char *delimiters)
 {
-	struct sbuf folded;
-	bool no_memory = false;
-	bool ok;
+	bool whole = search == SEARCH_EXACT || search == SEARCH_HOST;
+	size_t at;
 
 	if (search == SEARCH_NETWORK)
 		return network_candidates(q, key);
-	if (a != NULL && search != SEARCH_EXACT && search != SEARCH_HOST) {
-		candidates_of_address(q, search, a, base);
-		return true;
-	}
-	sbuf_init(&folded, 4 * KEY_MAX);
-	ok = fold_for(&folded, search, key, &no_memory);
-	if (ok)
-		candidates_of_text(q, search, sbuf_slice(&folded));
-	q->text.failed |= no_memory;
-	sbuf_release(&folded);
-	return ok || no_memory;
+	if (a != NULL && !whole)
+		candidates_of_address(q, search, a, address_base(address_local(a), delimiters));
+	else if (!whole && slice_rchr(key, '@', &at) && at < key.n - 1)
+		take_parts(q, search, key, at, delimiters);
+	else
+		candidates_of_word(q, search, key);
+	return q->n > 0 || q->text.failed;
 }

@@ -107,10 +107,10 @@ split_address(struct lookup *l)
 static bool
 take_address(struct lookup *l, struct slice text)
 {
-	if (!address_parse(&l->address, text))
-		return false;
 	l->delimiters = l->rules->delimiters;
 	l->propagate = l->rules->propagate;
+	if (!address_parse(&l->address, text))
+		return false;
 	split_address(l);
 	return true;
 }
@@ -132,7 +132,7 @@ adopt_name(struct lookup *l, struct slice name)
 static bool
 adopt_domain(struct lookup *l, const struct domain_facts *domain)
 {
-	bool renamed = adopt_name(l, sbuf_slice(&domain->name));
+	bool renamed = l->is_address && adopt_name(l, sbuf_slice(&domain->name));
 	size_t before = l->base_n;
 
 	if (domain->propagate >= 0)
@@ -141,6 +141,8 @@ adopt_domain(struct lookup *l, const struct domain_facts *domain)
 		return renamed;
 	memcpy(l->own_delimiters, domain->delimiters, sizeof l->own_delimiters);
 	l->delimiters = l->own_delimiters;
+	if (!l->is_address)
+		return true;
 	split_address(l);
 	if (l->base_n != before)
 		note(l, TRACE_OWN_DELIMITERS, slice_str(l->delimiters));
@@ -291,7 +293,7 @@ ask_entries(struct lookup *l, enum lookup_stage stage)
 	question_clear(&l->question);
 	question_set_map(&l->question, slice_str(l->map->name));
 	if (!key_candidates(&l->question, l->map->search, sbuf_slice(&l->key),
-		l->is_address ? &l->address : NULL, l->base_n) &&
+		l->is_address ? &l->address : NULL, l->delimiters) &&
 	    !l->question.text.failed)
 		finish(l, NONE, NULL);
 	else
@@ -500,6 +502,7 @@ static void
 take_targets(struct lookup *l, const struct facts *facts, bool bare)
 {
 	l->closed = facts->internal;
+	l->handed_n = bare && l->propagate ? spelled_extension(l).n : 0;
 	note_alone(l, TRACE_TARGETS);
 	if (bare)
 		note(l, l->propagate ? TRACE_EXTENSION_KEPT : TRACE_EXTENSION_DROPPED,
@@ -829,6 +832,37 @@ take_rewrite(struct lookup *l, const struct facts *facts)
 	finish_results(l);
 }
 
+/* The same for a key that is no address, which has its extension all the same. Postfix itself puts
+ * a local part in front of `@other`. */
+static void
+take_rewrite_of_text(struct lookup *l, struct slice value, bool bare)
+{
+	char local[ADDRESS_MAX];
+	struct sbuf own, joined;
+	struct slice domain;
+	size_t n;
+
+	sbuf_init(&own, QUESTION_TEXT);
+	sbuf_init(&joined, QUESTION_TEXT);
+	if (bare && l->propagate && l->map->kind != MAP_GENERIC &&
+	    sbuf_room(&own, l->key.n) != NULL &&
+	    address_split(own.p, l->key.n, &own.n, &domain, sbuf_slice(&l->key)) &&
+	    address_split(local, sizeof local, &n, &domain, value) && n > 0) {
+		struct slice spelled = sbuf_slice(&own);
+
+		sbuf_add(&joined, local, n);
+		sbuf_add_slice(&joined, slice_tail(spelled, address_base(spelled, l->delimiters)));
+		address_put(&l->value, sbuf_slice(&joined), domain);
+		finish_found(l);
+	} else {
+		finish_key(l, value);
+	}
+	if (own.failed || joined.failed)
+		finish(l, RETRY, "no memory for the key");
+	sbuf_release(&own);
+	sbuf_release(&joined);
+}
+
 /* Is the recipient a closed list, by whatever way an address leads to one? */
 static void
 find_list(struct lookup *l)
@@ -851,6 +885,9 @@ take_entry(struct lookup *l, const struct facts *facts)
 	note_alone(l, TRACE_ENTRY);
 	if (l->map->search == SEARCH_REWRITE && l->is_address)
 		take_rewrite(l, facts);
+	else if (l->map->search == SEARCH_REWRITE)
+		take_rewrite_of_text(
+		    l, sbuf_slice(&facts->value), l->question.candidate[facts->rank].bare);
 	else
 		finish_key(l, sbuf_slice(&facts->value));
 }
@@ -859,7 +896,7 @@ static void
 tell_entry(struct lookup *l, const struct facts *facts)
 {
 	/* only where the address decides is its domain in the question */
-	if (l->is_address && adopt_domain(l, &facts->domain))
+	if (adopt_domain(l, &facts->domain))
 		ask_entries(l, l->stage);
 	else if (!facts->hit && l->is_address && l->map->kind == MAP_RECIPIENTS)
 		find_list(l);
@@ -875,7 +912,12 @@ static void
 tell_member(struct lookup *l, const struct facts *facts)
 {
 	bool ours = facts->domain.known && facts->domain.kind != DOMAIN_RELAY;
+	bool itself = facts->hit && !l->question.candidate[facts->rank].bare;
 
+	if (!ours && !itself && adopt_domain(l, &facts->domain) && !l->ours) {
+		ask_member(l);
+		return;
+	}
 	note_alone(l, facts->hit ? TRACE_MEMBER : ours ? TRACE_OURS : TRACE_STRANGER);
 	if (facts->hit || ours)
 		finish_key(l, slice_str("OK"));
@@ -901,7 +943,7 @@ tell_grants(struct lookup *l, const struct facts *facts)
 {
 	struct slice rest = sbuf_slice(&facts->value);
 
-	if (l->is_address && adopt_domain(l, &facts->domain)) {
+	if (adopt_domain(l, &facts->domain)) {
 		ask_entries(l, l->stage);
 		return;
 	}
@@ -1030,7 +1072,7 @@ take_key(struct lookup *l, const struct lookup_rules *rules, struct slice map, s
 	l->rules = rules;
 	l->map = map_by_name(map);
 	l->steps = 0;
-	l->todo_at = 0;
+	l->todo_at = l->handed_n = 0;
 	l->ours = l->sending = l->listing = l->abroad = l->closed = l->timed = false;
 	sbuf_clear(&l->value);
 	sbuf_clear(&l->results);

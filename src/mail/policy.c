@@ -4,6 +4,8 @@
  */
 #include "mail/policy.h"
 
+#include <string.h>
+
 #include "mail/lines.h"
 
 enum { LIST_TEXT = 1 << 20 };
@@ -60,29 +62,49 @@ next(const struct sbuf *list, size_t *at, struct slice *item)
 	return true;
 }
 
-/* Tell whether a member is the sender, whose extensions are his own affair; and a list that was
- * written to with one hands it on to its members. */
+/* Tell whether a member is the sender, whose extensions are his own affair. */
 static bool
-is_sender(const struct policy *p, const struct address *a, const char *delimiters)
+is_sender(const struct policy *p, const struct address *a)
 {
 	struct slice one = address_local(a), other = address_local(&p->sender);
 
 	if (!p->has_sender || !slice_eq(address_domain(a), address_domain(&p->sender)))
 		return false;
-	return slice_eq(slice_head(one, address_base(one, delimiters)),
-	    slice_head(other, address_base(other, delimiters)));
+	return slice_eq(slice_head(one, address_base(one, p->delimiters)),
+	    slice_head(other, address_base(other, p->delimiters)));
+}
+
+/* Look at a member without what the list, having been written to with an extension, has put behind
+ * his name: else he would be whoever bears that name. */
+static void
+take_member(struct policy *p, const struct address *a, size_t handed_n)
+{
+	struct slice spelled = address_spelled(a);
+	struct sbuf text;
+	struct address member;
+
+	if (handed_n == 0) {
+		p->member |= is_sender(p, a);
+		return;
+	}
+	sbuf_init(&text, QUESTION_TEXT);
+	address_put(&text, slice_head(spelled, spelled.n - handed_n), address_domain(a));
+	if (address_parse(&member, sbuf_slice(&text)))
+		p->member |= is_sender(p, &member);
+	p->todo.failed |= text.failed || member.no_memory;
+	sbuf_release(&text);
 }
 
 /* Put an address behind those to walk, as Postfix would ask for it. */
 static void
-walk_to(struct policy *p, struct slice text, const char *delimiters)
+walk_to(struct policy *p, struct slice text, size_t handed_n)
 {
 	struct sbuf canonical;
 	struct address a;
 
 	sbuf_init(&canonical, QUESTION_TEXT);
 	if (address_parse(&a, text) && domain_as_asked(&a) && address_print(&canonical, &a)) {
-		p->member |= is_sender(p, &a, delimiters);
+		take_member(p, &a, handed_n);
 		lines_add(&p->todo, sbuf_slice(&canonical));
 	}
 	p->todo.failed |= a.no_memory || canonical.failed;
@@ -151,9 +173,21 @@ take_alias(struct policy *p)
 		return;
 	}
 	while (results.n > 0)
-		walk_to(p, slice_cut(&results, '\n'), p->lookup->delimiters);
+		walk_to(p, slice_cut(&results, '\n'), p->lookup->handed_n);
 	if (p->stage == POLICY_LISTS)
 		p->member = false;
+}
+
+/* The domain that was asked for may have delimiters of its own. */
+static void
+take_delimiters(struct policy *p)
+{
+	const struct lookup *l = p->lookup;
+
+	if (l->is_address && l->delimiters == l->own_delimiters) {
+		memcpy(p->own_delimiters, l->own_delimiters, sizeof p->own_delimiters);
+		p->delimiters = p->own_delimiters;
+	}
 }
 
 static void
@@ -164,10 +198,12 @@ take(struct policy *p)
 	else if (p->stage == POLICY_SENDER && p->lookup->outcome == FOUND)
 		finish(p, NONE, NULL);
 	else {
-		if (p->stage == POLICY_SENDER)
+		if (p->stage == POLICY_SENDER) {
+			take_delimiters(p);
 			p->stage = POLICY_LISTS;
-		else if (p->lookup->outcome == FOUND)
+		} else if (p->lookup->outcome == FOUND) {
 			take_alias(p);
+		}
 		walk_on(p);
 	}
 }
@@ -207,10 +243,11 @@ policy_again(struct policy *p)
 	p->member = false;
 	p->asking = true;
 	p->stage = POLICY_SENDER;
+	p->delimiters = p->rules->delimiters;
 	lookup_start_ours(p->lookup, p->rules, sender);
 	p->has_sender = address_parse(&p->sender, sender) && p->sender.local_n > 0;
 	p->has_sender = p->has_sender && domain_as_asked(&p->sender);
-	walk_to(p, sbuf_slice(&p->to), p->rules->delimiters);
+	walk_to(p, sbuf_slice(&p->to), 0);
 	p->member = false;
 	if (p->sender.no_memory || p->todo.failed || p->from.failed || p->to.failed)
 		finish(p, RETRY, "no memory for the addresses");

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+
+#include <unistr.h>
 
 #include "wire/metrics.h"
 
@@ -171,6 +174,28 @@ put_lookups(struct sbuf *out, const struct slab *slab)
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
+/* A path may have any bytes, and be cut within a letter: those that are no UTF-8 stand in the page
+ * as \xNN, for it would be refused as a whole. */
+static void
+put_listener(struct sbuf *out, enum metric m, const struct slab_listener *l, uint64_t value)
+{
+	const uint8_t *text = (const uint8_t *)l->name, *odd;
+	size_t n = strlen(l->name);
+	struct sbuf name;
+
+	sbuf_init(&name, 4 * sizeof l->name);
+	while ((odd = u8_check(text, n)) != NULL) {
+		sbuf_add(&name, text, (size_t)(odd - text));
+		sbuf_printf(&name, "\\x%02x", *odd);
+		n -= (size_t)(odd + 1 - text);
+		text = odd + 1;
+	}
+	sbuf_add(&name, text, n);
+	out->failed |= name.failed;
+	metric_put(out, m, sbuf_cstr(&name), protocol_name(l->protocol), value);
+	sbuf_release(&name);
+}
+
 static void
 put_listeners(struct sbuf *out, const struct slab *slab, enum metric m, size_t offset)
 {
@@ -180,8 +205,7 @@ put_listeners(struct sbuf *out, const struct slab *slab, enum metric m, size_t o
 
 		/* libevent keeps those of our own to itself */
 		if (protocol_side(l->protocol) != SIDE_METRICS)
-			metric_put(out, m, l->name, protocol_name(l->protocol),
-			    sum(slab, offset + i * sizeof(struct counter)));
+			put_listener(out, m, l, sum(slab, offset + i * sizeof(struct counter)));
 	}
 }
 

@@ -117,11 +117,17 @@ reply(struct metrics_worker *w, struct evhttp_request *r, int code, const char *
     struct slice text)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(r);
+	bool body = evhttp_request_get_command(r) != EVHTTP_REQ_HEAD;
+	char length[24];
 
+	/* libevent says it of bodies that it sends, and would send one for HEAD too */
+	snprintf(length, sizeof length, "%zu", text.n);
+	if (!body)
+		evhttp_add_header(headers, "Content-Length", length);
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "Connection", "close");
-	if (evbuffer_add(evhttp_request_get_output_buffer(r), text.p, text.n) != 0)
+	if (body && evbuffer_add(evhttp_request_get_output_buffer(r), text.p, text.n) != 0)
 		code = HTTP_INTERNAL;
 	loop_hold(&w->loop);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(r), on_closed, &w->loop);

@@ -90,6 +90,7 @@ lookup_here(struct ctl *ctl, struct slice map, struct slice key, struct sbuf *va
 	store_deadline(ctl->store, (unsigned)ctl->conf->lookup_deadline);
 	lookup_start(&l, &ctl->actor.rules, map, key);
 	store_resolve(ctl->store, &l);
+	live_ended(&l);
 	o = l.outcome;
 	if (o == FOUND && !sbuf_add_slice(value, sbuf_slice(&l.value)))
 		o = error_set(&ctl->err, RETRY, "no memory for the value");

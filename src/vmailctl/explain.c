@@ -95,11 +95,13 @@ ask_daemon(struct explain *x, json_t *j, const struct lookup *l, const char *map
 
 /* What came of a finished lookup, as JSON. */
 static json_t *
-answer_of(struct explain *x, const struct lookup *l, const char *map, struct slice key)
+answer_of(struct explain *x, struct lookup *l, const char *map, struct slice key)
 {
-	json_t *j = json_pack("{s:s, s:o, s:s}", "map", map, "key", output_json_text(key),
-	    "outcome", outcome_name(l->outcome));
+	json_t *j;
 
+	live_ended(l);
+	j = json_pack("{s:s, s:o, s:s}", "map", map, "key", output_json_text(key), "outcome",
+	    outcome_name(l->outcome));
 	if (l->outcome != NONE)
 		json_object_set_new(
 		    j, field_of_value(l->outcome), output_json_text(sbuf_slice(&l->value)));

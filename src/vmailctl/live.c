@@ -197,3 +197,15 @@ live_lookup(const struct conf *conf, struct slice map, struct slice key, struct 
 	close(fd);
 	return o;
 }
+
+void
+live_ended(struct lookup *l)
+{
+	const char *why = l->outcome == FOUND ? socketmap_objection(sbuf_slice(&l->value)) : NULL;
+	struct error err;
+
+	if (why == NULL)
+		return;
+	error_set(&err, RETRY, "%s", why);
+	lookup_fail(l, &err);
+}

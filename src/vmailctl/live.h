@@ -8,11 +8,11 @@
 #include "base/outcome.h"
 #include "base/sbuf.h"
 #include "conf/conf.h"
+#include "mail/lookup.h"
 
 /* Connect to the first listener of the configuration that speaks PROTOCOL, unix ones before others;
  * RETRY with a text when nobody is there. No wait takes longer than ten seconds. */
-enum outcome live_open(
-    int *fd, const struct conf *conf, enum protocol protocol, struct error *err);
+enum outcome live_open(int *fd, const struct conf *conf, enum protocol protocol, struct error *err);
 
 /* Send all of S; RETRY with a text when that fails. */
 enum outcome live_send(int fd, struct slice s, struct error *err);
@@ -28,5 +28,9 @@ int live_connect(const struct conf_endpoint *e);
 /* Ask whoever speaks socketmap behind FD. Outcomes as live_lookup. */
 enum outcome live_ask(
     int fd, struct slice map, struct slice key, struct sbuf *value, struct error *err);
+
+/* Let L, which has ended, end as it does for a mail server: with RETRY where no reply could carry
+ * the value. */
+void live_ended(struct lookup *l);
 
 #endif

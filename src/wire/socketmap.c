@@ -35,9 +35,8 @@ socketmap_take(struct slice in, struct slice *map, struct slice *key, size_t *us
 	return got;
 }
 
-/* Say why the protocol cannot carry VALUE; NULL when it can. */
-static const char *
-objection(struct slice value)
+const char *
+socketmap_objection(struct slice value)
 {
 	size_t at;
 
@@ -67,7 +66,7 @@ put(struct sbuf *out, const char *word, struct slice text)
 bool
 socketmap_put(struct sbuf *out, enum outcome o, struct slice text)
 {
-	const char *why = o == FOUND ? objection(text) : NULL;
+	const char *why = o == FOUND ? socketmap_objection(text) : NULL;
 	char room[EXPLAIN_MAX];
 
 	if (why != NULL) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Any bytes as a key of a plain map: what folds is its own canonical form, what may be written is
- * found again by the same words, and no question has more candidates than it may. And any bytes as
- * a pattern and a text, parted by the first LF: an answer, soon.
+ * found again by the same words, no question has more candidates than it may, and the domain behind
+ * an @ is one of them. And any bytes as a pattern and a text, parted by the first LF: an answer,
+ * soon.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,8 +46,7 @@ ask(struct question *q, enum key_search search, struct slice key)
 	bool any;
 
 	question_clear(q);
-	any = key_candidates(q, search, key, is_address ? &a : NULL,
-	    is_address ? address_base(address_local(&a), "+-") : 0);
+	any = key_candidates(q, search, key, is_address ? &a : NULL, "+-");
 	must(!q->text.failed);
 	must(q->n <= QUESTION_CANDIDATES && q->text.n <= QUESTION_TEXT);
 	must(any == (q->n > 0));
@@ -86,6 +86,24 @@ check_search(enum key_search search, struct slice in)
 	question_release(&q);
 }
 
+/* Whatever stands in front of a domain, and is no address with it: the domain is looked for. */
+static void
+check_domain(enum key_search search, struct slice in)
+{
+	struct question q;
+	struct sbuf key;
+	bool addresses = search == SEARCH_ADDRESS || search == SEARCH_REWRITE;
+
+	question_init(&q);
+	sbuf_init(&key, 1 << 24);
+	sbuf_add_slice(&key, in);
+	sbuf_add_str(&key, "@Blocked.test");
+	ask(&q, search, sbuf_slice(&key));
+	must(has_candidate(&q, slice_str(addresses ? "@blocked.test" : "blocked.test")));
+	sbuf_release(&key);
+	question_release(&q);
+}
+
 static void
 check_glob(struct slice in)
 {
@@ -105,6 +123,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_fold(in);
 	for (int search = 0; search < SEARCHES; search++)
 		check_search((enum key_search)search, in);
+	for (int search = SEARCH_ADDRESS; search <= SEARCH_ACCESS; search++)
+		check_domain((enum key_search)search, in);
 	if (size <= 4096)
 		check_glob(in);
 	return 0;

@@ -66,6 +66,7 @@ def register(suite):
                            ("what is no address", malformed),
                            ("the tree", tree),
                            ("--live says where the daemon differs", live),
+                           ("a list that no reply can carry", too_long),
                            ("--live without a daemon", no_daemon)):
         suite.add("explain: " + name, function)
 
@@ -235,6 +236,25 @@ def live(env):
         check_in("DIFFERS:", text)
         check_in("the daemon differs", text)
         daemon.signal(0)
+
+
+def too_long(env):
+    """What fits as it is, and not with an extension behind each target: lookup, explain and the daemon agree."""
+    why = "the value is too long for a reply"
+    targets = ["t%03d%s@%s.out.example" % (i, "x" * 50, ".".join(["y" * 60] * 3)) for i in range(390)]
+    with running(env) as (site, daemon):
+        site.ctl("alias", "add", "long@example.com", *targets)
+        key = "long+" + "e" * 30 + "@example.com"
+        for live in ([], ["--live"]):
+            check_eq(site.ctl("lookup", "aliases", "long@example.com", *live), ", ".join(targets) + "\n")
+            done = site.ctl_run("lookup", "aliases", key, *live)
+            check_eq((done.returncode, done.stdout), (75, ""), live)
+            check_in(why, done.stderr)
+            check_eq(explain(site, "long@example.com", *live)["recipients"], 390)
+            j = explain(site, key, *live, code=75)
+            check_eq((j["outcome"], j["expansion"]["outcome"], j["expansion"]["reason"]), ("unknown", "retry", why))
+            check_in(why, j["reason"])
+            check_eq(j.get("differs", 0), 0, j["expansion"].get("live"))
 
 
 def no_daemon(env):

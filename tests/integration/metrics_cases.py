@@ -29,6 +29,10 @@ class Unix(http.client.HTTPConnection):
         super().__init__("localhost", timeout=TIMEOUT)
         self.path = path
 
+    def sock_of(self):
+        self.connect()
+        return self.sock
+
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(TIMEOUT)
@@ -249,6 +253,47 @@ def nobody(env):
             check_in("does it run?", done.stderr)
 
 
+def raw(site, request):
+    """All that comes back for it: (the head's lines, the body)."""
+    with Unix(site.metrics).sock_of() as client:
+        client.sendall(request.encode() + b"\r\nHost: x\r\n\r\n")
+        found = b"".join(iter(lambda: client.recv(65536), b""))
+    lines, _, body = found.partition(b"\r\n\r\n")
+    return lines.decode().split("\r\n"), body
+
+
+def head(site, page):
+    """HEAD is told what GET is, without the body, which is not of the same moment."""
+    lines, body = raw(site, "HEAD %s HTTP/1.1" % page)
+    check_eq(body, b"", page)
+    wanted, body = raw(site, "GET %s HTTP/1.1" % page)
+    check(body, page)
+
+    def names(found):
+        return sorted(found[:1] + [line.partition(":")[0] for line in found[1:] if not line.startswith("Date:")])
+
+    check_eq(names(lines), names(wanted), page)
+    length = int(next(line for line in lines if line.startswith("Content-Length: ")).split()[1])
+    check(abs(length - len(body)) < 100, page, length, len(body))
+
+
+def odd_path(env):
+    """A listener's path that is no UTF-8 makes no page that is none, and one that is stands there as it is."""
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.metrics = os.path.join(tmp, "metrics.sock")
+        site.listeners += [listener("unix:" + site.metrics, "metrics", 0o666),
+                           listener("unix:" + tmp + "/möä.sock", "socketmap")]
+        site.configure()
+        with open(site.conf, "rb") as f:
+            text = f.read()
+        with open(site.conf, "wb") as f:
+            f.write(text.replace("ä.sock".encode(), b"\xff\xc3.sock"))
+        fill(site)
+        with site.start():
+            check_eq(Page(site.metrics).text.count(r'/mö\\xff\\xc3.sock"'), 2)
+
+
 def strangers(env):
     """Whatever is sent, the page is there for the next, over TCP as well."""
     port = free_port()
@@ -258,7 +303,8 @@ def strangers(env):
         before = daemon.workers("metrics")
         check_eq(get(site.metrics, "/")[0], 404)
         check_eq(get(site.metrics, "/metrics?x=y")[0], 200)
-        check_eq(get(site.metrics, "/metrics", "HEAD")[0::2], (200, ""))
+        for page in ("/metrics", "/healthz", "/"):
+            head(site, page)
         check(get(site.metrics, "/metrics", "DELETE")[0] >= 400)
         with contextlib.suppress(OSError, http.client.HTTPException):
             check(get(site.metrics, "/metrics", "POST", "x" * 100000)[0] >= 400)
@@ -385,6 +431,7 @@ def register(suite):
     suite.add("metrics: the store is replaced between two questions", store_replaced)
     suite.add("metrics: nobody to tell", nobody)
     suite.add("metrics: whatever is sent, the next is answered", strangers)
+    suite.add("metrics: a listener's path that is no UTF-8", odd_path)
     suite.add("metrics: each process reaches its own counts only", least)
     suite.add("metrics: manual, dashboard and rules know the names", names)
     suite.add("metrics: each reason of a refusal is counted", words)

@@ -193,6 +193,50 @@ def exactly(host, sender, recipient, wanted):
         check_eq(offer(host, sender, recipient, host.policy_port), wanted)
 
 
+@contextlib.contextmanager
+def own_delimiters(host):
+    """A domain with delimiters of its own and a closed list in it, inside of this."""
+    host.site.ctl("domain", "add", "minus.test")
+    host.site.ctl("domain", "set", "minus.test", "--delimiters", "-")
+    try:
+        host.site.ctl("alias", "add", "club@minus.test", GUEST, "twin-one@partner.test")
+        host.site.ctl("alias", "set", "club@minus.test", "--internal")
+        yield
+    finally:
+        host.site.ctl("domain", "remove", "minus.test", "--all")
+
+
+@rows([
+    # name, sender, recipient, what RCPT says
+    ("closed list, own delimiters: a member with a tag", "guest+x@partner.test", "club@minus.test", OPEN),
+    ("closed list, own delimiters: a member, it with one", GUEST, "club-x@minus.test", OPEN),
+    ("closed list, own delimiters: both", "guest+y@partner.test", "club-x@minus.test", OPEN),
+    ("closed list, own delimiters: not who is called alike", "guest-x@partner.test", "club@minus.test", CLOSED),
+    ("closed list, own delimiters: not by the list's tag", "guest-x@partner.test", "club-x@minus.test", CLOSED),
+    ("closed list, own delimiters: a member with such a name", "twin-one@partner.test", "club-x@minus.test", OPEN),
+    ("closed list, own delimiters: not who bears a part of it", "twin@partner.test", "club@minus.test", CLOSED),
+])
+def of_own_delimiters(host, sender, recipient, wanted):
+    with own_delimiters(host):
+        check_eq(offer(host, sender, recipient, host.policy_port), wanted)
+
+
+@case("closed list: a member in a relay domain with a sharp s, in every spelling")
+def _(host):
+    prepare(host)
+    with contextlib.ExitStack() as stack:
+        host.site.ctl_run("domain", "add", "straße.test", "--kind", "relay")
+        stack.callback(host.site.ctl, "domain", "remove", "straße.test", "--all")
+        stack.enter_context(aliases(host, {CREW: [SALLY, "m@straße.test"]}))
+        host.site.ctl("alias", "set", CREW, "--internal")
+        for port in (None, host.policy_port):
+            for sender, wanted in (("m@straße.test", 250), ("m@xn--strae-oqa.test", 250), ("m+x@straße.test", 250),
+                                   ("n@straße.test", 554)):
+                with host.postfix.session(port) as session:
+                    session.expect("MAIL", "MAIL FROM:<%s> SMTPUTF8" % sender, 250)
+                    check_eq(session.command("RCPT TO:<%s>" % CREW)[0], wanted, sender, port)
+
+
 @case("closed list, exactly: without the store the mail comes again, and nobody is refused for good")
 def _(host):
     with exact_lists(host):

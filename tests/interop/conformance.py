@@ -648,6 +648,93 @@ def add_cases(seed):
                 lambda bench, map=map: conforms(bench, map))
 
 
+# --- addresses that are none ----------------------------------------------------------------------
+
+def envelope_by_cleanup(side, questions):
+    """The envelope of a mail from a question to itself, as cleanup rewrites it."""
+    found = {}
+    for q in questions:
+        queue_id, refused = submit(side, q, [q], {})
+        queued = side.held(queue_id) if queue_id else None
+        found[q] = (queued.sender, queued.recipients) if queued else refused[q]
+    return found
+
+
+LONG, LABEL, MANY = "x" * 1001, "l" * 64, "a." * 150
+SYMBOL, A_SYMBOL = "★.test", "xn--p3h.test"
+
+# What no row can have is only one part of each: too long, bytes that no name has, a label that is none.
+ODD_ADDRESSES = [form % where for where in ("blocked.test", "sub.blocked.test", "bücher.test", "ok.test", SYMBOL)
+                 for form in ("x@%s", LONG + "@%s", "spam@%s", "Spam+" + LONG + "@%s", '"sp am+' + LONG + '"@%s',
+                              "x@" + LABEL + ".%s", "spam+x@" + LABEL + ".%s", "x@-ü.%s", "spam+x@sub..%s",
+                              "x@" + MANY + "%s", "x@★.%s", "x@-★.%s", '""@-★.%s', "x@a!b.%s")]
+ODD_HOSTS = [form % where for where in ("blocked.test", "ok.test") for form in (
+    "%s", "x" * 1990 + ".%s", MANY + "%s", "-ü.%s", "★.%s", "a!b.%s", LABEL + ".%s", "a..b.%s")]
+
+
+def odd_map(name, observe, table, **services):
+    return Map(name, lambda _: None, table, ODD_ADDRESSES, observe, **services)
+
+
+ODD = [
+    odd_map("sender-access", at_mail,
+            {"blocked.test": "REJECT domain", "spam@": "REJECT user", "spam@sub..ok.test": "REJECT odd",
+             "bücher.test": "REJECT umlaut", '"sp am"@': "REJECT quoted", SYMBOL: "REJECT symbol"},
+            smtpd=[AT_ONCE, "smtpd_sender_restrictions = check_sender_access {}"]),
+    odd_map("recipient-access", at_rcpt,
+            {"blocked.test": "REJECT domain", "spam@": "REJECT user", "spam@ok.test": "REJECT address",
+             SYMBOL: "REJECT symbol"},
+            smtpd=["smtpd_recipient_restrictions = check_recipient_access {}"]),
+    odd_map("transports", resolved,
+            {"blocked.test": "smtp:one", ".blocked.test": "smtp:below", "spam@ok.test": "smtp:two",
+             ".bücher.test": "smtp:umlaut", SYMBOL: "smtp:symbol"},
+            rewrite=["transport_maps = {}"]),
+    odd_map("relayhosts", resolved_by_sender,
+            {"@blocked.test": "[one.example]", "spam@ok.test": "[two.example]", "@" + SYMBOL: "[three.example]"},
+            rewrite=["sender_dependent_relayhost_maps = {}"]),
+    odd_map("sender-bcc", copies_by_cleanup,
+            {"@blocked.test": "one@bcc.test", "spam@ok.test": "two@bcc.test", "@" + SYMBOL: "three@bcc.test"},
+            smtpd=[HOLD], cleanup=["sender_bcc_maps = {}"]),
+    odd_map("canonical", envelope_by_cleanup,
+            {"@blocked.test": "@one.test", "spam@ok.test": "two@out.test", "spam@sub.blocked.test": "@four.test",
+             "@" + SYMBOL: "three@out.test"},
+            smtpd=[HOLD], cleanup=["canonical_maps = {}"]),
+    Map("helo-access", lambda _: None, {"blocked.test": "REJECT host"}, ODD_HOSTS, at_helo,
+        smtpd=[AT_ONCE, "smtpd_helo_restrictions = check_helo_access {}"]),
+]
+
+
+class OddComparison(Comparison):
+    """What ODD says, in both."""
+
+    def __init__(self, *arguments):
+        super().__init__("+", True, *arguments)
+        self.compared = ODD
+
+    def fill(self):
+        for map in ODD:
+            self.put(map, map.values)
+
+    def as_file(self, table):
+        """As random ones, with the symbol too."""
+        return {**table, **{key.replace(SYMBOL, A_SYMBOL): value for key, value in table.items()}}
+
+
+def odd_conforms(bench, map):
+    by_hash, by_vmaild, by_nobody = [map.observe(side, map.questions) for side in bench.sides[map.name]]
+    found = ["%s: hash %s, vmaild %s" % (q, by_hash[q], by_vmaild[q])
+             for q in by_hash if alike(by_hash[q]) != alike(by_vmaild[q])]
+    others = sum(by_nobody[q] != by_hash[q] for q in by_hash)
+    comment("%d answers, %d are others without the table" % (len(by_hash), others))
+    check(not found, "%d of %d differ:" % (len(found), len(by_hash)), "\n".join(line[:300] for line in found))
+    check(others > len(by_hash) // 8, "a poor set", others)
+
+
+for odd in ODD:
+    on_bench("odd", OddComparison)("conformance: %s as hash: has it, of addresses that are none" % odd.name)(
+        lambda bench, map=odd: odd_conforms(bench, map))
+
+
 # --- where vmaild is meant to differ --------------------------------------------------------------
 
 # Name and reason; the map, what it has; who is asked for, and what hash: and vmaild make of it. Each stands in

@@ -26,6 +26,10 @@ PASSWORD = "umläut"
 FOLDED = {"straße.test": "xn--strae-oqa.test", "ως.test": "xn--3xan.test"}
 
 
+# symbols, which IDNA2008 has not, and DNS has: the domain, its A-labels, and how somebody may write it
+SYMBOLS = "i❤.test", "xn--i-7iq.test", "I❤\ufe0f.Test"
+
+
 def ascii_name(domain):
     return FOLDED[domain]
 
@@ -194,6 +198,32 @@ def _(host):
         done = host.site.ctl_run("domain", "add", "strasse.test")
         check_eq(done.returncode, 1)
         check_in("Postfix cannot tell domain 'strasse.test' from 'xn--strae-oqa.test'", done.stderr)
+
+
+@contextlib.contextmanager
+def symbols(host, typed):
+    """The domain of symbols, TYPED by its admin, and a mailbox in it, inside of this."""
+    host.site.ctl("domain", "add", typed)
+    try:
+        host.site.user_add("anna@" + typed, PASSWORD)
+        yield
+    finally:
+        host.site.ctl("domain", "remove", typed, "--all")
+
+
+@rows([("IDN, symbols: every spelling is one domain, typed as " + how, typed) for how, typed in zip(
+    ("U-labels", "A-labels", "a picture"), SYMBOLS)])
+def of_symbols(host, typed):
+    with symbols(host, typed), sink(host, (typed,)) as server:
+        check_in(SYMBOLS[1], host.site.ctl("domain", "list"))
+        for domain in SYMBOLS:
+            check_eq(offer(host, "nobody@" + domain), (550, "5.1.1"))
+            sender = fresh_sender()
+            _, lines = send(host, sender, "Anna@" + domain)
+            check(all("status=sent" in line for line in lines), lines)
+            final, = server.mails[sender]
+            table = "socketmap:unix:%s:mailboxes" % host.maps
+            check_eq(host.postfix.postmap(table, final), (0, "anna@" + SYMBOLS[1], ""))
 
 
 @rows([

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../lib/bytes.h"
+#include "../lib/shortage.h"
 #include "mail/keys.h"
 
 /* --- canonical texts -------------------------------------------------------------------------- */
@@ -73,6 +74,10 @@ static const struct fold_row folds[] = {
 	{ "all of a sharp s", BYTES("@stra\303\237e.test"), "@strasse.test" },
 	{ "at a sharp s", BYTES("u@stra\303\237e.test"), "u@strasse.test" },
 	{ "at a final sigma", BYTES("u@\317\211\317\202.test"), "u@xn--4xal.test" },
+	{ "at a symbol", BYTES("u@\342\230\205.test"), "u@xn--p3h.test" },
+	{ "below a symbol", BYTES(".\342\230\205.test"), ".xn--p3h.test" },
+	{ "all of a symbol", BYTES("@\342\230\205.test"), "@xn--p3h.test" },
+	{ "a symbol", BYTES("\342\230\205.Test."), "xn--p3h.test" },
 	{ "decomposed address", BYTES("jo\314\210rg@d.test"), "j\303\266rg@d.test" },
 	{ "decomposed user", BYTES("jo\314\210rg@"), "j\303\266rg@" },
 	{ "decomposed login", BYTES("jo\314\210 rg"), "j\303\266 rg" },
@@ -400,6 +405,45 @@ static const struct candidate_row candidates[] = {
 	{ "no address", SEARCH_HOST, "192.0.2.256", "192.0.2.256 0.2.256 2.256 256" },
 	{ "an address to a mail host", SEARCH_HOST, "u+x@d.test", "u+x@d.test test" },
 
+	/* what is no address, and has its parts all the same */
+	{ "access: an empty label", SEARCH_ACCESS, "User+Ext@a..B.test",
+	    "user+ext@a..b.test ~user@a..b.test a..b.test .b.test test user+ext@ ~user@" },
+	{ "access: a blank", SEARCH_ACCESS, "u@a b.c", "u@a b.c a b.c c u@" },
+	{ "access: an umlaut below it", SEARCH_ACCESS, "u@a b.m\303\274nchen.de",
+	    "u@a b.m\303\274nchen.de a b.m\303\274nchen.de xn--mnchen-3ya.de de u@" },
+	{ "access: a dot at its end", SEARCH_ACCESS, "u@a b.c.d.", "u@a b.c.d. a b.c.d. c.d d u@" },
+	{ "access: more dots than it seems", SEARCH_ACCESS, "u@a b.\303\274\343\200\202c.d",
+	    "u@a b.\303\274\343\200\202c.d a b.\303\274\343\200\202c.d "
+	    "\303\274\343\200\202c.d d u@" },
+	{ "access: a label as long as 64", SEARCH_ACCESS,
+	    "u@xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.c",
+	    "u@xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.c "
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.c c u@" },
+	{ "access: quotes at no domain", SEARCH_ACCESS, "\"A b+c\"@d..e",
+	    "\"a b+c\"@d..e ~\"a b\"@d..e d..e .e \"a b+c\"@ ~\"a b\"@" },
+	{ "access: nobody at no domain", SEARCH_ACCESS, "@a..b", "a..b .b" },
+	{ "access: no UTF-8 for a name", SEARCH_ACCESS, "\377@d.test", "in d.test: d.test test" },
+	{ "access: no UTF-8 in an extension", SEARCH_ACCESS, "U+\377@d.test",
+	    "in d.test: ~u@d.test d.test test ~u@" },
+	{ "access: no UTF-8 in a label", SEARCH_ACCESS, "u@\377.D.test", "d.test test u@" },
+	{ "access: a line feed", SEARCH_ACCESS, "a\nb+c@D.test", "in d.test: d.test test" },
+	{ "access: one in a label", SEARCH_ACCESS, "u@a\nb.D.test", "d.test test u@" },
+	{ "address: no UTF-8 for a name", SEARCH_ADDRESS, "\377@d.test", "in d.test: @d.test" },
+	{ "address: no UTF-8 in an extension", SEARCH_REWRITE, "U+\377@D.test",
+	    "in d.test: ~u@d.test ~:u @d.test" },
+	{ "address: an empty label", SEARCH_ADDRESS, "u+x@a..b", "u+x@a..b ~u@a..b" },
+	{ "address: nobody there", SEARCH_ADDRESS, "@a..b", NULL },
+	{ "transport: an empty label", SEARCH_TRANSPORT, "u+x@a..b.c",
+	    "u+x@a..b.c ~u@a..b.c a..b.c ..b.c .b.c .c" },
+	{ "transport: no UTF-8 for a name", SEARCH_TRANSPORT, "\377@a.b", "in a.b: a.b .b" },
+	{ "transport: no UTF-8 in a label", SEARCH_TRANSPORT, "u@\377.a.b", ".a.b .b" },
+	{ "domain: no UTF-8 for a name", SEARCH_DOMAIN, "\377@a.b", "a.b b" },
+	{ "domain: an empty label", SEARCH_DOMAIN, "u@a..b", "u@a..b a..b .b" },
+	{ "domain: no UTF-8 in a label", SEARCH_DOMAIN, "\377.a.b", "a.b b" },
+	{ "host: no UTF-8 in a label", SEARCH_HOST, "\377.a.b", "a.b b" },
+	{ "exact: an empty label", SEARCH_EXACT, "u+x@a..b", "u+x@a..b" },
+	{ "exact: no UTF-8 for a name", SEARCH_EXACT, "\377@d.test", NULL },
+
 	{ "network: no address", SEARCH_NETWORK, "unknown", NULL },
 	{ "network: a network", SEARCH_NETWORK, "192.0.2.0/24", NULL },
 	{ "network: an address to a mail host", SEARCH_NETWORK, "u@[192.0.2.1]", NULL },
@@ -409,7 +453,6 @@ static const struct candidate_row candidates[] = {
 	{ "nothing as a host", SEARCH_HOST, "", NULL },
 	{ "nothing as a network", SEARCH_NETWORK, "", NULL },
 	{ "no UTF-8", SEARCH_EXACT, "\377", NULL },
-	{ "no UTF-8 for an address", SEARCH_ADDRESS, "\377@d.test", NULL },
 	{ "no UTF-8 for a name", SEARCH_REWRITE, "\377", NULL },
 	{ "no UTF-8 for a transport", SEARCH_TRANSPORT, "u@\377", NULL },
 	{ "no UTF-8 for an access", SEARCH_ACCESS, "\377@", NULL },
@@ -424,8 +467,7 @@ ask(struct question *q, enum key_search search, struct slice key)
 	bool is_address = address_parse(&a, key);
 
 	question_clear(q);
-	return key_candidates(q, search, key, is_address ? &a : NULL,
-	    is_address ? address_base(address_local(&a), "+") : 0);
+	return key_candidates(q, search, key, is_address ? &a : NULL, "+");
 }
 
 static void
@@ -467,6 +509,40 @@ test_candidates(void **state)
 	}
 	sbuf_release(&out);
 	question_release(&q);
+}
+
+/* Without memory for a part of the key the question says so: it is not asked without that part. */
+static void
+test_shortage(void **state)
+{
+	(void)state;
+	if (!shortage_replaced)
+		skip();
+	for (size_t i = 0; i < ROWS(candidates); i++) {
+		const struct candidate_row *r = &candidates[i];
+
+		for (unsigned at = 1, more = 1; more; at++) {
+			struct address a;
+			bool is_address = address_parse(&a, slice_str(r->key));
+			struct question q;
+			struct sbuf out;
+
+			question_init(&q);
+			sbuf_init(&out, 1 << 16);
+			shortage_begin(at, false);
+			key_candidates(
+			    &q, r->search, slice_str(r->key), is_address ? &a : NULL, "+");
+			shortage_end();
+			more = shortage.seen >= at;
+			if (!q.text.failed) {
+				print(&out, &q);
+				assert_string_equal(
+				    sbuf_cstr(&out), r->expected != NULL ? r->expected : "");
+			}
+			sbuf_release(&out);
+			question_release(&q);
+		}
+	}
 }
 
 /* From the address itself to the whole of the net, each once. */
@@ -570,8 +646,7 @@ test_longest(void **state)
 	question_release(&q);
 }
 
-/* More dots than a domain can have: no crash, no more candidates than there is room for, and the
- * first of them are the right ones. */
+/* More dots than a domain can have: no crash, and no more candidates than there is room for. */
 static void
 test_more_labels_than_a_domain(void **state)
 {
@@ -594,6 +669,89 @@ test_more_labels_than_a_domain(void **state)
 	question_release(&q);
 }
 
+/* Too long for any row is one part of it only: the others are looked for. */
+static void
+test_longer_than_a_row(void **state)
+{
+	static const struct {
+		const char *name;
+		enum key_search search;
+		const char *before, *behind; /* of 3000 bytes */
+		const char *expected;
+	} rows[] = {
+		{ "access: a local part", SEARCH_ACCESS, "", "@a.Blocked.test",
+		    "in a.blocked.test: a.blocked.test blocked.test test" },
+		{ "access: an extension", SEARCH_ACCESS, "Spam+", "@d.test",
+		    "in d.test: ~spam@d.test d.test test ~spam@" },
+		{ "access: in quotes", SEARCH_ACCESS, "\"S m+", "\"@d.test",
+		    "in d.test: ~\"s m\"@d.test d.test test ~\"s m\"@" },
+		{ "access: never split", SEARCH_ACCESS, "+", "@d.test", "in d.test: d.test test" },
+		{ "access: a label", SEARCH_ACCESS, "u@", ".d.test", "d.test test u@" },
+		{ "address: a local part", SEARCH_ADDRESS, "", "@D.test", "in d.test: @d.test" },
+		{ "address: an extension", SEARCH_REWRITE, "u+", "@d.test",
+		    "in d.test: ~u@d.test ~:u @d.test" },
+		{ "address: a label", SEARCH_ADDRESS, "u@", ".d.test", NULL },
+		{ "transport: a local part", SEARCH_TRANSPORT, "", "@a.b", "in a.b: a.b .b" },
+		{ "transport: a label", SEARCH_TRANSPORT, "u@", ".a.b", ".a.b .b" },
+		{ "domain: a local part", SEARCH_DOMAIN, "", "@a.b", "a.b b" },
+		{ "domain: a label", SEARCH_DOMAIN, "", ".a.b", "a.b b" },
+		{ "host: a label", SEARCH_HOST, "", ".a.b", "a.b b" },
+		{ "exact: a label", SEARCH_EXACT, "", ".a.b", NULL },
+	};
+	struct question q;
+	struct sbuf key, out;
+
+	(void)state;
+	question_init(&q);
+	sbuf_init(&key, 1 << 14);
+	sbuf_init(&out, 1 << 16);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		sbuf_clear(&key);
+		sbuf_clear(&out);
+		sbuf_add_str(&key, rows[i].before);
+		for (int n = 0; n < 1500; n++)
+			sbuf_add_str(&key, "Xx");
+		sbuf_add_str(&key, rows[i].behind);
+		if (ask(&q, rows[i].search, sbuf_slice(&key)) != (rows[i].expected != NULL))
+			fail_msg("%s: %zu candidates", rows[i].name, q.n);
+		assert_false(q.text.failed);
+		print(&out, &q);
+		if (rows[i].expected != NULL && strcmp(sbuf_cstr(&out), rows[i].expected) != 0)
+			fail_msg("%s: %s", rows[i].name, sbuf_cstr(&out));
+	}
+	sbuf_release(&key);
+	sbuf_release(&out);
+	question_release(&q);
+}
+
+/* However many labels stand in front, those that a domain may have are looked for. */
+static void
+test_behind_many_labels(void **state)
+{
+	struct question q;
+	struct sbuf key;
+
+	(void)state;
+	question_init(&q);
+	sbuf_init(&key, 1 << 14);
+	sbuf_add_str(&key, "u+x@");
+	for (int i = 0; i < 3000; i++)
+		sbuf_add_str(&key, "a.");
+	sbuf_add_str(&key, "blocked.test");
+	assert_true(ask(&q, SEARCH_ACCESS, sbuf_slice(&key)));
+	assert_false(q.text.failed);
+	assert_true(slice_is(q.candidate[q.n - 4].key, "blocked.test"));
+	assert_true(slice_is(q.candidate[q.n - 3].key, "test"));
+	assert_true(slice_is(q.candidate[q.n - 2].key, "u+x@"));
+	assert_true(slice_is(q.candidate[q.n - 1].key, "u@"));
+	assert_true(ask(&q, SEARCH_TRANSPORT, sbuf_slice(&key)));
+	assert_true(slice_is(q.candidate[q.n - 2].key, ".blocked.test"));
+	assert_true(ask(&q, SEARCH_DOMAIN, slice_tail(sbuf_slice(&key), 4)));
+	assert_true(slice_is(q.candidate[q.n - 2].key, "blocked.test"));
+	sbuf_release(&key);
+	question_release(&q);
+}
+
 /* Where there is no room for a candidate, the question says so: it must not be asked without it. */
 static void
 test_no_room(void **state)
@@ -605,7 +763,7 @@ test_no_room(void **state)
 		question_init(&q);
 		q.text.max = 100;
 		assert_true(
-		    key_candidates(&q, (enum key_search)search, slice_str("192.0.2.1"), NULL, 0));
+		    key_candidates(&q, (enum key_search)search, slice_str("192.0.2.1"), NULL, ""));
 		assert_true(q.text.failed);
 		question_release(&q);
 	}
@@ -620,7 +778,7 @@ test_too_many_candidates(void **state)
 	question_init(&q);
 	for (int i = 0; i < QUESTION_CANDIDATES - 30; i++)
 		assert_true(question_add_text(&q, ROW_ENTRY, slice_str("x"), false));
-	key_candidates(&q, SEARCH_NETWORK, slice_str("192.0.2.1"), NULL, 0);
+	key_candidates(&q, SEARCH_NETWORK, slice_str("192.0.2.1"), NULL, "");
 	assert_true(q.text.failed);
 	assert_int_equal(q.n, QUESTION_CANDIDATES);
 	question_release(&q);
@@ -651,10 +809,13 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_length),
 		cmocka_unit_test(test_candidates),
+		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_networks_meet),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_more_labels_than_a_domain),
+		cmocka_unit_test(test_longer_than_a_row),
+		cmocka_unit_test(test_behind_many_labels),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_too_many_candidates),
 		cmocka_unit_test(test_names),

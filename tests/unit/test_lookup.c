@@ -132,6 +132,12 @@ static const char folded[] = "domain xn--strae-oqa.test mailbox\n"
 			     "delimiters xn--strae-oqa.test -\n"
 			     "domain xn--3xan.test relay\n"
 			     "asked xn--4xal.test xn--3xan.test\n"
+			     "domain xn--gro-7ka.test relay\n"
+			     "asked gross.test xn--gro-7ka.test\n"
+			     "delimiters xn--gro-7ka.test -\n"
+			     "member m@xn--gro-7ka.test\n"
+			     "member plus@xn--gro-7ka.test\n"
+			     "member ss@gross.test\n"
 			     "domain old.test alias xn--strae-oqa.test\n"
 			     "domain xn--fuss-0ja.test alias\n"
 			     "mailbox u@xn--strae-oqa.test\n"
@@ -650,6 +656,13 @@ static const struct key_row as_asked[] = {
 	{ "sender by grant", "senders", "shared@strasse.test", FOUND, "u@xn--strae-oqa.test" },
 	{ "closed list, folded", "recipient-access", "list@strasse.test", FOUND, MAP_CLOSED_LIST },
 	{ "member of ours, folded", "members", "x@strasse.test", FOUND, "OK" },
+	{ "member of a relay domain, folded", "members", "m@gross.test", FOUND, "OK" },
+	{ "as it is", "members", "m@gro\303\237.test", FOUND, "OK" },
+	{ "by its A-label", "members", "m@xn--gro-7ka.test", FOUND, "OK" },
+	{ "its delimiters count for members", "members", "m-x@gross.test", FOUND, "OK" },
+	{ "the configured do not there", "members", "plus+x@gross.test", NONE, "" },
+	{ "a member by the other name", "members", "ss@gross.test", FOUND, "OK" },
+	{ "nobody's neighbour", "members", "n@gross.test", NONE, "" },
 	{ "transport, folded", "transports", "u@strasse.test", FOUND, "lmtp:one" },
 	{ "transport, as rewrite asks", "transports", "u@" SZ ".test", FOUND, "lmtp:one" },
 	{ "transport, A-label", "transports", "u@xn--strae-oqa.test", FOUND, "lmtp:one" },
@@ -662,6 +675,60 @@ static const struct key_row as_asked[] = {
 	{ "a stranger's domain", "domains", "strasse.example", NONE, "" },
 };
 
+/* No addresses, for want of UTF-8 or of a domain; taken apart they are all the same. */
+static const char loose_directory[] = "domain d.test mailbox\n"
+				      "domain minus.test mailbox\n"
+				      "delimiters minus.test -\n"
+				      "domain keep.test mailbox\n"
+				      "propagate keep.test 0\n"
+				      "domain l.test local\n"
+				      "domain xn--strae-oqa.test mailbox\n"
+				      "asked strasse.test xn--strae-oqa.test\n"
+				      "delimiters xn--strae-oqa.test -\n"
+				      "entry sender-access spam@minus.test REJECT\n"
+				      "entry sender-access plus@ REJECT\n"
+				      "entry sender-access s@strasse.test REJECT\n"
+				      "entry canonical old@d.test new@out.test\n"
+				      "entry canonical old@minus.test new@out.test\n"
+				      "entry canonical old@keep.test new@out.test\n"
+				      "entry canonical old@a..b @out.test\n"
+				      "entry canonical a@a..b \"new name\"@out.test\n"
+				      "entry canonical @d.test @other.test\n"
+				      "entry generic old@a..b new@out.test\n"
+				      "entry local-recipients joe OK\n"
+				      "entry senders @d.test harry@d.test\n";
+
+static const struct key_row loose[] = {
+	{ "the domain's own delimiters", "sender-access", "Spam-\377@minus.test", FOUND, "REJECT" },
+	{ "none but those", "sender-access", "spam+\377@minus.test", NONE, "" },
+	{ "the configured in other domains", "sender-access", "plus+\377@d.test", FOUND, "REJECT" },
+	{ "its own where Postfix folds its name", "sender-access", "s-\377@strasse.test", FOUND,
+	    "REJECT" },
+	{ "a rewritten one takes its extension along", "canonical", "Old+\377@d.test", FOUND,
+	    "new+\377@out.test" },
+	{ "as its domain's delimiters have it", "canonical", "old-\377@minus.test", FOUND,
+	    "new-\377@out.test" },
+	{ "and not where its domain has that", "canonical", "old+\377@keep.test", FOUND,
+	    "new@out.test" },
+	{ "at no domain too", "canonical", "A+Ext@a..b", FOUND, "\"new name+Ext\"@out.test" },
+	{ "nor in generic", "generic", "old+x@a..b", FOUND, "new@out.test" },
+	{ "what Postfix puts a name in front of", "canonical", "\377@d.test", FOUND,
+	    "@other.test" },
+	{ "with an extension as well", "canonical", "old+x@a..b", FOUND, "@out.test" },
+	{ "a bare name in a local domain", "local-recipients", "joe+\377@l.test", FOUND, "OK" },
+	{ "and in no other", "local-recipients", "joe+\377@d.test", NONE, "" },
+	{ "a login for a whole domain", "senders", "\377@d.test", FOUND, "harry@d.test" },
+	{ "no mailbox", "mailboxes", "\377@d.test", NONE, "" },
+	{ "no alias", "aliases", "\377@d.test", NONE, "" },
+};
+
+static void
+test_loose(void **state)
+{
+	(void)state;
+	check(loose_directory, loose, COUNT(loose), "+", true);
+}
+
 static void
 test_odd(void **state)
 {
@@ -669,8 +736,8 @@ test_odd(void **state)
 	check(oddities, odd, COUNT(odd), "+", true);
 }
 
-/* What Postfix cannot send by SMTP: no name of anything, and no more than can be held is even looked
- * at (a session lets none so long through). */
+/* What Postfix cannot send by SMTP: no name of anything, and no more than can be held is even
+ * looked at (a session lets none so long through). */
 static void
 test_huge_keys(void **state)
 {
@@ -718,6 +785,7 @@ test_every_failure_is_retry(void **state)
 	check_failures(more, extras, COUNT(extras));
 	check_failures(oddities, odd, COUNT(odd));
 	check_failures(folded, as_asked, COUNT(as_asked));
+	check_failures(loose_directory, loose, COUNT(loose));
 }
 
 /* One step of an address is at most two questions: one round trip, and one more for alias domains.
@@ -774,6 +842,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_odd),
 		cmocka_unit_test(test_huge_keys),
 		cmocka_unit_test(test_as_asked),
+		cmocka_unit_test(test_loose),
 		cmocka_unit_test(test_every_failure_is_retry),
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_sender_loops_end),

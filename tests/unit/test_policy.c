@@ -27,6 +27,11 @@ static const char directory[] = "domain d.test mailbox\n"
 				"delimiters minus.test -\n"
 				"domain old.test alias d.test\n"
 				"domain relay.test relay\n"
+				"domain xn--strae-oqa.test relay\n"
+				"asked strasse.test xn--strae-oqa.test\n"
+				"delimiters xn--strae-oqa.test -\n"
+				"domain none.test mailbox\n"
+				"delimiters none.test \n"
 				"domain host.test local\n"
 				"mailbox harry@d.test\n"
 				"alias staff@d.test harry@d.test guest@partner.test crew@d.test\n"
@@ -48,6 +53,13 @@ static const char directory[] = "domain d.test mailbox\n"
 				"closed tag@d.test\n"
 				"alias l@minus.test guest@partner.test\n"
 				"closed l@minus.test\n"
+				"alias m@minus.test one-two@partner.test inner@minus.test\n"
+				"closed m@minus.test\n"
+				"alias inner@minus.test sea@partner.test\n"
+				"alias l@none.test guest@partner.test\n"
+				"closed l@none.test\n"
+				"alias odd@d.test \"a,b\"@partner.test stra\303\237e@partner.test\n"
+				"closed odd@d.test\n"
 				"alias street@d.test u@xn--strae-oqa.test\n"
 				"closed street@d.test\n"
 				"alias board-*@d.test guest@partner.test\n"
@@ -88,6 +100,22 @@ static const struct policy_row {
 	{ "a list that is off is nobody", "foe@outside.test", "off@d.test", NONE },
 	{ "a member with a tag, without it", "one@partner.test", "tag@d.test", NONE },
 	{ "the delimiters of the list's domain", "guest@partner.test", "l-x@minus.test", NONE },
+	{ "they are not the sender's", "guest-x@partner.test", "l@minus.test", FOUND },
+	{ "who has the configured ones", "guest+x@partner.test", "l@minus.test", NONE },
+	{ "both at once", "guest+y@partner.test", "l-x@minus.test", NONE },
+	{ "a list without any", "guest+x@partner.test", "l@none.test", NONE },
+	{ "a name that the list was written to with", "guest-x@partner.test", "l-x@minus.test",
+	    FOUND },
+	{ "a member with such a name", "one-two@partner.test", "m@minus.test", NONE },
+	{ "of a list with an extension", "one-two@partner.test", "m-x@minus.test", NONE },
+	{ "is not who has a part of it", "one@partner.test", "m@minus.test", FOUND },
+	{ "nor with an extension", "one@partner.test", "m-x@minus.test", FOUND },
+	{ "handed on twice", "sea@partner.test", "m-x@minus.test", NONE },
+	{ "and no other for it", "sea-x@partner.test", "m-x@minus.test", FOUND },
+	{ "handed on behind quotes", "\"A,b\"@partner.test", "odd+x@d.test", NONE },
+	{ "behind what folds", "strasse@partner.test", "odd+\303\237@d.test", NONE },
+	{ "a relay domain's own delimiters", "u-x@strasse.test", "street@d.test", NONE },
+	{ "none but those", "u+x@strasse.test", "street@d.test", FOUND },
 	{ "a member with a sharp s, as it is", "u@stra\303\237e.test", "street@d.test", NONE },
 	{ "as Postfix folds it", "u@strasse.test", "street@d.test", NONE },
 	{ "a pattern", "foe@outside.test", "board-1@d.test", FOUND },

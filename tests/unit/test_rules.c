@@ -29,6 +29,8 @@ struct rule_row {
 };
 
 static const struct rule_row names[] = {
+	{ "domain: a symbol", rules_domain, "stra\303\237e.\342\230\205.Test",
+	    "xn--strae-oqa.xn--p3h.test", NULL },
 	{ "domain", rules_domain, "Example.COM.", "example.com", NULL },
 	{ "international domain", rules_domain, "b\303\274cher.test", "xn--bcher-kva.test", NULL },
 	{ "empty domain", rules_domain, "", NULL, "empty" },
