@@ -7,10 +7,12 @@
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 
-from harness import Auth, Site, Socketmap, TIMEOUT, check, check_eq, check_in, scratch
+import postgres_cases
+from harness import Auth, Site, Skip, Socketmap, TIMEOUT, check, check_eq, check_in, scratch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, os.pardir, "fixtures", "import")
@@ -592,6 +594,57 @@ def stores_are_no_tables(env):
         check_eq(two.ctl("diff", backup), "")
 
 
+def tables_of_postgres(env):
+    """What pg_dump itself writes, whatever it has come to put around it."""
+    with postgres_cases.server() as uri, scratch() as tmp:
+        postgres_cases.sql(uri, "CREATE DATABASE theirs")
+        postgres_cases.sql(uri, """
+            CREATE TABLE users (email text, home text);
+            CREATE TABLE aliases (id int GENERATED ALWAYS AS IDENTITY, source text, destination text, note text);
+            CREATE FUNCTION greet() RETURNS text LANGUAGE sql AS $_$ SELECT 'INSERT INTO aliases (' || $1 $_$;
+            INSERT INTO users VALUES ('ox@example.com', E'/home/it\\'s\\\\slash'), ('null@example.com', NULL);
+            INSERT INTO aliases (source, destination, note) VALUES
+                ('info@example.com', 'null@example.com', E'two\\nlines\\tand \\f more'),
+                ('dot@example.com', 'null@example.com', E'\\\\.')""".replace("$1", "''"), "theirs")
+        for options in ((), ("--inserts",), ("--column-inserts",)):
+            folder = os.path.join(tmp, "site" + "".join(options))
+            os.mkdir(folder)
+            site = Site(env.build, folder)
+            site.init()
+            dump = subprocess.run(["pg_dump", *options, uri.partition(":")[2] + " dbname=theirs"],
+                                  capture_output=True, text=True)
+            check_eq(dump.returncode, 0, dump.stderr)
+            done = import_text(site, "theirs.sql", dump.stdout, tmp=tmp)
+            check_eq((done.returncode, done.stderr), (DONE, ""), options, dump.stdout)
+            check_in("5 added", done.stdout)
+            row = json.loads(site.ctl("--json", "user", "show", "ox@example.com"))
+            check_eq(row["home"], "/home/it's\\slash")
+            notes = [json.loads(site.ctl("--json", "alias", "show", name + "@example.com"))["note"]
+                     for name in ("info", "dot")]
+            check_eq(notes, ["two lines and   more", "\\."], options)
+
+
+def dump_of_sqlite(env):
+    """sqlite3 writes a text of several lines as a call of a function."""
+    if shutil.which("sqlite3") is None:
+        raise Skip("sqlite3 is not there")
+    with scratch() as tmp:
+        path = os.path.join(tmp, "theirs.db")
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE users (email text)")
+            db.execute("CREATE TABLE aliases (source text, destination text, note text)")
+            db.execute("CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO aliases SELECT 'a', 'b', 'c'; END")
+            db.execute("DELETE FROM aliases")
+            db.execute("INSERT INTO aliases VALUES (?, ?, ?)", ("a@example.com", "b@example.com", "it's\r\n\\n 2"))
+            db.commit()
+        dump = subprocess.run(["sqlite3", path, ".dump"], capture_output=True, text=True, check=True).stdout
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "theirs.sql", dump, tmp=tmp)
+        check_eq((done.returncode, done.stderr), (DONE, ""), dump)
+        check_eq(json.loads(site.ctl("--json", "alias", "show", "a@example.com"))["note"], "it's  \\n 2")
+
+
 def formats_are_listed(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -620,4 +673,6 @@ def register(suite):
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)
+    suite.add("import: a dump of pg_dump", tables_of_postgres)
+    suite.add("import: a dump of sqlite3", dump_of_sqlite)
     suite.add("import: the formats", formats_are_listed)

@@ -137,6 +137,8 @@ put_object(const struct foreign_object *o)
 		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
 	if ((r->said & RECORD_MAIL) != 0)
 		sbuf_printf(&told, " mail=%.*s", (int)r->mail.n, r->mail.p);
+	if ((r->said & RECORD_HOME) != 0)
+		sbuf_printf(&told, " home=%.*s", (int)r->home.n, r->home.p);
 	if (r->note.n > 0)
 		sbuf_printf(&told, " note=%zu", r->note.n);
 	for (size_t i = 0; i < r->credentials; i++)
@@ -232,10 +234,107 @@ static const struct source {
 		HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN
 	    "12345678\xc3\xa9x\n",
 	    "domain b.test\nalias a@b.test c@d.test note=1000\n" },
-	{ "a dump that is cut off", "tables", "", "",
+	{ "a dump that is cut off in a row", "tables", "", "",
 	    "CREATE TABLE users (email text, password text);INSERT INTO users VALUES ('a@b.test','"
-	    "{PLAIN}x'),('c@b",
+	    "{PLAIN}x'),\n('c@b",
+	    "skipped 2: the file ends in the middle of this row\n"
 	    "domain b.test\nmailbox a@b.test clear=x\n" },
+	{ "a dump that is cut off behind a row", "tables", "", "",
+	    "CREATE TABLE log (a text);\nINSERT INTO users (email) VALUES ('a@b.test')",
+	    "skipped 2: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that is cut off in a table that does not matter", "tables", "", "",
+	    "INSERT INTO users (email) VALUES ('a@b.test');\nINSERT INTO log VALUES ('x;",
+	    "skipped 2: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that is cut off in COPY", "tables", "", "",
+	    "COPY users (email) FROM stdin;\na@b.test\nc@b.te",
+	    "skipped 3: the file ends in the middle of the rows of a table\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "the end of COPY is the end of the file", "tables", "", "",
+	    "COPY users (email) FROM stdin;\na@b.test\n\\.", "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that lacks its last line", "tables", "", "",
+	    "-- MySQL dump 10.13\nINSERT INTO users (email) VALUES ('a@b.test');\n",
+	    "skipped 3: the file ends here without the line that ends such a dump: s\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump of sqlite3 that is cut off between statements", "tables", "", "",
+	    "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO users (email) VALUES "
+	    "('a@b.test');\n",
+	    "skipped 2: the file ends before the transaction does that begins in thi\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that sqlite3 gave up", "tables", "", "",
+	    "BEGIN TRANSACTION;\nINSERT INTO users (email) VALUES ('a@b.test');\nROLLBACK; -- due "
+	    "to errors\n",
+	    "skipped 3: ROLLBACK: whatever wrote this dump could not read all of the\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump of today's pg_dump", "tables", "", "",
+	    "--\n-- PostgreSQL database dump\n--\n\n\\restrict aB'c\n\nSET x = 0;\nCREATE UNLOGGED "
+	    "TABLE public.users (\n    email text\n);\nINSERT INTO public.users OVERRIDING SYSTEM "
+	    "VALUE VALUES ('a@b.test');\nINSERT INTO public.users (email) OVERRIDING USER VALUE "
+	    "VALUES ('c@b.test');\n--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict "
+	    "aB'c\n",
+	    "domain b.test\nmailbox a@b.test\nmailbox c@b.test\n" },
+	{ "all ways to write INSERT", "tables", "", "",
+	    "CREATE TABLE users (email text);\nINSERT DELAYED INTO users VALUES ('1@b.test');\n"
+	    "INSERT LOW_PRIORITY IGNORE INTO users VALUES ('2@b.test') ON CONFLICT DO NOTHING;\n"
+	    "INSERT users VALUE ('3@b.test');\nREPLACE users VALUES ('4@b.test');\n"
+	    "INSERT HIGH_PRIORITY INTO users SET email = '5@b.test', quota='7';\n"
+	    "INSERT OR REPLACE INTO users VALUES ('6@b.test');\nREPLACE DELAYED users SET\n"
+	    "email='7@b.test'",
+	    "skipped 8: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox 1@b.test\nmailbox 2@b.test\nmailbox 3@b.test\n"
+	    "mailbox 4@b.test\nmailbox 6@b.test\nmailbox 7@b.test\nmailbox 5@b.test quota=7\n" },
+	{ "what brings rows and cannot be read", "tables", "", "",
+	    "CREATE TABLE users (email text);\nINSERT INTO users SELECT 'a@b.test';\n"
+	    "INSERT INTO users (SELECT 'a@b.test');\nINSERT INTO users VALUES ('1@b.test'), 'x';\n"
+	    "INSERT INTO users VALUES ('2@b.test') ('3@b.test');\nINSERT INTO users SET email;\n"
+	    "INSERT INTO log SELECT 'x';\nUPDATE users SET email='x';\nDELETE FROM users;\n"
+	    "UPDATE log SET email='x';\nCOPY users FROM '/tmp/x';\nCOPY users FROM stdin CSV;\n"
+	    "4@b.test\n\\.\nCOPY aliases FROM stdin;\nx\n\\.\n",
+	    "skipped 2: rows that do not stand in the statement: dump the table itse\n"
+	    "skipped 3: rows that do not stand in the statement: dump the table itse\n"
+	    "skipped 4: this row is not understood: it is left out, and what follows\n"
+	    "skipped 5: what stands here, behind a row, is not understood\n"
+	    "skipped 6: this row is not understood: it is left out\n"
+	    "skipped 8: this statement changes rows that were read before it, and is\n"
+	    "skipped 9: this statement changes rows that were read before it, and is\n"
+	    "skipped 11: rows that stand in another file\n"
+	    "skipped 12: rows in a form that is not understood\n"
+	    "skipped 15: rows of a table of which nobody said what its columns are ca\n"
+	    "domain b.test\nmailbox 1@b.test\nmailbox 2@b.test\n" },
+	{ "all ways to write a value", "tables", "", "",
+	    "INSERT INTO users (email, home) VALUES\n(X'6140622e74657374','/1'),\n"
+	    "(0x6340622e74657374,N'/2'),\n(_latin1'd@b.test' COLLATE latin1_bin,_binary X'2f33'),\n"
+	    "(\"e@b.test\",\"/4, '\"),\n(E'f\\x40b\\056te\\u0073t','/5'::character varying(80)),\n"
+	    "('g@' 'b.test','/6'),\n('h'||'@b.test','/7'),\n(0x680,'/8'),\n(name,'/9');\n",
+	    "skipped 7: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 8: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 9: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 10: its 'email' is computed when the statement runs: dump the ta\n"
+	    "domain b.test\nmailbox a@b.test home=/1\nmailbox c@b.test home=/2\n"
+	    "mailbox d@b.test home=/3\nmailbox e@b.test home=/4, '\nmailbox f@b.test home=/5\n" },
+	{ "what sqlite3 makes of lines and odd characters", "tables", "", "",
+	    "PRAGMA foreign_keys=OFF;\nCREATE TABLE `users` (`email`, `home`);\nINSERT INTO users "
+	    "VALUES('a@b.test',replace(replace('/a\\r\\n\\b','\\n',char(10)),'\\r',char(13))),\n"
+	    "('b@b.test',unistr('/\\u0062\\\\\\0062\\+000062\\U00000062')),\n"
+	    "('c@b.test',replace('x','y',char(120,121))),('d@b.test',unistr('\\u00')),\n"
+	    "('e@b.test','/\\');\n",
+	    "skipped 5: its 'home' is computed when the statement runs: dump the tab\n"
+	    "skipped 5: its 'home' is computed when the statement runs: dump the tab\n"
+	    "domain b.test\nmailbox a@b.test home=/a\r\n\\b\nmailbox b@b.test home=/b\\bbb\n"
+	    "mailbox e@b.test home=/\\\n" },
+	{ "a note that is computed", "tables", "", "",
+	    "INSERT INTO aliases (source, destination, comment) VALUES ('a@b.test','c@d.test',"
+	    "upper('x'));",
+	    "note 1: its 'comment' is computed when the statement runs, and is no\n"
+	    "domain b.test\nalias a@b.test c@d.test\n" },
+	{ "what functions and triggers do is not done", "tables", "", "",
+	    "CREATE TABLE users (email text);\nCREATE FUNCTION f() AS $_$ INSERT INTO users VALUES "
+	    "($1); ' $_$;\nCREATE TRIGGER t AFTER INSERT ON users BEGIN\nINSERT INTO users VALUES "
+	    "('x@b.test');\nSELECT CASE 1 WHEN 1 THEN 2 END;\nEND;\nDELIMITER ;;\nCREATE "
+	    "DEFINER=`r` PROCEDURE p() BEGIN INSERT INTO users SELECT 1; IF 1 THEN SELECT 2; END "
+	    "IF; END ;;\nDELIMITER ;\nINSERT INTO users VALUES ('a@b.test');\n",
+	    "domain b.test\nmailbox a@b.test\n" },
 	{ "a passwd-file", "passwd-file", "", "",
 	    "# comment\na@b.test:" DES ":5000:5000:gecos:/home/a::userdb_quota_rule=*:storage=1G "
 	    "userdb_mail=maildir:/m\n\nlocked:!:::::\nnologin@b.test:{PLAIN}x::::::nologin=y\n"
@@ -245,7 +344,7 @@ static const struct source {
 	    "skipped 6: 'plain@b.test' comes without a password: what is stored as '\n"
 	    "skipped 8: 'a@b.test' is in line 2 already, which counts\n"
 	    "domain b.test\ndomain d.test\n"
-	    "mailbox a@b.test quota=1073741824 mail=maildir:/m {CRYPT}q0l0D\n"
+	    "mailbox a@b.test quota=1073741824 mail=maildir:/m home=/home/a {CRYPT}q0l0D\n"
 	    "mailbox locked@d.test\nmailbox nologin@b.test\nmailbox plain@b.test\n" },
 	{ "a passwd-file of 2.4", "passwd-file", "", "",
 	    "a@b.test:" DES "::::::userdb_mail_path=~/Maildir userdb_mail_index_path=/var/index "
@@ -385,6 +484,10 @@ static const struct guess {
 	{ "x.csv", "source;destination\n", "tables" },
 	{ "x.csv", "colour;shape\n", NULL },
 	{ "x.sql", "CREATE TABLE users (email text, password text);", "tables" },
+	{ "x.sql",
+	    "\xef\xbb\xbf-- x\n\\restrict aB1\n\nSET x = 1;CREATE TABLE users (email text, "
+	    "password text);",
+	    "tables" },
 	{ "x.sql", "CREATE TABLE log (username text, action text);", NULL },
 	{ "x.sql",
 	    "CREATE TABLE mailbox (username text, local_part text, maildir text); CREATE TABLE "
