@@ -557,7 +557,7 @@ take_extra(struct read_row *r, struct object *o, struct slice extra)
 		shut_login(r, o);
 }
 
-static void add_targets(struct read_row *r, struct object *o, struct slice list);
+static void add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list);
 
 /* Mail of a mailbox that goes elsewhere is an alias of its name, with itself to keep a copy. */
 static void
@@ -573,9 +573,9 @@ make_forward(struct read_row *r, struct slice address)
 		o = object_new(f, CLASS_ALIAS, RECORD_ALIAS, address, &r->at);
 	if (o == NULL)
 		return;
-	add_targets(r, o, r->value[M_TARGETS]);
+	add_targets(r, o, &o->items, r->value[M_TARGETS]);
 	if (convert_yes(r->value[M_KEEP]))
-		object_add_item(f, o, o->made.record.name);
+		items_add(f, &o->items, o->made.record.name, &r->at);
 }
 
 static void
@@ -791,7 +791,7 @@ is_command(struct slice target)
 }
 
 static void
-add_target(struct read_row *r, struct object *o, struct slice typed)
+add_target(struct read_row *r, struct object *o, struct items *to, struct slice typed)
 {
 	struct foreign *f = r->f;
 	struct slice name = o->made.record.name, target = with_domain(f, typed);
@@ -814,12 +814,12 @@ add_target(struct read_row *r, struct object *o, struct slice typed)
 		    "'%.*s' leads to '%.*s', which has no domain: --domain says which is meant",
 		    TEXT(name), TEXT(typed));
 	else
-		object_add_item(f, o, target);
+		items_add(f, to, target, &r->at);
 }
 
 /* Commands stand in quotes, or go up to a comma. */
 static void
-add_targets(struct read_row *r, struct object *o, struct slice list)
+add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list)
 {
 	struct slice one;
 
@@ -828,10 +828,10 @@ add_targets(struct read_row *r, struct object *o, struct slice list)
 
 		if (slice_starts(part, "|")) {
 			one = slice_trim(slice_cut(&part, ','));
-			add_target(r, o, one);
+			add_target(r, o, to, one);
 			list = part;
 		} else if (convert_next(&list, &one)) {
-			add_target(r, o, one);
+			add_target(r, o, to, one);
 		}
 		while (list.n > 0 && (list.p[0] == ',' || list.p[0] == ' '))
 			list = slice_tail(list, 1);
@@ -846,7 +846,8 @@ fill_alias(struct read_row *r, struct object *o)
 	if (record->created == 0)
 		record->created = convert_time(r->value[M_CREATED]);
 	if (r->value[M_ACTIVE].p != NULL || r->value[M_DISABLED].p != NULL) {
-		record->disabled |= is_off(r);
+		/* a row with a target speaks of that one, and not of the others */
+		record->disabled |= is_off(r) && !given(r->value[M_TARGETS]);
 		record->said |= RECORD_DISABLED;
 	}
 	if (r->value[M_INTERNAL].p != NULL) {
@@ -904,7 +905,7 @@ make_alias(struct read_row *r, bool local)
 		return;
 	fill_alias(r, o);
 	if (given(r->value[M_TARGETS]))
-		add_targets(r, o, r->value[M_TARGETS]);
+		add_targets(r, o, is_off(r) ? &o->off : &o->items, r->value[M_TARGETS]);
 	o->has_said |= given(r->value[M_TARGETS]) || given(r->value[M_LOGINS]);
 	if (given(r->value[M_LOGINS]))
 		make_senders(r, o->made.record.name, r->value[M_LOGINS]);
@@ -1055,7 +1056,7 @@ make_senders(struct read_row *r, struct slice key, struct slice logins)
 	if (o == NULL)
 		o = make_entry_of(r, map, key, slice_of(NULL, 0));
 	while (o != NULL && convert_next(&logins, &one))
-		object_add_item(f, o, one);
+		items_add(f, &o->items, one, &r->at);
 }
 
 static void

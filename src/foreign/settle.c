@@ -99,26 +99,45 @@ settle_mailbox(struct foreign *f, struct object *o)
 static bool
 is_mere_self(struct foreign *f, const struct object *o)
 {
-	if (o->items != 1 || object_find(f, CLASS_MAILBOX, o->made.record.name) == NULL)
+	if (o->items.n != 1 || object_find(f, CLASS_MAILBOX, o->made.record.name) == NULL)
 		return false;
 	sbuf_clear(&f->scratch);
-	return rules_mailbox(&f->scratch, o->item->text, NULL) == FOUND &&
+	return rules_mailbox(&f->scratch, o->items.first->text, NULL) == FOUND &&
 	       slice_eq(sbuf_slice(&f->scratch), o->made.record.name);
 }
 
 static void
 put_targets(struct foreign *f, struct object *o)
 {
-	struct slice *list = arena_take(&f->arena, o->items * sizeof *list);
+	struct slice *list = arena_take(&f->arena, o->items.n * sizeof *list);
 	size_t n = 0;
 
 	if (list == NULL)
 		return;
-	for (const struct item *i = o->item; i != NULL; i = i->next)
+	for (const struct item *i = o->items.first; i != NULL; i = i->next)
 		list[n++] = i->text;
 	o->made.record.targets = list;
 	o->made.record.n_targets = n;
 	o->made.record.said |= RECORD_TARGETS;
+}
+
+/* Where all of its rows are switched off, so is the alias, and keeps what it led to; else it leads
+ * to what the others say. */
+static void
+settle_rows(struct foreign *f, struct object *o)
+{
+	struct record *r = &o->made.record;
+
+	if (o->items.n == 0 && o->off.n > 0) {
+		o->items = o->off;
+		r->disabled = true;
+		return;
+	}
+	for (const struct item *i = o->off.first; i != NULL; i = i->next)
+		if (!items_have(&o->items, i->text))
+			remark(f, REMARK_NOTE, &i->at,
+			    "'%.*s', to which '%.*s' led, is switched off and left out",
+			    TEXT(i->text), TEXT(r->name));
 }
 
 static void
@@ -126,8 +145,9 @@ settle_alias(struct foreign *f, struct object *o)
 {
 	struct record *r = &o->made.record;
 
-	if (o->items == 0 || is_mere_self(f, o)) {
-		if (o->items == 0 && !o->has_said)
+	settle_rows(f, o);
+	if (o->items.n == 0 || is_mere_self(f, o)) {
+		if (o->items.n == 0 && !o->has_said)
 			remark(f, REMARK_NOTE, &o->made.at, "'%.*s' leads nowhere", TEXT(r->name));
 		o->dropped = true;
 		return;
@@ -166,10 +186,10 @@ static void
 settle_entry(struct foreign *f, struct object *o)
 {
 	warn_of_transport(f, o);
-	if (o->items == 0)
+	if (o->items.n == 0)
 		return;
 	sbuf_clear(&f->scratch);
-	for (const struct item *i = o->item; i != NULL; i = i->next) {
+	for (const struct item *i = o->items.first; i != NULL; i = i->next) {
 		sbuf_add_str(&f->scratch, f->scratch.n > 0 ? ", " : "");
 		sbuf_add_slice(&f->scratch, i->text);
 	}

@@ -202,7 +202,7 @@ SYSTEMS = {
                   ("sender-bcc", "rudi@red.test", "rosa@red.test"), ("recipient-bcc", "x@red.test", "archive@red.test"),
                   ("relayhosts", "x@red.test", "[smtp.relay.test]:587")],
         logins=[("rosa@red.test", HORSE)],
-        told=["mailing list of mlmmj"],
+        told=["mailing list of mlmmj", "'gone@elsewhere.example', to which 'staff@red.test' led, is switched off"],
         shows={"rosa@red.test": {"quota": 1 << 30, "home": "/var/vmail/vmail1/red.test/r/o/s/rosa-2022.01.01.00.00.00"},
                "rudi@red.test": {"state": "receive-only"}}),
     "docker-mailserver": Move(

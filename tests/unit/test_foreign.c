@@ -133,6 +133,8 @@ put_object(const struct foreign_object *o)
 	sbuf_printf(&told, "%s %.*s", kinds[r->kind], (int)r->name.n, r->name.p);
 	for (size_t i = 0; i < r->n_targets; i++)
 		sbuf_printf(&told, " %.*s", (int)r->targets[i].n, r->targets[i].p);
+	if (r->disabled)
+		sbuf_add_str(&told, " disabled");
 	if ((r->said & RECORD_QUOTA) != 0)
 		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
 	if ((r->said & RECORD_MAIL) != 0)
@@ -184,6 +186,13 @@ static const struct source {
 	    "source,destination\na@b.test,c@d.test\na@b.test,\"e@f.test, "
 	    "a@b.test\"\n*@b.test,g@h\n",
 	    "domain b.test\nalias a@b.test c@d.test e@f.test a@b.test\nalias @b.test g@h\n" },
+	{ "aliases of several rows, some of them switched off", "tables", "aliases", "",
+	    "source,destination,active\na@b.test,c@d.test,1\na@b.test,e@f.test,0\n"
+	    "e@b.test,e@f.test,0\ne@b.test,\"c@d.test, g@h\",0\ng@b.test,c@d.test,0\n"
+	    "g@b.test,c@d.test,1\nh@b.test,,0\nh@b.test,c@d.test,1\n",
+	    "note 3: 'e@f.test', to which 'a@b.test' led, is switched off and lef\n"
+	    "domain b.test\nalias a@b.test c@d.test\nalias e@b.test e@f.test c@d.test g@h "
+	    "disabled\nalias g@b.test c@d.test\nalias h@b.test c@d.test disabled\n" },
 	{ "one table of domains", "tables", "domains", "", "domain\nB.test\nno domain\n",
 	    "skipped 3: 'no domain' is no domain name: write it like 'example.com'\ndomain "
 	    "b.test\n" },
