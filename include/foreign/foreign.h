@@ -85,12 +85,13 @@ bool foreign_table(struct foreign *f, const char *file, struct slice name,
     const struct slice *column, size_t columns);
 bool foreign_row(struct foreign *f, size_t line, const struct slice *cell);
 
-/* One object that is to be put. */
+/* One object that is to be put, or to go. */
 struct foreign_object {
 	struct record record;
 	struct foreign_place at;
 	struct slice clear; /* its password in the clear, which is in no record; or empty */
 	bool implied;       /* a domain that is there because something is in it */
+	bool gone; /* the source says that there is none: one that is in the store is to go */
 };
 
 /* Make objects of all that was taken in. BAD: there is nothing in it that the format knows. */

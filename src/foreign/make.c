@@ -213,16 +213,17 @@ make_domain_alias(struct read_row *r)
 	name = canonical(r, r->value[M_DOMAIN], "domain", rules_domain);
 	if (name.p == NULL || slice_eq(name, target))
 		return;
-	if (is_off(r)) {
+	if (is_off(r))
 		remark(
 		    f, REMARK_NOTE, &r->at, "the alias domain '%.*s' is switched off", TEXT(name));
+	o = object_find(f, CLASS_DOMAIN_ALIAS, name);
+	if (o != NULL && !o->made.gone)
 		return;
-	}
-	if (object_find(f, CLASS_DOMAIN_ALIAS, name) != NULL)
-		return;
-	o = object_new(f, CLASS_DOMAIN_ALIAS, RECORD_DOMAIN, name, &r->at);
+	if (o == NULL)
+		o = object_new(f, CLASS_DOMAIN_ALIAS, RECORD_DOMAIN, name, &r->at);
 	if (o == NULL)
 		return;
+	o->made.gone = is_off(r);
 	o->made.record.domain_kind = DOMAIN_ALIAS;
 	o->made.record.target = target;
 	o->made.record.said = RECORD_DOMAIN_KIND;
@@ -439,9 +440,9 @@ with_commas(struct foreign *f, struct slice list)
 static void
 take_networks(struct read_row *r, struct object *o, struct slice list)
 {
-	if (!given(list))
+	if (!given(list) && !r->asked[M_NETWORKS])
 		return;
-	o->made.record.networks = with_commas(r->f, list);
+	o->made.record.networks = given(list) ? with_commas(r->f, list) : slice_str("");
 	o->made.record.said |= RECORD_NETWORKS;
 }
 
@@ -559,20 +560,26 @@ take_extra(struct read_row *r, struct object *o, struct slice extra)
 
 static void add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list);
 
-/* Mail of a mailbox that goes elsewhere is an alias of its name, with itself to keep a copy. */
+/* Mail of a mailbox that goes elsewhere is an alias of its name, with itself to keep a copy. One
+ * that goes nowhere else has none. */
 static void
 make_forward(struct read_row *r, struct slice address)
 {
 	struct foreign *f = r->f;
 	struct object *o;
 
-	if (!convert_yes(r->value[M_FORWARD]) || !given(r->value[M_TARGETS]))
+	if (!r->asked[M_FORWARD])
 		return;
+	f->targets = true;
 	o = object_find(f, CLASS_ALIAS, address);
 	if (o == NULL)
 		o = object_new(f, CLASS_ALIAS, RECORD_ALIAS, address, &r->at);
 	if (o == NULL)
 		return;
+	o->has_said = true;
+	if (!convert_yes(r->value[M_FORWARD]) || !given(r->value[M_TARGETS]))
+		return;
+	o->unknown = true;
 	add_targets(r, o, &o->items, r->value[M_TARGETS]);
 	if (convert_yes(r->value[M_KEEP]))
 		items_add(f, &o->items, o->made.record.name, &r->at);
@@ -584,6 +591,8 @@ fill_mailbox(struct read_row *r, struct object *o)
 	o->made.record.created = convert_time(r->value[M_CREATED]);
 	take_password(r, o);
 	take_size(r, o, r->value[M_QUOTA], r->unit);
+	if (r->asked[M_QUOTA] && r->value[M_QUOTA].p == NULL)
+		o->made.record.said |= RECORD_QUOTA; /* none */
 	take_home(r, o, r->value[M_HOME]);
 	take_mail(r, o, r->value[M_MAIL]);
 	take_ids(r, o, r->value[M_UID], r->value[M_GID]);
@@ -734,6 +743,11 @@ make_app_password(struct read_row *r)
 		    TEXT(o->made.record.name));
 		return;
 	}
+	if (o != NULL && is_off(r))
+		remark(f, REMARK_NOTE, &r->at,
+		    "an app password of '%.*s' is switched off: if it is in the store, it stays "
+		    "good, see `vmailctl app-password list`",
+		    TEXT(o->made.record.name));
 	if (o == NULL || is_off(r) || adopt(r, o->made.record.name, &stored) != FOUND)
 		return;
 	if (slice_starts(stored, "{PLAIN}")) {
@@ -854,19 +868,17 @@ fill_alias(struct read_row *r, struct object *o)
 		record->internal = convert_yes(r->value[M_INTERNAL]);
 		record->said |= RECORD_INTERNAL;
 	}
-	if (given(r->value[M_EXPIRES])) {
+	if (given(r->value[M_EXPIRES]))
 		record->expires =
 		    convert_yes(r->value[M_PERMANENT]) ? 0 : convert_time(r->value[M_EXPIRES]);
-		record->said |= RECORD_EXPIRES;
-	}
-	if (given(r->value[M_NOTE])) {
+	if (given(r->value[M_NOTE]))
 		record->note = one_line(r->f, r->value[M_NOTE], NOTE_MAX);
-		record->said |= record->note.n > 0 ? RECORD_NOTE : 0;
-	}
-	if (given(r->value[M_OWNER])) {
+	if (given(r->value[M_OWNER]))
 		record->owner = one_line(r->f, r->value[M_OWNER], NOTE_MAX);
-		record->said |= RECORD_OWNER;
-	}
+	/* a column with nothing in it says that there is none */
+	record->said |= (r->asked[M_EXPIRES] ? RECORD_EXPIRES : 0u) |
+			(r->asked[M_NOTE] ? RECORD_NOTE : 0u) |
+			(r->asked[M_OWNER] ? RECORD_OWNER : 0u);
 }
 
 static void make_senders(struct read_row *r, struct slice key, struct slice logins);
@@ -906,6 +918,8 @@ make_alias(struct read_row *r, bool local)
 	fill_alias(r, o);
 	if (given(r->value[M_TARGETS]))
 		add_targets(r, o, is_off(r) ? &o->off : &o->items, r->value[M_TARGETS]);
+	f->targets |= r->asked[M_TARGETS];
+	o->unknown |= given(r->value[M_TARGETS]);
 	o->has_said |= given(r->value[M_TARGETS]) || given(r->value[M_LOGINS]);
 	if (given(r->value[M_LOGINS]))
 		make_senders(r, o->made.record.name, r->value[M_LOGINS]);
@@ -988,19 +1002,37 @@ make_entry_of(struct read_row *r, struct slice map, struct slice key, struct sli
 	struct slice name = entry_name(f, map, key);
 	struct object *o = object_find(f, CLASS_ENTRY, name);
 
-	if (o != NULL && !slice_eq(o->made.record.value, value))
+	if (o != NULL && !o->made.gone && !slice_eq(o->made.record.value, value))
 		remark(f, REMARK_SKIPPED, &r->at,
 		    "the key '%.*s' is in line %zu already, which counts", TEXT(key),
 		    o->made.at.line);
-	if (o != NULL)
+	if (o != NULL && !o->made.gone)
 		return NULL;
-	o = object_new(f, CLASS_ENTRY, RECORD_ENTRY, name, &r->at);
+	if (o == NULL)
+		o = object_new(f, CLASS_ENTRY, RECORD_ENTRY, name, &r->at);
 	if (o == NULL)
 		return NULL;
+	o->made.gone = false;
 	o->made.record.map = arena_keep(&f->arena, map);
-	o->made.record.name = slice_tail(o->made.record.name, map.n + 1);
+	o->made.record.name = arena_keep(&f->arena, slice_tail(name, map.n + 1));
 	o->made.record.value = value;
 	return o;
+}
+
+/* An entry that is switched off is none, unless another row has one of that key. */
+static void
+make_no_entry(struct read_row *r, struct slice map)
+{
+	struct foreign *f = r->f;
+	struct slice key = r->value[M_KEY];
+	struct object *o;
+
+	remark(f, REMARK_NOTE, &r->at, "'%.*s' is switched off", TEXT(key));
+	if (!given(key) || !given(map) || object_find(f, CLASS_ENTRY, entry_name(f, map, key)))
+		return;
+	o = make_entry_of(r, map, key, slice_of(NULL, 0));
+	if (o != NULL)
+		o->made.gone = true;
 }
 
 static struct slice
@@ -1025,7 +1057,7 @@ make_entry(struct read_row *r, const char *map)
 	if (!given(name))
 		name = f->options->map;
 	if (is_off(r)) {
-		remark(f, REMARK_NOTE, &r->at, "'%.*s' is switched off", TEXT(r->value[M_KEY]));
+		make_no_entry(r, name);
 		return;
 	}
 	if (!given(r->value[M_KEY]) || !given(value)) {

@@ -33,7 +33,8 @@ struct object {
 	struct slice hash;  /* a mailbox's own password, or p NULL */
 	struct app_password *app;
 	size_t apps;
-	bool has_said; /* why an alias leads nowhere */
+	bool has_said; /* why an alias leads nowhere, or that is as it should be */
+	bool unknown;  /* where it leads, for none of that can be had here */
 	bool no_login; /* its passwords are not to be carried over */
 	bool dropped;
 };
@@ -64,6 +65,7 @@ struct foreign {
 	bool told_base;
 	bool no_memory;  /* for what lies outside the arena */
 	bool bare_names; /* there are names without a domain */
+	bool targets;    /* there is a table that says where aliases lead */
 };
 
 /* Tell of something that is not carried over, or not as it was. */

@@ -375,6 +375,7 @@ row_read(struct read_row *r, const struct binding *b, size_t i)
 				return false;
 			continue;
 		}
+		r->asked[rule->meaning] = true;
 		value = follow(b->bound[k].hop, b->bound[k].hops, value);
 		if (!take_value(r, rule, value))
 			return false;

@@ -39,8 +39,9 @@ static void
 imply(struct foreign *f, const struct object *o, struct slice name, enum domain_kind kind)
 {
 	struct object *d = object_find(f, CLASS_DOMAIN, name);
+	struct object *alias = object_find(f, CLASS_DOMAIN_ALIAS, name);
 
-	if (name.n == 0 || object_find(f, CLASS_DOMAIN_ALIAS, name) != NULL)
+	if (name.n == 0 || (alias != NULL && !alias->made.gone))
 		return;
 	if (d == NULL) {
 		d = object_new(f, CLASS_DOMAIN, RECORD_DOMAIN, name, &o->made.at);
@@ -149,7 +150,9 @@ settle_alias(struct foreign *f, struct object *o)
 	if (o->items.n == 0 || is_mere_self(f, o)) {
 		if (o->items.n == 0 && !o->has_said)
 			remark(f, REMARK_NOTE, &o->made.at, "'%.*s' leads nowhere", TEXT(r->name));
-		o->dropped = true;
+		/* where it leads may be said elsewhere */
+		o->dropped = o->items.n == 0 && (o->unknown || !f->targets);
+		o->made.gone = true;
 		return;
 	}
 	put_targets(f, o);
@@ -185,7 +188,8 @@ warn_of_transport(struct foreign *f, const struct object *o)
 static void
 settle_entry(struct foreign *f, struct object *o)
 {
-	warn_of_transport(f, o);
+	if (!o->made.gone)
+		warn_of_transport(f, o);
 	if (o->items.n == 0)
 		return;
 	sbuf_clear(&f->scratch);
@@ -220,8 +224,25 @@ drop_doubles(struct foreign *f)
 		struct object *d =
 		    object_find(f, CLASS_DOMAIN, aliases->object[i]->made.record.name);
 
-		if (d != NULL)
+		if (d != NULL && !aliases->object[i]->made.gone)
 			d->dropped = true;
+	}
+}
+
+/* One that stands for another no longer, and has addresses of its own. */
+static void
+settle_own_domains(struct foreign *f)
+{
+	struct class_of *aliases = &f->class[CLASS_DOMAIN_ALIAS];
+
+	for (size_t i = 0; i < aliases->n; i++) {
+		struct object *o = aliases->object[i];
+		struct object *d = object_find(f, CLASS_DOMAIN, o->made.record.name);
+
+		if (!o->made.gone || d == NULL)
+			continue;
+		o->dropped = true;
+		d->made.implied = false;
 	}
 }
 
@@ -260,6 +281,7 @@ settle_objects(struct foreign *f)
 	for (size_t i = 0; i < c[CLASS_ENTRY].n; i++)
 		settle_entry(f, c[CLASS_ENTRY].object[i]);
 	imply_local(f);
+	settle_own_domains(f);
 	/* the indexes count places: nothing is looked up from here on */
 	for (size_t i = 0; i < CLASSES; i++)
 		drop_marked(&c[i]);

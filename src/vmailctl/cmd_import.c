@@ -32,7 +32,7 @@ struct import {
 	bool dry_run;
 	bool strict;
 	bool keep_clear; /* passwords in the clear stay so */
-	size_t count[RECORD_GONE];
+	size_t count[RECORD_GONE + 1];
 	size_t skipped;
 	size_t notes;
 	struct error err;
@@ -116,7 +116,7 @@ keep_line(void *arg, const struct change_row *row)
 	return true;
 }
 
-/* "+ mailbox x", or of a change what differs. */
+/* "+ mailbox x", or of what is there what happens to it. */
 static void
 put_change(struct import *im, struct sbuf *out, enum record_change did, const struct record *r)
 {
@@ -124,11 +124,11 @@ put_change(struct import *im, struct sbuf *out, enum record_change did, const st
 	struct error ignored;
 	int64_t last;
 
-	if (did == RECORD_CHANGED && store_last_change(s, &last, &ignored) == FOUND &&
+	if (did != RECORD_ADDED && store_last_change(s, &last, &ignored) == FOUND &&
 	    store_changes(s, last - 1, keep_line, out, &ignored) == FOUND)
 		return;
 	sbuf_clear(out);
-	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : "~ ");
+	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : did == RECORD_GONE ? "- " : "~ ");
 	put_object(out, r);
 }
 
@@ -153,7 +153,7 @@ say_change(struct import *im, enum record_change did, const struct record *r,
     const struct foreign_place *at)
 {
 	static const char *const words[] = {
-		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed"
+		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed", [RECORD_GONE] = "removed"
 	};
 	json_t *j;
 
@@ -177,18 +177,22 @@ say_sum(struct import *im, bool kept)
 
 	if (im->ctl->json) {
 		output_json(
-		    im->ctl, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "outcome",
-				 kept || im->dry_run ? "done" : "refused", "what", "import",
-				 "format", format_name(im->format), "dry_run", im->dry_run, "added",
-				 (json_int_t)im->count[RECORD_ADDED], "changed",
-				 (json_int_t)im->count[RECORD_CHANGED], "same",
-				 (json_int_t)im->count[RECORD_SAME], "skipped",
+		    im->ctl, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
+				 "outcome", kept || im->dry_run ? "done" : "refused", "what",
+				 "import", "format", format_name(im->format), "dry_run",
+				 im->dry_run, "added", (json_int_t)im->count[RECORD_ADDED],
+				 "changed", (json_int_t)im->count[RECORD_CHANGED], "same",
+				 (json_int_t)im->count[RECORD_SAME], "removed",
+				 (json_int_t)im->count[RECORD_GONE], "skipped",
 				 (json_int_t)im->skipped, "notes", (json_int_t)im->notes));
 		return;
 	}
-	printf("%zu %sadded, %zu %schanged, %zu the same, %zu skipped, %zu %s\n",
-	    im->count[RECORD_ADDED], would, im->count[RECORD_CHANGED], would,
-	    im->count[RECORD_SAME], im->skipped, im->notes, im->notes == 1 ? "note" : "notes");
+	printf("%zu %sadded, %zu %schanged, ", im->count[RECORD_ADDED], would,
+	    im->count[RECORD_CHANGED], would);
+	if (im->count[RECORD_GONE] > 0)
+		printf("%zu %sremoved, ", im->count[RECORD_GONE], would);
+	printf("%zu the same, %zu skipped, %zu %s\n", im->count[RECORD_SAME], im->skipped,
+	    im->notes, im->notes == 1 ? "note" : "notes");
 	im->ctl->printed = true;
 }
 
@@ -245,18 +249,36 @@ is_mailbox_itself(struct import *im, const struct foreign_object *o)
 	       store_get(im->ctl->store, &mailbox, see_nothing, NULL, &im->err) == FOUND;
 }
 
+/* Take away what the source says is not there. A domain, only while it stands for another: what one
+ * of its own is, is another matter. FOUND, also when there was none. */
+static enum outcome
+take_away(struct import *im, const struct record *r, enum record_change *did)
+{
+	struct seen_domain seen = { 0 };
+	enum outcome done = store_get(im->ctl->store, r, see_domain, &seen, &im->err);
+
+	if (done != FOUND || (r->kind == RECORD_DOMAIN && !seen.stands_for_another))
+		return done == RETRY ? RETRY : FOUND;
+	done = store_drop(im->ctl->store, r, &im->err);
+	if (done == FOUND)
+		*did = RECORD_GONE;
+	return done == NONE ? FOUND : done;
+}
+
 /* --- putting ---------------------------------------------------------------------------------- */
 
 static enum outcome
 put_object_in(struct import *im, struct foreign_object *o, enum record_change *did)
 {
 	*did = RECORD_SAME;
+	if (o->gone)
+		return take_away(im, &o->record, did);
 	if (o->implied)
 		return put_implied(im, o, did);
 	/* app passwords that were made here stay */
 	o->record.merge = true;
 	if (is_mailbox_itself(im, o))
-		return FOUND;
+		return take_away(im, &o->record, did);
 	return store_put(im->ctl->store, &o->record, did, &im->err);
 }
 
@@ -320,11 +342,12 @@ put_one(struct import *im, struct foreign_object *o)
 	enum record_change did;
 	enum outcome done;
 
-	note_mended(im, &o->record, &o->at);
+	if (!o->gone)
+		note_mended(im, &o->record, &o->at);
 	im->err.text[0] = '\0';
 	done = put_object_in(im, o, &did);
-	/* a domain that was there is no object of the source */
-	if (done == FOUND && o->implied && did == RECORD_SAME)
+	/* a domain that was there is no object of the source, nor is what is gone */
+	if (done == FOUND && (o->implied || o->gone) && did == RECORD_SAME)
 		return FOUND;
 	return note_one(im, done, did, &o->record, &o->at);
 }

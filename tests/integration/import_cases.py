@@ -594,6 +594,50 @@ def stores_are_no_tables(env):
         check_eq(two.ctl("diff", backup), "")
 
 
+def newer_dump(env):
+    """What was ended in the source since the first import ends here too, and what it does not speak of stays."""
+    def dump(goto, forward, active, networks, note, quota):
+        return """
+            CREATE TABLE domain (domain text); INSERT INTO domain VALUES ('x.example');
+            CREATE TABLE alias_domain (alias_domain text, target_domain text, active int);
+            INSERT INTO alias_domain VALUES ('al.example', 'x.example', %(active)d);
+            CREATE TABLE mailbox (username text, allow_nets text, quota int, storagenode text);
+            INSERT INTO mailbox VALUES ('a@x.example', %(networks)s, %(quota)s, NULL), ('b@x.example', NULL, 1, NULL);
+            CREATE TABLE alias (address text, name text);
+            INSERT INTO alias VALUES ('list@x.example', %(note)s);
+            CREATE TABLE forwardings (address text, forwarding text, is_forwarding int);
+            INSERT INTO forwardings VALUES ('a@x.example', 'a@x.example', 1)%(goto)s, ('b@x.example', 'b@x.example', 1);
+            %(forward)s
+            CREATE TABLE recipient_bcc_user (username text, bcc_address text, active int);
+            INSERT INTO recipient_bcc_user VALUES ('a@x.example', 'boss@y.example', %(active)d);""" % locals()
+
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "x.sql", dump(
+            ", ('a@x.example', 'spy@y.example', 1)", "INSERT INTO forwardings VALUES ('list@x.example', 'b@x.example', 1);",
+            1, "'10.0.0.0/8'", "'our list'", "7"), tmp=tmp)
+        check_eq((done.returncode, done.stderr), (DONE, ""))
+        site.ctl("alias", "add", "b@x.example", "b@x.example", "mine@y.example")
+        site.ctl("alias", "add", "own@x.example", "a@x.example")
+        newer = dump("", "", 0, "NULL", "NULL", "NULL")
+        tried = import_text(site, "x.sql", newer, "--dry-run", tmp=tmp)
+        check_in("- alias a@x.example  (", tried.stdout)
+        done = import_text(site, "x.sql", newer, tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        # the alias of b goes too: of its forwards the source speaks as well
+        check_in("0 added, 1 changed, 5 removed, 2 the same, 0 skipped", done.stdout)
+        check_eq(site.ctl_run("lookup", "aliases", "a@x.example").stdout, "")
+        check_eq(site.ctl("alias", "list", "--names"), "own@x.example\n")
+        check_eq(site.ctl_run("lookup", "recipient-bcc", "a@x.example").stdout, "")
+        check_eq(site.ctl_run("lookup", "alias-domains", "al.example").stdout, "")
+        row = json.loads(site.ctl("--json", "user", "show", "a@x.example"))
+        check_eq((row["networks"], row["quota"]), (None, None), row)
+        check_in("0 added, 0 changed, 3 the same", import_text(site, "x.sql", newer, tmp=tmp).stdout)
+        site.ctl("undo", "--yes")
+        check_eq(site.ctl("lookup", "aliases", "a@x.example"), "a@x.example, spy@y.example\n")
+
+
 def tables_of_postgres(env):
     """What pg_dump itself writes, whatever it has come to put around it."""
     with postgres_cases.server() as uri, scratch() as tmp:
@@ -673,6 +717,7 @@ def register(suite):
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)
+    suite.add("import: a newer dump", newer_dump)
     suite.add("import: a dump of pg_dump", tables_of_postgres)
     suite.add("import: a dump of sqlite3", dump_of_sqlite)
     suite.add("import: the formats", formats_are_listed)

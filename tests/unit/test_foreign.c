@@ -130,6 +130,8 @@ put_object(const struct foreign_object *o)
 		[RECORD_ENTRY] = "entry" };
 	const struct record *r = &o->record;
 
+	if (o->gone)
+		sbuf_add_str(&told, "no ");
 	sbuf_printf(&told, "%s %.*s", kinds[r->kind], (int)r->name.n, r->name.p);
 	for (size_t i = 0; i < r->n_targets; i++)
 		sbuf_printf(&told, " %.*s", (int)r->targets[i].n, r->targets[i].p);
@@ -177,7 +179,7 @@ static const struct source {
 	{ "TSV as mysql writes it", "tables", "users", "",
 	    "email\tpassword\tquota\na@b.test\tNULL\t1024\nc@b.test\t{PLAIN}t\\\\n\\tb\tNULL\n",
 	    "skipped 3: 'c@b.test' comes without a password: nobody could log in wit\n"
-	    "domain b.test\nmailbox a@b.test quota=1024\nmailbox c@b.test\n" },
+	    "domain b.test\nmailbox a@b.test quota=1024\nmailbox c@b.test quota=0\n" },
 	{ "semicolons, and columns of one's own", "tables", "users", "email=konto,quota=platz",
 	    "konto;platz\na@b.test;5G\n", "domain b.test\nmailbox a@b.test quota=5368709120\n" },
 	{ "no line of columns", "tables", "users", "email,-,quota", "a@b.test\twhatever\t7\n",
@@ -193,6 +195,42 @@ static const struct source {
 	    "note 3: 'e@f.test', to which 'a@b.test' led, is switched off and lef\n"
 	    "domain b.test\nalias a@b.test c@d.test\nalias e@b.test e@f.test c@d.test g@h "
 	    "disabled\nalias g@b.test c@d.test\nalias h@b.test c@d.test disabled\n" },
+	{ "what is not there", "postfixadmin", "", "",
+	    "INSERT INTO domain (domain,active) VALUES ('b.test',1),('own.test',1);"
+	    "INSERT INTO alias_domain (alias_domain,target_domain,active) VALUES "
+	    "('off.test','b.test',0),('own.test','b.test',0),('on.test','b.test',0),"
+	    "('on.test','b.test',1);INSERT INTO mailbox (username) VALUES ('a@b.test');\nINSERT "
+	    "INTO alias (address,goto,active) VALUES ('a@b.test','a@b.test',1),('b@b.test','',1),"
+	    "('c@b.test','|cmd',1);",
+	    "note 1: the alias domain 'off.test' is switched off\n"
+	    "note 1: the alias domain 'own.test' is switched off\n"
+	    "note 1: the alias domain 'on.test' is switched off\n"
+	    "skipped 2: 'c@b.test' leads to '|cmd', a command or a file: only local(\n"
+	    "note 2: 'b@b.test' leads nowhere\n"
+	    "domain b.test\ndomain own.test\nno domain off.test\ndomain on.test\n"
+	    "mailbox a@b.test\nno alias a@b.test\nno alias b@b.test\n" },
+	{ "entries that are switched off", "mailcow", "", "",
+	    "INSERT INTO bcc_maps (local_dest,bcc_dest,type,active) VALUES "
+	    "('a@b.test','c@d.test','sender',0),('e@b.test','c@d.test','sender',0),"
+	    "('e@b.test','f@d.test','sender',1),('e@b.test','g@d.test','sender',0),"
+	    "('e@b.test','g@d.test','other',0);",
+	    "note 1: 'a@b.test' is switched off\nnote 1: 'e@b.test' is switched off\n"
+	    "note 1: 'e@b.test' is switched off\nnote 1: 'e@b.test' is switched off\n"
+	    "no entry a@b.test sender-bcc=\nentry e@b.test sender-bcc=f@d.test\n" },
+	{ "aliases whose targets are in another table, which is not there", "iredmail", "", "",
+	    "INSERT INTO alias (address) VALUES ('a@b.test');",
+	    "note 1: 'a@b.test' leads nowhere\n" },
+	{ "and where it is", "iredmail", "", "",
+	    "INSERT INTO alias (address) VALUES ('a@b.test'),('c@b.test');INSERT INTO forwardings "
+	    "(address,forwarding) VALUES ('c@b.test','d@b.test');",
+	    "note 1: 'a@b.test' leads nowhere\n"
+	    "domain b.test\nno alias a@b.test\nalias c@b.test d@b.test\n" },
+	{ "forwards of mailboxes", "mailu", "", "",
+	    "INSERT INTO user (email,forward_enabled,forward_destination,forward_keep) VALUES "
+	    "('a@b.test',1,'c@d.test',1),('e@b.test',0,'c@d.test',1),('f@b.test',1,'|x',0);",
+	    "skipped 1: 'f@b.test' leads to '|x', a command or a file: only local(8)\n"
+	    "domain b.test\nmailbox a@b.test\nmailbox e@b.test\nmailbox f@b.test\n"
+	    "alias a@b.test c@d.test a@b.test\nno alias e@b.test\n" },
 	{ "one table of domains", "tables", "domains", "", "domain\nB.test\nno domain\n",
 	    "skipped 3: 'no domain' is no domain name: write it like 'example.com'\ndomain "
 	    "b.test\n" },
@@ -369,7 +407,7 @@ static const struct source {
 	    "skipped 7: '/re/' is a regular expression: make a pattern of it, user*@\n"
 	    "note 8: 'key' leads nowhere\n"
 	    "domain b.test\ndomain d.test\nalias @b.test a@c.test\nalias root you@d.test\n"
-	    "alias x@b.test y@c.test\n" },
+	    "alias x@b.test y@c.test\nno alias key\n" },
 	{ "virtual_mailbox_maps", "postfix-mailbox", "", "",
 	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n",
 	    "skipped 3: '@b.test' is a mailbox for everybody: make a catch-all that \n"
