@@ -11,6 +11,7 @@
 #include "auth/credential.h"
 #include "foreign/convert.h"
 #include "foreign/objects.h"
+#include "foreign/postmap.h"
 #include "foreign/row.h"
 #include "mail/rules.h"
 
@@ -925,6 +926,19 @@ make_alias(struct read_row *r, bool local)
 		make_senders(r, o->made.record.name, r->value[M_LOGINS]);
 }
 
+/* Left out, and said: it is for a table of another kind. */
+static bool
+skip_pattern(struct read_row *r, struct slice key, struct slice value, const char *instead)
+{
+	if (!postmap_is_pattern(key, value))
+		return false;
+	if (slice_is_nocase(key, "if"))
+		key = value;
+	remark(
+	    r->f, REMARK_SKIPPED, &r->at, "'%.*s' is a regular expression: %s", TEXT(key), instead);
+	return true;
+}
+
 /* A line of virtual(5): an address, a bare name, or a domain that is to be an alias domain. */
 static void
 make_virtual(struct read_row *r)
@@ -933,12 +947,8 @@ make_virtual(struct read_row *r)
 	struct object *o;
 	size_t at;
 
-	if (slice_starts(key, "/") || slice_starts(key, "if ") || slice_starts(key, "!/")) {
-		remark(r->f, REMARK_SKIPPED, &r->at,
-		    "'%.*s' is a regular expression: make a pattern of it, user*@domain",
-		    TEXT(key));
+	if (skip_pattern(r, key, r->value[M_TARGETS], "make a pattern of it, user*@domain"))
 		return;
-	}
 	if (slice_rchr(key, '@', &at) || !slice_chr(key, '.', &at)) {
 		make_alias(r, true);
 		return;
@@ -961,6 +971,8 @@ make_vmailbox(struct read_row *r)
 	struct slice key = r->value[M_ADDRESS];
 	size_t at;
 
+	if (skip_pattern(r, key, r->value[M_MAIL], "name the mailboxes one by one"))
+		return;
 	if (slice_starts(key, "@")) {
 		remark(r->f, REMARK_SKIPPED, &r->at,
 		    "'%.*s' is a mailbox for everybody: make a catch-all that leads to one",
@@ -1048,6 +1060,15 @@ value_of(struct read_row *r)
 	    &r->f->arena, "%.*s%s%.*s", (int)value.n, value.p, r->between, (int)more.n, more.p);
 }
 
+/* No key of a map of ours is a pattern; those that somebody made may be searched for anything. */
+static bool
+is_for_patterns(struct read_row *r, struct slice map)
+{
+	return map_by_name(map) != NULL &&
+	       skip_pattern(r, r->value[M_KEY], r->value[M_VALUE],
+		   "leave it in a regexp: or pcre: table, which Postfix reads itself");
+}
+
 static void
 make_entry(struct read_row *r, const char *map)
 {
@@ -1056,6 +1077,8 @@ make_entry(struct read_row *r, const char *map)
 
 	if (!given(name))
 		name = f->options->map;
+	if (is_for_patterns(r, name))
+		return;
 	if (is_off(r)) {
 		make_no_entry(r, name);
 		return;

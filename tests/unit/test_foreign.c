@@ -409,8 +409,10 @@ static const struct source {
 	    "domain b.test\ndomain d.test\nalias @b.test a@c.test\nalias root you@d.test\n"
 	    "alias x@b.test y@c.test\nno alias key\n" },
 	{ "virtual_mailbox_maps", "postfix-mailbox", "", "",
-	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n",
+	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n"
+	    "/^(.*)@b\\.test$/ x/\n",
 	    "skipped 3: '@b.test' is a mailbox for everybody: make a catch-all that \n"
+	    "skipped 5: '/^(.*)@b\\.test$/' is a regular expression: name the mailbox\n"
 	    "domain c.test\ndomain b.test\nmailbox a@b.test mail=maildir:/base/b.test/a\n"
 	    "mailbox m@b.test mail=mbox:/base/b.test/m.d:INBOX=/base/b.test/m\n" },
 	{ "aliases(5)", "postfix-aliases", "", "",
@@ -423,10 +425,16 @@ static const struct source {
 	    "skipped 3: 'list' leads to '\"|cmd a, b\"', a command or a file: only loc\n"
 	    "domain d.test\nalias root you@d.test\nalias list e@f\nalias more a@b c@d\n" },
 	{ "transport(5)", "postfix-transport", "", "",
-	    "b.test smtp:[h]\nB.test other:\n.b.test virtual:\n* x:\n",
+	    "b.test smtp:[h]\nB.test other:\n.b.test virtual:\n* x:\nif /x/\n/^a@b\\.test$/i "
+	    "x:\n!/y/ x:\nendif\n/a/b@b.test x:\n",
 	    "skipped 2: the key 'B.test' is in line 1 already, which counts\n"
 	    "note 3: '.b.test' went to virtual(8), which cannot ask vmaild: virtu\n"
-	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n" },
+	    "skipped 5: '/x/' is a regular expression: leave it in a regexp: or pcre\n"
+	    "skipped 6: '/^a@b\\.test$/i' is a regular expression: leave it in a rege\n"
+	    "skipped 7: '!/y/' is a regular expression: leave it in a regexp: or pcr\n"
+	    "skipped 8: 'endif' is a regular expression: leave it in a regexp: or pc\n"
+	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n"
+	    "entry /a/b@b.test transports=x:\n" },
 };
 
 /* Read a source, and tell what came out: with remarks, if SAY is there to take them, and from the
