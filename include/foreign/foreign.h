@@ -33,6 +33,9 @@ struct foreign_place {
 typedef void foreign_say_fn(
     void *arg, enum foreign_remark remark, const struct foreign_place *at, const char *text);
 
+/* Find the number of a user, or of a group, by its name on this host. */
+typedef bool foreign_id_fn(struct slice name, bool group, unsigned *id);
+
 struct foreign_options {
 	struct slice domain;    /* what stands behind names without one; may be empty */
 	struct slice passwords; /* scheme of those that do not tell it; may be empty */
@@ -40,6 +43,7 @@ struct foreign_options {
 	struct slice columns;   /* names of a table's columns, or OURS=THEIRS; may be empty */
 	struct slice map;       /* for formats that are entries of a map */
 	struct password_cost cost;
+	foreign_id_fn *id; /* NULL: there are no names */
 	foreign_say_fn *say;
 	void *arg;
 };

@@ -405,19 +405,38 @@ take_home(struct read_row *r, struct object *o, struct slice home)
 	o->made.record.said |= RECORD_HOME;
 }
 
+/* A number, or a name of this host, as Dovecot takes it too. */
+static bool
+take_id(struct read_row *r, struct object *o, struct slice text, bool group, unsigned *id)
+{
+	const struct foreign_options *options = r->f->options;
+	unsigned long long number;
+
+	*id = 0;
+	if (!given(text))
+		return true;
+	if (slice_number(text, 0xfffffffe, &number)) {
+		*id = (unsigned)number;
+		return true;
+	}
+	if (options->id != NULL && options->id(text, group, id))
+		return true;
+	remark(r->f, REMARK_SKIPPED, &r->at,
+	    "there is no %s '%.*s' on this host: '%.*s' comes without uid and gid",
+	    group ? "group" : "user", TEXT(text), TEXT(o->made.record.name));
+	return false;
+}
+
 static void
 take_ids(struct read_row *r, struct object *o, struct slice uid, struct slice gid)
 {
-	unsigned long long u = 0, g = 0;
+	unsigned u, g;
 
-	(void)r;
-	if (!slice_number(uid, 0xfffffffe, &u) && !slice_number(gid, 0xfffffffe, &g))
+	if (!take_id(r, o, uid, false, &u) || !take_id(r, o, gid, true, &g) || (u == 0 && g == 0))
 		return;
-	slice_number(gid, 0xfffffffe, &g);
-	o->made.record.uid = (unsigned)u;
-	o->made.record.gid = (unsigned)g;
-	if (u > 0 || g > 0)
-		o->made.record.said |= RECORD_IDS;
+	o->made.record.uid = u;
+	o->made.record.gid = g;
+	o->made.record.said |= RECORD_IDS;
 }
 
 /* A list in the form that the store has: commas between. */
@@ -479,19 +498,54 @@ take_state(struct read_row *r, struct object *o)
 		shut_login(r, o);
 }
 
-/* *:bytes=5G, *:storage=1024 (in KiB) */
+/* *:bytes=5G, *:storage=1024 (in KiB). That of one folder is no quota of the mailbox. */
 static void
 take_quota_rule(struct read_row *r, struct object *o, struct slice rule)
 {
 	static const char storage[] = "storage=", bytes[] = "bytes=";
+	struct slice whole = rule, folder = slice_cut(&rule, ':');
+	bool is_all = slice_is(folder, "*") || slice_is(folder, "?"), taken = is_all;
 
-	while (rule.n > 0) {
+	while (is_all && rule.n > 0) {
 		struct slice part = slice_cut(&rule, ':');
 
 		if (slice_starts(part, storage))
 			take_size(r, o, slice_tail(part, sizeof storage - 1), 1024);
 		else if (slice_starts(part, bytes))
 			take_size(r, o, slice_tail(part, sizeof bytes - 1), 1);
+		else
+			taken = false;
+	}
+	if (!taken)
+		remark(r->f, REMARK_NOTE, &r->at,
+		    "the quota rule '%.*s' of '%.*s' is not carried over%s", TEXT(whole),
+		    TEXT(o->made.record.name), is_all ? " as a whole" : "");
+}
+
+/* The field NAME of a userdb, with its prefix or without. */
+static bool
+userdb_field(struct slice extra, const char *name, struct slice *out)
+{
+	char prefixed[64];
+
+	snprintf(prefixed, sizeof prefixed, "userdb_%s", name);
+	return convert_extra(extra, prefixed, out) || convert_extra(extra, name, out);
+}
+
+/* quota_rule, quota_rule2, and so on. */
+static void
+take_quota_rules(struct read_row *r, struct object *o, struct slice extra)
+{
+	struct slice value;
+
+	if (userdb_field(extra, "quota_rule", &value))
+		take_quota_rule(r, o, value);
+	for (unsigned i = 2; i < 10; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "quota_rule%u", i);
+		if (userdb_field(extra, name, &value))
+			take_quota_rule(r, o, value);
 	}
 }
 
@@ -503,10 +557,7 @@ with_parts(struct read_row *r, struct slice mail, struct slice extra)
 	struct slice value;
 
 	for (size_t i = 0; (key = account_mail_key_at(i)) != NULL; i++) {
-		char field[64];
-
-		snprintf(field, sizeof field, "userdb_%s", account_mail_setting(slice_str(key)));
-		if (convert_extra(extra, field, &value))
+		if (userdb_field(extra, account_mail_setting(slice_str(key)), &value))
 			mail = arena_printf(&r->f->arena, "%.*s:%s=%.*s", (int)mail.n, mail.p, key,
 			    (int)value.n, value.p);
 	}
@@ -519,13 +570,13 @@ take_location(struct read_row *r, struct object *o, struct slice extra)
 {
 	struct slice mail, driver;
 
-	if (convert_extra(extra, "userdb_mail", &mail)) {
+	if (userdb_field(extra, "mail", &mail)) {
 		take_mail(r, o, mail);
 		return;
 	}
-	if (!convert_extra(extra, "userdb_mail_path", &mail))
+	if (!userdb_field(extra, "mail_path", &mail))
 		return;
-	if (convert_extra(extra, "userdb_mail_driver", &driver)) {
+	if (userdb_field(extra, "mail_driver", &driver)) {
 		mail = arena_printf(
 		    &r->f->arena, "%.*s:%.*s", (int)driver.n, driver.p, (int)mail.n, mail.p);
 		mail = with_parts(r, mail, extra);
@@ -533,30 +584,65 @@ take_location(struct read_row *r, struct object *o, struct slice extra)
 	take_mail(r, o, mail);
 }
 
+static bool
+is_known_field(struct slice key)
+{
+	static const char *const known[] = { "quota_storage_size", "mail", "mail_path",
+		"mail_driver", "home", "uid", "gid", "allow_nets", "nologin" };
+	static const char prefix[] = "userdb_", rule[] = "quota_rule";
+	const char *part;
+
+	if (slice_starts(key, prefix))
+		key = slice_tail(key, sizeof prefix - 1);
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (slice_is_nocase(key, known[i]))
+			return true;
+	for (size_t i = 0; (part = account_mail_key_at(i)) != NULL; i++)
+		if (slice_is_nocase(key, account_mail_setting(slice_str(part))))
+			return true;
+	return slice_is_nocase(slice_head(key, sizeof rule - 1), rule) && key.n <= sizeof rule;
+}
+
+/* What Dovecot did with it is not done here. Names alone: a value may be a password. */
+static void
+remark_unknown_fields(struct read_row *r, const struct object *o, struct slice extra)
+{
+	struct sbuf *names = &r->f->scratch;
+
+	sbuf_clear(names);
+	while (extra.n > 0) {
+		struct slice value = slice_cut(&extra, ' '), key = slice_cut(&value, '=');
+
+		if (key.n > 0 && !is_known_field(key))
+			sbuf_printf(names, "%s%.*s", names->n > 0 ? ", " : "", TEXT(key));
+	}
+	r->f->no_memory |= names->failed;
+	if (names->n > 0)
+		remark(r->f, REMARK_NOTE, &r->at, "of '%.*s' is not carried over: %s",
+		    TEXT(o->made.record.name), sbuf_cstr(names));
+}
+
 /* Extra fields of a passwd-file, those that mean something here. */
 static void
 take_extra(struct read_row *r, struct object *o, struct slice extra)
 {
-	struct slice value, group = { NULL, 0 };
+	struct slice value, uid = r->value[M_UID], gid = r->value[M_GID];
 
 	if (!given(extra))
 		return;
-	if (convert_extra(extra, "userdb_quota_rule", &value) ||
-	    convert_extra(extra, "quota_rule", &value))
-		take_quota_rule(r, o, value);
-	if (convert_extra(extra, "userdb_quota_storage_size", &value))
+	take_quota_rules(r, o, extra);
+	if (userdb_field(extra, "quota_storage_size", &value))
 		take_size(r, o, value, 1);
 	take_location(r, o, extra);
-	if (convert_extra(extra, "userdb_home", &value))
+	if (userdb_field(extra, "home", &value))
 		take_home(r, o, value);
 	if (convert_extra(extra, "allow_nets", &value))
 		take_networks(r, o, value);
-	if (convert_extra(extra, "userdb_uid", &value)) {
-		convert_extra(extra, "userdb_gid", &group);
-		take_ids(r, o, value, group);
-	}
+	if (userdb_field(extra, "uid", &uid) | userdb_field(extra, "gid", &gid))
+		take_ids(r, o, uid, gid);
 	if (convert_extra(extra, "nologin", &value))
 		shut_login(r, o);
+	remark_unknown_fields(r, o, extra);
 }
 
 static void add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list);

@@ -622,6 +622,23 @@ settle_clear(struct import *im)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+static bool
+id_of_name(struct slice name, bool group, unsigned *id)
+{
+	char text[256];
+	struct identity who = { .uid = 0 };
+	struct error ignored;
+	gid_t gid = 0;
+
+	if (snprintf(text, sizeof text, "%.*s", (int)name.n, name.p) >= (int)sizeof text)
+		return false;
+	if (group ? group_id(&gid, text, &ignored) != FOUND
+		  : identity_of_user(&who, text, &ignored) != FOUND)
+		return false;
+	*id = group ? (unsigned)gid : (unsigned)who.uid;
+	return true;
+}
+
 static void
 take_options(struct import *im)
 {
@@ -633,6 +650,7 @@ take_options(struct import *im)
 	o->base = slice_str(ctl_option(ctl, "base"));
 	o->columns = slice_str(ctl_option(ctl, "columns"));
 	o->map = slice_str(ctl_option(ctl, "map"));
+	o->id = id_of_name;
 	o->say = say_remark;
 	o->arg = im;
 	im->dry_run = ctl->dry_run;

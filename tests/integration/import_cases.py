@@ -5,8 +5,10 @@
 # done twice: the second time changes nothing.
 
 import contextlib
+import grp
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -401,12 +403,15 @@ def extra_fields(env):
                         "userdb_uid=5001 userdb_gid=5002"),
             row % ("b", "userdb_quota_storage_size=2097152"),
             row % ("c", "userdb_home=c/relative"),
+            row % ("e", "userdb_uid=nobody userdb_gid=%s" % grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name),
         ]), tmp=tmp)
         check_eq(done.returncode, DONE, done.stderr)
         a, b = (json.loads(site.ctl("--json", "user", "show", n + "@example.com")) for n in "ab")
         check_eq((a["quota"], a["home"], a["uid"], a["gid"], b["quota"]), (1 << 20, "/srv/a", 5001, 5002, 2 << 20), a)
         check_in("users:1: note: networks '192.0.2.5/24,192.0.3.1' of 'a@example.com' are kept as '192.0.2.0/24,192.0.3.1'",
                  done.stderr)
+        nobody, e = pwd.getpwnam("nobody"), json.loads(site.ctl("--json", "user", "show", "e@example.com"))
+        check_eq((e["uid"], e["gid"]), (nobody.pw_uid, nobody.pw_gid))
         check_eq(a["networks"], "192.0.2.0/24,192.0.3.1")
         done = import_text(site, "users.csv", "email,clear\nd@example.com,secret d\n,secret e\n", tmp=tmp)
         check_eq(done.returncode, SKIPPED, done.stderr)

@@ -141,6 +141,8 @@ put_object(const struct foreign_object *o)
 		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
 	if ((r->said & RECORD_MAIL) != 0)
 		sbuf_printf(&told, " mail=%.*s", (int)r->mail.n, r->mail.p);
+	if ((r->said & RECORD_IDS) != 0)
+		sbuf_printf(&told, " ids=%u:%u", r->uid, r->gid);
 	if ((r->said & RECORD_HOME) != 0)
 		sbuf_printf(&told, " home=%.*s", (int)r->home.n, r->home.p);
 	if (r->note.n > 0)
@@ -391,8 +393,25 @@ static const struct source {
 	    "skipped 6: 'plain@b.test' comes without a password: what is stored as '\n"
 	    "skipped 8: 'a@b.test' is in line 2 already, which counts\n"
 	    "domain b.test\ndomain d.test\n"
-	    "mailbox a@b.test quota=1073741824 mail=maildir:/m home=/home/a {CRYPT}q0l0D\n"
+	    "mailbox a@b.test quota=1073741824 mail=maildir:/m ids=5000:5000 home=/home/a "
+	    "{CRYPT}q0l0D\n"
 	    "mailbox locked@d.test\nmailbox nologin@b.test\nmailbox plain@b.test\n" },
+	{ "users and groups by name, and odd fields", "passwd-file", "", "",
+	    "1@b.test:" DES ":vmail:5000\n2@b.test:" DES ":vmail:mail\n3@b.test:" DES ":who:5000\n"
+	    "4@b.test:" DES ":5000\n5@b.test:" DES "::::::uid=vmail userdb_gid=7 home=/5\n"
+	    "6@b.test:" DES "::::::userdb_quota_rule=Trash:storage=100M userdb_quota_rule2=*:"
+	    "storage=5G:messages=7\n"
+	    "7@b.test::::::nopassword:quota_rule=?:bytes=9 nopassword proxy=y host=h "
+	    "pass=secret\n",
+	    "skipped 3: there is no user 'who' on this host: '3@b.test' comes withou\n"
+	    "note 6: the quota rule 'Trash:storage=100M' of '6@b.test' is not car\n"
+	    "note 6: the quota rule '*:storage=5G:messages=7' of '6@b.test' is no\n"
+	    "note 7: of '7@b.test' is not carried over: nopassword, proxy, host, \n"
+	    "domain b.test\nmailbox 1@b.test ids=77:5000 {CRYPT}q0l0D\n"
+	    "mailbox 2@b.test ids=77:88 {CRYPT}q0l0D\nmailbox 3@b.test {CRYPT}q0l0D\n"
+	    "mailbox 4@b.test ids=5000:0 {CRYPT}q0l0D\n"
+	    "mailbox 5@b.test ids=77:7 home=/5 {CRYPT}q0l0D\n"
+	    "mailbox 6@b.test quota=5368709120 {CRYPT}q0l0D\nmailbox 7@b.test quota=9\n" },
 	{ "a passwd-file of 2.4", "passwd-file", "", "",
 	    "a@b.test:" DES "::::::userdb_mail_path=~/Maildir userdb_mail_index_path=/var/index "
 	    "userdb_mail_driver=maildir\nb@b.test:" DES "::::::userdb_mail=mdbox:~/m "
@@ -437,6 +456,13 @@ static const struct source {
 	    "entry /a/b@b.test transports=x:\n" },
 };
 
+static bool
+id_of_name(struct slice name, bool group, unsigned *id)
+{
+	*id = group ? 88 : 77;
+	return slice_is(name, group ? "mail" : "vmail");
+}
+
 /* Read a source, and tell what came out: with remarks, if SAY is there to take them, and from the
  * allocation AT on without memory, if it is not 0. Tells how many there were in *SEEN. */
 static enum outcome
@@ -448,6 +474,7 @@ read_source(const struct source *s,
 		.base = slice_str("/base"),
 		.columns = slice_str(s->columns),
 		.cost = password_default_cost,
+		.id = id_of_name,
 		.say = say_it };
 	struct foreign *f = foreign_new(&options);
 	struct foreign_object *o;
