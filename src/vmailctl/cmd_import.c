@@ -65,9 +65,9 @@ put_place(struct sbuf *out, const struct foreign_place *at)
 static json_t *
 json_place(const struct foreign_place *at, json_t *j)
 {
-	json_object_set_new(j, "file", json_string(at->file));
+	json_object_set_new(j, "file", output_json_text(slice_str(at->file)));
 	if (at->table.n > 0)
-		json_object_set_new(j, "table", json_stringn(at->table.p, at->table.n));
+		json_object_set_new(j, "table", output_json_text(at->table));
 	if (at->line > 0)
 		json_object_set_new(j, "line", json_integer((json_int_t)at->line));
 	return j;
@@ -78,19 +78,25 @@ say_remark(void *arg, enum foreign_remark remark, const struct foreign_place *at
 {
 	struct import *im = arg;
 	const char *word = remark == REMARK_SKIPPED ? "skipped" : "note";
-	struct sbuf place;
+	struct sbuf place, line;
 
 	im->skipped += remark == REMARK_SKIPPED;
 	im->notes += remark == REMARK_NOTE;
 	if (im->ctl->json) {
-		output_json(im->ctl, json_place(at, json_pack("{s:s, s:s%}", "remark", word,
-							"reason", text, strlen(text))));
+		output_json(
+		    im->ctl, json_place(at, json_pack("{s:s, s:o}", "remark", word, "reason",
+						output_json_text(slice_str(text)))));
 		return;
 	}
 	sbuf_init(&place, 4096);
+	sbuf_init(&line, 16384);
 	put_place(&place, at);
-	fprintf(stderr, "%s: %s: %s\n", sbuf_cstr(&place), word, text);
+	output_put_plain(&line, sbuf_slice(&place));
+	sbuf_printf(&line, ": %s: ", word);
+	output_put_plain(&line, slice_str(text));
+	fprintf(stderr, "%s\n", sbuf_cstr(&line));
 	sbuf_release(&place);
+	sbuf_release(&line);
 }
 
 /* "entry key of transports", "mailbox harry@example.com" */

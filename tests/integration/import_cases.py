@@ -599,6 +599,30 @@ def stores_are_no_tables(env):
         check_eq(two.ctl("diff", backup), "")
 
 
+def strange_texts(env):
+    """What a source is told of by cannot be lost for its bytes, nor speak to the terminal."""
+    text = b'source,destination\na@b.example,"""|/bin/\x1b]0;owned\x07\xc2\x9b1m"""\n' \
+           b'b@b.example,"""|/bin/\xfcx"""\nc@b.example,"""|x' + "ü".encode() * 400 + b'"""\n'
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        path = os.path.join(os.fsencode(tmp), b"al\x1bias\xfc.csv")
+        with open(path, "wb") as file:
+            file.write(text)
+        arguments = [os.fsencode(site.program("vmailctl")), b"-c", os.fsencode(site.conf), b"import", b"--from", b"tables",
+                     b"aliases=" + path]
+        done = subprocess.run(arguments, capture_output=True)
+        check_eq((done.returncode, done.stderr.count(b"skipped: ")), (SKIPPED, 3), done.stderr)
+        check(not [byte for byte in done.stderr if byte < 32 and byte != 10 or byte == 127], done.stderr)
+        check_in("al?ias?.csv:2: skipped: 'a@b.example' leads to '\"|/bin/?]0;owned??1m\"'", done.stderr.decode())
+        done = subprocess.run(arguments[:3] + [b"--json"] + arguments[3:] + [b"--strict"], capture_output=True)
+        lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        check_eq([line.get("remark") for line in lines], ["skipped"] * 3 + [None], done.stdout)
+        check_in("'b@b.example' leads to '\"|/bin/?x\"'", lines[1]["reason"])
+        check_in('"|x' + "ü" * 98 + "?'", lines[2]["reason"])
+        check_in("would have been skipped", done.stderr.decode())
+
+
 def newer_dump(env):
     """What was ended in the source since the first import ends here too, and what it does not speak of stays."""
     def dump(goto, forward, active, networks, note, quota):
@@ -723,6 +747,7 @@ def register(suite):
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)
     suite.add("import: a newer dump", newer_dump)
+    suite.add("import: texts that are none", strange_texts)
     suite.add("import: a dump of pg_dump", tables_of_postgres)
     suite.add("import: a dump of sqlite3", dump_of_sqlite)
     suite.add("import: the formats", formats_are_listed)
