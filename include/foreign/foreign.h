@@ -33,6 +33,9 @@ struct foreign_place {
 typedef void foreign_say_fn(
     void *arg, enum foreign_remark remark, const struct foreign_place *at, const char *text);
 
+/* Find the number of a user, or of a group, by its name on this host. */
+typedef bool foreign_id_fn(struct slice name, bool group, unsigned *id);
+
 struct foreign_options {
 	struct slice domain;    /* what stands behind names without one; may be empty */
 	struct slice passwords; /* scheme of those that do not tell it; may be empty */
@@ -40,6 +43,7 @@ struct foreign_options {
 	struct slice columns;   /* names of a table's columns, or OURS=THEIRS; may be empty */
 	struct slice map;       /* for formats that are entries of a map */
 	struct password_cost cost;
+	foreign_id_fn *id; /* NULL: there are no names */
 	foreign_say_fn *say;
 	void *arg;
 };
@@ -85,12 +89,13 @@ bool foreign_table(struct foreign *f, const char *file, struct slice name,
     const struct slice *column, size_t columns);
 bool foreign_row(struct foreign *f, size_t line, const struct slice *cell);
 
-/* One object that is to be put. */
+/* One object that is to be put, or to go. */
 struct foreign_object {
 	struct record record;
 	struct foreign_place at;
 	struct slice clear; /* its password in the clear, which is in no record; or empty */
 	bool implied;       /* a domain that is there because something is in it */
+	bool gone; /* the source says that there is none: one that is in the store is to go */
 };
 
 /* Make objects of all that was taken in. BAD: there is nothing in it that the format knows. */

@@ -40,4 +40,9 @@ enum outcome postmap_read(
  * neither ends earlier nor goes on. */
 bool postmap_is_key(struct slice text);
 
+/* Tell whether a line is one of a regexp: or pcre: table, /pattern/flags, !/pattern/, if or endif,
+ * and no key that could ever be asked for: behind its last slash a key that is an address has an @.
+ */
+bool postmap_is_pattern(struct slice key, struct slice value);
+
 #endif

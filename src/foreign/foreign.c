@@ -494,24 +494,32 @@ object_new(struct foreign *f, enum class class, enum record_kind kind, struct sl
 	return o;
 }
 
+bool
+items_have(const struct items *items, struct slice text)
+{
+	for (const struct item *i = items->first; i != NULL; i = i->next)
+		if (slice_eq(i->text, text))
+			return true;
+	return false;
+}
+
 void
-object_add_item(struct foreign *f, struct object *o, struct slice text)
+items_add(struct foreign *f, struct items *to, struct slice text, const struct foreign_place *at)
 {
 	struct item *item;
 
-	for (item = o->item; item != NULL; item = item->next)
-		if (slice_eq(item->text, text))
-			return;
+	if (items_have(to, text))
+		return;
 	item = arena_take(&f->arena, sizeof *item);
 	if (item == NULL)
 		return;
-	*item = (struct item){ text, NULL };
-	if (o->last != NULL)
-		o->last->next = item;
+	*item = (struct item){ text, *at, NULL };
+	if (to->last != NULL)
+		to->last->next = item;
 	else
-		o->item = item;
-	o->last = item;
-	o->items++;
+		to->first = item;
+	to->last = item;
+	to->n++;
 }
 
 struct foreign_object *

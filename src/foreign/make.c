@@ -11,6 +11,7 @@
 #include "auth/credential.h"
 #include "foreign/convert.h"
 #include "foreign/objects.h"
+#include "foreign/postmap.h"
 #include "foreign/row.h"
 #include "mail/rules.h"
 
@@ -213,16 +214,17 @@ make_domain_alias(struct read_row *r)
 	name = canonical(r, r->value[M_DOMAIN], "domain", rules_domain);
 	if (name.p == NULL || slice_eq(name, target))
 		return;
-	if (is_off(r)) {
+	if (is_off(r))
 		remark(
 		    f, REMARK_NOTE, &r->at, "the alias domain '%.*s' is switched off", TEXT(name));
+	o = object_find(f, CLASS_DOMAIN_ALIAS, name);
+	if (o != NULL && !o->made.gone)
 		return;
-	}
-	if (object_find(f, CLASS_DOMAIN_ALIAS, name) != NULL)
-		return;
-	o = object_new(f, CLASS_DOMAIN_ALIAS, RECORD_DOMAIN, name, &r->at);
+	if (o == NULL)
+		o = object_new(f, CLASS_DOMAIN_ALIAS, RECORD_DOMAIN, name, &r->at);
 	if (o == NULL)
 		return;
+	o->made.gone = is_off(r);
 	o->made.record.domain_kind = DOMAIN_ALIAS;
 	o->made.record.target = target;
 	o->made.record.said = RECORD_DOMAIN_KIND;
@@ -403,19 +405,38 @@ take_home(struct read_row *r, struct object *o, struct slice home)
 	o->made.record.said |= RECORD_HOME;
 }
 
+/* A number, or a name of this host, as Dovecot takes it too. */
+static bool
+take_id(struct read_row *r, struct object *o, struct slice text, bool group, unsigned *id)
+{
+	const struct foreign_options *options = r->f->options;
+	unsigned long long number;
+
+	*id = 0;
+	if (!given(text))
+		return true;
+	if (slice_number(text, 0xfffffffe, &number)) {
+		*id = (unsigned)number;
+		return true;
+	}
+	if (options->id != NULL && options->id(text, group, id))
+		return true;
+	remark(r->f, REMARK_SKIPPED, &r->at,
+	    "there is no %s '%.*s' on this host: '%.*s' comes without uid and gid",
+	    group ? "group" : "user", TEXT(text), TEXT(o->made.record.name));
+	return false;
+}
+
 static void
 take_ids(struct read_row *r, struct object *o, struct slice uid, struct slice gid)
 {
-	unsigned long long u = 0, g = 0;
+	unsigned u, g;
 
-	(void)r;
-	if (!slice_number(uid, 0xfffffffe, &u) && !slice_number(gid, 0xfffffffe, &g))
+	if (!take_id(r, o, uid, false, &u) || !take_id(r, o, gid, true, &g) || (u == 0 && g == 0))
 		return;
-	slice_number(gid, 0xfffffffe, &g);
-	o->made.record.uid = (unsigned)u;
-	o->made.record.gid = (unsigned)g;
-	if (u > 0 || g > 0)
-		o->made.record.said |= RECORD_IDS;
+	o->made.record.uid = u;
+	o->made.record.gid = g;
+	o->made.record.said |= RECORD_IDS;
 }
 
 /* A list in the form that the store has: commas between. */
@@ -439,9 +460,9 @@ with_commas(struct foreign *f, struct slice list)
 static void
 take_networks(struct read_row *r, struct object *o, struct slice list)
 {
-	if (!given(list))
+	if (!given(list) && !r->asked[M_NETWORKS])
 		return;
-	o->made.record.networks = with_commas(r->f, list);
+	o->made.record.networks = given(list) ? with_commas(r->f, list) : slice_str("");
 	o->made.record.said |= RECORD_NETWORKS;
 }
 
@@ -477,19 +498,54 @@ take_state(struct read_row *r, struct object *o)
 		shut_login(r, o);
 }
 
-/* *:bytes=5G, *:storage=1024 (in KiB) */
+/* *:bytes=5G, *:storage=1024 (in KiB). That of one folder is no quota of the mailbox. */
 static void
 take_quota_rule(struct read_row *r, struct object *o, struct slice rule)
 {
 	static const char storage[] = "storage=", bytes[] = "bytes=";
+	struct slice whole = rule, folder = slice_cut(&rule, ':');
+	bool is_all = slice_is(folder, "*") || slice_is(folder, "?"), taken = is_all;
 
-	while (rule.n > 0) {
+	while (is_all && rule.n > 0) {
 		struct slice part = slice_cut(&rule, ':');
 
 		if (slice_starts(part, storage))
 			take_size(r, o, slice_tail(part, sizeof storage - 1), 1024);
 		else if (slice_starts(part, bytes))
 			take_size(r, o, slice_tail(part, sizeof bytes - 1), 1);
+		else
+			taken = false;
+	}
+	if (!taken)
+		remark(r->f, REMARK_NOTE, &r->at,
+		    "the quota rule '%.*s' of '%.*s' is not carried over%s", TEXT(whole),
+		    TEXT(o->made.record.name), is_all ? " as a whole" : "");
+}
+
+/* The field NAME of a userdb, with its prefix or without. */
+static bool
+userdb_field(struct slice extra, const char *name, struct slice *out)
+{
+	char prefixed[64];
+
+	snprintf(prefixed, sizeof prefixed, "userdb_%s", name);
+	return convert_extra(extra, prefixed, out) || convert_extra(extra, name, out);
+}
+
+/* quota_rule, quota_rule2, and so on. */
+static void
+take_quota_rules(struct read_row *r, struct object *o, struct slice extra)
+{
+	struct slice value;
+
+	if (userdb_field(extra, "quota_rule", &value))
+		take_quota_rule(r, o, value);
+	for (unsigned i = 2; i < 10; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "quota_rule%u", i);
+		if (userdb_field(extra, name, &value))
+			take_quota_rule(r, o, value);
 	}
 }
 
@@ -501,10 +557,7 @@ with_parts(struct read_row *r, struct slice mail, struct slice extra)
 	struct slice value;
 
 	for (size_t i = 0; (key = account_mail_key_at(i)) != NULL; i++) {
-		char field[64];
-
-		snprintf(field, sizeof field, "userdb_%s", account_mail_setting(slice_str(key)));
-		if (convert_extra(extra, field, &value))
+		if (userdb_field(extra, account_mail_setting(slice_str(key)), &value))
 			mail = arena_printf(&r->f->arena, "%.*s:%s=%.*s", (int)mail.n, mail.p, key,
 			    (int)value.n, value.p);
 	}
@@ -517,13 +570,13 @@ take_location(struct read_row *r, struct object *o, struct slice extra)
 {
 	struct slice mail, driver;
 
-	if (convert_extra(extra, "userdb_mail", &mail)) {
+	if (userdb_field(extra, "mail", &mail)) {
 		take_mail(r, o, mail);
 		return;
 	}
-	if (!convert_extra(extra, "userdb_mail_path", &mail))
+	if (!userdb_field(extra, "mail_path", &mail))
 		return;
-	if (convert_extra(extra, "userdb_mail_driver", &driver)) {
+	if (userdb_field(extra, "mail_driver", &driver)) {
 		mail = arena_printf(
 		    &r->f->arena, "%.*s:%.*s", (int)driver.n, driver.p, (int)mail.n, mail.p);
 		mail = with_parts(r, mail, extra);
@@ -531,51 +584,92 @@ take_location(struct read_row *r, struct object *o, struct slice extra)
 	take_mail(r, o, mail);
 }
 
+static bool
+is_known_field(struct slice key)
+{
+	static const char *const known[] = { "quota_storage_size", "mail", "mail_path",
+		"mail_driver", "home", "uid", "gid", "allow_nets", "nologin" };
+	static const char prefix[] = "userdb_", rule[] = "quota_rule";
+	const char *part;
+
+	if (slice_starts(key, prefix))
+		key = slice_tail(key, sizeof prefix - 1);
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (slice_is_nocase(key, known[i]))
+			return true;
+	for (size_t i = 0; (part = account_mail_key_at(i)) != NULL; i++)
+		if (slice_is_nocase(key, account_mail_setting(slice_str(part))))
+			return true;
+	return slice_is_nocase(slice_head(key, sizeof rule - 1), rule) && key.n <= sizeof rule;
+}
+
+/* What Dovecot did with it is not done here. Names alone: a value may be a password. */
+static void
+remark_unknown_fields(struct read_row *r, const struct object *o, struct slice extra)
+{
+	struct sbuf *names = &r->f->scratch;
+
+	sbuf_clear(names);
+	while (extra.n > 0) {
+		struct slice value = slice_cut(&extra, ' '), key = slice_cut(&value, '=');
+
+		if (key.n > 0 && !is_known_field(key))
+			sbuf_printf(names, "%s%.*s", names->n > 0 ? ", " : "", TEXT(key));
+	}
+	r->f->no_memory |= names->failed;
+	if (names->n > 0)
+		remark(r->f, REMARK_NOTE, &r->at, "of '%.*s' is not carried over: %s",
+		    TEXT(o->made.record.name), sbuf_cstr(names));
+}
+
 /* Extra fields of a passwd-file, those that mean something here. */
 static void
 take_extra(struct read_row *r, struct object *o, struct slice extra)
 {
-	struct slice value, group = { NULL, 0 };
+	struct slice value, uid = r->value[M_UID], gid = r->value[M_GID];
 
 	if (!given(extra))
 		return;
-	if (convert_extra(extra, "userdb_quota_rule", &value) ||
-	    convert_extra(extra, "quota_rule", &value))
-		take_quota_rule(r, o, value);
-	if (convert_extra(extra, "userdb_quota_storage_size", &value))
+	take_quota_rules(r, o, extra);
+	if (userdb_field(extra, "quota_storage_size", &value))
 		take_size(r, o, value, 1);
 	take_location(r, o, extra);
-	if (convert_extra(extra, "userdb_home", &value))
+	if (userdb_field(extra, "home", &value))
 		take_home(r, o, value);
 	if (convert_extra(extra, "allow_nets", &value))
 		take_networks(r, o, value);
-	if (convert_extra(extra, "userdb_uid", &value)) {
-		convert_extra(extra, "userdb_gid", &group);
-		take_ids(r, o, value, group);
-	}
+	if (userdb_field(extra, "uid", &uid) | userdb_field(extra, "gid", &gid))
+		take_ids(r, o, uid, gid);
 	if (convert_extra(extra, "nologin", &value))
 		shut_login(r, o);
+	remark_unknown_fields(r, o, extra);
 }
 
-static void add_targets(struct read_row *r, struct object *o, struct slice list);
+static void add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list);
 
-/* Mail of a mailbox that goes elsewhere is an alias of its name, with itself to keep a copy. */
+/* Mail of a mailbox that goes elsewhere is an alias of its name, with itself to keep a copy. One
+ * that goes nowhere else has none. */
 static void
 make_forward(struct read_row *r, struct slice address)
 {
 	struct foreign *f = r->f;
 	struct object *o;
 
-	if (!convert_yes(r->value[M_FORWARD]) || !given(r->value[M_TARGETS]))
+	if (!r->asked[M_FORWARD])
 		return;
+	f->targets = true;
 	o = object_find(f, CLASS_ALIAS, address);
 	if (o == NULL)
 		o = object_new(f, CLASS_ALIAS, RECORD_ALIAS, address, &r->at);
 	if (o == NULL)
 		return;
-	add_targets(r, o, r->value[M_TARGETS]);
+	o->has_said = true;
+	if (!convert_yes(r->value[M_FORWARD]) || !given(r->value[M_TARGETS]))
+		return;
+	o->unknown = true;
+	add_targets(r, o, &o->items, r->value[M_TARGETS]);
 	if (convert_yes(r->value[M_KEEP]))
-		object_add_item(f, o, o->made.record.name);
+		items_add(f, &o->items, o->made.record.name, &r->at);
 }
 
 static void
@@ -584,6 +678,8 @@ fill_mailbox(struct read_row *r, struct object *o)
 	o->made.record.created = convert_time(r->value[M_CREATED]);
 	take_password(r, o);
 	take_size(r, o, r->value[M_QUOTA], r->unit);
+	if (r->asked[M_QUOTA] && r->value[M_QUOTA].p == NULL)
+		o->made.record.said |= RECORD_QUOTA; /* none */
 	take_home(r, o, r->value[M_HOME]);
 	take_mail(r, o, r->value[M_MAIL]);
 	take_ids(r, o, r->value[M_UID], r->value[M_GID]);
@@ -734,6 +830,11 @@ make_app_password(struct read_row *r)
 		    TEXT(o->made.record.name));
 		return;
 	}
+	if (o != NULL && is_off(r))
+		remark(f, REMARK_NOTE, &r->at,
+		    "an app password of '%.*s' is switched off: if it is in the store, it stays "
+		    "good, see `vmailctl app-password list`",
+		    TEXT(o->made.record.name));
 	if (o == NULL || is_off(r) || adopt(r, o->made.record.name, &stored) != FOUND)
 		return;
 	if (slice_starts(stored, "{PLAIN}")) {
@@ -791,7 +892,7 @@ is_command(struct slice target)
 }
 
 static void
-add_target(struct read_row *r, struct object *o, struct slice typed)
+add_target(struct read_row *r, struct object *o, struct items *to, struct slice typed)
 {
 	struct foreign *f = r->f;
 	struct slice name = o->made.record.name, target = with_domain(f, typed);
@@ -814,12 +915,12 @@ add_target(struct read_row *r, struct object *o, struct slice typed)
 		    "'%.*s' leads to '%.*s', which has no domain: --domain says which is meant",
 		    TEXT(name), TEXT(typed));
 	else
-		object_add_item(f, o, target);
+		items_add(f, to, target, &r->at);
 }
 
 /* Commands stand in quotes, or go up to a comma. */
 static void
-add_targets(struct read_row *r, struct object *o, struct slice list)
+add_targets(struct read_row *r, struct object *o, struct items *to, struct slice list)
 {
 	struct slice one;
 
@@ -828,10 +929,10 @@ add_targets(struct read_row *r, struct object *o, struct slice list)
 
 		if (slice_starts(part, "|")) {
 			one = slice_trim(slice_cut(&part, ','));
-			add_target(r, o, one);
+			add_target(r, o, to, one);
 			list = part;
 		} else if (convert_next(&list, &one)) {
-			add_target(r, o, one);
+			add_target(r, o, to, one);
 		}
 		while (list.n > 0 && (list.p[0] == ',' || list.p[0] == ' '))
 			list = slice_tail(list, 1);
@@ -846,26 +947,25 @@ fill_alias(struct read_row *r, struct object *o)
 	if (record->created == 0)
 		record->created = convert_time(r->value[M_CREATED]);
 	if (r->value[M_ACTIVE].p != NULL || r->value[M_DISABLED].p != NULL) {
-		record->disabled |= is_off(r);
+		/* a row with a target speaks of that one, and not of the others */
+		record->disabled |= is_off(r) && !given(r->value[M_TARGETS]);
 		record->said |= RECORD_DISABLED;
 	}
 	if (r->value[M_INTERNAL].p != NULL) {
 		record->internal = convert_yes(r->value[M_INTERNAL]);
 		record->said |= RECORD_INTERNAL;
 	}
-	if (given(r->value[M_EXPIRES])) {
+	if (given(r->value[M_EXPIRES]))
 		record->expires =
 		    convert_yes(r->value[M_PERMANENT]) ? 0 : convert_time(r->value[M_EXPIRES]);
-		record->said |= RECORD_EXPIRES;
-	}
-	if (given(r->value[M_NOTE])) {
+	if (given(r->value[M_NOTE]))
 		record->note = one_line(r->f, r->value[M_NOTE], NOTE_MAX);
-		record->said |= record->note.n > 0 ? RECORD_NOTE : 0;
-	}
-	if (given(r->value[M_OWNER])) {
+	if (given(r->value[M_OWNER]))
 		record->owner = one_line(r->f, r->value[M_OWNER], NOTE_MAX);
-		record->said |= RECORD_OWNER;
-	}
+	/* a column with nothing in it says that there is none */
+	record->said |= (r->asked[M_EXPIRES] ? RECORD_EXPIRES : 0u) |
+			(r->asked[M_NOTE] ? RECORD_NOTE : 0u) |
+			(r->asked[M_OWNER] ? RECORD_OWNER : 0u);
 }
 
 static void make_senders(struct read_row *r, struct slice key, struct slice logins);
@@ -904,10 +1004,25 @@ make_alias(struct read_row *r, bool local)
 		return;
 	fill_alias(r, o);
 	if (given(r->value[M_TARGETS]))
-		add_targets(r, o, r->value[M_TARGETS]);
+		add_targets(r, o, is_off(r) ? &o->off : &o->items, r->value[M_TARGETS]);
+	f->targets |= r->asked[M_TARGETS];
+	o->unknown |= given(r->value[M_TARGETS]);
 	o->has_said |= given(r->value[M_TARGETS]) || given(r->value[M_LOGINS]);
 	if (given(r->value[M_LOGINS]))
 		make_senders(r, o->made.record.name, r->value[M_LOGINS]);
+}
+
+/* Left out, and said: it is for a table of another kind. */
+static bool
+skip_pattern(struct read_row *r, struct slice key, struct slice value, const char *instead)
+{
+	if (!postmap_is_pattern(key, value))
+		return false;
+	if (slice_is_nocase(key, "if"))
+		key = value;
+	remark(
+	    r->f, REMARK_SKIPPED, &r->at, "'%.*s' is a regular expression: %s", TEXT(key), instead);
+	return true;
 }
 
 /* A line of virtual(5): an address, a bare name, or a domain that is to be an alias domain. */
@@ -918,12 +1033,8 @@ make_virtual(struct read_row *r)
 	struct object *o;
 	size_t at;
 
-	if (slice_starts(key, "/") || slice_starts(key, "if ") || slice_starts(key, "!/")) {
-		remark(r->f, REMARK_SKIPPED, &r->at,
-		    "'%.*s' is a regular expression: make a pattern of it, user*@domain",
-		    TEXT(key));
+	if (skip_pattern(r, key, r->value[M_TARGETS], "make a pattern of it, user*@domain"))
 		return;
-	}
 	if (slice_rchr(key, '@', &at) || !slice_chr(key, '.', &at)) {
 		make_alias(r, true);
 		return;
@@ -946,6 +1057,8 @@ make_vmailbox(struct read_row *r)
 	struct slice key = r->value[M_ADDRESS];
 	size_t at;
 
+	if (skip_pattern(r, key, r->value[M_MAIL], "name the mailboxes one by one"))
+		return;
 	if (slice_starts(key, "@")) {
 		remark(r->f, REMARK_SKIPPED, &r->at,
 		    "'%.*s' is a mailbox for everybody: make a catch-all that leads to one",
@@ -987,19 +1100,37 @@ make_entry_of(struct read_row *r, struct slice map, struct slice key, struct sli
 	struct slice name = entry_name(f, map, key);
 	struct object *o = object_find(f, CLASS_ENTRY, name);
 
-	if (o != NULL && !slice_eq(o->made.record.value, value))
+	if (o != NULL && !o->made.gone && !slice_eq(o->made.record.value, value))
 		remark(f, REMARK_SKIPPED, &r->at,
 		    "the key '%.*s' is in line %zu already, which counts", TEXT(key),
 		    o->made.at.line);
-	if (o != NULL)
+	if (o != NULL && !o->made.gone)
 		return NULL;
-	o = object_new(f, CLASS_ENTRY, RECORD_ENTRY, name, &r->at);
+	if (o == NULL)
+		o = object_new(f, CLASS_ENTRY, RECORD_ENTRY, name, &r->at);
 	if (o == NULL)
 		return NULL;
+	o->made.gone = false;
 	o->made.record.map = arena_keep(&f->arena, map);
-	o->made.record.name = slice_tail(o->made.record.name, map.n + 1);
+	o->made.record.name = arena_keep(&f->arena, slice_tail(name, map.n + 1));
 	o->made.record.value = value;
 	return o;
+}
+
+/* An entry that is switched off is none, unless another row has one of that key. */
+static void
+make_no_entry(struct read_row *r, struct slice map)
+{
+	struct foreign *f = r->f;
+	struct slice key = r->value[M_KEY];
+	struct object *o;
+
+	remark(f, REMARK_NOTE, &r->at, "'%.*s' is switched off", TEXT(key));
+	if (!given(key) || !given(map) || object_find(f, CLASS_ENTRY, entry_name(f, map, key)))
+		return;
+	o = make_entry_of(r, map, key, slice_of(NULL, 0));
+	if (o != NULL)
+		o->made.gone = true;
 }
 
 static struct slice
@@ -1015,6 +1146,15 @@ value_of(struct read_row *r)
 	    &r->f->arena, "%.*s%s%.*s", (int)value.n, value.p, r->between, (int)more.n, more.p);
 }
 
+/* No key of a map of ours is a pattern; those that somebody made may be searched for anything. */
+static bool
+is_for_patterns(struct read_row *r, struct slice map)
+{
+	return map_by_name(map) != NULL &&
+	       skip_pattern(r, r->value[M_KEY], r->value[M_VALUE],
+		   "leave it in a regexp: or pcre: table, which Postfix reads itself");
+}
+
 static void
 make_entry(struct read_row *r, const char *map)
 {
@@ -1023,8 +1163,10 @@ make_entry(struct read_row *r, const char *map)
 
 	if (!given(name))
 		name = f->options->map;
+	if (is_for_patterns(r, name))
+		return;
 	if (is_off(r)) {
-		remark(f, REMARK_NOTE, &r->at, "'%.*s' is switched off", TEXT(r->value[M_KEY]));
+		make_no_entry(r, name);
 		return;
 	}
 	if (!given(r->value[M_KEY]) || !given(value)) {
@@ -1055,7 +1197,7 @@ make_senders(struct read_row *r, struct slice key, struct slice logins)
 	if (o == NULL)
 		o = make_entry_of(r, map, key, slice_of(NULL, 0));
 	while (o != NULL && convert_next(&logins, &one))
-		object_add_item(f, o, one);
+		items_add(f, &o->items, one, &r->at);
 }
 
 static void

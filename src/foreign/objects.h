@@ -12,7 +12,13 @@ enum class { CLASS_DOMAIN, CLASS_DOMAIN_ALIAS, CLASS_MAILBOX, CLASS_ALIAS, CLASS
 
 struct item {
 	struct slice text;
+	struct foreign_place at;
 	struct item *next;
+};
+
+struct items {
+	struct item *first, *last;
+	size_t n;
 };
 
 struct app_password {
@@ -22,12 +28,13 @@ struct app_password {
 
 struct object {
 	struct foreign_object made;
-	struct item *item, *last; /* an alias's targets, or the logins of a sender */
-	size_t items;
-	struct slice hash; /* a mailbox's own password, or p NULL */
+	struct items items; /* an alias's targets, or the logins of a sender */
+	struct items off;   /* targets of rows that are switched off */
+	struct slice hash;  /* a mailbox's own password, or p NULL */
 	struct app_password *app;
 	size_t apps;
-	bool has_said; /* why an alias leads nowhere */
+	bool has_said; /* why an alias leads nowhere, or that is as it should be */
+	bool unknown;  /* where it leads, for none of that can be had here */
 	bool no_login; /* its passwords are not to be carried over */
 	bool dropped;
 };
@@ -58,6 +65,7 @@ struct foreign {
 	bool told_base;
 	bool no_memory;  /* for what lies outside the arena */
 	bool bare_names; /* there are names without a domain */
+	bool targets;    /* there is a table that says where aliases lead */
 };
 
 /* Tell of something that is not carried over, or not as it was. */
@@ -71,8 +79,12 @@ struct object *object_find(struct foreign *f, enum class class, struct slice nam
 struct object *object_new(struct foreign *f, enum class class, enum record_kind kind,
     struct slice name, const struct foreign_place *at);
 
-/* Add a target or login that it has not yet. */
-void object_add_item(struct foreign *f, struct object *o, struct slice text);
+/* Add a target or login that is not among them yet. */
+void items_add(
+    struct foreign *f, struct items *to, struct slice text, const struct foreign_place *at);
+
+/* Tell whether it is among them. */
+bool items_have(const struct items *items, struct slice text);
 
 void joins_release(struct foreign *f);
 

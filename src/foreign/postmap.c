@@ -148,3 +148,17 @@ postmap_read(struct postmap *p, struct slice source, const char *name, struct er
 	}
 	return o;
 }
+
+bool
+postmap_is_pattern(struct slice key, struct slice value)
+{
+	struct slice text = slice_is_nocase(key, "if") ? value : key;
+	size_t last, at;
+
+	if (slice_is_nocase(key, "endif"))
+		return value.n == 0;
+	if (slice_starts(text, "!"))
+		text = slice_tail(text, 1);
+	return slice_starts(text, "/") && slice_rchr(text, '/', &last) &&
+	       !slice_chr(slice_tail(text, last + 1), '@', &at);
+}

@@ -1,314 +1,79 @@
 /* SPDX-License-Identifier: ISC
  *
  * The dump of a database: of mysqldump, pg_dump (with COPY or with INSERT) and sqlite3's .dump. It
- * is read for its rows alone; statements that bring none are passed over.
+ * is read for its rows alone. Statements that bring none are passed over; of a table that is
+ * wanted, what brings or changes rows and cannot be read is told, and so is a file that ends too
+ * early.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "foreign/read.h"
+#include "foreign/sql.h"
 
 enum { COLUMNS_MAX = 256, NAME_MAX_BYTES = 256 };
 
-struct lexer {
+struct reader {
 	const struct source *source;
 	struct tables *tables;
-	struct slice rest;
-	size_t line;
-	bool backslashes; /* MySQL: they escape in every text */
+	struct sql sql;
+	size_t statement; /* the line in which it begins */
+	size_t open;      /* that of a transaction that has not ended, or 0 */
+	bool told_cut;
 };
 
-static bool
-is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '$' || (unsigned char)c >= 128;
-}
-
-static void
-skip(struct lexer *l, size_t n)
-{
-	for (size_t i = 0; i < n && i < l->rest.n; i++)
-		l->line += l->rest.p[i] == '\n';
-	l->rest = slice_tail(l->rest, n);
-}
-
-static void
-skip_to(struct lexer *l, const char *end)
-{
-	const char *at = l->rest.n > 0 ? memmem(l->rest.p, l->rest.n, end, strlen(end)) : NULL;
-
-	skip(l, at != NULL ? (size_t)(at - l->rest.p) + strlen(end) : l->rest.n);
-}
-
-/* Blanks and comments. `/ *!` of MySQL is a comment too: nothing in one brings rows. */
-static void
-skip_blanks(struct lexer *l)
-{
-	for (;;) {
-		if (l->rest.n > 0 && strchr(" \t\r\n", l->rest.p[0]) != NULL &&
-		    l->rest.p[0] != '\0')
-			skip(l, 1);
-		else if (slice_starts(l->rest, "--") || slice_starts(l->rest, "#"))
-			skip_to(l, "\n");
-		else if (slice_starts(l->rest, "/*"))
-			skip_to(l, "*/");
-		else
-			return;
-	}
-}
-
-static bool
-take_char(struct lexer *l, char c)
-{
-	skip_blanks(l);
-	if (l->rest.n == 0 || l->rest.p[0] != c)
-		return false;
-	skip(l, 1);
-	return true;
-}
-
-/* Take a word if it is this one. */
-static bool
-take_word(struct lexer *l, const char *word)
-{
-	size_t n = strlen(word);
-
-	skip_blanks(l);
-	if (!slice_is_nocase(slice_head(l->rest, n), word) ||
-	    (l->rest.n > n && is_word(l->rest.p[n])))
-		return false;
-	skip(l, n);
-	return true;
-}
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-static struct slice
-take_bare_name(struct lexer *l)
-{
-	struct slice name;
-	size_t n = 0;
-
-	while (n < l->rest.n && is_word(l->rest.p[n]))
-		n++;
-	name = slice_head(l->rest, n);
-	skip(l, n);
-	return name;
-}
-
-static struct slice
-take_quoted_name(struct lexer *l, char end)
-{
-	struct slice name = slice_tail(l->rest, 1);
-	size_t at;
-
-	if (!slice_chr(name, end, &at))
-		at = name.n;
-	skip(l, at + 2);
-	return slice_head(name, at);
-}
-
-/* name, "name", `name`, [name]; empty when none is there. */
-static struct slice
-take_name(struct lexer *l)
-{
-	char c;
-
-	skip_blanks(l);
-	c = l->rest.n > 0 ? l->rest.p[0] : '\0';
-	if (c == '`')
-		l->backslashes = true; /* nobody else writes names so */
-	if (c == '`' || c == '"')
-		return take_quoted_name(l, c);
-	return c == '[' ? take_quoted_name(l, ']') : take_bare_name(l);
-}
-
-/* schema.name: the name. */
-static struct slice
-take_table_name(struct lexer *l)
-{
-	struct slice name = take_name(l);
-
-	while (name.n > 0 && slice_starts(l->rest, ".")) {
-		skip(l, 1);
-		name = take_name(l);
-	}
-	return name;
-}
-
-/* ( a, b, c ): how many; 0 when there is no such list. */
-static size_t
-take_names(struct lexer *l, struct slice *name)
-{
-	size_t n = 0;
-
-	if (!take_char(l, '('))
-		return 0;
-	do {
-		if (n == COLUMNS_MAX)
-			return 0;
-		name[n++] = take_name(l);
-	} while (take_char(l, ','));
-	return take_char(l, ')') ? n : 0;
-}
-
-/* --- values ----------------------------------------------------------------------------------- */
-
-static size_t
-text_length(const struct lexer *l, bool backslashes)
-{
-	const struct slice s = l->rest;
-	size_t i = 1;
-
-	while (i < s.n) {
-		if (backslashes && s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == '\'' && i + 1 < s.n && s.p[i + 1] == '\'')
-			i++;
-		else if (s.p[i] == '\'')
-			break;
-		i++;
-	}
-	return i < s.n ? i : s.n;
-}
-
-static char
-escaped(char c)
-{
-	static const char from[] = "ntrbZ0", to[] = "\n\t\r\b\x1a";
-	const char *at = c != '\0' ? strchr(from, c) : NULL;
-
-	return at != NULL ? to[at - from] : c;
-}
-
-/* 'text' with quotes doubled, and backslashes where they escape; the lexer stands on the first. */
-static struct slice
-take_text(struct lexer *l, bool backslashes)
-{
-	size_t n = text_length(l, backslashes), used = 0, at;
-	struct slice raw = slice_of(l->rest.p + 1, n - (n > 0));
-	char *to;
-
-	skip(l, n + 1);
-	if (!slice_chr(raw, '\'', &at) && !(backslashes && slice_chr(raw, '\\', &at)))
-		return raw;
-	to = arena_take(l->tables->arena, raw.n + 1);
-	for (size_t i = 0; to != NULL && i < raw.n; i++) {
-		if (backslashes && raw.p[i] == '\\' && i + 1 < raw.n)
-			to[used++] = escaped(raw.p[++i]);
-		else {
-			to[used++] = raw.p[i];
-			i += raw.p[i] == '\'';
-		}
-	}
-	l->tables->no_memory |= to == NULL;
-	return slice_of(to, used);
-}
-
-/* Pass over anything up to the comma or bracket that ends a value. */
-static void
-skip_expression(struct lexer *l)
-{
-	size_t depth = 0;
-
-	while (l->rest.n > 0) {
-		char c;
-
-		skip_blanks(l);
-		c = l->rest.n > 0 ? l->rest.p[0] : '\0';
-		if (l->rest.n == 0 || (depth == 0 && (c == ',' || c == ')')) || c == ';')
-			return;
-		if (c == '\'') {
-			take_text(l, l->backslashes);
-			continue;
-		}
-		depth += c == '(';
-		depth -= c == ')';
-		skip(l, 1);
-	}
-}
-
-/* A value that is computed when the statement is run is not in the text. */
-static struct slice
-take_value(struct lexer *l, bool *computed)
-{
-	struct slice value;
-	char c;
-
-	skip_blanks(l);
-	if (slice_starts(l->rest, "E'") || slice_starts(l->rest, "e'")) {
-		skip(l, 1);
-		return take_text(l, true);
-	}
-	if (take_word(l, "_binary") || take_word(l, "_utf8mb4"))
-		skip_blanks(l);
-	if (l->rest.n > 1 && l->rest.p[1] == '\'' && strchr("bBnN", l->rest.p[0]) != NULL)
-		skip(l, 1);
-	c = l->rest.n > 0 ? l->rest.p[0] : '\0';
-	if (c == '\'') {
-		value = take_text(l, l->backslashes);
-	} else {
-		size_t n = 0;
-
-		while (n < l->rest.n &&
-		       (is_word(l->rest.p[n]) || strchr("+-.", l->rest.p[n]) != NULL) &&
-		       l->rest.p[n] != '\0')
-			n++;
-		value = slice_head(l->rest, n);
-		skip(l, n);
-		skip_blanks(l);
-		*computed |= slice_starts(l->rest, "(") || n == 0;
-		if (slice_is_nocase(value, "NULL"))
-			value = slice_of(NULL, 0);
-	}
-	skip_expression(l); /* ::text and the like */
-	return value;
-}
-
-/* ( v, v, v ); false when that is not what stands there. */
-static bool
-take_row(struct lexer *l, struct table *table)
-{
+/* A row. */
+struct values {
 	struct slice cell[COLUMNS_MAX];
-	bool computed = false;
-	size_t n = 0, line;
+	size_t n;
+	size_t line;
+};
 
-	if (!take_char(l, '('))
-		return false;
-	line = l->line;
-	do {
-		if (n == COLUMNS_MAX)
-			return false;
-		computed = false;
-		cell[n++] = take_value(l, &computed);
-		if (computed && table != NULL)
-			cell[n - 1] = slice_str("\001computed");
-	} while (take_char(l, ','));
-	if (!take_char(l, ')'))
-		return false;
-	if (table == NULL || l->source->names_only)
-		return true;
-	if (n == table->columns)
-		return table_add(l->tables, table, line, cell);
-	l->source->say(l->source->arg, l->source->file, line,
-	    "this row has not as many values as the table has columns");
-	return true;
+static void
+say(struct reader *r, size_t line, const char *text)
+{
+	r->source->say(r->source->arg, r->source->file, line, text);
 }
 
-/* --- statements ------------------------------------------------------------------------------- */
+/* Once: it is one thing, whatever else is then missing. */
+static void
+say_cut(struct reader *r, size_t line, const char *text)
+{
+	if (!r->told_cut)
+		say(r, line, text);
+	r->told_cut = true;
+}
+
+static void
+skip_statement(struct reader *r)
+{
+	sql_skip_statement(&r->sql, NULL);
+}
+
+/* Tell that rows of a wanted table cannot be had, from LINE to the end of the statement. */
+static void
+refuse(struct reader *r, size_t line, const char *text)
+{
+	/* it may be the end of the file that makes no sense */
+	skip_statement(r);
+	if (!r->sql.cut)
+		say(r, line, text);
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static bool
-wanted(const struct lexer *l, struct slice name)
+wanted(const struct reader *r, struct slice name)
 {
 	char folded[NAME_MAX_BYTES];
 
-	if (l->source->wants == NULL)
+	if (r->source->wants == NULL)
 		return true;
 	if (name.n > sizeof folded)
 		return false;
 	for (size_t i = 0; i < name.n; i++)
 		folded[i] = (char)(name.p[i] | (name.p[i] >= 'A' && name.p[i] <= 'Z' ? 32 : 0));
-	return l->source->wants(l->source->arg, slice_of(folded, name.n));
+	return r->source->wants(r->source->arg, slice_of(folded, name.n));
 }
 
 static bool
@@ -329,67 +94,198 @@ has_columns(const struct table *t, const struct slice *column, size_t n)
 
 /* The table of that name whose rows have these columns, begun where there is none. */
 static struct table *
-table_for(struct lexer *l, struct slice name, const struct slice *column, size_t n)
+table_for(struct reader *r, struct slice name, const struct slice *column, size_t n)
 {
-	for (size_t i = 0; i < l->tables->n; i++) {
-		struct table *t = &l->tables->table[i];
+	for (size_t i = 0; i < r->tables->n; i++) {
+		struct table *t = &r->tables->table[i];
 
-		if (t->file == l->source->file && same_name(t->name, name) &&
+		if (t->file == r->source->file && same_name(t->name, name) &&
 		    has_columns(t, column, n))
 			return t;
 	}
-	return n > 0 ? tables_begin(l->tables, l->source->file, name, column, n) : NULL;
+	return n > 0 ? tables_begin(r->tables, r->source->file, name, column, n) : NULL;
 }
 
-static void
-skip_statement(struct lexer *l)
+/* The same for a table whose rows come now. */
+static struct table *
+table_of_rows(struct reader *r, struct slice name, const struct slice *column, size_t n)
 {
-	while (l->rest.n > 0) {
-		char c;
+	struct table *table = table_for(r, name, column, n);
 
-		skip_blanks(l);
-		c = l->rest.n > 0 ? l->rest.p[0] : ';';
-		if (c == '\'')
-			take_text(l, l->backslashes);
-		else if (c == '"' || c == '`')
-			take_quoted_name(l, c);
-		else if (slice_starts(l->rest, "$$")) {
-			skip(l, 2);
-			skip_to(l, "$$");
-		} else
-			skip(l, 1);
-		if (c == ';')
-			return;
-	}
+	if (table == NULL && !r->tables->no_memory)
+		say(r, r->statement,
+		    "rows of a table of which nobody said what its columns are called");
+	return table;
 }
 
-/* INTO name [(columns)] VALUES (...), (...) */
 static void
-take_insert(struct lexer *l)
+add_row(struct reader *r, struct table *table, const struct values *row)
+{
+	if (table == NULL || r->source->names_only)
+		return;
+	if (row->n == table->columns)
+		table_add(r->tables, table, row->line, row->cell);
+	else
+		say(r, row->line, "this row has not as many values as the table has columns");
+}
+
+/* --- INSERT ----------------------------------------------------------------------------------- */
+
+static void
+take_cell(struct reader *r, struct slice *cell)
+{
+	if (!sql_value(&r->sql, cell))
+		*cell = slice_str("\001computed");
+}
+
+/* ( v, v, v ); false when that is not what stands there. */
+static bool
+take_row(struct reader *r, struct values *row)
+{
+	sql_skip_blanks(&r->sql);
+	row->n = 0;
+	row->line = r->sql.line;
+	if (!sql_char(&r->sql, '('))
+		return false;
+	do {
+		if (row->n == COLUMNS_MAX)
+			return false;
+		take_cell(r, &row->cell[row->n++]);
+	} while (sql_char(&r->sql, ','));
+	return sql_char(&r->sql, ')');
+}
+
+/* What may stand behind the rows: nothing that brings others. */
+static void
+end_insert(struct reader *r)
+{
+	static const char *const words[] = { "ON", "RETURNING", "AS" };
+	size_t line;
+
+	if (sql_char(&r->sql, ';'))
+		return;
+	line = r->sql.line;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (sql_word(&r->sql, words[i])) {
+			skip_statement(r);
+			return;
+		}
+	refuse(r, line, "what stands here, behind a row, is not understood");
+}
+
+static void
+take_rows(struct reader *r, struct table *table)
+{
+	struct values row;
+
+	do {
+		if (!take_row(r, &row)) {
+			if (r->sql.rest.n == 0)
+				say_cut(r, row.line, "the file ends in the middle of this row");
+			refuse(r, row.line,
+			    "this row is not understood: it is left out, and what follows it in "
+			    "its statement");
+			return;
+		}
+		add_row(r, table, &row);
+	} while (!r->tables->no_memory && sql_char(&r->sql, ','));
+	end_insert(r);
+}
+
+/* SET a = v, b = v: one row. */
+static void
+take_assignments(struct reader *r, struct slice name)
+{
+	struct slice column[COLUMNS_MAX];
+	struct values row = { .n = 0, .line = r->statement };
+
+	do {
+		if (row.n == COLUMNS_MAX)
+			break;
+		column[row.n] = sql_name(&r->sql);
+		if (column[row.n].n == 0 || !sql_char(&r->sql, '='))
+			break;
+		take_cell(r, &row.cell[row.n++]);
+		if (!sql_char(&r->sql, ',')) {
+			add_row(r, table_of_rows(r, name, column, row.n), &row);
+			end_insert(r);
+			return;
+		}
+	} while (!r->tables->no_memory);
+	refuse(r, r->statement, "this row is not understood: it is left out");
+}
+
+/* What may stand between INSERT or REPLACE and the table. */
+static void
+pass_modifiers(struct reader *r)
+{
+	while (sql_word(&r->sql, "LOW_PRIORITY") || sql_word(&r->sql, "HIGH_PRIORITY") ||
+	       sql_word(&r->sql, "DELAYED") || sql_word(&r->sql, "IGNORE"))
+		;
+	if (sql_word(&r->sql, "OR"))
+		sql_name(&r->sql);
+	sql_word(&r->sql, "INTO");
+}
+
+/* [INTO] name [(columns)] [OVERRIDING ... VALUE] VALUES (...), (...) or SET ... */
+static void
+take_insert(struct reader *r)
 {
 	struct slice column[COLUMNS_MAX], name;
-	struct table *table = NULL;
-	size_t n, line = l->line;
+	struct sql before;
+	size_t n;
 
-	if (!take_word(l, "INTO")) {
-		skip_statement(l);
+	pass_modifiers(r);
+	name = sql_table_name(&r->sql);
+	if (!wanted(r, name)) {
+		skip_statement(r);
 		return;
 	}
-	name = take_table_name(l);
-	n = take_names(l, column);
-	if (wanted(l, name)) {
-		table = table_for(l, name, column, n);
-		if (table == NULL && !l->tables->no_memory)
-			l->source->say(l->source->arg, l->source->file, line,
-			    "rows of a table of which nobody said what its columns are called");
+	before = r->sql;
+	n = sql_names(&r->sql, column, COLUMNS_MAX);
+	if (n == 0)
+		r->sql = before;
+	if (sql_word(&r->sql, "OVERRIDING")) {
+		sql_name(&r->sql);
+		sql_word(&r->sql, "VALUE");
 	}
-	if (take_word(l, "VALUES"))
-		do
-			if (!take_row(l, table))
-				break;
-		while (!l->tables->no_memory && take_char(l, ','));
-	skip_statement(l);
+	if (sql_word(&r->sql, "VALUES") || sql_word(&r->sql, "VALUE"))
+		take_rows(r, table_of_rows(r, name, column, n));
+	else if (sql_word(&r->sql, "SET"))
+		take_assignments(r, name);
+	else
+		refuse(r, r->statement,
+		    "rows that do not stand in the statement: dump the table itself");
 }
+
+/* --- what changes rows that are there --------------------------------------------------------- */
+
+static bool
+has_rows(const struct reader *r, struct slice name)
+{
+	for (size_t i = 0; i < r->tables->n; i++)
+		if (r->tables->table[i].rows > 0 && same_name(r->tables->table[i].name, name))
+			return true;
+	return false;
+}
+
+static void
+take_change(struct reader *r)
+{
+	struct slice name;
+
+	pass_modifiers(r);
+	sql_word(&r->sql, "FROM");
+	name = sql_table_name(&r->sql);
+	if (wanted(r, name) && has_rows(r, name))
+		refuse(r, r->statement,
+		    "this statement changes rows that were read before it, and is not "
+		    "understood: dump the table itself");
+	else
+		skip_statement(r);
+}
+
+/* --- CREATE ----------------------------------------------------------------------------------- */
 
 /* Whether an item of CREATE TABLE is no column. */
 static bool
@@ -404,138 +300,285 @@ is_constraint(struct slice word)
 	return false;
 }
 
-/* TABLE [IF NOT EXISTS] name ( column type ..., ... ) */
+/* [IF NOT EXISTS] name ( column type ..., ... ) */
 static void
-take_create(struct lexer *l)
+take_create_table(struct reader *r)
 {
+	struct sql *l = &r->sql;
 	struct slice column[COLUMNS_MAX], name;
 	size_t n = 0;
 
-	if (!take_word(l, "TABLE")) {
-		skip_statement(l);
-		return;
-	}
-	if (take_word(l, "IF") && take_word(l, "NOT"))
-		take_word(l, "EXISTS");
-	name = take_table_name(l);
-	if (take_char(l, '('))
+	if (sql_word(l, "IF") && sql_word(l, "NOT"))
+		sql_word(l, "EXISTS");
+	name = sql_table_name(l);
+	if (sql_char(l, '('))
 		do {
 			bool quoted;
 			struct slice word;
 
-			skip_blanks(l);
-			quoted = l->rest.n > 0 && strchr("`\"[", l->rest.p[0]) != NULL;
-			word = take_name(l);
+			sql_skip_blanks(l);
+			quoted = l->rest.n > 0 && l->rest.p[0] != '\0' &&
+				 strchr("`\"[", l->rest.p[0]) != NULL;
+			word = sql_name(l);
 			if (word.n > 0 && n < COLUMNS_MAX && (quoted || !is_constraint(word)))
 				column[n++] = word;
-			skip_expression(l);
-		} while (take_char(l, ','));
-	if (n > 0 && wanted(l, name))
-		table_for(l, name, column, n);
-	skip_statement(l);
+			sql_skip_value(l);
+		} while (sql_char(l, ','));
+	if (n > 0 && wanted(r, name))
+		table_for(r, name, column, n);
+	skip_statement(r);
+}
+
+/* What is done by a trigger or a function is no part of the dump: its statements go up to an END.
+ */
+static void
+skip_routine(struct reader *r)
+{
+	bool more = sql_skip_statement(&r->sql, "BEGIN");
+
+	while (more && r->sql.rest.n > 0) {
+		more = !sql_word(&r->sql, "END");
+		skip_statement(r);
+	}
+}
+
+static void
+take_create(struct reader *r)
+{
+	static const char *const words[] = { "OR", "REPLACE", "GLOBAL", "LOCAL", "TEMPORARY",
+		"TEMP", "UNLOGGED" };
+	struct sql *l = &r->sql;
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		sql_word(l, words[i]);
+	if (sql_word(l, "TABLE"))
+		take_create_table(r);
+	else if (sql_word(l, "TRIGGER") || sql_word(l, "FUNCTION") || sql_word(l, "PROCEDURE"))
+		skip_routine(r);
+	else
+		skip_statement(r);
+}
+
+/* DELIMITER ;; of mysql: what stands between this and the next are routines. */
+static void
+take_delimiter(struct reader *r)
+{
+	struct slice rest = r->sql.rest;
+
+	if (!slice_is(slice_trim(slice_cut(&rest, '\n')), ";")) {
+		sql_skip_to(&r->sql, "\nDELIMITER");
+		r->sql.cut |= r->sql.rest.n == 0;
+	}
+	sql_skip_to(&r->sql, "\n");
 }
 
 /* --- COPY ------------------------------------------------------------------------------------- */
 
-static struct slice
-copy_cell(struct lexer *l, struct slice raw)
+static void
+copy_row(struct reader *r, struct table *table, struct slice line, size_t number)
 {
-	char *to;
-	size_t used = 0, at;
+	struct values row = { .n = 0, .line = number };
 
-	if (slice_is(raw, "\\N"))
-		return slice_of(NULL, 0);
-	if (!slice_chr(raw, '\\', &at))
-		return raw;
-	to = arena_take(l->tables->arena, raw.n + 1);
-	for (size_t i = 0; to != NULL && i < raw.n; i++) {
-		bool escape = raw.p[i] == '\\' && i + 1 < raw.n;
+	while (line.p != NULL && row.n < COLUMNS_MAX) {
+		struct slice raw = slice_cut(&line, '\t');
 
-		to[used++] = escape ? escaped(raw.p[++i]) : raw.p[i];
+		row.cell[row.n++] =
+		    slice_is(raw, "\\N") ? slice_of(NULL, 0) : sql_unescape(&r->sql, raw);
 	}
-	l->tables->no_memory |= to == NULL;
-	return slice_of(to, used);
+	add_row(r, table, &row);
 }
 
+/* Lines up to one that is \. */
 static void
-copy_row(struct lexer *l, struct table *table, struct slice line, size_t number)
+take_lines(struct reader *r, struct table *table)
 {
-	struct slice cell[COLUMNS_MAX];
-	size_t n = 0;
+	size_t at;
 
-	while (line.p != NULL && n < COLUMNS_MAX)
-		cell[n++] = copy_cell(l, slice_cut(&line, '\t'));
-	if (n == table->columns)
-		table_add(l->tables, table, number, cell);
-	else
-		l->source->say(l->source->arg, l->source->file, number,
-		    "this row has not as many values as the table has columns");
-}
+	while (slice_chr(r->sql.rest, '\n', &at) && !r->tables->no_memory) {
+		struct slice line = slice_cut(&r->sql.rest, '\n');
+		size_t number = r->sql.line++;
 
-/* name (columns) FROM stdin; and then lines up to one that is \. */
-static void
-take_copy(struct lexer *l)
-{
-	struct slice column[COLUMNS_MAX], name = take_table_name(l);
-	struct table *table = NULL;
-	size_t n = take_names(l, column);
-
-	if (wanted(l, name))
-		table = table_for(l, name, column, n);
-	skip_statement(l);
-	skip_to(l, "\n");
-	while (l->rest.n > 0 && !l->tables->no_memory) {
-		struct slice rest = l->rest, line = slice_cut(&rest, '\n');
-		size_t number = l->line;
-
-		l->line++;
-		l->rest = rest;
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
 		if (slice_is(line, "\\."))
 			return;
-		if (table != NULL && !l->source->names_only)
-			copy_row(l, table, line, number);
+		if (table != NULL && !r->source->names_only)
+			copy_row(r, table, line, number);
 	}
+	if (slice_is(slice_trim(r->sql.rest), "\\."))
+		sql_skip(&r->sql, r->sql.rest.n);
+	else
+		say_cut(r, r->sql.line, "the file ends in the middle of the rows of a table");
+	sql_skip(&r->sql, r->sql.rest.n);
+}
+
+/* name (columns) FROM stdin; and then lines. */
+static void
+take_copy(struct reader *r)
+{
+	struct slice column[COLUMNS_MAX], name = sql_table_name(&r->sql);
+	struct table *table = NULL;
+	bool want = wanted(r, name);
+	size_t n = sql_names(&r->sql, column, COLUMNS_MAX);
+
+	if (!sql_word(&r->sql, "FROM") || !sql_word(&r->sql, "stdin")) {
+		if (want && name.n > 0)
+			refuse(r, r->statement, "rows that stand in another file");
+		else
+			skip_statement(r);
+		return;
+	}
+	if (want && !sql_char(&r->sql, ';')) {
+		refuse(r, r->statement, "rows in a form that is not understood");
+	} else if (want) {
+		table = table_of_rows(r, name, column, n);
+	} else {
+		skip_statement(r);
+	}
+	sql_skip_to(&r->sql, "\n");
+	take_lines(r, table);
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static void
+take_begin(struct reader *r)
+{
+	r->open = r->statement;
+	skip_statement(r);
+}
+
+static void
+take_start(struct reader *r)
+{
+	if (sql_word(&r->sql, "TRANSACTION"))
+		take_begin(r);
+	else
+		skip_statement(r);
+}
+
+static void
+take_end(struct reader *r)
+{
+	r->open = 0;
+	skip_statement(r);
+}
+
+/* sqlite3 ends so what it could not read to the end. */
+static void
+take_rollback(struct reader *r)
+{
+	say(r, r->statement,
+	    "ROLLBACK: whatever wrote this dump could not read all of the database");
+	take_end(r);
+}
+
+static void
+take_statement(struct reader *r)
+{
+	static const struct {
+		const char *word;
+		void (*take)(struct reader *r);
+	} rows[] = {
+		{ "INSERT", take_insert },
+		{ "REPLACE", take_insert },
+		{ "COPY", take_copy },
+		{ "CREATE", take_create },
+		{ "UPDATE", take_change },
+		{ "DELETE", take_change },
+		{ "DELIMITER", take_delimiter },
+		{ "BEGIN", take_begin },
+		{ "START", take_start },
+		{ "COMMIT", take_end },
+		{ "END", take_end },
+		{ "ROLLBACK", take_rollback },
+	};
+
+	r->statement = r->sql.line;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (sql_word(&r->sql, rows[i].word)) {
+			rows[i].take(r);
+			return;
+		}
+	skip_statement(r);
+}
+
+/* Whether there is a statement more: lines of a backslash are for psql, \restrict and \connect. */
+static bool
+next_statement(struct sql *l)
+{
+	for (;;) {
+		sql_skip_blanks(l);
+		if (slice_starts(l->rest, "\xef\xbb\xbf"))
+			sql_skip(l, 3);
+		else if (slice_starts(l->rest, "\\"))
+			sql_skip_to(l, "\n");
+		else
+			return l->rest.n > 0;
+	}
+}
+
+static bool
+has(struct slice text, const char *what)
+{
+	return text.n > 0 && memmem(text.p, text.n, what, strlen(what)) != NULL;
+}
+
+/* Programs that write dumps say at the end that this is it. */
+static void
+look_for_end(struct reader *r)
+{
+	static const struct {
+		const char *first, *last;
+	} programs[] = {
+		{ "-- MySQL dump ", "-- Dump completed" },
+		{ "-- MariaDB dump ", "-- Dump completed" },
+		{ "-- PostgreSQL database dump\n", "-- PostgreSQL database dump complete" },
+	};
+	struct slice text = r->source->text, head = slice_head(text, 4096);
+
+	if (r->sql.cut)
+		say_cut(r, r->statement, "the file ends in the middle of what begins in this line");
+	if (r->open > 0)
+		say_cut(r, r->open,
+		    "the file ends before the transaction does that begins in this line");
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+		if (has(head, programs[i].first) && !has(text, programs[i].last))
+			say_cut(r, r->sql.line,
+			    "the file ends here without the line that ends such a dump: some of "
+			    "it may be missing");
 }
 
 enum outcome
 read_dump(struct tables *t, const struct source *s, struct error *err)
 {
-	struct lexer l = { .source = s, .tables = t, .rest = s->text, .line = 1 };
+	struct reader r = { .source = s, .tables = t };
 	struct slice head = slice_head(s->text, 4096);
 
-	l.backslashes = memmem(head.p, head.n, "MySQL dump", 10) != NULL ||
-			memmem(head.p, head.n, "MariaDB dump", 12) != NULL;
-	for (skip_blanks(&l); l.rest.n > 0 && !t->no_memory; skip_blanks(&l)) {
-		bool replace = take_word(&l, "REPLACE");
-
-		if (replace || take_word(&l, "INSERT")) {
-			if (!take_word(&l, "IGNORE") && take_word(&l, "OR"))
-				take_name(&l);
-			take_insert(&l);
-		} else if (take_word(&l, "CREATE")) {
-			take_create(&l);
-		} else if (take_word(&l, "COPY")) {
-			take_copy(&l);
-		} else {
-			skip_statement(&l);
-		}
+	r.sql = (struct sql){ .arena = t->arena, .rest = s->text, .line = 1 };
+	r.sql.backslashes = has(head, "MySQL dump") || has(head, "MariaDB dump");
+	r.sql.plain = slice_starts(s->text, "PRAGMA ");
+	while (!t->no_memory && next_statement(&r.sql)) {
+		take_statement(&r);
+		t->no_memory |= t->arena->failed;
 	}
-	return t->no_memory ? error_set(err, RETRY, "no memory") : FOUND;
+	if (t->no_memory)
+		return error_set(err, RETRY, "no memory");
+	look_for_end(&r);
+	return FOUND;
 }
 
 bool
 looks_like_dump(struct slice text)
 {
-	struct lexer l = { .rest = slice_head(text, 65536), .line = 1 };
+	struct sql l = { .rest = slice_head(text, 65536), .line = 1 };
 	static const char *const words[] = { "CREATE", "INSERT", "COPY", "DROP", "SET", "BEGIN",
 		"PRAGMA", "LOCK", "USE", "REPLACE", "SELECT", "ALTER", "START" };
 
-	while (take_char(&l, ';'))
+	while (next_statement(&l) && sql_char(&l, ';'))
 		;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (take_word(&l, words[i]))
-			return memmem(text.p, text.n, ";", 1) != NULL;
+		if (sql_word(&l, words[i]))
+			return has(text, ";");
 	return false;
 }

@@ -337,6 +337,28 @@ is_computed(const struct rule *rule, struct slice value)
 	       rule->meaning != M_PASSWORD && rule->meaning != M_CRYPT;
 }
 
+/* What a row is of use without. */
+static bool
+is_remark(enum meaning meaning)
+{
+	return meaning == M_NOTE || meaning == M_OWNER || meaning == M_LABEL;
+}
+
+/* Of a value that is not in the text. False when the row is of no use then. */
+static bool
+go_without(struct read_row *r, const struct rule *rule)
+{
+	if (is_remark(rule->meaning))
+		remark(r->f, REMARK_NOTE, &r->at,
+		    "its '%s' is computed when the statement runs, and is not carried over",
+		    rule->column);
+	else
+		remark(r->f, REMARK_SKIPPED, &r->at,
+		    "its '%s' is computed when the statement runs: dump the table itself",
+		    rule->column);
+	return is_remark(rule->meaning);
+}
+
 bool
 row_read(struct read_row *r, const struct binding *b, size_t i)
 {
@@ -349,11 +371,11 @@ row_read(struct read_row *r, const struct binding *b, size_t i)
 		struct slice value = table_cell(b->table, i, b->bound[k].column);
 
 		if (is_computed(rule, value)) {
-			remark(b->f, REMARK_SKIPPED, &r->at,
-			    "its '%s' is computed when the statement runs: dump the table itself",
-			    rule->column);
-			return false;
+			if (!go_without(r, rule))
+				return false;
+			continue;
 		}
+		r->asked[rule->meaning] = true;
 		value = follow(b->bound[k].hop, b->bound[k].hops, value);
 		if (!take_value(r, rule, value))
 			return false;

@@ -33,6 +33,7 @@ struct read_row {
 	struct foreign *f;
 	struct foreign_place at;
 	struct slice value[MEANINGS]; /* p NULL: nothing is said */
+	bool asked[MEANINGS];         /* there is a column that would say it */
 	int64_t unit;                 /* of a quota */
 	const char *between;          /* value and value2 */
 	struct slice services;

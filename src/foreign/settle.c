@@ -39,8 +39,9 @@ static void
 imply(struct foreign *f, const struct object *o, struct slice name, enum domain_kind kind)
 {
 	struct object *d = object_find(f, CLASS_DOMAIN, name);
+	struct object *alias = object_find(f, CLASS_DOMAIN_ALIAS, name);
 
-	if (name.n == 0 || object_find(f, CLASS_DOMAIN_ALIAS, name) != NULL)
+	if (name.n == 0 || (alias != NULL && !alias->made.gone))
 		return;
 	if (d == NULL) {
 		d = object_new(f, CLASS_DOMAIN, RECORD_DOMAIN, name, &o->made.at);
@@ -99,26 +100,45 @@ settle_mailbox(struct foreign *f, struct object *o)
 static bool
 is_mere_self(struct foreign *f, const struct object *o)
 {
-	if (o->items != 1 || object_find(f, CLASS_MAILBOX, o->made.record.name) == NULL)
+	if (o->items.n != 1 || object_find(f, CLASS_MAILBOX, o->made.record.name) == NULL)
 		return false;
 	sbuf_clear(&f->scratch);
-	return rules_mailbox(&f->scratch, o->item->text, NULL) == FOUND &&
+	return rules_mailbox(&f->scratch, o->items.first->text, NULL) == FOUND &&
 	       slice_eq(sbuf_slice(&f->scratch), o->made.record.name);
 }
 
 static void
 put_targets(struct foreign *f, struct object *o)
 {
-	struct slice *list = arena_take(&f->arena, o->items * sizeof *list);
+	struct slice *list = arena_take(&f->arena, o->items.n * sizeof *list);
 	size_t n = 0;
 
 	if (list == NULL)
 		return;
-	for (const struct item *i = o->item; i != NULL; i = i->next)
+	for (const struct item *i = o->items.first; i != NULL; i = i->next)
 		list[n++] = i->text;
 	o->made.record.targets = list;
 	o->made.record.n_targets = n;
 	o->made.record.said |= RECORD_TARGETS;
+}
+
+/* Where all of its rows are switched off, so is the alias, and keeps what it led to; else it leads
+ * to what the others say. */
+static void
+settle_rows(struct foreign *f, struct object *o)
+{
+	struct record *r = &o->made.record;
+
+	if (o->items.n == 0 && o->off.n > 0) {
+		o->items = o->off;
+		r->disabled = true;
+		return;
+	}
+	for (const struct item *i = o->off.first; i != NULL; i = i->next)
+		if (!items_have(&o->items, i->text))
+			remark(f, REMARK_NOTE, &i->at,
+			    "'%.*s', to which '%.*s' led, is switched off and left out",
+			    TEXT(i->text), TEXT(r->name));
 }
 
 static void
@@ -126,10 +146,13 @@ settle_alias(struct foreign *f, struct object *o)
 {
 	struct record *r = &o->made.record;
 
-	if (o->items == 0 || is_mere_self(f, o)) {
-		if (o->items == 0 && !o->has_said)
+	settle_rows(f, o);
+	if (o->items.n == 0 || is_mere_self(f, o)) {
+		if (o->items.n == 0 && !o->has_said)
 			remark(f, REMARK_NOTE, &o->made.at, "'%.*s' leads nowhere", TEXT(r->name));
-		o->dropped = true;
+		/* where it leads may be said elsewhere */
+		o->dropped = o->items.n == 0 && (o->unknown || !f->targets);
+		o->made.gone = true;
 		return;
 	}
 	put_targets(f, o);
@@ -165,11 +188,12 @@ warn_of_transport(struct foreign *f, const struct object *o)
 static void
 settle_entry(struct foreign *f, struct object *o)
 {
-	warn_of_transport(f, o);
-	if (o->items == 0)
+	if (!o->made.gone)
+		warn_of_transport(f, o);
+	if (o->items.n == 0)
 		return;
 	sbuf_clear(&f->scratch);
-	for (const struct item *i = o->item; i != NULL; i = i->next) {
+	for (const struct item *i = o->items.first; i != NULL; i = i->next) {
 		sbuf_add_str(&f->scratch, f->scratch.n > 0 ? ", " : "");
 		sbuf_add_slice(&f->scratch, i->text);
 	}
@@ -200,8 +224,25 @@ drop_doubles(struct foreign *f)
 		struct object *d =
 		    object_find(f, CLASS_DOMAIN, aliases->object[i]->made.record.name);
 
-		if (d != NULL)
+		if (d != NULL && !aliases->object[i]->made.gone)
 			d->dropped = true;
+	}
+}
+
+/* One that stands for another no longer, and has addresses of its own. */
+static void
+settle_own_domains(struct foreign *f)
+{
+	struct class_of *aliases = &f->class[CLASS_DOMAIN_ALIAS];
+
+	for (size_t i = 0; i < aliases->n; i++) {
+		struct object *o = aliases->object[i];
+		struct object *d = object_find(f, CLASS_DOMAIN, o->made.record.name);
+
+		if (!o->made.gone || d == NULL)
+			continue;
+		o->dropped = true;
+		d->made.implied = false;
 	}
 }
 
@@ -240,6 +281,7 @@ settle_objects(struct foreign *f)
 	for (size_t i = 0; i < c[CLASS_ENTRY].n; i++)
 		settle_entry(f, c[CLASS_ENTRY].object[i]);
 	imply_local(f);
+	settle_own_domains(f);
 	/* the indexes count places: nothing is looked up from here on */
 	for (size_t i = 0; i < CLASSES; i++)
 		drop_marked(&c[i]);

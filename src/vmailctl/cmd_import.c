@@ -33,7 +33,7 @@ struct import {
 	bool dry_run;
 	bool strict;
 	bool keep_clear; /* passwords in the clear stay so */
-	size_t count[RECORD_GONE];
+	size_t count[RECORD_GONE + 1];
 	size_t skipped;
 	size_t notes;
 	struct error err;
@@ -66,9 +66,9 @@ put_place(struct sbuf *out, const struct foreign_place *at)
 static json_t *
 json_place(const struct foreign_place *at, json_t *j)
 {
-	json_object_set_new(j, "file", json_string(at->file));
+	json_object_set_new(j, "file", output_json_text(slice_str(at->file)));
 	if (at->table.n > 0)
-		json_object_set_new(j, "table", json_stringn(at->table.p, at->table.n));
+		json_object_set_new(j, "table", output_json_text(at->table));
 	if (at->line > 0)
 		json_object_set_new(j, "line", json_integer((json_int_t)at->line));
 	return j;
@@ -79,19 +79,25 @@ say_remark(void *arg, enum foreign_remark remark, const struct foreign_place *at
 {
 	struct import *im = arg;
 	const char *word = remark == REMARK_SKIPPED ? "skipped" : "note";
-	struct sbuf place;
+	struct sbuf place, line;
 
 	im->skipped += remark == REMARK_SKIPPED;
 	im->notes += remark == REMARK_NOTE;
 	if (im->ctl->json) {
-		output_json(im->ctl, json_place(at, json_pack("{s:s, s:s%}", "remark", word,
-							"reason", text, strlen(text))));
+		output_json(
+		    im->ctl, json_place(at, json_pack("{s:s, s:o}", "remark", word, "reason",
+						output_json_text(slice_str(text)))));
 		return;
 	}
 	sbuf_init(&place, 4096);
+	sbuf_init(&line, 16384);
 	put_place(&place, at);
-	fprintf(stderr, "%s: %s: %s\n", sbuf_cstr(&place), word, text);
+	output_put_plain(&line, sbuf_slice(&place));
+	sbuf_printf(&line, ": %s: ", word);
+	output_put_plain(&line, slice_str(text));
+	fprintf(stderr, "%s\n", sbuf_cstr(&line));
 	sbuf_release(&place);
+	sbuf_release(&line);
 }
 
 /* "entry key of transports", "mailbox harry@example.com" */
@@ -117,7 +123,7 @@ keep_line(void *arg, const struct change_row *row)
 	return true;
 }
 
-/* "+ mailbox x", or of a change what differs. */
+/* "+ mailbox x", or of what is there what happens to it. */
 static void
 put_change(struct import *im, struct sbuf *out, enum record_change did, const struct record *r)
 {
@@ -125,11 +131,11 @@ put_change(struct import *im, struct sbuf *out, enum record_change did, const st
 	struct error ignored;
 	int64_t last;
 
-	if (did == RECORD_CHANGED && store_last_change(s, &last, &ignored) == FOUND &&
+	if (did != RECORD_ADDED && store_last_change(s, &last, &ignored) == FOUND &&
 	    store_changes(s, last - 1, keep_line, out, &ignored) == FOUND)
 		return;
 	sbuf_clear(out);
-	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : "~ ");
+	sbuf_add_str(out, did == RECORD_ADDED ? "+ " : did == RECORD_GONE ? "- " : "~ ");
 	put_object(out, r);
 }
 
@@ -154,7 +160,7 @@ say_change(struct import *im, enum record_change did, const struct record *r,
     const struct foreign_place *at)
 {
 	static const char *const words[] = {
-		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed"
+		[RECORD_ADDED] = "added", [RECORD_CHANGED] = "changed", [RECORD_GONE] = "removed"
 	};
 	json_t *j;
 
@@ -178,18 +184,22 @@ say_sum(struct import *im, bool kept)
 
 	if (im->ctl->json) {
 		output_json(
-		    im->ctl, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "outcome",
-				 kept || im->dry_run ? "done" : "refused", "what", "import",
-				 "format", format_name(im->format), "dry_run", im->dry_run, "added",
-				 (json_int_t)im->count[RECORD_ADDED], "changed",
-				 (json_int_t)im->count[RECORD_CHANGED], "same",
-				 (json_int_t)im->count[RECORD_SAME], "skipped",
+		    im->ctl, json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
+				 "outcome", kept || im->dry_run ? "done" : "refused", "what",
+				 "import", "format", format_name(im->format), "dry_run",
+				 im->dry_run, "added", (json_int_t)im->count[RECORD_ADDED],
+				 "changed", (json_int_t)im->count[RECORD_CHANGED], "same",
+				 (json_int_t)im->count[RECORD_SAME], "removed",
+				 (json_int_t)im->count[RECORD_GONE], "skipped",
 				 (json_int_t)im->skipped, "notes", (json_int_t)im->notes));
 		return;
 	}
-	printf("%zu %sadded, %zu %schanged, %zu the same, %zu skipped, %zu %s\n",
-	    im->count[RECORD_ADDED], would, im->count[RECORD_CHANGED], would,
-	    im->count[RECORD_SAME], im->skipped, im->notes, im->notes == 1 ? "note" : "notes");
+	printf("%zu %sadded, %zu %schanged, ", im->count[RECORD_ADDED], would,
+	    im->count[RECORD_CHANGED], would);
+	if (im->count[RECORD_GONE] > 0)
+		printf("%zu %sremoved, ", im->count[RECORD_GONE], would);
+	printf("%zu the same, %zu skipped, %zu %s\n", im->count[RECORD_SAME], im->skipped,
+	    im->notes, im->notes == 1 ? "note" : "notes");
 	im->ctl->printed = true;
 }
 
@@ -246,18 +256,36 @@ is_mailbox_itself(struct import *im, const struct foreign_object *o)
 	       store_get(im->ctl->store, &mailbox, see_nothing, NULL, &im->err) == FOUND;
 }
 
+/* Take away what the source says is not there. A domain, only while it stands for another: what one
+ * of its own is, is another matter. FOUND, also when there was none. */
+static enum outcome
+take_away(struct import *im, const struct record *r, enum record_change *did)
+{
+	struct seen_domain seen = { 0 };
+	enum outcome done = store_get(im->ctl->store, r, see_domain, &seen, &im->err);
+
+	if (done != FOUND || (r->kind == RECORD_DOMAIN && !seen.stands_for_another))
+		return done == RETRY ? RETRY : FOUND;
+	done = store_drop(im->ctl->store, r, &im->err);
+	if (done == FOUND)
+		*did = RECORD_GONE;
+	return done == NONE ? FOUND : done;
+}
+
 /* --- putting ---------------------------------------------------------------------------------- */
 
 static enum outcome
 put_object_in(struct import *im, struct foreign_object *o, enum record_change *did)
 {
 	*did = RECORD_SAME;
+	if (o->gone)
+		return take_away(im, &o->record, did);
 	if (o->implied)
 		return put_implied(im, o, did);
 	/* app passwords that were made here stay */
 	o->record.merge = true;
 	if (is_mailbox_itself(im, o))
-		return FOUND;
+		return take_away(im, &o->record, did);
 	return store_put(im->ctl->store, &o->record, did, &im->err);
 }
 
@@ -340,11 +368,12 @@ put_one(struct import *im, struct foreign_object *o)
 	enum record_change did;
 	enum outcome done;
 
-	note_mended(im, &o->record, &o->at);
+	if (!o->gone)
+		note_mended(im, &o->record, &o->at);
 	im->err.text[0] = '\0';
 	done = put_object_in(im, o, &did);
-	/* a domain that was there is no object of the source */
-	if (done == FOUND && o->implied && did == RECORD_SAME)
+	/* a domain that was there is no object of the source, nor is what is gone */
+	if (done == FOUND && (o->implied || o->gone) && did == RECORD_SAME)
 		return FOUND;
 	return note_one(im, done, did, &o->record, &o->at);
 }
@@ -619,6 +648,23 @@ settle_clear(struct import *im)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+static bool
+id_of_name(struct slice name, bool group, unsigned *id)
+{
+	char text[256];
+	struct identity who = { .uid = 0 };
+	struct error ignored;
+	gid_t gid = 0;
+
+	if (snprintf(text, sizeof text, "%.*s", (int)name.n, name.p) >= (int)sizeof text)
+		return false;
+	if (group ? group_id(&gid, text, &ignored) != FOUND
+		  : identity_of_user(&who, text, &ignored) != FOUND)
+		return false;
+	*id = group ? (unsigned)gid : (unsigned)who.uid;
+	return true;
+}
+
 static void
 take_options(struct import *im)
 {
@@ -630,6 +676,7 @@ take_options(struct import *im)
 	o->base = slice_str(ctl_option(ctl, "base"));
 	o->columns = slice_str(ctl_option(ctl, "columns"));
 	o->map = slice_str(ctl_option(ctl, "map"));
+	o->id = id_of_name;
 	o->say = say_remark;
 	o->arg = im;
 	im->dry_run = ctl->dry_run;

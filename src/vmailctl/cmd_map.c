@@ -319,6 +319,9 @@ cmd_map_import(struct ctl *ctl)
 		return fail_map(ctl, o);
 	postmap_init(&p);
 	o = import_read(&p, file, search, &ctl->err);
+	/* of a map that somebody made to be searched exactly, keys may be anything */
+	if (o == FOUND && (search != SEARCH_EXACT || map_by_name(slice_str(map)) != NULL))
+		o = import_check_patterns(&p, file, &ctl->err);
 	if (o == FOUND)
 		o = import(ctl, &p, file);
 	for (size_t i = 0; o == FOUND && i < p.n; i++)

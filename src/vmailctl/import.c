@@ -161,6 +161,24 @@ check_keys(struct postmap *p, const char *file, enum key_search search, struct e
 }
 
 enum outcome
+import_check_patterns(const struct postmap *p, const char *file, struct error *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct postmap_entry *e = &p->entry[i];
+
+		if (!postmap_is_pattern(e->key, e->value))
+			continue;
+		error_set(err, BAD,
+		    "'%.*s' is a regular expression: leave it in a regexp: or pcre: table, which "
+		    "Postfix reads itself",
+		    (int)(e->key.n < 200 ? e->key.n : 200), e->key.p);
+		import_name_line(err, file, e->line);
+		return BAD;
+	}
+	return FOUND;
+}
+
+enum outcome
 import_read(struct postmap *p, const char *file, enum key_search search, struct error *err)
 {
 	struct sbuf source;

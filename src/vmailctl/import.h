@@ -14,6 +14,10 @@
 enum outcome import_read(
     struct postmap *p, const char *file, enum key_search search, struct error *err);
 
+/* Refuse lines of a regexp: or pcre: table, which would be keys that nobody asks for: BAD names the
+ * first. */
+enum outcome import_check_patterns(const struct postmap *p, const char *file, struct error *err);
+
 /* Put "FILE:LINE: " before what ERR says. */
 void import_name_line(struct error *err, const char *file, size_t line);
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <unistr.h>
 #include <uniwidth.h>
 
 #include "vmailctl/pager.h"
@@ -98,24 +99,53 @@ put_cell(struct sbuf *out, enum cell cell, const struct value *v)
 		sbuf_add_chr(out, '-');
 }
 
+/* --- somebody else's text ----------------------------------------------------------------------
+ */
+
+static bool
+is_control(ucs4_t c)
+{
+	return c < ' ' || (c >= 0x7f && c < 0xa0);
+}
+
+/* What is no UTF-8 becomes question marks, and so do controls, which a terminal would obey, unless
+ * they are to stay. */
+static void
+put_characters(struct sbuf *out, struct slice s, bool controls)
+{
+	while (s.n > 0) {
+		ucs4_t c;
+		int n = u8_mbtoucr(&c, (const uint8_t *)s.p, s.n);
+
+		if (n > 0 && (controls || !is_control(c)))
+			sbuf_add_slice(out, slice_head(s, (size_t)n));
+		else
+			sbuf_add_chr(out, '?');
+		s = slice_tail(s, n > 0 ? (size_t)n : 1);
+	}
+}
+
 /* --- cells as JSON ---------------------------------------------------------------------------- */
 
-/* Text that is no UTF-8 (a key somebody typed) is shown with question marks. */
 json_t *
 output_json_text(struct slice s)
 {
 	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
-	struct sbuf ascii;
+	struct sbuf text;
 
 	if (j != NULL)
 		return j;
-	sbuf_init(&ascii, TEXT_MAX);
-	for (size_t i = 0; i < s.n; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): bytes are somewhere */
-		sbuf_add_chr(&ascii, (unsigned char)s.p[i] < 128 ? s.p[i] : '?');
-	j = json_stringn(sbuf_cstr(&ascii), ascii.n);
-	sbuf_release(&ascii);
+	sbuf_init(&text, TEXT_MAX);
+	put_characters(&text, s, true);
+	j = json_stringn(sbuf_cstr(&text), text.n);
+	sbuf_release(&text);
 	return j;
+}
+
+void
+output_put_plain(struct sbuf *out, struct slice s)
+{
+	put_characters(out, s, false);
 }
 
 static json_t *

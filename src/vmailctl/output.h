@@ -81,6 +81,10 @@ enum exit_code output_json(struct ctl *ctl, struct json_t *j);
 /* A text as JSON; what is no UTF-8 in it becomes question marks. */
 struct json_t *output_json_text(struct slice s);
 
+/* A text of somebody else, for a terminal: as it is, with question marks for what is no UTF-8 and
+ * for controls. */
+void output_put_plain(struct sbuf *out, struct slice s);
+
 /* Append a number of bytes as people write it: 2G. */
 void output_put_size(struct sbuf *out, int64_t bytes);
 

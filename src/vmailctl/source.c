@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmailctl/import.h"
@@ -15,29 +16,26 @@
 
 enum { PIECE = 1 << 16, SHOWN_MAX = 20 };
 
-static bool
-is_database(const char *file)
-{
-	static const char magic[] = "SQLite format 3";
-	char begin[sizeof magic] = "";
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	bool is = fd >= 0 && read(fd, begin, sizeof begin) == (ssize_t)sizeof begin &&
-		  memcmp(begin, magic, sizeof magic) == 0;
+static const char magic[] = "SQLite format 3";
 
-	if (fd >= 0)
-		close(fd);
-	return is;
+static bool
+is_database(int fd)
+{
+	char begin[sizeof magic] = "";
+
+	return pread(fd, begin, sizeof begin, 0) == (ssize_t)sizeof begin &&
+	       memcmp(begin, magic, sizeof magic) == 0;
 }
 
-enum outcome
-source_stdin(struct sbuf *out, struct error *err)
+static enum outcome
+read_all(int fd, struct sbuf *out, const char *name, struct error *err)
 {
 	for (;;) {
 		char *room = sbuf_room(out, PIECE);
-		ssize_t n = room != NULL ? read(STDIN_FILENO, room, PIECE) : -1;
+		ssize_t n = room != NULL ? read(fd, room, PIECE) : -1;
 
 		if (n < 0)
-			return error_set(err, RETRY, "cannot read standard input: %s",
+			return error_set(err, RETRY, "cannot read '%s': %s", import_name(name),
 			    room != NULL ? strerror(errno) : "it is too large");
 		if (n == 0)
 			return FOUND;
@@ -46,15 +44,54 @@ source_stdin(struct sbuf *out, struct error *err)
 }
 
 enum outcome
+source_stdin(struct sbuf *out, struct error *err)
+{
+	return read_all(STDIN_FILENO, out, "-", err);
+}
+
+/* What comes out of a pipe can be read but once, and may be long in coming: all of it, now. */
+static enum outcome
+open_pipe(struct source *s, int fd, struct error *err)
+{
+	enum outcome o = read_all(fd, &s->text, s->file, err);
+
+	s->in_memory = true;
+	if (o == FOUND && s->text.n >= sizeof magic && memcmp(s->text.p, magic, sizeof magic) == 0)
+		o = error_set(err, BAD,
+		    "what is in '%s' is a database, which can only be read as a file: give its "
+		    "name",
+		    import_name(s->file));
+	return o;
+}
+
+static enum outcome
+open_file(struct source *s, int fd, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return error_set(err, RETRY, "cannot read '%s': %s", s->file, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return open_pipe(s, fd, err);
+	return is_database(fd) ? store_open(&s->store, s->file, STORE_LOGIN, err) : FOUND;
+}
+
+enum outcome
 source_open(struct source *s, const char *file, struct error *err)
 {
+	enum outcome o;
+	int fd;
+
 	*s = (struct source){ .file = file };
 	sbuf_init(&s->text, SOURCE_STDIN_MAX);
 	if (strcmp(file, "-") == 0)
-		return source_stdin(&s->text, err);
-	if (is_database(file))
-		return store_open(&s->store, file, STORE_LOGIN, err);
-	return FOUND;
+		return open_pipe(s, STDIN_FILENO, err);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, RETRY, "cannot read '%s': %s", file, strerror(errno));
+	o = open_file(s, fd, err);
+	close(fd);
+	return o;
 }
 
 void
@@ -123,9 +160,9 @@ walk_lines(struct walk *w, struct jsonl *j)
 static enum outcome
 open_lines(struct source *s, struct jsonl *j, struct error *err)
 {
-	if (s->file != NULL && strcmp(s->file, "-") != 0)
+	if (s->file != NULL && strcmp(s->file, "-") != 0 && !s->in_memory)
 		return jsonl_open(j, s->file, err);
-	*j = (struct jsonl){ .name = "-" };
+	*j = (struct jsonl){ .name = s->file != NULL ? s->file : "-" };
 	/* no file of no length can be opened in memory */
 	if (s->text.n == 0)
 		sbuf_add_chr(&s->text, '\n');

@@ -13,7 +13,8 @@ enum { SOURCE_STDIN_MAX = 1 << 30 };
 struct source {
 	const char *file;    /* NULL: TEXT is no file's, and no line of it is named */
 	struct store *store; /* it is one */
-	struct sbuf text;    /* of standard input, which can be read but once */
+	struct sbuf text;    /* of standard input or a pipe, which can be read but once */
+	bool in_memory;      /* FILE is in TEXT, as it is where there is no name, or "-" */
 };
 
 /* Read standard input to its end, behind what is in OUT. RETRY with a text. */

@@ -35,6 +35,8 @@ check_object(const struct foreign_object *o)
 	const struct record *r = &o->record;
 
 	must(r->name.n > 0 && o->at.file != NULL);
+	if (o->gone)
+		return;
 	for (size_t i = 0; i < r->credentials; i++)
 		must(slice_starts(r->credential[i].hash, "{"));
 	for (size_t i = 0; i < r->n_targets; i++)

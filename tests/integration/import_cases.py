@@ -5,12 +5,16 @@
 # done twice: the second time changes nothing.
 
 import contextlib
+import grp
 import json
 import os
+import pwd
+import shutil
 import sqlite3
 import subprocess
 
-from harness import Auth, Site, Socketmap, TIMEOUT, check, check_eq, check_in, scratch
+import postgres_cases
+from harness import Auth, Site, Skip, Socketmap, TIMEOUT, check, check_eq, check_in, scratch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, os.pardir, "fixtures", "import")
@@ -200,7 +204,7 @@ SYSTEMS = {
                   ("sender-bcc", "rudi@red.test", "rosa@red.test"), ("recipient-bcc", "x@red.test", "archive@red.test"),
                   ("relayhosts", "x@red.test", "[smtp.relay.test]:587")],
         logins=[("rosa@red.test", HORSE)],
-        told=["mailing list of mlmmj"],
+        told=["mailing list of mlmmj", "'gone@elsewhere.example', to which 'staff@red.test' led, is switched off"],
         shows={"rosa@red.test": {"quota": 1 << 30, "home": "/var/vmail/vmail1/red.test/r/o/s/rosa-2022.01.01.00.00.00"},
                "rudi@red.test": {"state": "receive-only"}}),
     "docker-mailserver": Move(
@@ -399,12 +403,15 @@ def extra_fields(env):
                         "userdb_uid=5001 userdb_gid=5002"),
             row % ("b", "userdb_quota_storage_size=2097152"),
             row % ("c", "userdb_home=c/relative"),
+            row % ("e", "userdb_uid=nobody userdb_gid=%s" % grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name),
         ]), tmp=tmp)
         check_eq(done.returncode, DONE, done.stderr)
         a, b = (json.loads(site.ctl("--json", "user", "show", n + "@example.com")) for n in "ab")
         check_eq((a["quota"], a["home"], a["uid"], a["gid"], b["quota"]), (1 << 20, "/srv/a", 5001, 5002, 2 << 20), a)
         check_in("users:1: note: networks '192.0.2.5/24,192.0.3.1' of 'a@example.com' are kept as '192.0.2.0/24,192.0.3.1'",
                  done.stderr)
+        nobody, e = pwd.getpwnam("nobody"), json.loads(site.ctl("--json", "user", "show", "e@example.com"))
+        check_eq((e["uid"], e["gid"]), (nobody.pw_uid, nobody.pw_gid))
         check_eq(a["networks"], "192.0.2.0/24,192.0.3.1")
         done = import_text(site, "users.csv", "email,clear\nd@example.com,secret d\n,secret e\n", tmp=tmp)
         check_eq(done.returncode, SKIPPED, done.stderr)
@@ -592,6 +599,125 @@ def stores_are_no_tables(env):
         check_eq(two.ctl("diff", backup), "")
 
 
+def strange_texts(env):
+    """What a source is told of by cannot be lost for its bytes, nor speak to the terminal."""
+    text = b'source,destination\na@b.example,"""|/bin/\x1b]0;owned\x07\xc2\x9b1m"""\n' \
+           b'b@b.example,"""|/bin/\xfcx"""\nc@b.example,"""|x' + "ü".encode() * 400 + b'"""\n'
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        path = os.path.join(os.fsencode(tmp), b"al\x1bias\xfc.csv")
+        with open(path, "wb") as file:
+            file.write(text)
+        arguments = [os.fsencode(site.program("vmailctl")), b"-c", os.fsencode(site.conf), b"import", b"--from", b"tables",
+                     b"aliases=" + path]
+        done = subprocess.run(arguments, capture_output=True)
+        check_eq((done.returncode, done.stderr.count(b"skipped: ")), (SKIPPED, 3), done.stderr)
+        check(not [byte for byte in done.stderr if byte < 32 and byte != 10 or byte == 127], done.stderr)
+        check_in("al?ias?.csv:2: skipped: 'a@b.example' leads to '\"|/bin/?]0;owned??1m\"'", done.stderr.decode())
+        done = subprocess.run(arguments[:3] + [b"--json"] + arguments[3:] + [b"--strict"], capture_output=True)
+        lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        check_eq([line.get("remark") for line in lines], ["skipped"] * 3 + [None], done.stdout)
+        check_in("'b@b.example' leads to '\"|/bin/?x\"'", lines[1]["reason"])
+        check_in('"|x' + "ü" * 98 + "?'", lines[2]["reason"])
+        check_in("would have been skipped", done.stderr.decode())
+
+
+def newer_dump(env):
+    """What was ended in the source since the first import ends here too, and what it does not speak of stays."""
+    def dump(goto, forward, active, networks, note, quota):
+        return """
+            CREATE TABLE domain (domain text); INSERT INTO domain VALUES ('x.example');
+            CREATE TABLE alias_domain (alias_domain text, target_domain text, active int);
+            INSERT INTO alias_domain VALUES ('al.example', 'x.example', %(active)d);
+            CREATE TABLE mailbox (username text, allow_nets text, quota int, storagenode text);
+            INSERT INTO mailbox VALUES ('a@x.example', %(networks)s, %(quota)s, NULL), ('b@x.example', NULL, 1, NULL);
+            CREATE TABLE alias (address text, name text);
+            INSERT INTO alias VALUES ('list@x.example', %(note)s);
+            CREATE TABLE forwardings (address text, forwarding text, is_forwarding int);
+            INSERT INTO forwardings VALUES ('a@x.example', 'a@x.example', 1)%(goto)s, ('b@x.example', 'b@x.example', 1);
+            %(forward)s
+            CREATE TABLE recipient_bcc_user (username text, bcc_address text, active int);
+            INSERT INTO recipient_bcc_user VALUES ('a@x.example', 'boss@y.example', %(active)d);""" % locals()
+
+    with scratch() as tmp:
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "x.sql", dump(
+            ", ('a@x.example', 'spy@y.example', 1)", "INSERT INTO forwardings VALUES ('list@x.example', 'b@x.example', 1);",
+            1, "'10.0.0.0/8'", "'our list'", "7"), tmp=tmp)
+        check_eq((done.returncode, done.stderr), (DONE, ""))
+        site.ctl("alias", "add", "b@x.example", "b@x.example", "mine@y.example")
+        site.ctl("alias", "add", "own@x.example", "a@x.example")
+        newer = dump("", "", 0, "NULL", "NULL", "NULL")
+        tried = import_text(site, "x.sql", newer, "--dry-run", tmp=tmp)
+        check_in("- alias a@x.example  (", tried.stdout)
+        done = import_text(site, "x.sql", newer, tmp=tmp)
+        check_eq(done.returncode, DONE, done.stderr)
+        # the alias of b goes too: of its forwards the source speaks as well
+        check_in("0 added, 1 changed, 5 removed, 2 the same, 0 skipped", done.stdout)
+        check_eq(site.ctl_run("lookup", "aliases", "a@x.example").stdout, "")
+        check_eq(site.ctl("alias", "list", "--names"), "own@x.example\n")
+        check_eq(site.ctl_run("lookup", "recipient-bcc", "a@x.example").stdout, "")
+        check_eq(site.ctl_run("lookup", "alias-domains", "al.example").stdout, "")
+        row = json.loads(site.ctl("--json", "user", "show", "a@x.example"))
+        check_eq((row["networks"], row["quota"]), (None, None), row)
+        check_in("0 added, 0 changed, 3 the same", import_text(site, "x.sql", newer, tmp=tmp).stdout)
+        site.ctl("undo", "--yes")
+        check_eq(site.ctl("lookup", "aliases", "a@x.example"), "a@x.example, spy@y.example\n")
+
+
+def tables_of_postgres(env):
+    """What pg_dump itself writes, whatever it has come to put around it."""
+    with postgres_cases.server() as uri, scratch() as tmp:
+        postgres_cases.sql(uri, "CREATE DATABASE theirs")
+        postgres_cases.sql(uri, """
+            CREATE TABLE users (email text, home text);
+            CREATE TABLE aliases (id int GENERATED ALWAYS AS IDENTITY, source text, destination text, note text);
+            CREATE FUNCTION greet() RETURNS text LANGUAGE sql AS $_$ SELECT 'INSERT INTO aliases (' || $1 $_$;
+            INSERT INTO users VALUES ('ox@example.com', E'/home/it\\'s\\\\slash'), ('null@example.com', NULL);
+            INSERT INTO aliases (source, destination, note) VALUES
+                ('info@example.com', 'null@example.com', E'two\\nlines\\tand \\f more'),
+                ('dot@example.com', 'null@example.com', E'\\\\.')""".replace("$1", "''"), "theirs")
+        for options in ((), ("--inserts",), ("--column-inserts",)):
+            folder = os.path.join(tmp, "site" + "".join(options))
+            os.mkdir(folder)
+            site = Site(env.build, folder)
+            site.init()
+            dump = subprocess.run(["pg_dump", *options, uri.partition(":")[2] + " dbname=theirs"],
+                                  capture_output=True, text=True)
+            check_eq(dump.returncode, 0, dump.stderr)
+            done = import_text(site, "theirs.sql", dump.stdout, tmp=tmp)
+            check_eq((done.returncode, done.stderr), (DONE, ""), options, dump.stdout)
+            check_in("5 added", done.stdout)
+            row = json.loads(site.ctl("--json", "user", "show", "ox@example.com"))
+            check_eq(row["home"], "/home/it's\\slash")
+            notes = [json.loads(site.ctl("--json", "alias", "show", name + "@example.com"))["note"]
+                     for name in ("info", "dot")]
+            check_eq(notes, ["two lines and   more", "\\."], options)
+
+
+def dump_of_sqlite(env):
+    """sqlite3 writes a text of several lines as a call of a function."""
+    if shutil.which("sqlite3") is None:
+        raise Skip("sqlite3 is not there")
+    with scratch() as tmp:
+        path = os.path.join(tmp, "theirs.db")
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE users (email text)")
+            db.execute("CREATE TABLE aliases (source text, destination text, note text)")
+            db.execute("CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO aliases SELECT 'a', 'b', 'c'; END")
+            db.execute("DELETE FROM aliases")
+            db.execute("INSERT INTO aliases VALUES (?, ?, ?)", ("a@example.com", "b@example.com", "it's\r\n\\n 2"))
+            db.commit()
+        dump = subprocess.run(["sqlite3", path, ".dump"], capture_output=True, text=True, check=True).stdout
+        site = Site(env.build, tmp)
+        site.init()
+        done = import_text(site, "theirs.sql", dump, tmp=tmp)
+        check_eq((done.returncode, done.stderr), (DONE, ""), dump)
+        check_eq(json.loads(site.ctl("--json", "alias", "show", "a@example.com"))["note"], "it's  \\n 2")
+
+
 def formats_are_listed(env):
     with scratch() as tmp:
         site = Site(env.build, tmp)
@@ -620,4 +746,8 @@ def register(suite):
     suite.add("import: what is refused", refusals)
     suite.add("import: our own export", own_lines)
     suite.add("import: a store is no table", stores_are_no_tables)
+    suite.add("import: a newer dump", newer_dump)
+    suite.add("import: texts that are none", strange_texts)
+    suite.add("import: a dump of pg_dump", tables_of_postgres)
+    suite.add("import: a dump of sqlite3", dump_of_sqlite)
     suite.add("import: the formats", formats_are_listed)

@@ -247,7 +247,7 @@ def imports(env):
                            ("last", "one"), ("stays", "here")):
             check_eq(client.ask("words", key), ok(value))
         check_eq(rows(site, "map", "import", "words", path)["entries"], 4)
-        site.ctl("map", "import", "words", "-", stdin="from stdin\n")
+        site.ctl("map", "import", "words", "-", stdin="from stdin\n/not/a/pattern x\n")
         check_eq(client.ask("words", "from"), ok("stdin"))
         check_eq(site.ctl("map", "import", "words", "-", stdin=""), "set 0 entries in map 'words'\n")
 
@@ -292,6 +292,9 @@ BAD_SOURCES = [
     ("a control character", "words", "a 1\nb \x01\n", ["source:2:", "control"]),
     ("no UTF-8", "words", "a 1\nb\udcff 2\n", ["source:2:"]),
     ("an over-long value", "words", "a 1\nb " + "x" * 99998 + "\n", ["source:2:", "99998"]),
+    ("a table of patterns", "sender-access", "a.example OK\n/^a b@(.*)$/i REJECT\n", ["source:2:", "'/^a'", "regexp"]),
+    ("a pattern where keys are exact", "sasl-access", "!/^a/ REJECT\n", ["source:1:", "'!/^a/'", "regexp"]),
+    ("a condition", "nets", "if /^a/ x\n", ["source:1:", "network"]),
     ("a map without entries", "aliases", "a b\n", ["no entries of its own"]),
 ]
 

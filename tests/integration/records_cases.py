@@ -684,6 +684,45 @@ def _(build):
         check_eq(rows(site, "log"), before)
 
 
+@case("a pipe is read whole before anything is held up")
+def _(build):
+    with mail_host(build) as site:
+        text = site.ctl("export")
+        path = os.path.join(site.tmp, "pipe")
+        os.mkfifo(path)
+
+        def through_pipe(command, pieces, between=lambda: None):
+            vmailctl = subprocess.Popen([site.program("vmailctl"), "-c", site.conf, *command, path],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
+            with open(path, "w") as pipe:
+                for number, piece in enumerate(pieces):
+                    if number > 0:
+                        between()
+                    pipe.write(piece)
+                    pipe.flush()
+            said = vmailctl.communicate(timeout=TIMEOUT)
+            return vmailctl.returncode, *said
+
+        def edit():
+            site.ctl("user", "quota", HARRY, "3G")
+
+        check_eq(through_pipe(["diff"], [text]), (DONE, "", ""))
+        more = "# a comment of more than sixteen bytes\n" + '{"domain":"p.example"}\n'
+        check_in("+ domain p.example\n", through_pipe(["apply", "--dry-run"], [more])[1])
+        code, _, stderr = through_pipe(["apply", "--yes"], [more[:50], more[50:]], edit)
+        check_eq(code, DONE, stderr)
+        check_eq(rows(site, "domain", "show", "p.example")["kind"], "mailbox")
+        code, _, stderr = through_pipe(["diff"], ['{"domain":"p.example"}\nx\n'])
+        check_eq(code, NOT)
+        check_in(path + ":2: ", stderr)
+        with open(site.store, "rb") as store:
+            code, _, stderr = through_pipe(["diff"], [store.read(16).decode("latin-1")])
+        check_in("'%s' is a database, which can only be read as a file" % path, stderr)
+        refused(site, AGAIN, ["diff", site.tmp], [site.tmp, "directory"])
+        refused(site, AGAIN, ["diff", path + ".not"], [path + ".not", "No such file"])
+
+
 @case("what is in no file stays, or goes when that is said twice")
 def _(build):
     with mail_host(build) as site:

@@ -130,13 +130,21 @@ put_object(const struct foreign_object *o)
 		[RECORD_ENTRY] = "entry" };
 	const struct record *r = &o->record;
 
+	if (o->gone)
+		sbuf_add_str(&told, "no ");
 	sbuf_printf(&told, "%s %.*s", kinds[r->kind], (int)r->name.n, r->name.p);
 	for (size_t i = 0; i < r->n_targets; i++)
 		sbuf_printf(&told, " %.*s", (int)r->targets[i].n, r->targets[i].p);
+	if (r->disabled)
+		sbuf_add_str(&told, " disabled");
 	if ((r->said & RECORD_QUOTA) != 0)
 		sbuf_printf(&told, " quota=%lld", (long long)r->quota);
 	if ((r->said & RECORD_MAIL) != 0)
 		sbuf_printf(&told, " mail=%.*s", (int)r->mail.n, r->mail.p);
+	if ((r->said & RECORD_IDS) != 0)
+		sbuf_printf(&told, " ids=%u:%u", r->uid, r->gid);
+	if ((r->said & RECORD_HOME) != 0)
+		sbuf_printf(&told, " home=%.*s", (int)r->home.n, r->home.p);
 	if (r->note.n > 0)
 		sbuf_printf(&told, " note=%zu", r->note.n);
 	for (size_t i = 0; i < r->credentials; i++)
@@ -173,7 +181,7 @@ static const struct source {
 	{ "TSV as mysql writes it", "tables", "users", "",
 	    "email\tpassword\tquota\na@b.test\tNULL\t1024\nc@b.test\t{PLAIN}t\\\\n\\tb\tNULL\n",
 	    "skipped 3: 'c@b.test' comes without a password: nobody could log in wit\n"
-	    "domain b.test\nmailbox a@b.test quota=1024\nmailbox c@b.test\n" },
+	    "domain b.test\nmailbox a@b.test quota=1024\nmailbox c@b.test quota=0\n" },
 	{ "semicolons, and columns of one's own", "tables", "users", "email=konto,quota=platz",
 	    "konto;platz\na@b.test;5G\n", "domain b.test\nmailbox a@b.test quota=5368709120\n" },
 	{ "no line of columns", "tables", "users", "email,-,quota", "a@b.test\twhatever\t7\n",
@@ -182,6 +190,49 @@ static const struct source {
 	    "source,destination\na@b.test,c@d.test\na@b.test,\"e@f.test, "
 	    "a@b.test\"\n*@b.test,g@h\n",
 	    "domain b.test\nalias a@b.test c@d.test e@f.test a@b.test\nalias @b.test g@h\n" },
+	{ "aliases of several rows, some of them switched off", "tables", "aliases", "",
+	    "source,destination,active\na@b.test,c@d.test,1\na@b.test,e@f.test,0\n"
+	    "e@b.test,e@f.test,0\ne@b.test,\"c@d.test, g@h\",0\ng@b.test,c@d.test,0\n"
+	    "g@b.test,c@d.test,1\nh@b.test,,0\nh@b.test,c@d.test,1\n",
+	    "note 3: 'e@f.test', to which 'a@b.test' led, is switched off and lef\n"
+	    "domain b.test\nalias a@b.test c@d.test\nalias e@b.test e@f.test c@d.test g@h "
+	    "disabled\nalias g@b.test c@d.test\nalias h@b.test c@d.test disabled\n" },
+	{ "what is not there", "postfixadmin", "", "",
+	    "INSERT INTO domain (domain,active) VALUES ('b.test',1),('own.test',1);"
+	    "INSERT INTO alias_domain (alias_domain,target_domain,active) VALUES "
+	    "('off.test','b.test',0),('own.test','b.test',0),('on.test','b.test',0),"
+	    "('on.test','b.test',1);INSERT INTO mailbox (username) VALUES ('a@b.test');\nINSERT "
+	    "INTO alias (address,goto,active) VALUES ('a@b.test','a@b.test',1),('b@b.test','',1),"
+	    "('c@b.test','|cmd',1);",
+	    "note 1: the alias domain 'off.test' is switched off\n"
+	    "note 1: the alias domain 'own.test' is switched off\n"
+	    "note 1: the alias domain 'on.test' is switched off\n"
+	    "skipped 2: 'c@b.test' leads to '|cmd', a command or a file: only local(\n"
+	    "note 2: 'b@b.test' leads nowhere\n"
+	    "domain b.test\ndomain own.test\nno domain off.test\ndomain on.test\n"
+	    "mailbox a@b.test\nno alias a@b.test\nno alias b@b.test\n" },
+	{ "entries that are switched off", "mailcow", "", "",
+	    "INSERT INTO bcc_maps (local_dest,bcc_dest,type,active) VALUES "
+	    "('a@b.test','c@d.test','sender',0),('e@b.test','c@d.test','sender',0),"
+	    "('e@b.test','f@d.test','sender',1),('e@b.test','g@d.test','sender',0),"
+	    "('e@b.test','g@d.test','other',0);",
+	    "note 1: 'a@b.test' is switched off\nnote 1: 'e@b.test' is switched off\n"
+	    "note 1: 'e@b.test' is switched off\nnote 1: 'e@b.test' is switched off\n"
+	    "no entry a@b.test sender-bcc=\nentry e@b.test sender-bcc=f@d.test\n" },
+	{ "aliases whose targets are in another table, which is not there", "iredmail", "", "",
+	    "INSERT INTO alias (address) VALUES ('a@b.test');",
+	    "note 1: 'a@b.test' leads nowhere\n" },
+	{ "and where it is", "iredmail", "", "",
+	    "INSERT INTO alias (address) VALUES ('a@b.test'),('c@b.test');INSERT INTO forwardings "
+	    "(address,forwarding) VALUES ('c@b.test','d@b.test');",
+	    "note 1: 'a@b.test' leads nowhere\n"
+	    "domain b.test\nno alias a@b.test\nalias c@b.test d@b.test\n" },
+	{ "forwards of mailboxes", "mailu", "", "",
+	    "INSERT INTO user (email,forward_enabled,forward_destination,forward_keep) VALUES "
+	    "('a@b.test',1,'c@d.test',1),('e@b.test',0,'c@d.test',1),('f@b.test',1,'|x',0);",
+	    "skipped 1: 'f@b.test' leads to '|x', a command or a file: only local(8)\n"
+	    "domain b.test\nmailbox a@b.test\nmailbox e@b.test\nmailbox f@b.test\n"
+	    "alias a@b.test c@d.test a@b.test\nno alias e@b.test\n" },
 	{ "one table of domains", "tables", "domains", "", "domain\nB.test\nno domain\n",
 	    "skipped 3: 'no domain' is no domain name: write it like 'example.com'\ndomain "
 	    "b.test\n" },
@@ -232,10 +283,107 @@ static const struct source {
 		HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN
 	    "12345678\xc3\xa9x\n",
 	    "domain b.test\nalias a@b.test c@d.test note=1000\n" },
-	{ "a dump that is cut off", "tables", "", "",
+	{ "a dump that is cut off in a row", "tables", "", "",
 	    "CREATE TABLE users (email text, password text);INSERT INTO users VALUES ('a@b.test','"
-	    "{PLAIN}x'),('c@b",
+	    "{PLAIN}x'),\n('c@b",
+	    "skipped 2: the file ends in the middle of this row\n"
 	    "domain b.test\nmailbox a@b.test clear=x\n" },
+	{ "a dump that is cut off behind a row", "tables", "", "",
+	    "CREATE TABLE log (a text);\nINSERT INTO users (email) VALUES ('a@b.test')",
+	    "skipped 2: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that is cut off in a table that does not matter", "tables", "", "",
+	    "INSERT INTO users (email) VALUES ('a@b.test');\nINSERT INTO log VALUES ('x;",
+	    "skipped 2: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that is cut off in COPY", "tables", "", "",
+	    "COPY users (email) FROM stdin;\na@b.test\nc@b.te",
+	    "skipped 3: the file ends in the middle of the rows of a table\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "the end of COPY is the end of the file", "tables", "", "",
+	    "COPY users (email) FROM stdin;\na@b.test\n\\.", "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that lacks its last line", "tables", "", "",
+	    "-- MySQL dump 10.13\nINSERT INTO users (email) VALUES ('a@b.test');\n",
+	    "skipped 3: the file ends here without the line that ends such a dump: s\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump of sqlite3 that is cut off between statements", "tables", "", "",
+	    "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO users (email) VALUES "
+	    "('a@b.test');\n",
+	    "skipped 2: the file ends before the transaction does that begins in thi\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump that sqlite3 gave up", "tables", "", "",
+	    "BEGIN TRANSACTION;\nINSERT INTO users (email) VALUES ('a@b.test');\nROLLBACK; -- due "
+	    "to errors\n",
+	    "skipped 3: ROLLBACK: whatever wrote this dump could not read all of the\n"
+	    "domain b.test\nmailbox a@b.test\n" },
+	{ "a dump of today's pg_dump", "tables", "", "",
+	    "--\n-- PostgreSQL database dump\n--\n\n\\restrict aB'c\n\nSET x = 0;\nCREATE UNLOGGED "
+	    "TABLE public.users (\n    email text\n);\nINSERT INTO public.users OVERRIDING SYSTEM "
+	    "VALUE VALUES ('a@b.test');\nINSERT INTO public.users (email) OVERRIDING USER VALUE "
+	    "VALUES ('c@b.test');\n--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict "
+	    "aB'c\n",
+	    "domain b.test\nmailbox a@b.test\nmailbox c@b.test\n" },
+	{ "all ways to write INSERT", "tables", "", "",
+	    "CREATE TABLE users (email text);\nINSERT DELAYED INTO users VALUES ('1@b.test');\n"
+	    "INSERT LOW_PRIORITY IGNORE INTO users VALUES ('2@b.test') ON CONFLICT DO NOTHING;\n"
+	    "INSERT users VALUE ('3@b.test');\nREPLACE users VALUES ('4@b.test');\n"
+	    "INSERT HIGH_PRIORITY INTO users SET email = '5@b.test', quota='7';\n"
+	    "INSERT OR REPLACE INTO users VALUES ('6@b.test');\nREPLACE DELAYED users SET\n"
+	    "email='7@b.test'",
+	    "skipped 8: the file ends in the middle of what begins in this line\n"
+	    "domain b.test\nmailbox 1@b.test\nmailbox 2@b.test\nmailbox 3@b.test\n"
+	    "mailbox 4@b.test\nmailbox 6@b.test\nmailbox 7@b.test\nmailbox 5@b.test quota=7\n" },
+	{ "what brings rows and cannot be read", "tables", "", "",
+	    "CREATE TABLE users (email text);\nINSERT INTO users SELECT 'a@b.test';\n"
+	    "INSERT INTO users (SELECT 'a@b.test');\nINSERT INTO users VALUES ('1@b.test'), 'x';\n"
+	    "INSERT INTO users VALUES ('2@b.test') ('3@b.test');\nINSERT INTO users SET email;\n"
+	    "INSERT INTO log SELECT 'x';\nUPDATE users SET email='x';\nDELETE FROM users;\n"
+	    "UPDATE log SET email='x';\nCOPY users FROM '/tmp/x';\nCOPY users FROM stdin CSV;\n"
+	    "4@b.test\n\\.\nCOPY aliases FROM stdin;\nx\n\\.\n",
+	    "skipped 2: rows that do not stand in the statement: dump the table itse\n"
+	    "skipped 3: rows that do not stand in the statement: dump the table itse\n"
+	    "skipped 4: this row is not understood: it is left out, and what follows\n"
+	    "skipped 5: what stands here, behind a row, is not understood\n"
+	    "skipped 6: this row is not understood: it is left out\n"
+	    "skipped 8: this statement changes rows that were read before it, and is\n"
+	    "skipped 9: this statement changes rows that were read before it, and is\n"
+	    "skipped 11: rows that stand in another file\n"
+	    "skipped 12: rows in a form that is not understood\n"
+	    "skipped 15: rows of a table of which nobody said what its columns are ca\n"
+	    "domain b.test\nmailbox 1@b.test\nmailbox 2@b.test\n" },
+	{ "all ways to write a value", "tables", "", "",
+	    "INSERT INTO users (email, home) VALUES\n(X'6140622e74657374','/1'),\n"
+	    "(0x6340622e74657374,N'/2'),\n(_latin1'd@b.test' COLLATE latin1_bin,_binary X'2f33'),\n"
+	    "(\"e@b.test\",\"/4, '\"),\n(E'f\\x40b\\056te\\u0073t','/5'::character varying(80)),\n"
+	    "('g@' 'b.test','/6'),\n('h'||'@b.test','/7'),\n(0x680,'/8'),\n(name,'/9');\n",
+	    "skipped 7: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 8: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 9: its 'email' is computed when the statement runs: dump the ta\n"
+	    "skipped 10: its 'email' is computed when the statement runs: dump the ta\n"
+	    "domain b.test\nmailbox a@b.test home=/1\nmailbox c@b.test home=/2\n"
+	    "mailbox d@b.test home=/3\nmailbox e@b.test home=/4, '\nmailbox f@b.test home=/5\n" },
+	{ "what sqlite3 makes of lines and odd characters", "tables", "", "",
+	    "PRAGMA foreign_keys=OFF;\nCREATE TABLE `users` (`email`, `home`);\nINSERT INTO users "
+	    "VALUES('a@b.test',replace(replace('/a\\r\\n\\b','\\n',char(10)),'\\r',char(13))),\n"
+	    "('b@b.test',unistr('/\\u0062\\\\\\0062\\+000062\\U00000062')),\n"
+	    "('c@b.test',replace('x','y',char(120,121))),('d@b.test',unistr('\\u00')),\n"
+	    "('e@b.test','/\\');\n",
+	    "skipped 5: its 'home' is computed when the statement runs: dump the tab\n"
+	    "skipped 5: its 'home' is computed when the statement runs: dump the tab\n"
+	    "domain b.test\nmailbox a@b.test home=/a\r\n\\b\nmailbox b@b.test home=/b\\bbb\n"
+	    "mailbox e@b.test home=/\\\n" },
+	{ "a note that is computed", "tables", "", "",
+	    "INSERT INTO aliases (source, destination, comment) VALUES ('a@b.test','c@d.test',"
+	    "upper('x'));",
+	    "note 1: its 'comment' is computed when the statement runs, and is no\n"
+	    "domain b.test\nalias a@b.test c@d.test\n" },
+	{ "what functions and triggers do is not done", "tables", "", "",
+	    "CREATE TABLE users (email text);\nCREATE FUNCTION f() AS $_$ INSERT INTO users VALUES "
+	    "($1); ' $_$;\nCREATE TRIGGER t AFTER INSERT ON users BEGIN\nINSERT INTO users VALUES "
+	    "('x@b.test');\nSELECT CASE 1 WHEN 1 THEN 2 END;\nEND;\nDELIMITER ;;\nCREATE "
+	    "DEFINER=`r` PROCEDURE p() BEGIN INSERT INTO users SELECT 1; IF 1 THEN SELECT 2; END "
+	    "IF; END ;;\nDELIMITER ;\nINSERT INTO users VALUES ('a@b.test');\n",
+	    "domain b.test\nmailbox a@b.test\n" },
 	{ "a passwd-file", "passwd-file", "", "",
 	    "# comment\na@b.test:" DES ":5000:5000:gecos:/home/a::userdb_quota_rule=*:storage=1G "
 	    "userdb_mail=maildir:/m\n\nlocked:!:::::\nnologin@b.test:{PLAIN}x::::::nologin=y\n"
@@ -245,8 +393,25 @@ static const struct source {
 	    "skipped 6: 'plain@b.test' comes without a password: what is stored as '\n"
 	    "skipped 8: 'a@b.test' is in line 2 already, which counts\n"
 	    "domain b.test\ndomain d.test\n"
-	    "mailbox a@b.test quota=1073741824 mail=maildir:/m {CRYPT}q0l0D\n"
+	    "mailbox a@b.test quota=1073741824 mail=maildir:/m ids=5000:5000 home=/home/a "
+	    "{CRYPT}q0l0D\n"
 	    "mailbox locked@d.test\nmailbox nologin@b.test\nmailbox plain@b.test\n" },
+	{ "users and groups by name, and odd fields", "passwd-file", "", "",
+	    "1@b.test:" DES ":vmail:5000\n2@b.test:" DES ":vmail:mail\n3@b.test:" DES ":who:5000\n"
+	    "4@b.test:" DES ":5000\n5@b.test:" DES "::::::uid=vmail userdb_gid=7 home=/5\n"
+	    "6@b.test:" DES "::::::userdb_quota_rule=Trash:storage=100M userdb_quota_rule2=*:"
+	    "storage=5G:messages=7\n"
+	    "7@b.test::::::nopassword:quota_rule=?:bytes=9 nopassword proxy=y host=h "
+	    "pass=secret\n",
+	    "skipped 3: there is no user 'who' on this host: '3@b.test' comes withou\n"
+	    "note 6: the quota rule 'Trash:storage=100M' of '6@b.test' is not car\n"
+	    "note 6: the quota rule '*:storage=5G:messages=7' of '6@b.test' is no\n"
+	    "note 7: of '7@b.test' is not carried over: nopassword, proxy, host, \n"
+	    "domain b.test\nmailbox 1@b.test ids=77:5000 {CRYPT}q0l0D\n"
+	    "mailbox 2@b.test ids=77:88 {CRYPT}q0l0D\nmailbox 3@b.test {CRYPT}q0l0D\n"
+	    "mailbox 4@b.test ids=5000:0 {CRYPT}q0l0D\n"
+	    "mailbox 5@b.test ids=77:7 home=/5 {CRYPT}q0l0D\n"
+	    "mailbox 6@b.test quota=5368709120 {CRYPT}q0l0D\nmailbox 7@b.test quota=9\n" },
 	{ "a passwd-file of 2.4", "passwd-file", "", "",
 	    "a@b.test:" DES "::::::userdb_mail_path=~/Maildir userdb_mail_index_path=/var/index "
 	    "userdb_mail_driver=maildir\nb@b.test:" DES "::::::userdb_mail=mdbox:~/m "
@@ -261,10 +426,12 @@ static const struct source {
 	    "skipped 7: '/re/' is a regular expression: make a pattern of it, user*@\n"
 	    "note 8: 'key' leads nowhere\n"
 	    "domain b.test\ndomain d.test\nalias @b.test a@c.test\nalias root you@d.test\n"
-	    "alias x@b.test y@c.test\n" },
+	    "alias x@b.test y@c.test\nno alias key\n" },
 	{ "virtual_mailbox_maps", "postfix-mailbox", "", "",
-	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n",
+	    "a@b.test b.test/a/\nm@b.test b.test/m\n@b.test all/\nc.test OK\n"
+	    "/^(.*)@b\\.test$/ x/\n",
 	    "skipped 3: '@b.test' is a mailbox for everybody: make a catch-all that \n"
+	    "skipped 5: '/^(.*)@b\\.test$/' is a regular expression: name the mailbox\n"
 	    "domain c.test\ndomain b.test\nmailbox a@b.test mail=maildir:/base/b.test/a\n"
 	    "mailbox m@b.test mail=mbox:/base/b.test/m.d:INBOX=/base/b.test/m\n" },
 	{ "aliases(5)", "postfix-aliases", "", "",
@@ -277,11 +444,24 @@ static const struct source {
 	    "skipped 3: 'list' leads to '\"|cmd a, b\"', a command or a file: only loc\n"
 	    "domain d.test\nalias root you@d.test\nalias list e@f\nalias more a@b c@d\n" },
 	{ "transport(5)", "postfix-transport", "", "",
-	    "b.test smtp:[h]\nB.test other:\n.b.test virtual:\n* x:\n",
+	    "b.test smtp:[h]\nB.test other:\n.b.test virtual:\n* x:\nif /x/\n/^a@b\\.test$/i "
+	    "x:\n!/y/ x:\nendif\n/a/b@b.test x:\n",
 	    "skipped 2: the key 'B.test' is in line 1 already, which counts\n"
 	    "note 3: '.b.test' went to virtual(8), which cannot ask vmaild: virtu\n"
-	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n" },
+	    "skipped 5: '/x/' is a regular expression: leave it in a regexp: or pcre\n"
+	    "skipped 6: '/^a@b\\.test$/i' is a regular expression: leave it in a rege\n"
+	    "skipped 7: '!/y/' is a regular expression: leave it in a regexp: or pcr\n"
+	    "skipped 8: 'endif' is a regular expression: leave it in a regexp: or pc\n"
+	    "entry b.test transports=smtp:[h]\nentry * transports=x:\n"
+	    "entry /a/b@b.test transports=x:\n" },
 };
+
+static bool
+id_of_name(struct slice name, bool group, unsigned *id)
+{
+	*id = group ? 88 : 77;
+	return slice_is(name, group ? "mail" : "vmail");
+}
 
 /* Read a source, and tell what came out: with remarks, if SAY is there to take them, and from the
  * allocation AT on without memory, if it is not 0. Tells how many there were in *SEEN. */
@@ -294,6 +474,7 @@ read_source(const struct source *s,
 		.base = slice_str("/base"),
 		.columns = slice_str(s->columns),
 		.cost = password_default_cost,
+		.id = id_of_name,
 		.say = say_it };
 	struct foreign *f = foreign_new(&options);
 	struct foreign_object *o;
@@ -385,6 +566,10 @@ static const struct guess {
 	{ "x.csv", "source;destination\n", "tables" },
 	{ "x.csv", "colour;shape\n", NULL },
 	{ "x.sql", "CREATE TABLE users (email text, password text);", "tables" },
+	{ "x.sql",
+	    "\xef\xbb\xbf-- x\n\\restrict aB1\n\nSET x = 1;CREATE TABLE users (email text, "
+	    "password text);",
+	    "tables" },
 	{ "x.sql", "CREATE TABLE log (username text, action text);", NULL },
 	{ "x.sql",
 	    "CREATE TABLE mailbox (username text, local_part text, maildir text); CREATE TABLE "
