@@ -38,7 +38,7 @@ PRAGMA user_version;
 
 -- ## lookups: one statement per kind of row
 --
--- Those that are "standing:" read the table `asked` (src/store/db_asked.c), which gives them one key after the other
+-- Those that are "standing:" read the table `asked` (src/store/db_tables.c), which gives them one key after the other
 -- for as long as a view is held. Their first column is none that can be NULL: it is where nothing matches, or nothing
 -- more.
 

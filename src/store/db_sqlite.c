@@ -454,9 +454,7 @@ configure(struct db *db, struct error *err)
 		if (rc != SQLITE_OK)
 			return db_failed(db, rc, err);
 	}
-	rc = db_asked_register(db->sq, db);
-	if (rc == SQLITE_OK && db->role == STORE_ADMIN)
-		rc = db_pending_register(db->sq, db);
+	rc = db_tables_register(db->sq, db);
 	if (rc != SQLITE_OK)
 		return db_failed(db, rc, err);
 	db_bulk(db, false);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * What the files of the embedded engine share: db_sqlite.c, which answers, db_copy.c, which copies
- * and checks whole databases, db_pending.c, which gives many rows to one statement, and db_asked.c,
- * which gives it one key after the other.
+ * and checks whole databases, and db_tables.c, which gives a statement many rows, or one key after
+ * the other.
  */
 #ifndef STORE_DB_SQLITE_H
 #define STORE_DB_SQLITE_H
@@ -89,10 +89,7 @@ enum outcome db_number(struct db *db, const char *sql, int64_t *out, struct erro
 enum outcome sqlite_run_rows(
     struct db *db, enum statement which, const struct db_rows *rows, struct error *err);
 
-/* Make the table `pending` known to a connection: what it reads is what DB is running. */
-int db_pending_register(sqlite3 *sq, struct db *db);
-
-/* The same with the table `asked`. */
-int db_asked_register(sqlite3 *sq, struct db *db);
+/* Make the tables that are in no file known to a connection: what they give is what DB has. */
+int db_tables_register(sqlite3 *sq, struct db *db);
 
 #endif

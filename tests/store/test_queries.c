@@ -220,8 +220,7 @@ test_plan(void **state)
 	}
 	sq = raw_open(shared->path);
 
-	assert_int_equal(db_asked_register(sq, NULL), SQLITE_OK);
-	assert_int_equal(db_pending_register(sq, NULL), SQLITE_OK);
+	assert_int_equal(db_tables_register(sq, NULL), SQLITE_OK);
 	check_plan_of(sq, q->text, may_scan(q->name));
 	sqlite3_close(sq);
 }
