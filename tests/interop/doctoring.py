@@ -93,7 +93,7 @@ def _(host):
         found = p.findings()
         bad = [f for f in found if f["severity"] != "ok" and f["code"] not in WEATHER]
         check_eq(bad, [])
-        check_eq(len({f["code"] for f in found}), 36)
+        check_eq(len({f["code"] for f in found}), 38)
         text = p.run().stdout
         check_in("\nmail would flow\n", text)
         check_in("ok       listener\n", text)

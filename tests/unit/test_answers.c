@@ -212,7 +212,7 @@ static void
 test_kept(void **state)
 {
 	struct answers *a = *state;
-	char name[16], text[16], longer[2000];
+	char name[32], text[32], longer[2000];
 
 	for (int round = 0; round < 5; round++) {
 		for (int i = 0; i < 50; i++) {

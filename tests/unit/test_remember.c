@@ -121,7 +121,7 @@ test_time(void **state)
 static void
 test_full(void **state)
 {
-	char names[5][8];
+	char names[5][16];
 	struct remember_tag tag[5];
 	struct world w;
 
