@@ -253,7 +253,8 @@ def good_ones_between(env):
         wait_until(lambda: attempt(site, "user@example.com", "123456") == "FAIL", "the end of the wait")
         time.sleep(1.1)
         got = answers(client, [(user, RIGHT[HARRY], HERE) for i in range(8) for user in ("a%d@example.com" % i, HARRY)])
-        check_eq((got[1::2], sorted(got[::2])), (["OK"] * 8, ["FAIL"] + ["temp"] * 7))
+        check_eq(got[1::2], ["OK"] * 8)
+        check(1 <= got[::2].count("FAIL") <= 4, "heard at once:", got[::2])  # on a slow machine the next wait is over
 
 
 def shared_network(env):
