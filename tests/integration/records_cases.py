@@ -1197,12 +1197,19 @@ def waits_to_open(pid):
         return f.read().rsplit(")", 1)[1].split()[0] == "S"
 
 
+def has_something(path):
+    """Whether the file PATH is there, and not empty: others may remove it at any moment."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getsize(path) > 0
+    return False
+
+
 def stopped_at(command, path):
     """Run COMMAND until there is something in the file PATH, and stop it there: the process, or None if it was done
     before that."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        if os.path.exists(path) and os.path.getsize(path) > 0:
+        if has_something(path):
             process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
             break
