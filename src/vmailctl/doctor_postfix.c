@@ -353,11 +353,13 @@ check_mydestination(struct doctor *d, const struct check *c)
 bool
 doctor_same_delimiters(struct slice a, struct slice b)
 {
+	size_t at;
+
 	for (size_t i = 0; i < a.n; i++)
-		if (memchr(b.p, a.p[i], b.n) == NULL)
+		if (!slice_chr(b, a.p[i], &at))
 			return false;
 	for (size_t i = 0; i < b.n; i++)
-		if (memchr(a.p, b.p[i], a.n) == NULL)
+		if (!slice_chr(a, b.p[i], &at))
 			return false;
 	return true;
 }
