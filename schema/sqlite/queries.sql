@@ -39,8 +39,8 @@ PRAGMA user_version;
 -- ## lookups: one statement per kind of row
 --
 -- Those that are "standing:" read the table `asked` (src/store/db_tables.c), which gives them one key after the other
--- for as long as a view is held. Their first column is none that can be NULL: it is where nothing matches, or nothing
--- more.
+-- for as long as a view is held. Their last column is one of the primary key: NULL where nothing matches, or nothing
+-- more. Another one may be NULL in a store that somebody has spoiled, and that is not to be taken for no row.
 
 -- ask_domain
 -- What the resolver must know of a domain, whatever it looks for there; last, the sum of what it holds (enum holds).
@@ -76,7 +76,7 @@ ORDER BY t.position;
 -- The same of an alias that is known to be nothing else.
 -- standing: the rows of one key come as they lie in the index, which is in their order; to sort them one by one would
 -- be to sort those of all keys.
-SELECT t.target FROM asked LEFT JOIN alias_target t INDEXED BY alias_answer ON t.address = asked.key;
+SELECT t.target, t.position FROM asked LEFT JOIN alias_target t INDEXED BY alias_answer ON t.address = asked.key;
 
 -- ask_alias_known
 -- Whether there is such an alias: with no target, which should not be.
@@ -98,7 +98,7 @@ LIMIT 1;
 -- ask_mailbox
 -- Whether a mailbox exists, and what it may do.
 -- standing: as ask_targets.
-SELECT m.state FROM asked LEFT JOIN mailbox m ON m.address = asked.key;
+SELECT m.state, m.address FROM asked LEFT JOIN mailbox m ON m.address = asked.key;
 
 -- ask_entry
 -- The value of a key (2) in a plain map.

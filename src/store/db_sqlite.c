@@ -617,6 +617,15 @@ sqlite_create(struct db *db, int owner, int group, bool *made, struct error *err
 
 /* --- statements ------------------------------------------------------------------------------- */
 
+static int
+make_statement(struct db *db, struct db_stmt *st, const char *text)
+{
+	int rc = sqlite3_prepare_v3(db->sq, text, -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL);
+
+	st->key = sqlite3_column_count(st->st) - 1;
+	return rc;
+}
+
 static struct db_stmt *
 sqlite_prepare(struct db *db, enum statement which)
 {
@@ -624,8 +633,7 @@ sqlite_prepare(struct db *db, enum statement which)
 
 	st->rc = db->sq == NULL ? SQLITE_CANTOPEN : SQLITE_OK;
 	if (st->rc == SQLITE_OK && st->st == NULL)
-		st->rc = sqlite3_prepare_v3(
-		    db->sq, texts[which], -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL);
+		st->rc = make_statement(db, st, texts[which]);
 	assert(st->st == NULL || st->standing || !sqlite3_stmt_busy(st->st));
 	return st;
 }
@@ -709,7 +717,7 @@ step(struct db_stmt *st)
 static bool
 is_row(const struct db_stmt *st)
 {
-	return !st->standing || sqlite3_column_type(st->st, 0) != SQLITE_NULL;
+	return !st->standing || sqlite3_column_type(st->st, st->key) != SQLITE_NULL;
 }
 
 static enum outcome

@@ -16,7 +16,8 @@ struct db_stmt {
 	struct stmt_head head;
 	sqlite3_stmt *st;
 	int rc;        /* what went wrong before the step */
-	bool standing; /* it reads `asked`, and is not begun anew for each key */
+	bool standing; /* it reads `asked`, and is not begun anew for each key: */
+	int key;       /* the column that is NULL where there is no row */
 };
 
 enum { WAL_INDEX_HEADER = 48 }; /* of the -shm: written anew, twice, at the end of every commit */

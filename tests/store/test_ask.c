@@ -236,6 +236,42 @@ test_alias_without_targets(void **state)
 }
 
 static void
+check_targets(struct fixture *f, const char *address, const char *wanted)
+{
+	struct question q;
+	struct facts facts;
+
+	question_init(&q);
+	facts_init(&facts);
+	question_set_domain(&q, S("example.com"));
+	question_add_text(&q, ROW_ALIAS, S(address), false);
+	must(store_ask(f->s, &q, &facts, &f->err), &f->err, address);
+	assert_string_equal(sbuf_cstr(&facts.targets), wanted);
+	facts_release(&facts);
+	question_release(&q);
+}
+
+/* What should never be NULL is, for somebody was at the schema: that is no row that is not there.
+ */
+static void
+test_rows_without_a_text(void **state)
+{
+	struct fixture *f = *state;
+
+	sqlite_only();
+	raw(f->path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = "
+		     "replace(sql, ' NOT NULL', '') WHERE name IN ('mailbox', 'alias_target')");
+	raw(f->path, "PRAGMA ignore_check_constraints = ON;"
+		     "UPDATE mailbox SET state = NULL WHERE address = 'sally@example.com';"
+		     "UPDATE alias_target SET target = NULL "
+		     "WHERE address = 'harry@example.com' AND position = 1");
+	assert_int_equal(ask(f->s, ROW_MAILBOX, "sally", "example.com", &f->err), RETRY);
+	assert_int_equal(ask(f->s, ROW_MAILBOX, "harry", "example.com", &f->err), FOUND);
+	assert_int_equal(ask(f->s, ROW_MAILBOX, "info", "example.com", &f->err), NONE);
+	check_targets(f, "harry@example.com", "\ncopy@else.test\n");
+}
+
+static void
 test_domain_of_unknown_kind(void **state)
 {
 	struct fixture *f = *state;
@@ -316,23 +352,14 @@ static void
 test_targets_in_their_order(void **state)
 {
 	struct fixture *f = *state;
-	struct question q;
-	struct facts facts;
 
 	raw(f->path,
 	    "WITH RECURSIVE n (i) AS (SELECT 19 UNION ALL SELECT i - 3 FROM n WHERE i > 12) "
 	    "INSERT INTO alias_target SELECT 'info@example.com', i, 't' || i || '@else.test', "
 	    "'t' || i || '@else.test', 'else.test' FROM n");
-	question_init(&q);
-	facts_init(&facts);
-	question_set_domain(&q, S("example.com"));
-	question_add_text(&q, ROW_ALIAS, S("info@example.com"), false);
-	must(store_ask(f->s, &q, &facts, &f->err), &f->err, "info");
-	assert_string_equal(sbuf_cstr(&facts.targets),
+	check_targets(f, "info@example.com",
 	    "harry@example.com\nSally@else.test\n"
 	    "t10@else.test\nt13@else.test\nt16@else.test\nt19@else.test\n");
-	facts_release(&facts);
-	question_release(&q);
 }
 
 /* --- people ----------------------------------------------------------------------------------- */
@@ -388,6 +415,7 @@ main(int argc, char **argv)
 		CASE(test_end_without_begin),
 		CASE(test_view_does_not_stop_writers),
 		CASE(test_alias_without_targets),
+		CASE(test_rows_without_a_text),
 		CASE(test_domain_of_unknown_kind),
 		CASE(test_too_many_targets_to_hold),
 		CASE(test_standing_statements),
