@@ -95,6 +95,9 @@ slice_chr(struct slice s, char c, size_t *at)
 }
 bool slice_rchr(struct slice s, char c, size_t *at);
 
+/* Count how often C is there. */
+size_t slice_count(struct slice s, char c);
+
 /* Take the part before the first SEP off the front of *REST and return it; the whole of *REST
  * when SEP is not in it. *REST then begins after SEP, or is empty with p == NULL at the end. */
 struct slice slice_cut(struct slice *rest, char sep);

@@ -45,4 +45,6 @@ bool postmap_is_key(struct slice text);
  */
 bool postmap_is_pattern(struct slice key, struct slice value);
 
+#define POSTMAP_PATTERN_CURE "leave it in a regexp: or pcre: table, which Postfix reads itself"
+
 #endif

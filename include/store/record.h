@@ -20,6 +20,13 @@ struct record_credential {
 	int64_t created;       /* 0: now */
 };
 
+/* Tell whether one is good for some services, from some places or for a time alone. */
+static inline bool
+record_credential_is_limited(const struct record_credential *c)
+{
+	return c->services.n > 0 || c->networks.n > 0 || c->expires != 0;
+}
+
 /* Which of a record's fields are said. What is not said stays as it is, or is as for a new one. */
 enum {
 	RECORD_DOMAIN_KIND = 1 << 0, /* with its target */

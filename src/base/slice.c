@@ -66,6 +66,16 @@ slice_rchr(struct slice s, char c, size_t *at)
 	return true;
 }
 
+size_t
+slice_count(struct slice s, char c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] == c;
+	return n;
+}
+
 struct slice
 slice_cut(struct slice *rest, char sep)
 {

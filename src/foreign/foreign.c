@@ -272,13 +272,11 @@ static bool
 looks_like_passwd(struct slice line)
 {
 	struct slice rest = line, user = slice_cut(&rest, ':');
-	size_t at, colons = 0;
+	size_t at;
 
 	if (rest.p == NULL || slice_chr(user, ' ', &at))
 		return false;
-	for (size_t i = 0; i < line.n; i++)
-		colons += line.p[i] == ':';
-	return slice_starts(rest, "{") || slice_starts(rest, "$") || colons >= 6;
+	return slice_starts(rest, "{") || slice_starts(rest, "$") || slice_count(line, ':') >= 6;
 }
 
 static const struct format *

@@ -1151,8 +1151,7 @@ static bool
 is_for_patterns(struct read_row *r, struct slice map)
 {
 	return map_by_name(map) != NULL &&
-	       skip_pattern(r, r->value[M_KEY], r->value[M_VALUE],
-		   "leave it in a regexp: or pcre: table, which Postfix reads itself");
+	       skip_pattern(r, r->value[M_KEY], r->value[M_VALUE], POSTMAP_PATTERN_CURE);
 }
 
 static void

@@ -418,16 +418,6 @@ last_parent(const struct question *q, bool dots)
 	return slice_tail(name, dots ? at + 1 : at + 2);
 }
 
-static size_t
-count_dots(struct slice s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '.';
-	return n;
-}
-
 /* Write the parent of what is no domain as rows have it, where it is one itself, and is written in
  * another way. */
 static bool
@@ -438,7 +428,7 @@ fold_parent(struct sbuf *out, struct slice parent, bool *no_memory)
 	if (slice_is_ascii(parent) && !slice_ends(parent, "."))
 		return false;
 	return fold_domain(out, dot ? "." : "", slice_tail(parent, dot), no_memory) &&
-	       count_dots(sbuf_slice(out)) <= count_dots(parent);
+	       slice_count(sbuf_slice(out), '.') <= slice_count(parent, '.');
 }
 
 /* DOMAIN, and each parent behind it; with DOTS the parents begin with their dot. Without them, an

@@ -196,20 +196,10 @@ bare_alias(struct sbuf *out, struct slice typed, struct error *err)
 
 enum { STARS_MAX = 4 };
 
-static size_t
-count_stars(struct slice local)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < local.n; i++)
-		n += local.p[i] == '*';
-	return n;
-}
-
 static enum outcome
 check_pattern(struct slice local, struct slice domain, struct error *err)
 {
-	size_t stars = count_stars(local);
+	size_t stars = slice_count(local, '*');
 
 	if (stars == 0 || !address_is_plain(local))
 		return FOUND;
@@ -275,7 +265,7 @@ refuse_bare_pattern(struct slice typed, size_t stars, struct error *err)
 enum outcome
 rules_new_alias(struct sbuf *out, struct slice typed, struct error *err)
 {
-	size_t at, stars = count_stars(typed);
+	size_t at, stars = slice_count(typed, '*');
 	enum outcome o = check_text("alias", typed, err);
 
 	if (o == FOUND && stars > 0 && !slice_chr(typed, '@', &at))

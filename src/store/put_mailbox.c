@@ -197,12 +197,6 @@ same_credential(const struct record_credential *a, const struct record_credentia
 	       slice_eq(a->networks, b->networks) && a->expires == b->expires;
 }
 
-static bool
-has_limits(const struct record_credential *c)
-{
-	return c->label.n == 0 && (c->services.n > 0 || c->networks.n > 0 || c->expires != 0);
-}
-
 /* The own password is what others check too, who know of no limits. An earlier release took some:
  * they may stay as they are, and come back by an undo. */
 enum outcome
@@ -213,7 +207,7 @@ put_check_limits(const struct put *p, struct error *err)
 	for (size_t i = 0; p->s->undoing == 0 && i < w->credentials; i++) {
 		const struct record_credential *c = &w->credential[i];
 
-		if (has_limits(c) &&
+		if (c->label.n == 0 && record_credential_is_limited(c) &&
 		    !(p->there && same_credential(find_credential(&p->now.r, c->label), c)))
 			return error_set(err, BAD,
 			    "'%s' would have a password without a label that has 'services', "

@@ -88,6 +88,7 @@ check_dovecot_split(struct doctor *d, const struct check *c)
 struct domains {
 	struct doctor *d;
 	const struct check *c;
+	struct slice delimiters; /* Dovecot's */
 	bool ok;
 };
 
@@ -98,7 +99,7 @@ look_at_domain(void *arg, const struct scan_row *row)
 	struct sbuf more;
 
 	sbuf_init(&more, ADDRESS_MAX);
-	if (split_lacking(&more, row->detail, cuts_at(all->d)))
+	if (split_lacking(&more, row->detail, all->delimiters))
 		all->ok = doctor_bad(all->d, all->c, row->subject,
 		    "it splits at '%s', and " SPLIT_DOMAIN_LOST, sbuf_cstr(&more));
 	sbuf_release(&more);
@@ -108,7 +109,7 @@ look_at_domain(void *arg, const struct scan_row *row)
 bool
 check_dovecot_domains(struct doctor *d, const struct check *c)
 {
-	struct domains all = { .d = d, .c = c, .ok = true };
+	struct domains all = { .d = d, .c = c, .delimiters = cuts_at(d), .ok = true };
 	struct error err = { "" };
 
 	if (!d->has_store)

@@ -53,20 +53,14 @@ may(const struct record *r, const char *service)
 }
 
 /* What an earlier release let be good for some services, from some places or for a time alone would
- * be so for all and for ever. */
-static bool
-is_limited(const struct record_credential *c)
-{
-	return c->services.n > 0 || c->networks.n > 0 || c->expires != 0;
-}
-
-/* Postfix takes an answer with "nologin" for a success: who may neither send nor read has no
- * password. */
+ * be so for all and for ever. Postfix takes an answer with "nologin" for a success: who may neither
+ * send nor read has no password. */
 static struct slice
 hash_of(const struct record *r)
 {
 	for (size_t i = 0; i < r->credentials && (may(r, "imap") || may(r, "smtp")); i++)
-		if (r->credential[i].label.n == 0 && !is_limited(&r->credential[i]))
+		if (r->credential[i].label.n == 0 &&
+		    !record_credential_is_limited(&r->credential[i]))
 			return r->credential[i].hash;
 	return slice_str(nobodys);
 }

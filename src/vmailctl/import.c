@@ -168,9 +168,7 @@ import_check_patterns(const struct postmap *p, const char *file, struct error *e
 
 		if (!postmap_is_pattern(e->key, e->value))
 			continue;
-		error_set(err, BAD,
-		    "'%.*s' is a regular expression: leave it in a regexp: or pcre: table, which "
-		    "Postfix reads itself",
+		error_set(err, BAD, "'%.*s' is a regular expression: " POSTMAP_PATTERN_CURE,
 		    (int)(e->key.n < 200 ? e->key.n : 200), e->key.p);
 		import_name_line(err, file, e->line);
 		return BAD;

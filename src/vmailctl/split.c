@@ -4,12 +4,12 @@
  */
 #include "vmailctl/split.h"
 
-#include <string.h>
-
 static bool
 is_among(char c, struct slice set)
 {
-	return set.n > 0 && memchr(set.p, c, set.n) != NULL;
+	size_t at;
+
+	return slice_chr(set, c, &at);
 }
 
 /* No character at which one may split needs quotes, so what is left of a quoted name keeps them. */

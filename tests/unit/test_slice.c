@@ -144,6 +144,9 @@ test_find(void **state)
 	assert_false(slice_chr(nothing, 'x', &at));
 	assert_false(slice_rchr(nothing, 'x', &at));
 	assert_int_equal(at, 4711);
+	assert_int_equal(slice_count(s, '@'), 2);
+	assert_int_equal(slice_count(s, 'x'), 0);
+	assert_int_equal(slice_count(nothing, 'x'), 0);
 }
 
 static const struct cut {
