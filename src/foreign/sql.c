@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <unistr.h>
+
 enum { DEPTH_MAX = 4, ARGUMENTS_MAX = 3, TAG_MAX = 64 };
 
 static bool
@@ -176,21 +178,17 @@ digits(struct slice s, size_t n, unsigned base, uint32_t *out)
 	return n > 0;
 }
 
-/* Put a character as UTF-8; returns of how many bytes. */
+/* Put a character as UTF-8; returns of how many bytes. Half of a pair is none, and becomes what is
+ * refused wherever a text is to be UTF-8. */
 static size_t
 put_utf8(char *to, uint32_t c)
 {
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	int n = u8_uctomb((uint8_t *)to, c, 4);
 
-	if (n == 1) {
-		to[0] = (char)c;
-		return 1;
-	}
-	for (size_t i = n - 1; i > 0; i--, c >>= 6)
-		to[i] = (char)(0x80 | (c & 0x3f));
-	to[0] = (char)(first[n] | c);
-	return n;
+	if (n > 0)
+		return (size_t)n;
+	*to = '\xff';
+	return 1;
 }
 
 /* --- texts ------------------------------------------------------------------------------------ */
